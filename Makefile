@@ -1,0 +1,42 @@
+# Everything a newcomer types. Each target installs what it needs into .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+
+help:  ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
+
+venv: $(STAMP)  ## install everything needed into .venv
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed for the harness; this is %s. Try make PYTHON=python3.11" % sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench,test,lint]'
+	@touch $@
+
+bench: $(STAMP)  ## measure: make bench [SCENARIO=quick|full|... or a file.toml] [RESUME=1]
+	$(BIN)/python -m scenarios run $(or $(SCENARIO),quick) $(if $(RESUME),--resume)
+
+plots: $(STAMP)  ## draw the plots of a run again: make plots [RUN=results/...]
+	$(BIN)/python -m scenarios plots $(RUN)
+
+test: $(STAMP)  ## all tests, under 5 minutes
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: $(STAMP)  ## ruff and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+proto: $(STAMP)  ## generate the gRPC stubs again from contenders/proto/bench.proto
+	$(BIN)/python -m contenders.proto
+
+clean:  ## remove .venv, caches and every run but results/reference
+	rm -rf $(VENV) .tox .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	find results -mindepth 1 -maxdepth 1 ! -name reference -exec rm -rf {} +
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help venv bench plots test lint proto clean

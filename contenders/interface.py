@@ -1,0 +1,89 @@
+"""The call interface: what every contender is to the runner, and nothing about how one works.
+
+A *service* is a plain Python object (see :mod:`contenders.service`); its public methods take one payload and
+return a result. A *contender* serves such an object in one process and connects to it from another. A *lane*
+says what is compared: ``bytes`` (raw bytes, no codec), ``json`` (the same document, orjson for everyone),
+``native`` (each contender's own idiom).
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ClassVar, Self
+
+LANES = ("bytes", "json", "native")
+
+
+class CallError(Exception):
+    """The service's method raised: the server's exception type name and message, as the caller sees them."""
+
+    def __init__(self, type_name: str, message: str) -> None:
+        super().__init__(f"{type_name}: {message}")
+        self.type_name = type_name
+        self.message = message
+
+
+class ServerGone(Exception):
+    """The server could not be reached, or died during the call."""
+
+
+class Caller(abc.ABC):
+    """One client's connection. Used by one thread at a time unless the contender says otherwise."""
+
+    @abc.abstractmethod
+    def call(self, method: str, payload: Any) -> Any:
+        """Call `method` with one payload and return its result.
+
+        Raises :class:`CallError` when the method raised, :class:`ServerGone` when there is no server.
+        """
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Release the connection. Idempotent."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Contender(abc.ABC):
+    """One way to call a function in another process, in one lane. Picklable: it is sent to spawned processes."""
+
+    name: ClassVar[str]
+    """As it stands in scenarios, tables and plots."""
+    lanes: ClassVar[tuple[str, ...]] = LANES
+    """The lanes it can be measured in."""
+    wait: ClassVar[str] = "block"
+    """How it waits for a message: ``adaptive`` (spin, then park), ``block``, ``spin``; ``none`` for in-process."""
+    in_process: ClassVar[bool] = False
+    """True when server and client are one process: the runner then serves in a thread of the client."""
+    many_clients: ClassVar[bool] = True
+    """False when one address takes a single client."""
+
+    def __init__(self, lane: str) -> None:
+        if lane not in self.lanes:
+            raise ValueError(f"{self.name} has no lane {lane!r}; it has {', '.join(self.lanes)}")
+        self.lane = lane
+
+    @abc.abstractmethod
+    def new_address(self, folder: Path) -> str:
+        """A fresh, unique endpoint; files it needs go into the private folder `folder`."""
+
+    @abc.abstractmethod
+    def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
+        """Bind, call ``ready(stop)``, serve until `stop` is called (from any thread), then release everything."""
+
+    @abc.abstractmethod
+    def connect(self, address: str) -> Caller:
+        """A caller connected to a server that has said it is ready. Raises :class:`ServerGone`."""
+
+    @abc.abstractmethod
+    def settings(self) -> Mapping[str, str]:
+        """Every setting that could matter to a reader of the results, as the report prints it."""
