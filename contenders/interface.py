@@ -37,7 +37,9 @@ class Caller(abc.ABC):
     def call(self, method: str, payload: Any) -> Any:
         """Call `method` with one payload and return its result.
 
-        Raises :class:`CallError` when the method raised, :class:`ServerGone` when there is no server.
+        Raises :class:`CallError` when the method raised, :class:`ServerGone` when there is no server. Lane
+        ``bytes`` carries `echo` alone, and its result is any bytes-like object: a ``memoryview`` where the
+        contender spares its user a copy.
         """
 
     @abc.abstractmethod
@@ -54,14 +56,14 @@ class Caller(abc.ABC):
 
 
 class Contender(abc.ABC):
-    """One way to call a function in another process, in one lane. Picklable: it is sent to spawned processes."""
+    """One way to call a function in another process, in one lane. Picklable: spawned processes get it."""
 
     name: ClassVar[str]
     """As it stands in scenarios, tables and plots."""
     lanes: ClassVar[tuple[str, ...]] = LANES
     """The lanes it can be measured in."""
     wait: ClassVar[str] = "block"
-    """How it waits for a message: ``adaptive`` (spin, then park), ``block``, ``spin``; ``none`` for in-process."""
+    """How it waits for a message: ``adaptive`` (spin, then park), ``block``, ``spin``; ``none`` at all."""
     in_process: ClassVar[bool] = False
     """True when server and client are one process: the runner then serves in a thread of the client."""
     many_clients: ClassVar[bool] = True
@@ -78,7 +80,7 @@ class Contender(abc.ABC):
 
     @abc.abstractmethod
     def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
-        """Bind, call ``ready(stop)``, serve until `stop` is called (from any thread), then release everything."""
+        """Bind, call ``ready(stop)``, serve until `stop` is called (by any thread), then release all."""
 
     @abc.abstractmethod
     def connect(self, address: str) -> Caller:
