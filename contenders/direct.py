@@ -1,0 +1,123 @@
+"""Calls that leave no process: the monolith of today, the same through a codec, and the harness' own floor.
+
+All three are in-process: a server publishes its methods in a table of this module and callers take them from
+it. Callers may be shared by threads.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from contenders import codec
+from contenders.interface import Caller, CallError, Contender, ServerGone
+from contenders.service import Methods, methods_of
+
+_served: dict[str, Methods] = {}
+
+
+class _InProcess(Contender):
+    """What the three have in common: where the service is published, and for how long."""
+
+    wait = "none"
+    in_process = True
+
+    def new_address(self, folder: Path) -> str:
+        return f"{self.name}-{secrets.token_hex(8)}"
+
+    def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
+        methods = methods_of(service)
+        if _served.setdefault(address, methods) is not methods:
+            raise ValueError(f"{address} is served already")
+        stopped = threading.Event()
+        try:
+            ready(stopped.set)
+            stopped.wait()
+        finally:
+            del _served[address]
+            methods.clear()  # callers hold this very table: they find it empty, at no cost per call
+
+
+def _methods_at(address: str) -> Methods:
+    try:
+        return _served[address]
+    except KeyError:
+        raise ServerGone(f"nothing is served at {address}") from None
+
+
+class Direct(_InProcess):
+    """The method called by reference: what a call costs before anything is split."""
+
+    name = "direct"
+
+    def connect(self, address: str) -> Caller:
+        return _DirectCaller(_methods_at(address))
+
+    def settings(self) -> Mapping[str, str]:
+        return {"transport": "none: the method is called by reference", "codec": "none"}
+
+
+class _DirectCaller(Caller):
+    def __init__(self, methods: Methods) -> None:
+        self._methods = methods
+
+    def call(self, method: str, payload: Any) -> Any:
+        try:
+            return self._methods[method](payload)
+        except Exception as error:  # a user's handler ran: anything may come out of it
+            if not self._methods:
+                raise ServerGone("the server has stopped, or this caller is closed") from error
+            raise CallError(type(error).__name__, str(error)) from error
+
+    def close(self) -> None:
+        self._methods = Methods()
+
+
+class DirectCodec(_InProcess):
+    """The same call with request and response encoded and decoded: serialization without a second process."""
+
+    name = "direct-codec"
+    lanes = ("json", "native")  # lane bytes is the lane without a codec
+
+    def connect(self, address: str) -> Caller:
+        return _CodecCaller(_methods_at(address))
+
+    def settings(self) -> Mapping[str, str]:
+        return {"transport": "none: encoded and decoded in the calling thread", "codec": "orjson"}
+
+
+class _CodecCaller(Caller):
+    def __init__(self, methods: Methods) -> None:
+        self._methods = methods
+
+    def call(self, method: str, payload: Any) -> Any:
+        if not self._methods:
+            raise ServerGone("the server has stopped, or this caller is closed")
+        return codec.decode_response(codec.answer(self._methods, codec.encode_request(method, payload)))
+
+    def close(self) -> None:
+        self._methods = Methods()
+
+
+class Noop(_InProcess):
+    """A call that does nothing, not even reach the service: what the harness itself adds to every number."""
+
+    name = "noop"
+
+    def connect(self, address: str) -> Caller:
+        _methods_at(address)
+        return _NoopCaller()
+
+    def settings(self) -> Mapping[str, str]:
+        return {"transport": "none: the payload is returned and no method runs", "codec": "none"}
+
+
+class _NoopCaller(Caller):
+    def call(self, method: str, payload: Any) -> Any:
+        return payload
+
+    def close(self) -> None:
+        pass

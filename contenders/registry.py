@@ -1,0 +1,78 @@
+"""Which contenders there are. Nothing of a contender is imported before it is loaded.
+
+A package adds its own through the entry point group ``shm_rpc_bridge.contenders``, in its
+``pyproject.toml``::
+
+    [project.entry-points."shm_rpc_bridge.contenders"]
+    my-ipc = "my_package.contender:MyIpc"
+
+The built-in names are not to be taken over: results under one name must mean one thing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import entry_points
+
+from contenders.interface import Contender
+
+ENTRY_POINT_GROUP = "shm_rpc_bridge.contenders"
+
+_BUILT_IN = {
+    "noop": "contenders.direct:Noop",
+    "direct": "contenders.direct:Direct",
+    "direct-codec": "contenders.direct:DirectCodec",
+    "shm": "contenders.shm:Shm",
+    "shm-block": "contenders.shm_block:ShmBlock",
+    "grpc-uds": "contenders.grpc_uds:GrpcUds",
+    "grpc-tcp": "contenders.grpc_tcp:GrpcTcp",
+    "zmq-ipc": "contenders.zmq_ipc:ZmqIpc",
+}
+
+# What to install for a module that is missing, where the two names differ.
+_PACKAGE_OF = {"grpc": "grpcio", "google": "protobuf", "posix_ipc": "posix-ipc", "zmq": "pyzmq"}
+
+
+class UnknownContender(LookupError):
+    """No contender has that name; the message lists those there are."""
+
+
+class ContenderUnavailable(Exception):
+    """The contender is known but cannot be loaded here; `remedy` says what to do about it."""
+
+    def __init__(self, name: str, remedy: str) -> None:
+        super().__init__(f"contender {name} is not available: {remedy}")
+        self.name = name
+        self.remedy = remedy
+
+
+def _targets() -> dict[str, str]:
+    """Every contender's ``module:Class`` by name: third parties' first, so that the built-in ones win."""
+    third_party = {point.name: point.value for point in entry_points(group=ENTRY_POINT_GROUP)}
+    return {**third_party, **_BUILT_IN}
+
+
+def names() -> tuple[str, ...]:
+    """Every known contender: the built-in ones in the order of reports, then third parties' by name."""
+    return (*_BUILT_IN, *sorted(_targets().keys() - _BUILT_IN.keys()))
+
+
+def load(name: str) -> type[Contender]:
+    """The class of contender `name`, imported now.
+
+    Raises :class:`UnknownContender` for a name nobody has, :class:`ContenderUnavailable` when a dependency is
+    not installed, TypeError when what the name points to is not a contender of that name.
+    """
+    target = _targets().get(name)
+    if target is None:
+        raise UnknownContender(f"no contender {name!r}; there are {', '.join(names())}")
+    module, _, attribute = target.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        missing = (error.name or module).partition(".")[0]
+        remedy = f"pip install {_PACKAGE_OF.get(missing, missing)} (its module {error.name} was not found)"
+        raise ContenderUnavailable(name, remedy) from error
+    if not (isinstance(found, type) and issubclass(found, Contender) and found.name == name):
+        raise TypeError(f"{target} is not a Contender with the name {name!r}")
+    return found
