@@ -1,0 +1,64 @@
+"""The server's end of :class:`contenders.process.ServerProcess`: serve until the parent says stop, or is
+gone.
+
+The two ends exchange pairs ``(kind, text)`` over a pipe: READY once, FAILED with a traceback at most once,
+and STOP from the parent. An end of file says the same as STOP: the parent has died.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+
+from contenders.interface import Contender
+
+READY, FAILED, STOP = "ready", "failed", "stop"
+
+
+def in_thread(contender: Contender, service: object, address: str, pipe: Connection) -> None:
+    """Serve in this thread of the parent."""
+    _serve(contender, service, address, pipe, give_up=lambda: None)
+
+
+def in_process(
+    contender: Contender, service: object, address: str, pipe: Connection, stop_seconds: float
+) -> None:
+    """Serve in this process, and end it `stop_seconds` after a stop even if the contender does not return."""
+
+    def give_up() -> None:
+        time.sleep(stop_seconds)  # a daemon thread: it does not hold up a server that ends in time
+        os._exit(1)
+
+    # Ctrl-C reaches every process of the terminal: it is for the parent to answer, which then says STOP.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _serve(contender, service, address, pipe, give_up)
+
+
+def _serve(
+    contender: Contender, service: object, address: str, pipe: Connection, give_up: Callable[[], None]
+) -> None:
+    stops: list[Callable[[], None]] = []
+
+    def ready(stop: Callable[[], None]) -> None:
+        stops.append(stop)
+        pipe.send((READY, ""))
+
+    def obey() -> None:
+        with contextlib.suppress(EOFError, OSError):
+            pipe.recv()
+        for stop in stops:  # none before ready(): then there is nothing to ask, only to give up
+            stop()
+        give_up()
+
+    threading.Thread(target=obey, name="obey-the-parent", daemon=True).start()
+    try:
+        contender.serve(service, address, ready)
+    except Exception:  # whatever a contender or a service does wrong is the parent's to report
+        with contextlib.suppress(OSError):
+            pipe.send((FAILED, traceback.format_exc()))
