@@ -1,0 +1,1 @@
+"""`bench.proto` and the code generated from it, committed: measuring needs no compiler."""
