@@ -56,6 +56,7 @@ class ServerProcess:
         self._folder: Path | None = None
         self._address = ""
         self._failure: str | None = None
+        self._was_ready = False
         self._runner: BaseProcess | threading.Thread | None = None
         self._pipe, self._server_pipe = multiprocessing.Pipe()
 
@@ -118,6 +119,7 @@ class ServerProcess:
         if not ready:
             self._join()
             raise ServerFailed(f"{name}: the server ended before it was ready: {self.failure}")
+        self._was_ready = True
 
     def _take(self, message: tuple[str, str]) -> bool:
         kind, text = message
@@ -142,7 +144,7 @@ class ServerProcess:
             self._pipe.send((serving.STOP, ""))
         if not self._join():
             self._force()
-        if self.failure is not None:
+        if self._was_ready and self.failure is not None:
             _log.warning("%s: the server ended by an exception:\n%s", self._contender.name, self.failure)
         self._pipe.close()
         if self._folder is not None:

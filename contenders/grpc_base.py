@@ -1,0 +1,138 @@
+"""What gRPC over a Unix socket and over TCP share: options, server, lanes and the way errors travel.
+
+Lane ``bytes`` is a method without serializers, lane ``json`` the same with orjson on top, lane ``native`` the
+generated stubs (:mod:`contenders.grpc_native`). Calls are unary and synchronous: no ``.future()``, whose
+callbacks run on a thread of their own. A caller may be shared by threads.
+"""
+
+from __future__ import annotations
+
+import abc
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ClassVar
+
+import grpc
+
+from contenders import codec
+from contenders.grpc_errors import GrpcCaller, reporting
+from contenders.grpc_native import NativeCaller, add_native_handlers
+from contenders.interface import Caller, Contender, ServerGone
+from contenders.service import Methods, methods_of
+
+_BOTH_ENDS = {
+    "grpc.max_send_message_length": -1,
+    "grpc.max_receive_message_length": -1,
+    "grpc.enable_http_proxy": 0,
+}
+_SERVER = {**_BOTH_ENDS, "grpc.so_reuseport": 0}
+# Without a pool of its own a second channel of a process silently shares the first one's connection.
+_CHANNEL = {**_BOTH_ENDS, "grpc.use_local_subchannel_pool": 1}
+
+_SERVICE = "shm_rpc_bridge.bench.Raw"
+
+
+class GrpcContender(Contender):
+    """A gRPC contender but for its address: subclasses say what that means to a server and to a channel."""
+
+    workers: ClassVar[int] = 1
+    """Threads that run handlers: as many as every other contender has."""
+    connect_seconds: ClassVar[float] = 10.0
+    """How long a channel may take to become ready; a refused connection fails at once."""
+
+    @abc.abstractmethod
+    def bind(self, server: grpc.Server, address: str) -> None:
+        """Let `server` listen at `address`."""
+
+    @abc.abstractmethod
+    def target(self, address: str) -> str:
+        """The gRPC target of `address`. Raises :class:`ServerGone` when there can be no server."""
+
+    def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
+        stopped = threading.Event()
+        with ThreadPoolExecutor(self.workers, thread_name_prefix=self.name) as workers:
+            server = grpc.server(workers, options=tuple(_SERVER.items()))
+            _ADD_HANDLERS[self.lane](server, methods_of(service))
+            self.bind(server, address)
+            server.start()
+            try:
+                ready(stopped.set)
+                stopped.wait()
+            finally:
+                server.stop(grace=None).wait()
+
+    def connect(self, address: str) -> Caller:
+        channel = grpc.insecure_channel(self.target(address), options=tuple(_CHANNEL.items()))
+        ready = grpc.channel_ready_future(channel)
+
+        def refuse(state: grpc.ChannelConnectivity) -> None:
+            if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
+                ready.cancel()  # nobody listens: a server that is ready does not come up later
+
+        channel.subscribe(refuse)
+        try:
+            ready.result(timeout=self.connect_seconds)
+        except (grpc.FutureTimeoutError, grpc.FutureCancelledError):
+            channel.close()
+            raise ServerGone(f"{self.name}: no server at {address}") from None
+        finally:
+            channel.unsubscribe(refuse)
+        return _CALLERS[self.lane](channel)
+
+    def settings(self) -> Mapping[str, str]:
+        codecs = {"bytes": "none: no serializers", "json": "orjson, no serializers", "native": "protobuf"}
+        options = {**_SERVER, **_CHANNEL}
+        return {
+            "API": "sync, unary",
+            "codec": codecs[self.lane],
+            "server workers": str(self.workers),
+            **{option: str(value) for option, value in options.items()},
+        }
+
+
+def _add_raw_handlers(server: grpc.Server, functions: Mapping[str, Callable[[bytes], bytes]]) -> None:
+    handlers: dict[str, Any] = {
+        name: grpc.unary_unary_rpc_method_handler(reporting(function)) for name, function in functions.items()
+    }
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, handlers),))
+
+
+def _add_json_handler(server: grpc.Server, methods: Methods) -> None:
+    def call(request: bytes) -> bytes:
+        method, payload = codec.decode_request(request)
+        return codec.encode_result(methods[method](payload))
+
+    _add_raw_handlers(server, {"call": call})
+
+
+class _BytesCaller(GrpcCaller):
+    def __init__(self, channel: grpc.Channel) -> None:
+        super().__init__(channel)
+        self._echo: Any = channel.unary_unary(f"/{_SERVICE}/echo")
+
+    def exchange(self, method: str, payload: Any) -> Any:
+        return (self._echo if method == "echo" else self._channel.unary_unary(f"/{_SERVICE}/{method}"))(
+            payload
+        )
+
+
+class _JsonCaller(GrpcCaller):
+    def __init__(self, channel: grpc.Channel) -> None:
+        super().__init__(channel)
+        self._call: Any = channel.unary_unary(f"/{_SERVICE}/call")
+
+    def exchange(self, method: str, payload: Any) -> Any:
+        return codec.decode_response(self._call(codec.encode_request(method, payload)))
+
+
+_ADD_HANDLERS: Mapping[str, Callable[[grpc.Server, Methods], None]] = {
+    "bytes": _add_raw_handlers,
+    "json": _add_json_handler,
+    "native": add_native_handlers,
+}
+_CALLERS: Mapping[str, Callable[[grpc.Channel], Caller]] = {
+    "bytes": _BytesCaller,
+    "json": _JsonCaller,
+    "native": NativeCaller,
+}

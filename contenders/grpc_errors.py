@@ -1,0 +1,75 @@
+"""How a handler's exception travels over gRPC: as status UNKNOWN, its type beside it in trailing metadata."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
+
+import grpc
+
+from contenders.interface import Caller, CallError, ServerGone
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+
+_TYPE_KEY = "exception-type-bin"  # "-bin": a class name need not be ASCII
+_MESSAGE_CHARACTERS = 500  # percent-encoded up to 12 bytes each: below the 8 KiB a peer takes as metadata
+
+# CANCELLED is what a call gets whose server stops while it runs.
+_GONE = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
+
+
+def reporting(handle: Callable[[Request], Response]) -> Callable[[Request, grpc.ServicerContext], Response]:
+    """`handle` as gRPC calls it, its exceptions sent to the caller instead of logged."""
+
+    def handler(request: Request, context: grpc.ServicerContext) -> Response:
+        try:
+            return handle(request)
+        except Exception as error:  # a user's handler ran: anything may come out of it
+            _abort(context, error)
+
+    return handler
+
+
+def _abort(context: grpc.ServicerContext, error: Exception) -> NoReturn:
+    context.set_trailing_metadata(((_TYPE_KEY, type(error).__name__.encode()),))
+    context.abort(grpc.StatusCode.UNKNOWN, str(error)[:_MESSAGE_CHARACTERS])
+
+
+def _caller_error(error: grpc.RpcError) -> Exception:
+    if not isinstance(error, grpc.Call):
+        return ServerGone(str(error))
+    code, details = error.code(), error.details() or ""
+    if code in _GONE:
+        return ServerGone(f"{code.name}: {details}")
+    for key, value in error.trailing_metadata() or ():
+        if key == _TYPE_KEY and isinstance(value, bytes):
+            return CallError(value.decode(), details)
+    return CallError(code.name, details)
+
+
+class GrpcCaller(Caller):
+    """Owns `channel`. Subclasses say what goes over it; errors become those of the call interface here."""
+
+    def __init__(self, channel: grpc.Channel) -> None:
+        self._channel = channel
+        self._closed = False
+
+    @abc.abstractmethod
+    def exchange(self, method: str, payload: Any) -> Any:
+        """Make the call and return its result."""
+
+    def call(self, method: str, payload: Any) -> Any:
+        try:
+            return self.exchange(method, payload)
+        except grpc.RpcError as error:
+            raise _caller_error(error) from error
+        except ValueError as error:  # how gRPC refuses a closed channel, and protobuf a value it cannot hold
+            if self._closed:
+                raise ServerGone("this caller is closed") from error
+            raise
+
+    def close(self) -> None:
+        self._closed = True
+        self._channel.close()
