@@ -1,0 +1,40 @@
+"""Same-host RPC over POSIX shared memory and semaphores: :class:`RPCServer`, :class:`RPCClient`.
+
+    server = RPCServer("calc")
+    server.register("add", lambda a, b: a + b)
+    server.start()                                   # in one process
+
+    with RPCClient("calc") as client:                # in another
+        client.call("add", a=1, b=2)                 # 3
+
+:class:`SharedMemoryTransport` is the byte pipe beneath it, usable on its own. Logging goes to the logger
+``shm_rpc_bridge`` and is silent unless configured.
+"""
+
+import logging
+
+from .client import RPCClient
+from .exceptions import (
+    RPCError,
+    RPCMethodError,
+    RPCSerializationError,
+    RPCTimeoutError,
+    RPCTransportError,
+)
+from .server import RPCServer
+from .transport import SharedMemoryTransport
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "RPCClient",
+    "RPCError",
+    "RPCMethodError",
+    "RPCSerializationError",
+    "RPCServer",
+    "RPCTimeoutError",
+    "RPCTransportError",
+    "SharedMemoryTransport",
+]
+
+logging.getLogger("shm_rpc_bridge").addHandler(logging.NullHandler())

@@ -1,0 +1,33 @@
+"""What can go wrong with a call, as five exceptions. Each crosses process and pickle boundaries unchanged."""
+
+
+class RPCError(Exception):
+    """Base of every error this library raises on purpose (bad arguments are ``ValueError`` or ``TypeError``)."""
+
+
+class RPCTimeoutError(RPCError):
+    """The deadline passed. The message says whether the request had already been taken by the server."""
+
+
+class RPCTransportError(RPCError):
+    """There is no server, it died, the memory is not ours to use, is full, or a message is too large for it."""
+
+
+class RPCSerializationError(RPCError):
+    """A value that JSON cannot carry, or bytes that are not JSON. The message names the parameter or method."""
+
+
+class RPCMethodError(RPCError):
+    """The remote method raised, or could not be called with these parameters."""
+
+    def __init__(self, remote_type: str, remote_message: str, remote_traceback: str = "") -> None:
+        super().__init__(remote_type, remote_message, remote_traceback)
+        self.remote_type = remote_type
+        """Name of the exception's class in the server, for example ``"ZeroDivisionError"``."""
+        self.remote_message = remote_message
+        """``str()`` of the exception in the server."""
+        self.remote_traceback = remote_traceback
+        """The formatted traceback from the server; empty where the failure was not an exception of a method."""
+
+    def __str__(self) -> str:
+        return f"{self.remote_type}: {self.remote_message}"

@@ -1,0 +1,236 @@
+"""RPCServer: a name, a table of methods, and the loop that answers."""
+
+import logging
+import os
+import signal
+import threading
+import traceback
+import weakref
+from time import monotonic
+from types import FrameType, TracebackType
+from typing import Any, Callable, Dict, List, Optional, Tuple, Type, TypeVar
+
+from . import codec, names
+from .endpoint import Endpoint, Request
+from .exceptions import RPCError, RPCSerializationError, RPCTimeoutError, RPCTransportError
+from .transport import SharedMemoryTransport, validated_sizes
+from .waiting import deadline_after, validated_strategy, validated_timeout
+
+logger = logging.getLogger("shm_rpc_bridge")
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class RPCServer:
+    """Serves registered functions to any number of clients on this host, one call at a time.
+
+    Clients can connect from the moment it is constructed and are answered while :meth:`start` runs, in whichever
+    thread that is. :meth:`stop`, :meth:`close` and :meth:`register` may be called from any thread. Close it, or use
+    it in a ``with`` block, or let :meth:`start` end: each removes everything it has in /dev/shm. A server does not
+    survive ``fork``: construct it in the process that serves.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        buffer_size: int = SharedMemoryTransport.DEFAULT_BUFFER_SIZE,
+        timeout: Optional[float] = None,
+        *,
+        wait: str = "adaptive",
+        max_message_size: int = SharedMemoryTransport.DEFAULT_MAX_MESSAGE_SIZE,
+        max_channels: int = 1024,
+    ) -> None:
+        """Take the name.
+
+        `buffer_size`: bytes a response buffer has room for at first; it grows up to `max_message_size`, bytes.
+        `timeout`: seconds without any request after which :meth:`start` raises RPCTimeoutError; None: never.
+        `wait`: "adaptive" (spin for tens of microseconds after a request, then park), "block" (park at once) or
+        "spin" (burn a core). `max_channels`: how many channels can be open at once; one per client and concurrent
+        call, two bytes each here.
+        Raises RPCTransportError when a living server has the name, ValueError or TypeError for bad arguments.
+        """
+        names.validated(name)
+        validated_sizes(buffer_size, max_message_size)
+        validated_strategy(wait)
+        if isinstance(max_channels, bool) or not isinstance(max_channels, int):
+            raise TypeError(f"max_channels must be an int, not {type(max_channels).__name__}")
+        if not 1 <= max_channels <= 65_536:
+            raise ValueError(f"max_channels must be 1 to 65,536, not {max_channels}")
+        self.name = name
+        self._timeout = validated_timeout(timeout)
+        self._methods: Dict[str, Callable[..., Any]] = {}
+        self._stopping = False
+        self._lifecycle = threading.Lock()
+        self._running = False
+        self._closed = False
+        self._endpoint = Endpoint(name, buffer_size, max_message_size, max_channels, wait)
+        self._finalizer = weakref.finalize(self, self._endpoint.close)  # at the latest when the interpreter exits
+        _servers.add(self)
+        logger.debug("server %r is ready", name)
+
+    def register(self, name: str, func: Callable[..., Any]) -> None:
+        """Let clients call `func` as `name`, with keyword arguments. Raises ValueError if the name is taken."""
+        if not isinstance(name, str):
+            raise TypeError(f"a method's name must be a str, not {type(name).__name__}")
+        if not callable(func):
+            raise TypeError(f"method {name!r} must be callable, not {type(func).__name__}")
+        if name in self._methods:
+            raise ValueError(f"method {name!r} is registered already")
+        self._methods[name] = func
+
+    def register_function(self, func: Function) -> Function:
+        """Decorator: let clients call `func` under its own name."""
+        self.register(func.__name__, func)
+        return func
+
+    def start(self) -> None:
+        """Serve until :meth:`stop`; then release everything. Call it once.
+
+        In the main thread SIGINT and SIGTERM stop the server while this runs, and what was installed for them before
+        is restored; a second signal meets the earlier handler. In another thread no handler is touched. An exception
+        of a method goes to its caller; SystemExit and KeyboardInterrupt go to the caller and also end this.
+        Raises RPCTransportError when closed or already started, RPCTimeoutError after `timeout` idle seconds.
+        """
+        with self._lifecycle:
+            if self._closed or self._running:
+                raise RPCTransportError(f"server {self.name!r} is {'closed' if self._closed else 'running already'}")
+            self._running = True
+        handlers = self._install_signal_handlers()
+        try:
+            self._serve()
+        finally:
+            _restore_signal_handlers(handlers)
+            with self._lifecycle:
+                self._running = False
+            self.close()
+
+    def stop(self) -> None:
+        """Let :meth:`start` return after the call it is in. From any thread, signal handler or method; never waits."""
+        self._stopping = True
+        if not self._closed:
+            self._endpoint.wake()
+
+    def close(self) -> None:
+        """Release everything. Idempotent. While :meth:`start` runs this is :meth:`stop`: it releases when it ends."""
+        with self._lifecycle:
+            if self._running:
+                self.stop()
+                return
+            if self._closed:
+                return
+            self._closed = True
+        self._finalizer()
+        logger.debug("server %r has closed", self.name)
+
+    def __enter__(self) -> "RPCServer":
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+    def _leave_to_parent(self) -> None:
+        """In a forked child: this server is the parent's; its loop, if the child is inside one, ends unanswered."""
+        self._lifecycle = threading.Lock()
+        self._running = False
+        self._stopping = True
+        self.close()
+
+    def _serve(self) -> None:
+        next_request, respond = self._endpoint.next_request, self._respond
+        idle_deadline = deadline_after(self._timeout)
+        while not self._stopping:  # after a fork in a method the child leaves here
+            request = next_request()
+            if request is not None:
+                respond(request)
+                if self._timeout is not None:
+                    idle_deadline = monotonic() + self._timeout
+            elif monotonic() >= idle_deadline:
+                raise RPCTimeoutError(f"server {self.name!r} had no request for {self._timeout} s")
+
+    def _respond(self, request: Request) -> None:
+        """Answer one request, exactly once, whatever its method does."""
+        try:
+            method, params = codec.decode_request(request.message)
+        except RPCSerializationError as error:
+            self._send_error(request, codec.NOT_SERIALIZABLE, error)
+            return
+        function = self._methods.get(method)
+        if function is None:
+            known = ", ".join(sorted(self._methods)) or "none"
+            self._send_error(
+                request, codec.METHOD_FAILED, LookupError(f"unknown method {method!r}; registered: {known}")
+            )
+            return
+        try:
+            result = function(**params)
+        except Exception as error:
+            self._send_error(request, codec.METHOD_FAILED, error)
+            return
+        except BaseException as error:  # the process is to end, but the caller need not wait for that
+            self._send_error(request, codec.METHOD_FAILED, error)
+            raise
+        try:
+            response = codec.encode_result(method, result)
+            self._endpoint.respond(request, response)
+        except RPCSerializationError as error:
+            self._send_error(request, codec.NOT_SERIALIZABLE, error)
+        except RPCTransportError as error:
+            self._send_error(request, codec.METHOD_FAILED, error)
+
+    def _send_error(self, request: Request, kind: str, error: BaseException) -> None:
+        message = _text_of(error)
+        logger.debug("a call failed: %s: %s", type(error).__name__, message)
+        trace = "" if isinstance(error, RPCError) else _traceback_of(error)
+        self._endpoint.respond(request, codec.encode_error(kind, type(error).__name__, message, trace))
+
+    def _install_signal_handlers(self) -> List[Tuple[int, Any]]:
+        if threading.current_thread() is not threading.main_thread():
+            return []
+        handlers: List[Tuple[int, Any]] = []
+
+        def ask_to_stop(number: int, frame: Optional[FrameType]) -> None:
+            _restore_signal_handlers(handlers)
+            self.stop()
+
+        # None stands for a handler that was not installed from Python and so could not be restored.
+        ours = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not None]
+        handlers.extend((number, signal.signal(number, ask_to_stop)) for number in ours)
+        return handlers
+
+
+_servers: "weakref.WeakSet[RPCServer]" = weakref.WeakSet()
+
+
+def _leave_servers_to_parent() -> None:
+    for server in list(_servers):
+        server._leave_to_parent()
+
+
+os.register_at_fork(after_in_child=_leave_servers_to_parent)
+
+
+def _restore_signal_handlers(handlers: List[Tuple[int, Any]]) -> None:
+    while handlers:
+        number, handler = handlers.pop()
+        signal.signal(number, handler)
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as failure:
+        return f"<its __str__ raised {type(failure).__name__}>"
+
+
+def _traceback_of(error: BaseException) -> str:
+    if error.__traceback__ is None:
+        return ""
+    try:
+        return "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    except Exception as failure:
+        return f"<formatting the traceback raised {type(failure).__name__}>"

@@ -1,0 +1,314 @@
+"""One channel: a request buffer and a response buffer, bytes in and bytes out.
+
+:class:`Channel` is what a client and a server share: six objects in shared memory, opened by both, whose names are
+gone as soon as both have them, so that no death leaves any behind. :class:`SharedMemoryTransport` is a channel that
+is used on its own, as a safe byte pipe between two processes.
+"""
+
+from collections import deque
+from typing import Callable, Deque, Optional
+
+from . import layout, names, posix
+from .buffer import Buffer, create_buffer, open_buffer
+from .exceptions import RPCTransportError
+from .waiting import deadline_after, retry_until, validated_strategy
+
+DEFAULT_BUFFER_SIZE = 64 * 1024
+"""Bytes. A channel starts with two of these: 128 KiB, so that 500 clients fit into the 64 MB that a container has by
+default; larger messages make a buffer grow once and stay so."""
+
+DEFAULT_MAX_MESSAGE_SIZE = 256 * 1024 * 1024
+"""Bytes. Far beyond what is sensible as one JSON message (decoding it takes about a second), small enough that a
+mistake fails with a message and not with an exhausted machine: a call holds it twice in shared memory."""
+
+
+def validated_sizes(buffer_size: int, max_message_size: int) -> None:
+    """``TypeError`` or ``ValueError`` unless 1 <= buffer_size and 1 <= max_message_size <= 4 GiB - 1."""
+    for what, size, most in (
+        ("buffer_size", buffer_size, layout.LARGEST_MESSAGE),
+        ("max_message_size", max_message_size, layout.LARGEST_MESSAGE),
+    ):
+        if isinstance(size, bool) or not isinstance(size, int):
+            raise TypeError(f"{what} must be an int number of bytes, not {type(size).__name__}")
+        if not 1 <= size <= most:
+            raise ValueError(f"{what} must be 1 to {most:,} bytes, not {size:,}")
+
+
+class Channel:
+    """Two buffers. Whoever creates or opens it closes it; names that still exist are removed by :func:`unlink`."""
+
+    __slots__ = ("request", "response")
+
+    def __init__(self, request: Buffer, response: Buffer) -> None:
+        self.request = request
+        self.response = response
+
+    @classmethod
+    def create(
+        cls,
+        channel: names.ChannelNames,
+        request_size: int,
+        response_size: int,
+        max_message_size: int,
+        wait: str,
+        recheck: Callable[[], None],
+    ) -> "Channel":
+        """Create the six objects; on error none remains. The request region comes last: who finds it finds all."""
+        rest = max_message_size, wait, recheck
+        room = min(response_size, max_message_size)
+        response = create_buffer(channel.response, channel.response_empty, channel.response_full, room, *rest)
+        try:
+            room = min(request_size, max_message_size)
+            request = create_buffer(channel.request, channel.request_empty, channel.request_full, room, *rest)
+        except BaseException:
+            response.close()
+            unlink(channel)
+            raise
+        return cls(request, response)
+
+    @classmethod
+    def open(
+        cls, channel: names.ChannelNames, max_message_size: int, wait: str, recheck: Callable[[], None]
+    ) -> "Channel":
+        """Open the six objects and remove their names: from here on only the two peers have them."""
+        rest = max_message_size, wait, recheck
+        request = open_buffer(channel.request, channel.request_empty, channel.request_full, *rest)
+        try:
+            response = open_buffer(channel.response, channel.response_empty, channel.response_full, *rest)
+        except BaseException:
+            request.close()
+            raise
+        unlink(channel)
+        return cls(request, response)
+
+    def is_linked(self) -> bool:
+        """Whether nobody has opened it yet."""
+        return self.request.is_linked()
+
+    def close(self) -> None:
+        """Release both buffers. Idempotent. No thread may be inside one of them."""
+        self.request.close()
+        self.response.close()
+
+
+def unlink(channel: names.ChannelNames) -> None:
+    """Remove what is there of a channel's six names, the request region last: while it stands, something may."""
+    segments, semaphores = names.segments_and_semaphores(channel)
+    for name in semaphores:
+        posix.unlink_semaphore(name)
+    for name in reversed(segments):
+        posix.unlink_segment(name)
+
+
+class SharedMemoryTransport:
+    """A pair of byte messages' ways between two processes: requests one way, responses the other.
+
+    One process calls :meth:`create`, the other :meth:`open`; either may be the one that sends requests. In each
+    process one thread at a time may send and one receive; :meth:`close` may be called from any thread and wakes a
+    waiting one with RPCTransportError. Each process closes its own end. At most one message is under way in each
+    direction: sending waits until the previous one was taken. A transport does not survive ``fork``: create or open
+    it in the process that uses it.
+    """
+
+    DEFAULT_BUFFER_SIZE = DEFAULT_BUFFER_SIZE
+    DEFAULT_MAX_MESSAGE_SIZE = DEFAULT_MAX_MESSAGE_SIZE
+
+    def __init__(self, name: str, lock_file: posix.LockFile, is_creator: bool) -> None:
+        """Not for users: see :meth:`create` and :meth:`open`."""
+        self.name = name
+        self._lock_file = lock_file
+        self._is_creator = is_creator
+        self._closed = False
+        self._inside: Deque[None] = deque()  # one entry per thread inside a method; appending is atomic
+        self._unreleased: Deque[None] = deque([None])  # taken by whoever releases the memory
+        self._sequence = 0
+        self._answering = 0
+        self._channel: Channel
+
+    @classmethod
+    def create(
+        cls,
+        name: str,
+        buffer_size: int = DEFAULT_BUFFER_SIZE,
+        *,
+        max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE,
+        wait: str = "adaptive",
+    ) -> "SharedMemoryTransport":
+        """Create the channel `name` and hold it until closed.
+
+        `buffer_size`: bytes each direction has room for at first; it grows up to `max_message_size`, bytes. `wait`:
+        "adaptive" (spin for tens of microseconds, then park), "block" (park at once) or "spin" (burn a core).
+        Raises RPCTransportError when a living process has it, or /dev/shm is full.
+        """
+        channel_names = names.transport(names.validated(name))
+        validated_sizes(buffer_size, max_message_size)
+        validated_strategy(wait)
+        _remove_abandoned(name, channel_names)
+        end: SharedMemoryTransport
+        channel = Channel.create(
+            channel_names, buffer_size, buffer_size, max_message_size, wait, lambda: end._recheck()
+        )
+        try:
+            lock_file = posix.LockFile(channel_names.request)
+            if not (lock_file.try_lock(layout.CREATOR_LOCK) and channel.is_linked()):
+                lock_file.close()
+                raise RPCTransportError(f"transport {name!r} is in use: another process is creating it")
+        except BaseException:
+            channel.close()
+            unlink(channel_names)
+            raise
+        end = cls(name, lock_file, is_creator=True)
+        end._channel = channel
+        return end
+
+    @classmethod
+    def open(cls, name: str, *, wait_for: float = 0.0, wait: str = "adaptive") -> "SharedMemoryTransport":
+        """Open the channel that another process has created, waiting up to `wait_for` seconds for it to appear.
+
+        Raises RPCTransportError when there is none, its creator is dead, or another process has opened it.
+        """
+        channel_names = names.transport(names.validated(name))
+        validated_strategy(wait)
+        deadline = deadline_after(wait_for, "wait_for")
+        end: SharedMemoryTransport
+        lock_file = retry_until(deadline, posix.NotFoundError, lambda: _lock_as_opener(name, channel_names.request))
+        try:
+            channel = Channel.open(channel_names, layout.LARGEST_MESSAGE, wait, lambda: end._recheck())
+        except BaseException:
+            lock_file.close()
+            raise
+        end = cls(name, lock_file, is_creator=False)
+        end._channel = channel
+        return end
+
+    # Each method is written out, not shared: this is the hot path, where another function call is measurable.
+
+    def send_request(self, message: bytes, timeout: Optional[float] = None) -> None:
+        """Send one request; waits up to `timeout` seconds (None: for ever) until the previous one was taken.
+
+        Raises RPCTimeoutError, and RPCTransportError when the peer is gone, the message is larger than
+        max_message_size or does not fit into memory: the transport is then as it was before.
+        """
+        self._enter()
+        try:
+            self._sequence += 1
+            self._channel.request.send(as_bytes(message), self._sequence, deadline_after(timeout))
+        finally:
+            self._leave()
+
+    def receive_request(self, timeout: Optional[float] = None) -> bytes:
+        """The next request, waiting for it up to `timeout` seconds (None: for ever)."""
+        self._enter()
+        try:
+            self._answering, message = self._channel.request.receive(deadline_after(timeout))
+            if self._closed:  # woken by close(), not by a message
+                self._recheck()
+            return message
+        finally:
+            self._leave()
+
+    def send_response(self, message: bytes, timeout: Optional[float] = None) -> None:
+        """Send the response to the request received last. Raises as :meth:`send_request` does."""
+        self._enter()
+        try:
+            self._channel.response.send(as_bytes(message), self._answering, deadline_after(timeout))
+        finally:
+            self._leave()
+
+    def receive_response(self, timeout: Optional[float] = None) -> bytes:
+        """The response to the request sent last; responses to earlier ones, which timed out, are dropped."""
+        self._enter()
+        try:
+            deadline = deadline_after(timeout)
+            while True:
+                sequence, message = self._channel.response.receive(deadline)
+                if sequence == self._sequence and not self._closed:
+                    return message
+                self._recheck()
+        finally:
+            self._leave()
+
+    def close(self) -> None:
+        """Close this end. Idempotent. A thread waiting in it gets RPCTransportError at once, the peer within 0.1 s."""
+        self._closed = True
+        if self._inside:  # the thread inside releases the memory when it leaves
+            self._channel.request.interrupt_reader()
+            self._channel.response.interrupt_reader()
+        else:
+            self._release()
+
+    def __enter__(self) -> "SharedMemoryTransport":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _enter(self) -> None:
+        self._inside.append(None)
+        if self._closed:
+            self._leave()
+            raise RPCTransportError(f"transport {self.name!r} is closed")
+
+    def _leave(self) -> None:
+        self._inside.pop()
+        if self._closed and not self._inside:
+            self._release()
+
+    def _release(self) -> None:
+        try:
+            self._unreleased.pop()
+        except IndexError:
+            return
+        # In a forked child the lock file is closed already: the names are the parent's.
+        if self._is_creator and not self._lock_file.is_closed and self._channel.is_linked():
+            unlink(names.transport(self.name))
+        self._lock_file.close()
+        self._channel.close()
+
+    def _recheck(self) -> None:
+        if self._closed:
+            raise RPCTransportError(f"transport {self.name!r} was closed")
+        peer = layout.OPENER_LOCK if self._is_creator else layout.CREATOR_LOCK
+        # A creator's peer has been there once the names are gone: before that it is awaited, not dead.
+        if not self._lock_file.is_locked(peer) and not (self._is_creator and self._channel.is_linked()):
+            raise RPCTransportError(f"the peer of transport {self.name!r} has closed it or died")
+
+
+def as_bytes(message: bytes) -> bytes:
+    """`message` itself if it is bytes, a copy if it is a bytearray or memoryview, else ``TypeError``."""
+    if type(message) is bytes:
+        return message
+    return memoryview(message).tobytes()
+
+
+def _remove_abandoned(name: str, channel_names: names.ChannelNames) -> None:
+    """Make way for a new channel: remove what a dead creator has left, refuse what a living one holds."""
+    try:
+        lock_file = posix.LockFile(channel_names.request)
+    except posix.NotFoundError:
+        unlink(channel_names)  # what was created before the request region and then abandoned
+        return
+    try:
+        if not lock_file.try_lock(layout.CREATOR_LOCK):
+            raise RPCTransportError(f"transport {name!r} is in use: another process has created it")
+        unlink(channel_names)
+    finally:
+        lock_file.close()
+
+
+def _lock_as_opener(name: str, segment_name: str) -> posix.LockFile:
+    try:
+        lock_file = posix.LockFile(segment_name)
+    except posix.NotFoundError:
+        raise posix.NotFoundError(
+            f"Cannot find shared memory {segment_name!r}: transport {name!r} must be created first"
+        ) from None
+    if not lock_file.is_locked(layout.CREATOR_LOCK):
+        lock_file.close()
+        raise posix.NotFoundError(
+            f"Cannot find shared memory {segment_name!r}: who created transport {name!r} is dead or not done yet"
+        )
+    if not lock_file.try_lock(layout.OPENER_LOCK):
+        lock_file.close()
+        raise RPCTransportError(f"transport {name!r} is in use: another process has opened it")
+    return lock_file
