@@ -1,0 +1,1 @@
+"""What is measured, as data, and the machinery that measures it: runner, statistics, files, plots."""

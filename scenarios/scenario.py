@@ -1,0 +1,65 @@
+"""What a scenario is: immutable, validated, complete. Reading one from TOML is :mod:`scenarios.reading`'s
+job.
+
+A scenario is a list of *blocks*; a block is a product of axes (lanes and their contenders, payload sizes,
+clients, load) plus what is done in each of its cells (method, calls). Nothing here starts a process or opens
+a file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """One product of axes, measured with one method."""
+
+    name: str
+    """Empty, or what tells this block's rows from another's: the `scenario` column is then
+    ``scenario/name``."""
+    contenders: Mapping[str, tuple[str, ...]]
+    """Lane to the contenders measured in it. Only pairs that exist."""
+    method: str
+    payloads: Mapping[str, str]
+    """Lane to the kind of payload sent in it, see :mod:`scenarios.payloads`."""
+    payload_sizes: tuple[int, ...]
+    """Bytes, as encoded on the wire of the `bytes` and `json` lanes; UTF-8 bytes of a text."""
+    calls: tuple[int, ...]
+    """Most timed calls per cell, one number per payload size."""
+    warmup_calls: int
+    """Most untimed calls before them."""
+    seconds: float
+    """Most seconds of timed calls per cell; the slow contenders stop here with fewer calls."""
+    clients: tuple[int, ...]
+    load: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Scenario:
+    """A named list of blocks, how often each of their cells is repeated, and the seed of everything
+    random."""
+
+    name: str
+    description: str
+    blocks: tuple[Block, ...]
+    repeats: int
+    seed: int
+    time_limit_s: float
+    """A cell that takes longer, process starts included, is stopped and recorded as failed."""
+    left_out: tuple[str, ...] = ()
+    """Why contenders that "all" would have meant are not measured, one sentence each."""
+
+    def resolved(self) -> dict[str, Any]:
+        """Everything that decides what is measured, as JSON types. Two runs with equal values are one
+        scenario."""
+        plain: dict[str, Any] = dataclasses.asdict(self)
+        plain["left_out"] = list(self.left_out)
+        plain["blocks"] = [
+            {key: list(value) if isinstance(value, tuple) else value for key, value in block.items()}
+            | {"contenders": {lane: list(names) for lane, names in block["contenders"].items()}}
+            for block in plain["blocks"]
+        ]
+        return plain
