@@ -1,0 +1,71 @@
+"""What disturbed a cell: readings of the machine around its timed part, and short words for what they mean.
+
+A flag does not remove a cell; it says that its numbers were taken in bad company. Linux's /proc; what a
+kernel does not offer (pressure before 4.20, steal outside of virtual machines) raises no flag.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from pathlib import Path
+
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+STEAL_SHARE = 0.01
+"""`steal`: the host took more than this share of the machine's CPU time. 1%: one late wake-up in a
+hundred."""
+OTHERS_SHARE = 0.05
+"""`others`: processes that are not the cell's used more than this share of the machine's CPU time."""
+OTHERS_TICKS = 3
+"""... and at least this many ticks (of 10 ms): below, /proc/stat's counting cannot tell."""
+PRESSURE_SHARE = 0.10
+"""`pressure`: some process waited for a CPU for more than this share of the time (PSI, cpu some)."""
+INVOLUNTARY_PER_S = 100.0
+"""`preempted`: the scheduler took the CPU from client or server more often than this."""
+LOAD_PER_CPU = 1.5
+"""`load`: one-minute load average per CPU when the cell began. Ours alone is at most 2 processes."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """The machine at one moment. Totals over all CPUs since boot."""
+
+    at_ns: int
+    busy_ticks: int
+    """Neither idle nor stolen."""
+    steal_ticks: int
+    pressure_us: int
+    """Time some process waited for a CPU; 0 where the kernel does not say."""
+    load_1min: float
+
+
+def read() -> Reading:
+    """Three small files, about 50 µs."""
+    with open("/proc/stat") as stat:
+        user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, stat.readline().split()[1:9])
+    try:
+        pressure = int(Path("/proc/pressure/cpu").read_text().split("total=")[1].split()[0])
+    except OSError:
+        pressure = 0
+    load = float(Path("/proc/loadavg").read_text().split()[0])
+    busy = user + nice + system + irq + softirq
+    return Reading(time.monotonic_ns(), busy, steal, pressure, load)
+
+
+def flags(before: Reading, after: Reading, own_cpu_ns: int, involuntary: int) -> tuple[str, ...]:
+    """The words for one cell's timed part; `own_cpu_ns` and `involuntary` are client's and server's
+    together."""
+    seconds = max(after.at_ns - before.at_ns, 1) / 1e9
+    cpus = os.cpu_count() or 1
+    ticks = seconds * TICKS_PER_S * cpus
+    others = after.busy_ticks - before.busy_ticks - own_cpu_ns / 1e9 * TICKS_PER_S
+    found = {
+        "steal": after.steal_ticks - before.steal_ticks > STEAL_SHARE * ticks,
+        "others": others > max(OTHERS_SHARE * ticks, OTHERS_TICKS),
+        "pressure": (after.pressure_us - before.pressure_us) / 1e6 > PRESSURE_SHARE * seconds,
+        "preempted": involuntary > max(INVOLUNTARY_PER_S * seconds, 10),
+        "load": before.load_1min > LOAD_PER_CPU * cpus,
+    }
+    return tuple(word for word, is_so in found.items() if is_so)
