@@ -1,0 +1,181 @@
+"""Runs a scenario: every cell once, each on disk as soon as it is done, whatever interrupts it.
+
+What can go wrong with a cell is recorded with that cell (failures.json) and the next one begins. What can go
+wrong with the runner leaves a run that :func:`resume` goes on with: finished cells are never measured again.
+"""
+
+from __future__ import annotations
+
+import signal
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+from rich.console import Console
+
+from contenders.interface import Contender
+from scenarios import environment, session, statistics, store
+from scenarios.cells import Cell, expand
+from scenarios.errors import RunError
+from scenarios.measure import Measurement
+from scenarios.progress import Display
+from scenarios.scenario import Scenario
+from scenarios.store import Run
+from scenarios.units import micros
+
+Catalogue = Mapping[str, type[Contender]]
+
+
+def begin(scenario: Scenario, catalogue: Catalogue, results: Path, command: str = "") -> Run:
+    """A new run of `scenario`, nothing measured yet."""
+    run = store.create(results, scenario.resolved())
+    run.write_json("environment.json", _environment(scenario, catalogue, command))
+    return run
+
+
+def resume(scenario: Scenario, catalogue: Catalogue, results: Path, command: str = "") -> tuple[Run, list[str]]:
+    """The newest unfinished run of `scenario`, and what of the environment has changed since it began.
+
+    Raises :class:`RunError` when there is none, or when the scenario has been changed since: its rows would
+    not be comparable with those to come.
+    """
+    waiting = store.unfinished(results)
+    ours = [run for run in waiting if run.about()["scenario"]["name"] == scenario.name]
+    if not ours:
+        others = sorted({run.about()["scenario"]["name"] for run in waiting})
+        hint = f"; there are some of {', '.join(others)}" if others else ""
+        raise RunError(f"there is no unfinished run of {scenario.name} in {results}{hint}")
+    run = ours[-1]
+    if run.about()["scenario"] != scenario.resolved():
+        changed = [key for key, value in scenario.resolved().items() if run.about()["scenario"].get(key) != value]
+        raise RunError(
+            f"{run.folder} was begun with another definition of {scenario.name} "
+            f"(changed: {', '.join(changed)}): start a new run without --resume, or restore the definition"
+        )
+    now = _environment(scenario, catalogue, command)
+    try:
+        before = run.environment()
+    except RunError:  # killed between the two files of a new run
+        before = now
+    resumed = [*before.get("resumed", []), {key: now[key] for key in ("taken", "command", "load_average")}]
+    run.write_json("environment.json", before | {"resumed": resumed})
+    return run, environment.differences(before, now)
+
+
+def measure(run: Run, scenario: Scenario, catalogue: Catalogue, console: Console) -> int:
+    """Measure what is not measured yet, then fill in what needs all repeats. Returns the number of failed
+    cells.
+
+    Ctrl-C and SIGTERM end the running cell's processes and raise :class:`KeyboardInterrupt`; the run can be
+    resumed. Cells that failed in an earlier part of the run are tried again.
+    """
+    cells = expand(scenario)
+    with run.locked(), _terminated_as_interrupted():
+        run.prepare_cells()
+        done = run.finished_keys()
+        failures = {key: why for key, why in run.failures().items() if key not in done}
+        todo = [cell for cell in cells if cell.key not in done]
+        with Display(console, todo, len(done)) as display:
+            for cell in todo:
+                display.begin(cell)
+                failure = _measure_cell(run, cell, scenario, catalogue, display)
+                if failure is not None:
+                    failures[cell.key] = failure
+                    run.write_json("failures.json", failures)
+                elif failures.pop(cell.key, None):
+                    run.write_json("failures.json", failures)
+        run.rewrite_rows(statistics.with_intervals(run.rows()))
+        run.set_state(store.FINISHED)
+    return len(failures)
+
+
+def _measure_cell(
+    run: Run, cell: Cell, scenario: Scenario, catalogue: Catalogue, display: Display
+) -> dict[str, object] | None:
+    """Measure and store one cell; None, or what failures.json is to say."""
+    contender = catalogue[cell.contender]
+    try:
+        found = session.run_cell(cell, contender, scenario.seed, scenario.time_limit_s)
+    except Exception as error:  # a failed cell is recorded as failed, whatever the reason, and stops no other
+        kind = error.kind if isinstance(error, session.CellFailed) else type(error).__name__
+        trace = getattr(error, "trace", "") or traceback.format_exc()
+        display.end(cell, f"{kind}: {str(error).strip().splitlines()[-1] if str(error) else ''}", failed=True)
+        return {
+            "axes": dict(cell.axes),
+            "method": cell.method,
+            "kind": kind,
+            "reason": str(error),
+            "trace": trace,
+        }
+    row = to_row(run.id, cell, contender.wait, found)
+    run.append(cell.key, row, found.latencies_ns)
+    display.end(cell, f"p50 {micros(float(row['p50_us']))}" if row["p50_us"] else f"{row['calls']} calls")
+    return None
+
+
+def to_row(run_id: str, cell: Cell, wait: str, found: Measurement) -> store.Row:
+    """A measured cell as a row of cells.csv."""
+    latencies = np.frombuffer(found.latencies_ns, np.int64)
+    calls = latencies.size
+    server = found.server
+    switching = [found.client, *([server] if server else ())]
+    row: dict[str, object] = {
+        "run_id": run_id,
+        "schema_version": store.SCHEMA_VERSION,
+        **cell.axes,
+        "offered_rps": None,  # a closed loop offers nothing
+        "wait": wait,
+        "order_index": cell.order_index,
+        "calls": calls,
+        "errors": 0,  # an error fails the cell
+        "skipped": 0,
+        "verified": calls,
+        **statistics.describe(latencies),
+        "ci_low_us": None,
+        "ci_high_us": None,
+        "client_cpu_us_per_call": found.client.cpu_ns / 1000 / calls,
+        "server_cpu_us_per_call": server.cpu_ns / 1000 / calls if server else None,
+        "voluntary_switches_per_call": sum(each.voluntary for each in switching) / calls,
+        "involuntary_switches_per_call": sum(each.involuntary for each in switching) / calls,
+        "client_rss_mib": found.client.rss_mib,
+        "server_rss_mib": server.rss_mib if server else None,
+        "cold_start_ms": found.cold_start_ns / 1e6,
+        "noise_flags": ";".join(found.noise_flags),
+    }
+    return {column: _field(row[column]) for column in store.COLUMNS}
+
+
+def _field(value: object) -> str:
+    """A thousandth of a µs is a ns: more digits would be noise."""
+    if value is None:
+        return ""
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _environment(scenario: Scenario, catalogue: Catalogue, command: str) -> dict[str, object]:
+    lanes = {lane: names for block in scenario.blocks for lane, names in block.contenders.items()}
+    instances = [catalogue[name](lane) for lane, names in lanes.items() for name in names]
+    return environment.describe(instances, scenario.seed, command)
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM ends a run as tidily as Ctrl-C does. Only in the main thread; elsewhere signals are not
+    ours."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    restore: Callable[[], object] = lambda: None  # noqa: E731
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+        restore = lambda: signal.signal(signal.SIGTERM, before)  # noqa: E731
+    except ValueError:
+        pass
+    try:
+        yield
+    finally:
+        restore()
