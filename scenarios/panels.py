@@ -1,0 +1,150 @@
+"""Figures made of panels: a column per lane, a row per quantity, payload size along x, the legend below.
+
+Where nothing was measured at more than one size there is no line to draw: the panels then list the contenders
+downwards and show one mark each.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+from contenders.interface import LANES
+from scenarios import style
+from scenarios.units import size
+
+PANEL_INCHES = (3.6, 3.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One quantity: its axis label, and its columns in the data."""
+
+    label: str
+    column: str
+    low: str = ""
+    high: str = ""
+
+
+def figure(columns: int, rows: int) -> Figure:
+    """An empty figure for so many panels, with room for legend and footer."""
+    width, height = PANEL_INCHES
+    return Figure(figsize=(max(width * columns, 6.4) + 0.4, height * rows + 1.3), layout="constrained")
+
+
+def grid(
+    lines: pd.DataFrame,
+    title: str,
+    rows: Sequence[Row],
+    *,
+    same_scale: bool = False,
+    reference: float | None = None,
+) -> Figure:
+    """`lines` (a summary) as panels. `reference` draws a horizontal line; `same_scale` ties the rows' y
+    axes."""
+    columns = _columns(lines)
+    single = all(part["payload_bytes"].nunique() == 1 for _, part in columns)
+    drawn = figure(len(columns), len(rows))
+    axes = drawn.subplots(
+        len(rows), len(columns), squeeze=False, sharey=False if single else "all" if same_scale else "row"
+    )
+    for row, line_of_axes in zip(rows, axes, strict=True):
+        for (name, part), each in zip(columns, line_of_axes, strict=True):
+            (_marks if single else _curves)(each, part, row)
+            if reference is not None:
+                (each.axvline if single else each.axhline)(reference, color="#555555", linewidth=0.8)
+            if row is rows[0]:
+                each.set_title(name)
+            if row is rows[-1] and not single:
+                each.set_xlabel("payload size")
+        if not single:
+            line_of_axes[0].set_ylabel(row.label)
+    finish(drawn, title, style.ordered(lines["contender"]), legend=not single)
+    return drawn
+
+
+def finish(drawn: Figure, title: str, contenders: Sequence[str], *, legend: bool = True) -> None:
+    """Title above; below, outside of the data, the legend, and a strip for the footer."""
+    drawn.suptitle(title, fontsize=12, x=0.01, ha="left")
+    if legend:
+        handles = [Line2D([], [], label=name, **style.of(name)) for name in contenders]
+        drawn.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 8), handlelength=3.2)
+    engine = drawn.get_layout_engine()
+    if engine is not None:
+        inches = drawn.get_size_inches()[1]
+        engine.set(rect=(0, 0.22 / inches, 1, 1 - 0.22 / inches))  # type: ignore[call-arg]
+
+
+def plain_numbers(axis: Axis) -> None:
+    """1, 10, 1,000 in place of powers of ten."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _columns(lines: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """The panels side by side: scenario and lane, lanes in the order the project names them."""
+    several = lines["scenario"].nunique() > 1
+    found = []
+    for scenario, part in lines.groupby("scenario", sort=True):
+        for lane in sorted(set(part["lane"]), key=LANES.index):
+            each = part[part["lane"] == lane]
+            sizes = each["payload_bytes"].unique()
+            of_size = f", {size(sizes[0])}" if len(sizes) == 1 else ""
+            found.append((f"{f'{scenario}, ' if several else ''}lane {lane}{of_size}", each))
+    return found
+
+
+def _curves(axes: Axes, part: pd.DataFrame, row: Row) -> None:
+    for contender in style.ordered(part["contender"]):
+        mine = part[part["contender"] == contender].sort_values("payload_bytes")
+        look = style.of(contender)
+        x = mine["payload_bytes"].to_numpy(float)
+        axes.plot(x, mine[row.column].to_numpy(float), **look)
+        if row.low:
+            low, high = mine[row.low].to_numpy(float), mine[row.high].to_numpy(float)
+            axes.fill_between(x, low, high, color=look["color"], alpha=0.18, linewidth=0)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.xaxis.set_major_locator(FixedLocator(_spread(sorted(set(part["payload_bytes"])))))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: size(value)))
+    axes.yaxis.set_major_locator(LogLocator(10, numticks=12))
+    plain_numbers(axes.yaxis)
+
+
+def _marks(axes: Axes, part: pd.DataFrame, row: Row) -> None:
+    names = style.ordered(part["contender"])[::-1]
+    for place, contender in enumerate(names):
+        mine = part[part["contender"] == contender].iloc[0]
+        value = float(mine[row.column])
+        look = style.of(contender)
+        marker = "o" if look["marker"] in "._" else look["marker"]
+        if row.low and not np.isnan(mine[row.low]):
+            ends = [mine[row.low], mine[row.high]]
+            axes.plot(ends, [place, place], color=look["color"], linewidth=3, alpha=0.4)
+        axes.plot([value], [place], color=look["color"], marker=marker)
+        axes.annotate(f"{value:.3g}", (value, place), (0, 7), textcoords="offset points", ha="center", fontsize=8)
+    axes.set_xscale("log")
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(-0.6, len(names) - 0.2)
+    axes.margins(x=0.15)
+    axes.xaxis.set_major_locator(LogLocator(10, numticks=12))
+    plain_numbers(axes.xaxis)
+    axes.set_xlabel(row.label)
+
+
+def _spread(sizes: list[float]) -> list[float]:
+    """The sizes that have room for a label: at least a factor of 3 apart, the last always."""
+    kept: list[float] = []
+    for value in reversed(sizes):
+        if not kept or kept[-1] / value >= 3:
+            kept.append(value)
+    return kept[::-1]
