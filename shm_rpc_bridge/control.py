@@ -47,7 +47,7 @@ class Control:
         identity = layout.CONTROL_MAGIC, layout.VERSION, max_channels, os.getpid(), layout.CREATING
         layout.CONTROL.pack_into(segment.map, 0, *identity, generation, max_message_size, buffer_size)
         own = names.generation_prefix(name, generation)
-        for listed in posix.list_objects(names.control(name) + ":"):
+        for listed in posix.list_own_objects(names.control(name) + ":"):
             if not listed.name.startswith(own):
                 posix.unlink_object(listed)
         return cls(name, segment, lock_file)
@@ -64,7 +64,7 @@ class Control:
         try:
             header = lock_file.read(layout.CONTROL_HEADER_SIZE)
             if not lock_file.is_locked(layout.SERVER_LOCK):
-                pid = _server_pid(header)
+                pid = server_pid(header)
                 raise posix.NotFoundError(f"{missing} (process {pid}, which served it, is dead)" if pid else missing)
             size = _checked_size(control_name, header, missing)
             segment = posix.Segment.open(control_name, size)
@@ -192,7 +192,7 @@ def _remove_dead(name: str, control_name: str) -> None:
     except posix.NotFoundError:
         return
     try:
-        pid = _server_pid(lock_file.read(layout.CONTROL_HEADER_SIZE))
+        pid = server_pid(lock_file.read(layout.CONTROL_HEADER_SIZE))
         if not lock_file.try_lock(layout.SERVER_LOCK):
             raise RPCTransportError(f"server name {name!r} is in use" + (f" by process {pid}" if pid else ""))
         if lock_file.is_linked():  # else another starting server has removed it
@@ -204,7 +204,7 @@ def _remove_dead(name: str, control_name: str) -> None:
         lock_file.close()
 
 
-def _server_pid(header: bytes) -> int:
+def server_pid(header: bytes) -> int:
     """The process that a control segment's header names; 0 when it is no such header."""
     if len(header) < layout.CONTROL_HEADER_SIZE or not header.startswith(layout.CONTROL_MAGIC):
         return 0

@@ -234,16 +234,16 @@ def unlink_semaphore(name: str) -> bool:
 
 
 class Listed(NamedTuple):
-    """One object in /dev/shm, as :func:`list_objects` found it."""
+    """One object in /dev/shm."""
 
     name: str
     is_semaphore: bool
     size: int
-    uid: int
+    """Bytes."""
 
 
-def list_objects(prefix: str) -> List[Listed]:
-    """Every segment and semaphore whose name begins with `prefix`, sorted by name."""
+def list_own_objects(prefix: str) -> List[Listed]:
+    """Every segment and semaphore of this user whose name begins with `prefix`, sorted by name."""
     found = []
     with os.scandir(_FOLDER) as entries:
         for entry in entries:
@@ -252,12 +252,13 @@ def list_objects(prefix: str) -> List[Listed]:
             if name.startswith(prefix):
                 with contextlib.suppress(FileNotFoundError):
                     status = entry.stat(follow_symlinks=False)
-                    found.append(Listed(name, is_semaphore, status.st_size, status.st_uid))
+                    if status.st_uid == os.geteuid():
+                        found.append(Listed(name, is_semaphore, status.st_size))
     return sorted(found)
 
 
 def unlink_object(listed: Listed) -> bool:
-    """Remove the name that :func:`list_objects` found, if it is still there."""
+    """Remove the name that :func:`list_own_objects` found, if it is still there."""
     return unlink_semaphore(listed.name) if listed.is_semaphore else unlink_segment(listed.name)
 
 
@@ -280,7 +281,7 @@ class LockFile:
         """Open the segment `name`. Raises NotFoundError; refuses what is not private and ours."""
         self.name = name
         with _translated(name):
-            self._fd = posix_ipc.SharedMemory("/" + name).fd
+            self._fd: int = posix_ipc.SharedMemory("/" + name).fd
         try:
             _refuse_if_not_private(name, os.fstat(self._fd))
         except BaseException:
