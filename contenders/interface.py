@@ -66,8 +66,8 @@ class Contender(abc.ABC):
     """How it waits for a message: ``adaptive`` (spin, then park), ``block``, ``spin``; ``none`` at all."""
     in_process: ClassVar[bool] = False
     """True when server and client are one process: the runner then serves in a thread of the client."""
-    many_clients: ClassVar[bool] = True
-    """False when one address takes a single client."""
+    many_clients: bool = True
+    """False when one address takes a single client; ask the object, for it may depend on the lane."""
 
     def __init__(self, lane: str) -> None:
         if lane not in self.lanes:

@@ -1,0 +1,118 @@
+"""Shared memory RPC, this project's library, waiting adaptively: only public names, as a user writes it.
+
+Lanes ``json`` and ``native`` are RPCServer and RPCClient: JSON is this library's own idiom. Lane ``bytes`` is its
+SharedMemoryTransport, which joins two processes and no more. Callers of the first two may be shared by threads.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from contenders.endpoints import fresh_path
+from contenders.interface import Caller, CallError, Contender, ServerGone
+from contenders.service import Methods, methods_of
+from shm_rpc_bridge import (
+    RPCClient,
+    RPCError,
+    RPCMethodError,
+    RPCSerializationError,
+    RPCServer,
+    SharedMemoryTransport,
+)
+
+
+class Shm(Contender):
+    """An address is the name of a server, or of a transport in lane ``bytes``."""
+
+    name = "shm"
+    wait = "adaptive"
+
+    def __init__(self, lane: str) -> None:
+        super().__init__(lane)
+        self.many_clients = lane != "bytes"
+
+    def new_address(self, folder: Path) -> str:
+        return fresh_path(folder, "bench").name  # nothing of it lies in the folder: it is shared memory
+
+    def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
+        if self.lane == "bytes":
+            self._serve_bytes(methods_of(service), address, ready)
+            return
+        with RPCServer(address, wait=self.wait) as server:
+            for name, method in methods_of(service).items():
+                server.register(name, method)
+            ready(server.stop)
+            server.start()
+
+    def _serve_bytes(self, methods: Methods, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
+        echo, stopped = methods["echo"], threading.Event()
+        with SharedMemoryTransport.create(address, wait=self.wait) as transport:
+
+            def stop() -> None:
+                stopped.set()
+                transport.close()
+
+            ready(stop)
+            try:
+                while True:
+                    transport.send_response(echo(transport.receive_request()))
+            except RPCError:
+                pass  # closed by stop(), or left by its one client
+        stopped.wait()  # this process is measured until it is told to stop
+
+    def connect(self, address: str) -> Caller:
+        try:
+            if self.lane == "bytes":
+                return _TransportCaller(SharedMemoryTransport.open(address, wait=self.wait))
+            return _ClientCaller(RPCClient(address, wait=self.wait))
+        except RPCError as error:
+            raise ServerGone(str(error)) from error
+
+    def settings(self) -> Mapping[str, str]:
+        api = "SharedMemoryTransport" if self.lane == "bytes" else "RPCServer and RPCClient"
+        return {
+            "transport": "POSIX shared memory and semaphores",
+            "API": api,
+            "codec": "none" if self.lane == "bytes" else "orjson",
+            "wait": self.wait,
+            "buffer size": f"{SharedMemoryTransport.DEFAULT_BUFFER_SIZE} bytes at first, grows",
+            "server workers": "1",
+        }
+
+
+class _ClientCaller(Caller):
+    def __init__(self, client: RPCClient) -> None:
+        self._client = client
+
+    def call(self, method: str, payload: Any) -> Any:
+        try:
+            return self._client.call(method, payload=payload)
+        except RPCMethodError as error:
+            raise CallError(error.remote_type, error.remote_message) from error
+        except RPCSerializationError as error:
+            raise CallError(type(error).__name__, str(error)) from error
+        except RPCError as error:
+            raise ServerGone(str(error)) from error
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class _TransportCaller(Caller):
+    def __init__(self, transport: SharedMemoryTransport) -> None:
+        self._transport = transport
+
+    def call(self, method: str, payload: Any) -> Any:
+        if method != "echo":
+            raise CallError("LookupError", f"lane bytes carries echo alone, not {method!r}")
+        try:
+            self._transport.send_request(payload)
+            return self._transport.receive_response()
+        except RPCError as error:
+            raise ServerGone(str(error)) from error
+
+    def close(self) -> None:
+        self._transport.close()
