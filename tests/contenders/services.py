@@ -1,0 +1,85 @@
+"""Services and contenders the tests put in place of the real ones. Importable by spawned processes."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from contenders.direct import Direct
+from contenders.interface import Caller, Contender
+
+
+class Stuck:
+    """Its `echo` never returns. Its payload names a FIFO, opened once the handler runs."""
+
+    def echo(self, payload: Any) -> Any:
+        name = payload if isinstance(payload, str) else bytes(payload).decode()
+        with open(name, "wb"):  # whoever opens the other end now knows that the call is here
+            pass
+        signal.sigwait({signal.SIGUSR1})
+
+
+class BrokenServer(Contender):
+    """Fails before it is ready."""
+
+    name = "broken"
+
+    def new_address(self, folder: Path) -> str:
+        return str(folder)
+
+    def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
+        raise OSError("no endpoint to be had")
+
+    def connect(self, address: str) -> Caller:
+        raise NotImplementedError
+
+    def settings(self) -> Mapping[str, str]:
+        return {}
+
+
+class DyingServer(BrokenServer):
+    """Is killed before it is ready, and has no time to say why."""
+
+    name = "dying"
+
+    def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
+        signal.raise_signal(signal.SIGKILL)
+
+
+class SilentServer(BrokenServer):
+    """Never becomes ready."""
+
+    name = "silent"
+
+    def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
+        signal.pause()
+
+
+class DeafServer(BrokenServer):
+    """Becomes ready and does not stop when asked to, nor of SIGTERM."""
+
+    name = "deaf"
+
+    def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        ready(lambda: None)
+        while True:
+            signal.pause()
+
+
+class CrashingServer(BrokenServer):
+    """Fails after it was ready, once it is asked to stop."""
+
+    name = "crashing"
+
+    def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
+        ready(lambda: None)
+        raise RuntimeError("lost the endpoint")
+
+
+class ThirdParty(Direct):
+    """A contender as another package would bring it."""
+
+    name = "third-party"

@@ -1,0 +1,214 @@
+"""What every contender promises, run over all that are registered, in each of their lanes."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contenders import registry
+from contenders.interface import Caller, CallError, Contender, ServerGone
+from contenders.process import ServerProcess
+from contenders.service import BenchService
+from tests.contenders.services import Stuck
+
+LIMIT_SECONDS = 5.0
+"""Within it a caller must learn that its server is gone."""
+
+BIG_BYTES = 2 * 1024 * 1024
+
+TEXTS = {
+    "empty": "",
+    "ASCII": "The quick brown fox",
+    "escape-heavy": '"\\\n\t\r\x00\x1f/' * 50,
+    "non-ASCII": "naïve Ωμέγα 日本語 🚀",
+    "2 MB": "x" * BIG_BYTES,
+}
+DOCUMENT = {
+    "id": -(2**63),
+    "flags": [True, False, None],
+    "nested": {"leaf": [1, 2.5, {"deep": [[], {}, ""]}]},
+    "text": TEXTS["non-ASCII"],
+    "rows": [{"n": n, "name": f"row {n}", "ratio": n / 7} for n in range(500)],
+}
+PAYLOADS: dict[str, dict[str, Any]] = {
+    "bytes": {
+        "empty": b"",
+        "one byte": b"\x00",
+        "random": random.Random(1).randbytes(1000),
+        "at the copying limit": random.Random(2).randbytes(64 * 1024),
+        "2 MB": random.Random(3).randbytes(BIG_BYTES),
+    },
+    "json": {**TEXTS, "document": DOCUMENT, "none": None, "number": 0.1, "list": [1, [2, [3]]]},
+    "native": TEXTS,
+}
+SMALL = {"bytes": b"small", "json": {"small": [1, 2]}, "native": "small"}
+
+
+def contenders_and_lanes() -> list[Any]:
+    """Each contender in each lane; `noop` calls nothing and so promises nothing (see test_direct)."""
+    loaded = [registry.load(name) for name in registry.names() if name != "noop"]
+    return [
+        pytest.param(kind(lane), id=f"{kind.name}-{lane}")
+        for kind in loaded
+        for lane in ("bytes", "json", "native")
+        if lane in kind.lanes
+    ]
+
+
+EVERY = contenders_and_lanes()
+
+
+def across_processes(parameters: list[Any]) -> list[Any]:
+    return [parameter for parameter in parameters if not parameter.values[0].in_process]
+
+
+@pytest.fixture(scope="module", params=EVERY)
+def contender(request: pytest.FixtureRequest) -> Contender:
+    chosen: Contender = request.param
+    return chosen
+
+
+@pytest.fixture(scope="module")
+def server(contender: Contender) -> Iterator[ServerProcess]:
+    with ServerProcess(contender, BenchService()) as running:
+        yield running
+        assert running.failure is None
+
+
+@pytest.fixture(scope="module")
+def only_caller(contender: Contender, server: ServerProcess) -> Iterator[Caller | None]:
+    """The one connection an address may take, where it takes a single one."""
+    if contender.many_clients:
+        yield None
+    else:
+        with contender.connect(server.address) as caller:
+            yield caller
+
+
+@pytest.fixture
+def caller(contender: Contender, server: ServerProcess, only_caller: Caller | None) -> Iterator[Caller]:
+    if only_caller is not None:
+        yield only_caller
+    else:
+        with contender.connect(server.address) as connected:
+            yield connected
+
+
+def test_every_payload_of_the_lane_comes_back_as_it_was_sent(contender: Contender, caller: Caller) -> None:
+    for kind, payload in PAYLOADS[contender.lane].items():
+        assert caller.call("echo", payload) == payload, kind
+
+
+def test_large_and_small_calls_follow_each_other_in_any_order(contender: Contender, caller: Caller) -> None:
+    payloads = PAYLOADS[contender.lane]
+    for kind in ("2 MB", "empty", "2 MB", "2 MB", "empty"):
+        assert caller.call("echo", payloads[kind]) == payloads[kind], kind
+
+
+def test_a_method_takes_integers_and_a_method_takes_a_document(contender: Contender, caller: Caller) -> None:
+    if contender.lane == "bytes":
+        pytest.skip("lane bytes carries echo alone")
+    assert caller.call("add", {"a": 2**62, "b": -5}) == 2**62 - 5
+    assert caller.call("process", DOCUMENT) == BenchService().process(DOCUMENT)
+
+
+def test_an_error_of_the_handler_reaches_the_caller_and_the_next_call_works(
+    contender: Contender, caller: Caller
+) -> None:
+    if contender.lane == "bytes":
+        pytest.skip("lane bytes has no room for an error")
+    for text in ("why not", "Ωμέγα", "x" * BIG_BYTES):
+        with pytest.raises(CallError) as caught:
+            caller.call("fail", text)
+        assert caught.value.type_name == "ValueError"
+        assert caught.value.message == f"asked to fail with {text[:80]}"
+        assert caller.call("echo", SMALL[contender.lane]) == SMALL[contender.lane]
+
+
+def test_an_unknown_method_is_an_error_and_the_next_call_works(contender: Contender, caller: Caller) -> None:
+    with pytest.raises(CallError):
+        caller.call("no_such_method", SMALL[contender.lane])
+    assert caller.call("echo", SMALL[contender.lane]) == SMALL[contender.lane]
+
+
+def test_concurrent_callers_each_get_their_own_answers(contender: Contender, server: ServerProcess) -> None:
+    if not contender.many_clients:
+        pytest.skip("an address of this contender takes a single client")
+    callers, calls = 4, 50
+    together = threading.Barrier(callers)
+
+    def work(number: int) -> bool:
+        with contender.connect(server.address) as own:
+            together.wait(timeout=30)
+            return all(own.call("echo", value) == value for value in own_payloads(number))
+
+    def own_payloads(number: int) -> Iterator[Any]:
+        for call in range(calls):
+            text = f"caller {number}, call {call} " * (1 + number * 500)
+            yield text.encode() if contender.lane == "bytes" else text
+
+    with ThreadPoolExecutor(callers) as pool:
+        assert all(pool.map(work, range(callers)))
+
+
+def test_a_caller_can_be_closed_twice_and_then_calls_nothing(contender: Contender, server: ServerProcess) -> None:
+    if not contender.many_clients:
+        pytest.skip("closing the one caller would end the module's server for the other tests")
+    caller = contender.connect(server.address)
+    caller.close()
+    caller.close()
+    with pytest.raises(ServerGone):
+        caller.call("echo", SMALL[contender.lane])
+
+
+def test_addresses_are_never_used_again(contender: Contender, tmp_path: Path) -> None:
+    assert len({contender.new_address(tmp_path) for _ in range(100)}) == 100
+
+
+def test_settings_are_there_to_be_printed(contender: Contender) -> None:
+    settings = contender.settings()
+    assert settings
+    assert all(isinstance(text, str) and text for pair in settings.items() for text in pair)
+
+
+def test_nobody_connects_where_nothing_is_served(contender: Contender, tmp_path: Path) -> None:
+    with pytest.raises(ServerGone):
+        contender.connect(contender.new_address(tmp_path))
+
+
+@pytest.mark.parametrize("contender", EVERY)
+def test_a_caller_notices_that_its_server_has_stopped(contender: Contender) -> None:
+    with ServerProcess(contender, BenchService()) as server:
+        caller = contender.connect(server.address)
+        assert caller.call("echo", SMALL[contender.lane]) == SMALL[contender.lane]
+    with ThreadPoolExecutor(1) as pool, caller:
+        call = pool.submit(caller.call, "echo", SMALL[contender.lane])
+        assert isinstance(call.exception(LIMIT_SECONDS), ServerGone)
+
+
+@pytest.mark.parametrize("contender", across_processes(EVERY))
+def test_a_server_killed_during_a_call_is_gone_and_stays_gone(contender: Contender, tmp_path: Path) -> None:
+    fifo = tmp_path / "in-the-handler"
+    os.mkfifo(fifo)
+    payload = bytes(fifo) if contender.lane == "bytes" else str(fifo)
+    with (
+        ServerProcess(contender, Stuck()) as server,
+        contender.connect(server.address) as caller,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        call = pool.submit(caller.call, "echo", payload)
+        fifo.read_bytes()  # returns once the handler runs
+        os.kill(server.pid, signal.SIGKILL)
+        assert isinstance(call.exception(LIMIT_SECONDS), ServerGone)
+        with pytest.raises(ServerGone):
+            caller.call("echo", payload)
+        with pytest.raises(ServerGone):
+            contender.connect(server.address)
