@@ -17,7 +17,7 @@ server runs as Python starts it.
 *CPU per call.* Of this process and of the server's, from the operating system's CPU clocks (ns, all threads)
 around the timed part. The client also checks answers in that time, which is the harness' work and for a large
 document as dear as the call: what one check costs is measured afterwards, on real answers, with this thread's
-CPU clock, and `calls` times that is taken off. The rest of the loop, about 0.2 µs per call, stays in; `noop`
+CPU clock, and `calls` times that is taken off. The rest of the loop, less than 1 µs per call, stays in; `noop`
 shows it.
 
 Imports are few, because they are in the client's memory and start time: no numpy here.

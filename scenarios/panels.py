@@ -22,6 +22,7 @@ from scenarios import style
 from scenarios.units import size
 
 PANEL_INCHES = (3.6, 3.0)
+FOOTER_INCHES = 0.3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,10 +35,28 @@ class Row:
     high: str = ""
 
 
-def figure(columns: int, rows: int) -> Figure:
-    """An empty figure for so many panels, with room for legend and footer."""
-    width, height = PANEL_INCHES
-    return Figure(figsize=(max(width * columns, 6.4) + 0.4, height * rows + 1.3), layout="constrained")
+class Sheet:
+    """A figure in two parts: the panels with their title and legend, and below them a strip for the footer."""
+
+    def __init__(self, columns: int, rows: int) -> None:
+        width, height = PANEL_INCHES
+        inches = height * rows + 1.0
+        size_inches = (max(width * columns, 6.4) + 0.4, inches + FOOTER_INCHES)
+        self.figure = Figure(figsize=size_inches, layout="constrained")
+        parts = self.figure.subfigures(2, 1, squeeze=False, height_ratios=(inches, FOOTER_INCHES))
+        self.panels, self._strip = parts[:, 0]
+
+    def finish(self, title: str, contenders: Sequence[str], *, legend: bool = True) -> None:
+        """Title above; the legend below, outside of the data."""
+        self.panels.suptitle(title, fontsize=12, x=0.01, ha="left")
+        if legend:
+            handles = [Line2D([], [], label=name, **style.of(name)) for name in contenders]
+            columns = min(len(handles), int(self.figure.get_figwidth() / 1.35))
+            self.panels.legend(handles=handles, loc="outside lower center", ncols=columns, handlelength=3.2)
+
+    def footer(self, text: str) -> None:
+        """Small print: where and with what the data was taken."""
+        self._strip.text(0.005, 0.1, text, fontsize=6.5, color="#555555", va="bottom", linespacing=1.3)
 
 
 def grid(
@@ -47,13 +66,13 @@ def grid(
     *,
     same_scale: bool = False,
     reference: float | None = None,
-) -> Figure:
+) -> Sheet:
     """`lines` (a summary) as panels. `reference` draws a horizontal line; `same_scale` ties the rows' y
     axes."""
     columns = _columns(lines)
     single = all(part["payload_bytes"].nunique() == 1 for _, part in columns)
-    drawn = figure(len(columns), len(rows))
-    axes = drawn.subplots(
+    sheet = Sheet(len(columns), len(rows))
+    axes = sheet.panels.subplots(
         len(rows), len(columns), squeeze=False, sharey=False if single else "all" if same_scale else "row"
     )
     for row, line_of_axes in zip(rows, axes, strict=True):
@@ -67,20 +86,8 @@ def grid(
                 each.set_xlabel("payload size")
         if not single:
             line_of_axes[0].set_ylabel(row.label)
-    finish(drawn, title, style.ordered(lines["contender"]), legend=not single)
-    return drawn
-
-
-def finish(drawn: Figure, title: str, contenders: Sequence[str], *, legend: bool = True) -> None:
-    """Title above; below, outside of the data, the legend, and a strip for the footer."""
-    drawn.suptitle(title, fontsize=12, x=0.01, ha="left")
-    if legend:
-        handles = [Line2D([], [], label=name, **style.of(name)) for name in contenders]
-        drawn.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 8), handlelength=3.2)
-    engine = drawn.get_layout_engine()
-    if engine is not None:
-        inches = drawn.get_size_inches()[1]
-        engine.set(rect=(0, 0.22 / inches, 1, 1 - 0.22 / inches))  # type: ignore[call-arg]
+    sheet.finish(title, style.ordered(lines["contender"]), legend=not single)
+    return sheet
 
 
 def plain_numbers(axis: Axis) -> None:
@@ -113,6 +120,7 @@ def _curves(axes: Axes, part: pd.DataFrame, row: Row) -> None:
             axes.fill_between(x, low, high, color=look["color"], alpha=0.18, linewidth=0)
     axes.set_xscale("log")
     axes.set_yscale("log")
+    axes.margins(x=0.09)
     axes.xaxis.set_major_locator(FixedLocator(_spread(sorted(set(part["payload_bytes"])))))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: size(value)))

@@ -13,12 +13,12 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from rich.console import Console
 
 from scenarios import environment, panels, statistics, style
 from scenarios.cells import key_of
 from scenarios.errors import RunError
+from scenarios.panels import Sheet
 from scenarios.store import Run
 from scenarios.units import size
 
@@ -39,31 +39,31 @@ def draw(run: Run, console: Console) -> list[Path]:
     cells = statistics.frame(rows)
     run.plots_folder.mkdir(exist_ok=True)
     with style.applied():
-        figures = {"latency": _latency(cells), "cost": _cost(cells)}
+        sheets = {"latency": _latency(cells), "cost": _cost(cells)}
         if GRPC in set(cells["contender"]):
-            figures["speedup"] = _speedup(cells)
+            sheets["speedup"] = _speedup(cells)
         else:
             console.print(f"speedup skipped: {GRPC} is not in this run", highlight=False)
         if any(run.samples_file(key_of(row)).exists() for row in rows):
-            figures |= _distributions(run, cells)
+            sheets |= _distributions(run, cells)
         else:
             console.print("distributions skipped: this run has no samples beside it", highlight=False)
         footer = environment.in_one_line(run.environment())
-        drawn = [_save(figure, run, name, footer) for name, figure in figures.items()]
+        drawn = [_save(sheet, run, name, footer) for name, sheet in sheets.items()]
     console.print(f"{len(drawn)} plots in {run.plots_folder}", highlight=False)
     return drawn
 
 
-def _save(figure: Figure, run: Run, name: str, footer: str) -> Path:
-    figure.text(0.005, 0.005, f"{footer} · run {run.id}", fontsize=6.5, color="#555555", va="bottom")
+def _save(sheet: Sheet, run: Run, name: str, footer: str) -> Path:
+    sheet.footer(f"{footer}\nrun {run.id}")
     png = run.plots_folder / f"{name}.png"
-    figure.savefig(png)
+    sheet.figure.savefig(png)
     # Without a date, drawing twice gives the same file.
-    figure.savefig(png.with_suffix(".svg"), metadata={"Date": None})
+    sheet.figure.savefig(png.with_suffix(".svg"), metadata={"Date": None})
     return png
 
 
-def _latency(cells: pd.DataFrame) -> Figure:
+def _latency(cells: pd.DataFrame) -> Sheet:
     """p50 and p99 against payload size, the interval over repeats as a ribbon."""
     lines = statistics.summary(cells)
     title = "Round-trip latency (p99 where a repeat has 1,000 calls or more)"
@@ -77,7 +77,7 @@ def _latency(cells: pd.DataFrame) -> Figure:
     )
 
 
-def _cost(cells: pd.DataFrame) -> Figure:
+def _cost(cells: pd.DataFrame) -> Sheet:
     """Latency, and beside it what it costs: CPU time of both processes per call."""
     return panels.grid(
         statistics.summary(cells),
@@ -90,7 +90,7 @@ def _cost(cells: pd.DataFrame) -> Figure:
     )
 
 
-def _speedup(cells: pd.DataFrame) -> Figure:
+def _speedup(cells: pd.DataFrame) -> Sheet:
     """How many times faster than gRPC over a Unix socket, paired within repeats."""
     ratios = statistics.ratios(cells[cells["contender"] != FLOOR], GRPC)
     # Upside down: a ratio of latencies says how much slower, the picture how much faster.
@@ -103,10 +103,10 @@ def _speedup(cells: pd.DataFrame) -> Figure:
     )
 
 
-def _distributions(run: Run, cells: pd.DataFrame) -> dict[str, Figure]:
+def _distributions(run: Run, cells: pd.DataFrame) -> dict[str, Sheet]:
     """One picture per scenario and payload size: the share of calls that were at most so slow, all
     repeats."""
-    figures = {}
+    sheets = {}
     for (scenario, payload_bytes), each in cells.groupby(["scenario", "payload_bytes"], sort=True):
         lanes = sorted(set(each["lane"]))
         title = f"{scenario}: every call of {size(float(str(payload_bytes)))}, all repeats"
@@ -115,19 +115,19 @@ def _distributions(run: Run, cells: pd.DataFrame) -> dict[str, Figure]:
             _distribution(run, axes, part[part["lane"] == lane])
 
         name = f"ecdf_{str(scenario).replace('/', '-')}_{size(float(str(payload_bytes))).replace(' ', '')}"
-        figures[name] = _row_of_lanes(title, lanes, style.ordered(each["contender"]), fill)
-    return figures
+        sheets[name] = _row_of_lanes(title, lanes, style.ordered(each["contender"]), fill)
+    return sheets
 
 
-def _row_of_lanes(title: str, lanes: list[str], contenders: list[str], fill: Callable[[Axes, str], None]) -> Figure:
-    figure = panels.figure(len(lanes), 1)
-    drawn = figure.subplots(1, len(lanes), sharey=True, squeeze=False)[0]
+def _row_of_lanes(title: str, lanes: list[str], contenders: list[str], fill: Callable[[Axes, str], None]) -> Sheet:
+    sheet = Sheet(len(lanes), 1)
+    drawn = sheet.panels.subplots(1, len(lanes), sharey=True, squeeze=False)[0]
     for axes, lane in zip(drawn, lanes, strict=True):
         fill(axes, lane)
         axes.set_title(f"lane {lane}")
     drawn[0].set_ylabel("share of calls [%]")
-    panels.finish(figure, title, contenders)
-    return figure
+    sheet.finish(title, contenders)
+    return sheet
 
 
 def _distribution(run: Run, axes: Axes, cells: pd.DataFrame) -> None:

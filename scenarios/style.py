@@ -19,7 +19,7 @@ _GREY = "#777777"
 
 _STYLES: dict[str, tuple[str, str, Any]] = {
     "noop": (_GREY, ".", ":"),
-    "direct": (_BLACK, "_", (0, (1, 1))),
+    "direct": (_BLACK, "+", (0, (1, 1))),
     "direct-codec": (_BLACK, "x", "--"),
     "shm": (_BLUE, "o", "-"),
     "shm-block": (_SKY, "s", "--"),
