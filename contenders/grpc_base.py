@@ -112,9 +112,7 @@ class _BytesCaller(GrpcCaller):
         self._echo: Any = channel.unary_unary(f"/{_SERVICE}/echo")
 
     def exchange(self, method: str, payload: Any) -> Any:
-        return (self._echo if method == "echo" else self._channel.unary_unary(f"/{_SERVICE}/{method}"))(
-            payload
-        )
+        return (self._echo if method == "echo" else self._channel.unary_unary(f"/{_SERVICE}/{method}"))(payload)
 
 
 class _JsonCaller(GrpcCaller):

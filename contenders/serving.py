@@ -23,16 +23,15 @@ READY, FAILED, STOP = "ready", "failed", "stop"
 
 def in_thread(contender: Contender, service: object, address: str, pipe: Connection) -> None:
     """Serve in this thread of the parent."""
-    _serve(contender, service, address, pipe, give_up=lambda: None)
+    _serve(contender, service, address, pipe, give_up=lambda was_ready: None)
 
 
-def in_process(
-    contender: Contender, service: object, address: str, pipe: Connection, stop_seconds: float
-) -> None:
+def in_process(contender: Contender, service: object, address: str, pipe: Connection, stop_seconds: float) -> None:
     """Serve in this process, and end it `stop_seconds` after a stop even if the contender does not return."""
 
-    def give_up() -> None:
-        time.sleep(stop_seconds)  # a daemon thread: it does not hold up a server that ends in time
+    def give_up(was_ready: bool) -> None:
+        if was_ready:
+            time.sleep(stop_seconds)  # a daemon thread: it does not hold up a server that ends in time
         os._exit(1)
 
     # Ctrl-C reaches every process of the terminal: it is for the parent to answer, which then says STOP.
@@ -41,7 +40,7 @@ def in_process(
 
 
 def _serve(
-    contender: Contender, service: object, address: str, pipe: Connection, give_up: Callable[[], None]
+    contender: Contender, service: object, address: str, pipe: Connection, give_up: Callable[[bool], None]
 ) -> None:
     stops: list[Callable[[], None]] = []
 
@@ -52,9 +51,9 @@ def _serve(
     def obey() -> None:
         with contextlib.suppress(EOFError, OSError):
             pipe.recv()
-        for stop in stops:  # none before ready(): then there is nothing to ask, only to give up
+        for stop in stops:  # none before ready(): then there is nobody to ask
             stop()
-        give_up()
+        give_up(bool(stops))
 
     threading.Thread(target=obey, name="obey-the-parent", daemon=True).start()
     try:

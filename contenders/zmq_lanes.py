@@ -134,8 +134,6 @@ LANES: Mapping[str, Lane[Any]] = {
         lambda _, frame: codec.decode_response(frame),
         lambda methods: partial(codec.answer, methods),
     ),
-    "native": Lane(
-        _PARTS, _native_request, _native_result, lambda methods: partial(_native_response, methods)
-    ),
+    "native": Lane(_PARTS, _native_request, _native_result, lambda methods: partial(_native_response, methods)),
 }
 """Lane ``bytes`` has no room for an error either: there an exception of the handler ends the server."""

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import EntryPoint, EntryPoints
+from typing import Any
+
+import pytest
+
+from contenders import registry
+from contenders.direct import Direct
+from contenders.interface import LANES, Contender
+from contenders.registry import ENTRY_POINT_GROUP, ContenderUnavailable, UnknownContender
+
+
+def install(monkeypatch: pytest.MonkeyPatch, **targets: str) -> None:
+    """Let `targets` (name: "module:Class") stand in for what other packages have installed."""
+    points = [EntryPoint(name.replace("_", "-"), value, ENTRY_POINT_GROUP) for name, value in targets.items()]
+
+    def entry_points(**selection: Any) -> EntryPoints:
+        return EntryPoints(points).select(**selection)
+
+    monkeypatch.setattr(registry, "entry_points", entry_points)
+
+
+def test_every_known_contender_loads_under_its_own_name() -> None:
+    for name in registry.names():
+        kind = registry.load(name)
+        assert issubclass(kind, Contender)
+        assert kind.name == name
+        assert set(kind.lanes) <= set(LANES)
+
+
+def test_the_contenders_of_the_comparison_are_known() -> None:
+    expected = {"direct", "direct-codec", "shm", "shm-block", "grpc-uds", "grpc-tcp", "zmq-ipc", "noop"}
+    assert expected <= set(registry.names())
+
+
+def test_listing_the_contenders_imports_none_of_their_dependencies() -> None:
+    program = (
+        "import sys; from contenders import registry; registry.names(); registry.load('direct');"
+        "sys.exit(', '.join({'grpc', 'zmq', 'google.protobuf', 'shm_rpc_bridge', 'numpy'} & sys.modules.keys()) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(UnknownContender) as caught:
+        registry.load("grcp-uds")
+    message = str(caught.value)
+    assert "'grcp-uds'" in message
+    assert all(name in message for name in registry.names())
+
+
+def test_another_package_can_add_a_contender(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, third_party="tests.contenders.services:ThirdParty")
+    assert registry.names()[-1] == "third-party"
+    assert registry.load("third-party").__name__ == "ThirdParty"
+
+
+def test_a_built_in_name_cannot_be_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, direct="tests.contenders.services:ThirdParty")
+    assert registry.names().count("direct") == 1
+    assert registry.load("direct") is Direct
+
+
+def test_a_target_that_is_no_contender_of_that_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, other="tests.contenders.services:ThirdParty", text="string:ascii_letters")
+    for name in ("other", "text"):
+        with pytest.raises(TypeError, match=f"not a Contender with the name '{name}'"):
+            registry.load(name)
+
+
+@pytest.mark.parametrize(("name", "module", "package"), [("zmq-ipc", "zmq", "pyzmq"), ("grpc-uds", "grpc", "grpcio")])
+def test_a_missing_dependency_is_named_with_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, name: str, module: str, package: str
+) -> None:
+    class Absent:
+        """An import system in which `module` is not installed."""
+
+        def find_spec(self, wanted: str, *_: object) -> None:
+            if wanted.partition(".")[0] == module:
+                raise ModuleNotFoundError(f"No module named {wanted!r}", name=wanted)
+
+    monkeypatch.setattr(sys, "meta_path", [Absent(), *sys.meta_path])
+    for loaded in list(sys.modules):
+        if loaded.partition(".")[0] == module or loaded.startswith(("contenders.grpc_", "contenders.zmq_")):
+            monkeypatch.delitem(sys.modules, loaded)
+    with pytest.raises(ContenderUnavailable) as caught:
+        registry.load(name)
+    assert (caught.value.name, package in caught.value.remedy) == (name, True)
+
+
+def test_a_third_party_module_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, third_party="not_installed_anywhere.contender:Some")
+    with pytest.raises(ContenderUnavailable, match="pip install not_installed_anywhere"):
+        registry.load("third-party")
