@@ -123,7 +123,8 @@ class ClientChannel:
                 self._recheck()
         except (RPCTimeoutError, RPCTransportError) as error:
             # Taking the request back decides whether the server can have run it.
-            self.is_clean = withdrawn = self._request.withdraw()
+            withdrawn = self._request.withdraw()
+            self.is_clean = withdrawn and isinstance(error, RPCTimeoutError)
             outcome = "the server had not taken it, so it never runs" if withdrawn else "whether it ran is unknown"
             raise type(error)(f"{error} ({outcome})") from None
 

@@ -25,6 +25,8 @@ NOT_TRANSPORTABLE = "transport"
 
 def encode_request(method: str, params: Dict[str, Any]) -> bytes:
     """Raises RPCSerializationError naming the parameter that cannot be encoded."""
+    if type(method) is not str:
+        raise TypeError(f"method must be a str, not {type(method).__name__}")
     try:
         return _dumps((method, params))
     except TypeError as error:  # orjson.JSONEncodeError
@@ -78,8 +80,6 @@ def decode_response(method: str, message: bytes) -> Any:
 
 
 def _why_not(method: str, params: Dict[str, Any], error: TypeError) -> str:
-    if not isinstance(method, str):
-        return f"method must be a str, not {type(method).__name__}"
     for name, value in params.items():
         try:
             _dumps({name: value})

@@ -1,0 +1,88 @@
+"""Many clients, many threads: everyone gets their own answer."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from shm_rpc_bridge import RPCClient
+from shm_rpc_bridge.control import Control
+
+from .services import PATIENCE, server_process, serving, spawn
+
+
+def call_many(name, number, calls, failures):
+    with RPCClient(name, timeout=PATIENCE) as client:
+        wrong = [n for n in range(calls) if client.call("echo", data=[number, n]) != [number, n]]
+    if wrong:
+        failures.put((number, wrong))
+
+
+def test_two_clients_in_two_processes_are_served_at_once(name):
+    failures = spawn.SimpleQueue()
+    with server_process(name) as child:
+        clients = [spawn.Process(target=call_many, args=(name, number, 500, failures)) for number in range(2)]
+        for client in clients:
+            client.start()
+        for client in clients:
+            client.join(PATIENCE)
+        assert [client.exitcode for client in clients] == [0, 0]
+        assert failures.empty()
+        with RPCClient(name) as client:
+            client.call("stop")
+        child.join(PATIENCE)
+
+
+def test_one_client_shared_by_16_threads_gives_everyone_their_own_answer(name):
+    with serving(name), RPCClient(name, timeout=PATIENCE) as client, ThreadPoolExecutor(16) as pool:
+
+        def call(number):
+            return all(client.call("echo", data=[number, n]) == [number, n] for n in range(100))
+
+        assert all(pool.map(call, range(16)))
+
+
+def test_calls_of_one_client_from_several_threads_run_concurrently(name):
+    """Both requests are under way at once: the second is sent while the method of the first is held up."""
+    entered, release = threading.Event(), threading.Event()
+    with serving(name) as server, RPCClient(name, timeout=PATIENCE) as client:
+        server.register("hold", lambda: entered.set() or release.wait(PATIENCE))
+        with ThreadPoolExecutor(2) as pool:
+            first = pool.submit(client.call, "hold")
+            assert entered.wait(PATIENCE)
+            second = pool.submit(client.call, "add", a=1, b=2)
+            release.set()
+            assert first.result(PATIENCE) is True
+            assert second.result(PATIENCE) == 3
+
+
+def test_64_clients_take_turns(name):
+    """When all 64 have a request waiting, each gets its turn before any gets two."""
+    turns = []
+    entered, release = threading.Event(), threading.Event()
+    with serving(name, wait="block") as server:
+        server.register("turn", lambda who: turns.append(who))
+        server.register("hold", lambda: entered.set() or release.wait(PATIENCE))
+        clients = [RPCClient(name, timeout=PATIENCE, wait="block") for _ in range(65)]
+        with ThreadPoolExecutor(65) as pool:
+            held = pool.submit(clients[64].call, "hold")
+            assert entered.wait(PATIENCE)
+            calls = [pool.submit(call_twice, clients[number], number) for number in range(64)]
+            wait_until_rung(name, 64)
+            release.set()
+            for done in [held, *calls]:
+                done.result(PATIENCE)
+        for client in clients:
+            client.close()
+    assert sorted(turns[:64]) == list(range(64))
+    assert sorted(turns[64:]) == list(range(64))
+
+
+def call_twice(client, number):
+    client.call("turn", who=number)
+    client.call("turn", who=number)
+
+
+def wait_until_rung(name, count):
+    control = Control.open(name)
+    while sum(control.map[control.rung_flag(slot)] for slot in range(control.max_channels)) < count:
+        pass
+    control.close(remove=False)

@@ -1,0 +1,97 @@
+"""One deadline per call, and no late reply taken for another."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from shm_rpc_bridge import RPCClient, RPCTimeoutError
+
+from .services import PATIENCE, server_process, serving
+
+
+def test_a_late_reply_is_never_taken_for_the_answer_of_another_call(name):
+    gates = [threading.Event() for _ in range(100)]
+    with serving(name) as server, RPCClient(name, timeout=0.005) as client:
+        server.register("late", lambda number: gates[number].wait(PATIENCE) and ["late", number])
+        for number, gate in enumerate(gates):
+            with pytest.raises(RPCTimeoutError):
+                client.call("late", number=number)
+            gate.set()
+            try:
+                assert client.call("echo", data=number) == number
+            except RPCTimeoutError:  # a busy machine may need longer; a wrong answer is what must not come
+                continue
+
+
+def test_after_a_timeout_the_same_client_gets_its_own_next_answer(name):
+    gate = threading.Event()
+    with serving(name) as server:
+        server.register("late", lambda: gate.wait(PATIENCE))
+        client = RPCClient(name, timeout=0.01)
+        with pytest.raises(RPCTimeoutError, match=f"'late' on '{name}' took more than 0.01 s"):
+            client.call("late")
+        gate.set()
+        answers = []
+        while len(answers) < 100:
+            try:
+                answers.append(client.call("echo", data=len(answers)))
+            except RPCTimeoutError:  # a busy machine may need longer than the hasty timeout
+                continue
+        assert answers == list(range(100))
+        client.close()
+
+
+def test_a_timeout_says_whether_the_server_had_taken_the_request(name):
+    entered, release = threading.Event(), threading.Event()
+    with serving(name) as server:
+        server.register("hold", lambda: entered.set() or release.wait(PATIENCE))
+        ran = []
+        server.register("note", ran.append)
+        with RPCClient(name, timeout=PATIENCE) as patient, RPCClient(name, timeout=0.01) as hasty:
+            thread = threading.Thread(target=patient.call, args=("hold",))
+            thread.start()
+            assert entered.wait(PATIENCE)
+            with pytest.raises(RPCTimeoutError, match="had not taken it, so it never runs"):
+                hasty.call("note", value=1)
+            release.set()
+            thread.join(PATIENCE)
+            patient.call("add", a=1, b=2)
+        assert ran == []
+
+
+def test_a_timeout_of_zero_is_a_poll(name):
+    release = threading.Event()
+    with serving(name) as server:
+        server.register("hold", lambda: release.wait(PATIENCE))
+        with RPCClient(name, timeout=0) as client, pytest.raises(RPCTimeoutError):
+            client.call("hold")
+        release.set()
+
+
+def test_a_timeout_of_none_waits(name):
+    with serving(name), RPCClient(name, timeout=None) as client:
+        assert client.call("add", a=1, b=2) == 3
+
+
+def test_the_deadline_holds_when_the_server_is_stopped(name):
+    with server_process(name) as child, RPCClient(name, timeout=0.2) as client:
+        os.kill(child.pid, signal.SIGSTOP)
+        with pytest.raises(RPCTimeoutError, match="never runs"):
+            client.call("add", a=1, b=2)
+        os.kill(child.pid, signal.SIGCONT)
+        os.kill(child.pid, signal.SIGTERM)
+        child.join(PATIENCE)
+        assert child.exitcode == 0
+
+
+def test_timed_out_requests_to_a_stopped_server_use_up_no_channels(name):
+    with server_process(name, max_channels=2) as child, RPCClient(name, timeout=0.01) as client:
+        os.kill(child.pid, signal.SIGSTOP)
+        for _ in range(10):
+            with pytest.raises(RPCTimeoutError, match="never runs"):
+                client.call("add", a=1, b=2)
+        os.kill(child.pid, signal.SIGCONT)
+        os.kill(child.pid, signal.SIGTERM)
+        child.join(PATIENCE)

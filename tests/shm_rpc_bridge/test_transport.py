@@ -1,0 +1,243 @@
+"""SharedMemoryTransport on its own: a byte pipe between two processes, or two threads."""
+
+import os
+import threading
+
+import pytest
+
+from shm_rpc_bridge import RPCTimeoutError, RPCTransportError, SharedMemoryTransport, cleanup, names, posix
+
+from .services import PATIENCE, process, spawn
+
+
+@pytest.fixture
+def pair(name):
+    with SharedMemoryTransport.create(name) as server, SharedMemoryTransport.open(name) as client:
+        yield client, server
+
+
+def serve_echo(name):
+    with SharedMemoryTransport.create(name) as transport:
+        while True:
+            try:
+                transport.send_response(transport.receive_request())
+            except RPCTransportError:
+                return
+
+
+def test_messages_go_to_another_process_and_back(name):
+    with process(serve_echo, name) as child:
+        with SharedMemoryTransport.open(name, wait_for=PATIENCE) as client:
+            for size in (0, 1, 100, 65_536, 65_537, 3_000_000, 5):
+                message = os.urandom(size)
+                client.send_request(message)
+                assert client.receive_response(PATIENCE) == message
+        child.join(PATIENCE)
+        assert child.exitcode == 0
+
+
+def test_either_side_may_be_the_one_that_asks(name):
+    with SharedMemoryTransport.create(name) as client, SharedMemoryTransport.open(name) as server:
+        client.send_request(b"question")
+        assert server.receive_request() == b"question"
+        server.send_response(b"answer")
+        assert client.receive_response() == b"answer"
+
+
+def test_bytes_like_messages_are_taken_and_others_refused(pair):
+    client, server = pair
+    for message in (bytearray(b"abc"), memoryview(b"abc"), memoryview(b"a-b-c-")[::2].tobytes()):
+        client.send_request(message)
+        assert isinstance(server.receive_request(), bytes)
+    with pytest.raises(TypeError):
+        client.send_request("text")
+    client.send_request(b"still works")
+    assert server.receive_request() == b"still works"
+
+
+def test_sending_waits_until_the_previous_message_was_taken(pair):
+    client, server = pair
+    client.send_request(b"first")
+    with pytest.raises(RPCTimeoutError, match="previous message"):
+        client.send_request(b"second", timeout=0.01)
+    assert server.receive_request() == b"first"
+    client.send_request(b"third", timeout=0.01)
+    assert server.receive_request() == b"third"
+
+
+def test_a_response_to_a_request_that_timed_out_is_dropped(pair):
+    client, server = pair
+    client.send_request(b"1")
+    with pytest.raises(RPCTimeoutError):
+        client.receive_response(timeout=0)
+    assert server.receive_request() == b"1"
+    server.send_response(b"late")
+    client.send_request(b"2")
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(client.receive_response(PATIENCE)))
+    thread.start()
+    assert server.receive_request() == b"2"
+    server.send_response(b"own", timeout=PATIENCE)
+    thread.join(PATIENCE)
+    assert answers == [b"own"]
+
+
+def test_a_message_too_large_says_both_numbers_and_the_next_one_goes(name):
+    with SharedMemoryTransport.create(name, max_message_size=10) as server, SharedMemoryTransport.open(name) as client:
+        for send in (client.send_request, server.send_response):
+            with pytest.raises(RPCTransportError, match="Message too large: 11 bytes, max_message_size is 10"):
+                send(b"x" * 11)
+        client.send_request(b"x" * 10)
+        assert server.receive_request() == b"x" * 10
+
+
+def test_opening_what_nobody_has_created_says_so(name):
+    with pytest.raises(RPCTransportError, match="Cannot find shared memory .* must be created first"):
+        SharedMemoryTransport.open(name)
+
+
+def test_a_name_in_use_is_refused(pair, name):
+    with SharedMemoryTransport.create(name), pytest.raises(RPCTransportError, match="in use"):
+        SharedMemoryTransport.create(name)
+
+
+def test_what_a_dead_creator_left_is_replaced(name):
+    made = spawn.Event()
+    with process(create_and_hang, name, made) as child:
+        assert made.wait(PATIENCE)
+        child.kill()
+        child.join(PATIENCE)
+    with pytest.raises(RPCTransportError, match="is dead"):
+        SharedMemoryTransport.open(name)
+    with SharedMemoryTransport.create(name) as server, SharedMemoryTransport.open(name) as client:
+        client.send_request(b"hello")
+        assert server.receive_request() == b"hello"
+
+
+def create_and_hang(name, made):
+    SharedMemoryTransport.create(name)
+    made.set()
+    threading.Event().wait()
+
+
+def test_a_dead_peer_is_noticed(name):
+    opened = spawn.Event()
+    with SharedMemoryTransport.create(name) as server:
+        with process(open_and_hang, name, opened) as child:
+            assert opened.wait(PATIENCE)
+            child.kill()
+        with pytest.raises(RPCTransportError, match="has closed it or died"):
+            server.receive_request()
+
+
+def open_and_hang(name, opened):
+    SharedMemoryTransport.open(name, wait_for=PATIENCE)
+    opened.set()
+    threading.Event().wait()
+
+
+def test_a_creator_waits_for_its_peer_to_come(name):
+    with SharedMemoryTransport.create(name) as server:
+        with pytest.raises(RPCTimeoutError):
+            server.receive_request(timeout=0.15)  # past the first look for the peer
+        with SharedMemoryTransport.open(name) as client:
+            client.send_request(b"here")
+            assert server.receive_request() == b"here"
+
+
+@pytest.mark.parametrize("method", ["receive_request", "receive_response"])
+def test_closing_ends_a_wait_in_another_thread(name, method):
+    waiting = threading.Event()
+    transport = SharedMemoryTransport.create(name)
+    errors = []
+
+    def wait():
+        waiting.set()
+        try:
+            getattr(transport, method)()
+        except RPCTransportError as error:
+            errors.append(str(error))
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    assert waiting.wait(PATIENCE)
+    transport.close()
+    thread.join(PATIENCE)
+    assert len(errors) == 1
+    assert "closed" in errors[0]
+    with pytest.raises(RPCTransportError, match="is closed"):
+        transport.send_request(b"")
+    transport.close()
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda file: file.truncate(0), "too short: 0 bytes"),
+        (lambda file: file.truncate(63), "too short: 63 bytes"),
+        (lambda file: file.write(os.urandom(16) + b"SRBother"), "is no region of a channel"),
+        (lambda file: (file.seek(24), file.write(b"\x63")), "layout version 99, this library 1"),
+    ],
+)
+def test_a_damaged_segment_is_an_error_that_says_how(name, damage, reason):
+    with SharedMemoryTransport.create(name):
+        with open(f"/dev/shm/{names.transport(name).request}", "r+b") as file:
+            damage(file)
+        with pytest.raises(RPCTransportError, match=reason):
+            SharedMemoryTransport.open(name)
+
+
+def test_a_damaged_semaphore_is_an_error(name):
+    with SharedMemoryTransport.create(name):
+        os.truncate(f"/dev/shm/sem.{names.transport(name).request_full}", 5)
+        with pytest.raises(RPCTransportError, match="is damaged: 5 bytes, 32 expected"):
+            SharedMemoryTransport.open(name)
+
+
+def test_what_is_open_to_others_is_refused(name):
+    with SharedMemoryTransport.create(name):
+        os.chmod(f"/dev/shm/{names.transport(name).request}", 0o666)
+        with pytest.raises(RPCTransportError, match="open to other users .mode 0666, expected 0600"):
+            SharedMemoryTransport.open(name)
+
+
+def test_a_symbolic_link_is_refused(name, tmp_path):
+    (tmp_path / "target").write_bytes(bytes(4096))
+    path = f"/dev/shm/{names.transport(name).request}"
+    os.symlink(tmp_path / "target", path)
+    try:
+        with pytest.raises(RPCTransportError, match="symbolic link"):
+            SharedMemoryTransport.open(name)
+    finally:
+        os.unlink(path)
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o077, 0o777])
+def test_everything_is_private_under_any_umask(name, umask):
+    before = os.umask(umask)
+    try:
+        transport = SharedMemoryTransport.create(name)
+    finally:
+        os.umask(before)
+    modes = {os.stat(entry.path).st_mode & 0o777 for entry in os.scandir("/dev/shm") if f":{name}:" in entry.name}
+    transport.close()
+    assert modes == {0o600}
+
+
+def test_leftovers_are_listed_and_removed_only_when_their_owner_is_dead(name, capsys):
+    from shm_rpc_bridge.__main__ import main
+
+    made = spawn.Event()
+    with process(create_and_hang, name, made) as child:
+        assert made.wait(PATIENCE)
+        assert main(["clean", "--force", "--prefix", name]) == 0
+        assert "0 objects" in capsys.readouterr().out
+        main(["ls", "--prefix", name])
+        assert f"transport {name}: alive, process {child.pid}, 6 objects" in capsys.readouterr().out
+    main(["clean", "--prefix", name])
+    assert "6 objects" in (shown := capsys.readouterr().out)
+    assert "would be removed" in shown
+    assert len(cleanup.survey(name)[0].leftovers) == 6
+    main(["clean", "--force", "--prefix", name])
+    assert "6 objects" in capsys.readouterr().out
+    assert posix.list_own_objects(f"srbt:{name}") == []

@@ -1,0 +1,85 @@
+"""Imports go one way. The table is the architecture: a new arrow is a decision, made here."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+LIBRARY = {
+    "exceptions": set(),
+    "layout": set(),
+    "names": set(),
+    "posix": {"exceptions"},
+    "waiting": {"posix"},
+    "buffer": {"layout", "posix", "waiting", "exceptions"},
+    "transport": {"layout", "names", "posix", "buffer", "waiting", "exceptions"},
+    "control": {"layout", "names", "posix", "exceptions"},
+    "channel": {"control", "names", "posix", "transport", "exceptions"},
+    "endpoint": {"control", "names", "posix", "transport", "waiting", "exceptions"},
+    "codec": {"exceptions"},
+    "client": {"channel", "codec", "names", "posix", "transport", "waiting", "exceptions"},
+    "server": {"codec", "endpoint", "names", "transport", "waiting", "exceptions"},
+    "cleanup": {"control", "layout", "names", "posix"},
+    "__main__": {"cleanup"},
+    "__init__": {"client", "server", "transport", "exceptions"},
+}
+SYSTEM = {"posix_ipc", "mmap", "fcntl"}
+PURE = {"exceptions", "layout", "names", "codec"}
+OF_THE_SYSTEM = {"os", "time", "logging", "threading", "socket", "signal"}
+
+
+def imports(path):
+    """(module, names) for each import of a file; relative ones begin with a dot."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, []) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or ""), [alias.name for alias in node.names]
+
+
+def library_modules():
+    return sorted((ROOT / "shm_rpc_bridge").glob("*.py"))
+
+
+@pytest.mark.parametrize("path", library_modules(), ids=lambda path: path.stem)
+def test_a_module_of_the_library_imports_only_what_is_below_it(path):
+    own = set()
+    for module, imported in imports(path):
+        if module == ".":
+            own |= set(imported)
+        elif module.startswith("."):
+            own.add(module.lstrip(".").split(".")[0])
+    assert own <= LIBRARY[path.stem]
+
+
+def test_the_arrows_run_one_way():
+    done = set()
+    while remaining := LIBRARY.keys() - done:
+        free = {module for module in remaining if LIBRARY[module] <= done}
+        assert free, f"a circle among {remaining}"
+        done |= free
+
+
+@pytest.mark.parametrize("path", library_modules(), ids=lambda path: path.stem)
+def test_only_posix_touches_the_system_and_pure_modules_touch_nothing(path):
+    roots = {module.split(".")[0] for module, _ in imports(path)}
+    if path.stem != "posix":
+        assert not roots & SYSTEM
+    if path.stem in PURE:
+        assert not roots & OF_THE_SYSTEM
+
+
+def test_packages_import_one_way_and_only_public_names_of_the_library():
+    allowed = {"shm_rpc_bridge": set(), "contenders": {"shm_rpc_bridge"}, "scenarios": {"contenders"}}
+    packages = set(allowed)
+    for package, below in allowed.items():
+        for path in (ROOT / package).rglob("*.py"):
+            for module, imported in imports(path):
+                root = module.split(".")[0]
+                if root in packages and root != package:
+                    assert root in below, f"{path} imports {module}"
+                    if root == "shm_rpc_bridge":
+                        assert module == root, f"{path} imports {module}, which is not public"
+                        assert not [name for name in imported if name.startswith("_")]
