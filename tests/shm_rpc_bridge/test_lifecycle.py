@@ -10,7 +10,7 @@ import pytest
 
 from shm_rpc_bridge import RPCClient, RPCMethodError, RPCServer, RPCTimeoutError, RPCTransportError, cleanup, posix
 
-from .services import PATIENCE, process, register_methods, run_server, server_process, serving, spawn
+from .services import PATIENCE, process, register_methods, server_process, serving, spawn
 
 
 def test_without_a_server_the_error_says_to_start_it_first(name):
@@ -119,7 +119,7 @@ def test_a_parked_server_stops_cleanly_at_a_signal(name, number):
 
 def test_an_idle_timeout_ends_the_server_with_an_error(name):
     server = RPCServer(name, timeout=0.05)
-    with pytest.raises(RPCTimeoutError, match="had no request for 0.05 s"):
+    with pytest.raises(RPCTimeoutError, match=r"had no request for 0\.05 s"):
         server.start()
 
 
@@ -183,7 +183,7 @@ def test_a_call_to_a_server_that_died_while_idle_never_ran(name):
         assert client.call("add", a=1, b=2) == 3
         child.kill()
         child.join(PATIENCE)
-        with pytest.raises(RPCTransportError, match="is dead .the server had not taken it, so it never runs"):
+        with pytest.raises(RPCTransportError, match=r"is dead \(the server had not taken it, so it never runs"):
             client.call("add", a=1, b=2)
         with pytest.raises(RPCTransportError, match="start the server"):
             client.call("add", a=1, b=2)
@@ -260,7 +260,8 @@ def connect_when_free(name):
         try:
             return RPCClient(name)
         except RPCTransportError as error:
-            assert "channels in use" in str(error)
+            if "channels in use" not in str(error):
+                raise
 
 
 def test_while_a_client_is_connected_its_objects_have_no_names(name):
@@ -319,9 +320,8 @@ def run_exiting_server(name):
 
 
 def test_a_client_never_closed_warns(name):
-    with serving(name):
-        with pytest.warns(ResourceWarning, match="was never closed"):
-            RPCClient(name).__del__()
+    with serving(name), pytest.warns(ResourceWarning, match="was never closed"):
+        RPCClient(name).__del__()
 
 
 def test_restarting_100_times_leaves_nothing(name):

@@ -92,7 +92,7 @@ def test_a_message_too_large_says_both_numbers_and_the_next_one_goes(name):
 
 
 def test_opening_what_nobody_has_created_says_so(name):
-    with pytest.raises(RPCTransportError, match="Cannot find shared memory .* must be created first"):
+    with pytest.raises(RPCTransportError, match=r"Cannot find shared memory .* must be created first"):
         SharedMemoryTransport.open(name)
 
 
@@ -197,7 +197,7 @@ def test_a_damaged_semaphore_is_an_error(name):
 def test_what_is_open_to_others_is_refused(name):
     with SharedMemoryTransport.create(name):
         os.chmod(f"/dev/shm/{names.transport(name).request}", 0o666)
-        with pytest.raises(RPCTransportError, match="open to other users .mode 0666, expected 0600"):
+        with pytest.raises(RPCTransportError, match=r"open to other users \(mode 0666, expected 0600"):
             SharedMemoryTransport.open(name)
 
 
