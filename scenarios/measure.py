@@ -48,6 +48,8 @@ from scenarios.payloads import corpus
 WARMUP_SHARE = 0.25
 """Warm-up takes at most this share of the time the timed part may take, for contenders of milliseconds per
 call."""
+FEWEST_CALLS = 30
+"""A cell that is out of time still makes so many calls, for a median to exist."""
 CHECK_CALIBRATION_NS = 20_000_000
 """CPU time spent on learning what a check costs: 20 ms, against which the clock's own cost is nothing."""
 
@@ -141,7 +143,7 @@ def _measure_connected(
     limit_ns = int(task.seconds * 1e9)
     # The warm-up is the timed loop itself: the interpreter specialises the very code that is then timed.
     warmup = array("q", bytes(8 * task.warmup_calls))
-    closed_loop(caller.call, task.method, payloads, answers, warmup, int(limit_ns * WARMUP_SHARE))
+    closed_loop(caller.call, task.method, payloads, answers, warmup, int(limit_ns * WARMUP_SHARE), 1)
     latencies = array("q", bytes(8 * task.calls))
     gc.collect()
     gc.freeze()
@@ -149,7 +151,7 @@ def _measure_connected(
     machine_before = noise.read()
     server_before = usage.of_process(task.server_pid) if task.server_pid is not None else None
     client_before = usage.of_self()
-    calls = closed_loop(caller.call, task.method, payloads, answers, latencies, limit_ns)
+    calls = closed_loop(caller.call, task.method, payloads, answers, latencies, limit_ns, FEWEST_CALLS)
     client = usage.of_self().since(client_before)
     server = None
     if task.server_pid is not None and server_before is not None:
@@ -180,8 +182,9 @@ def closed_loop(
     answers: list[Any],
     latencies: array[int],
     limit_ns: int,
+    fewest: int,
 ) -> int:
-    """Call until `latencies` is full or `limit_ns` have passed; returns how many calls were made.
+    """Call until `latencies` is full, or `limit_ns` have passed and `fewest` calls been made; returns how many.
 
     One call at a time, the next as soon as the last one's answer is checked. Raises :class:`WrongAnswer`.
     """
@@ -202,7 +205,7 @@ def closed_loop(
             raise WrongAnswer(_difference(i, result, answer))
         # Freed here, not by the next assignment: that one is between the stamps.
         del result
-        if end > deadline:
+        if end > deadline and i + 1 >= fewest:
             return i + 1
     return len(latencies)
 

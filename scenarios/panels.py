@@ -118,10 +118,14 @@ def _curves(axes: Axes, part: pd.DataFrame, row: Row) -> None:
         if row.low:
             low, high = mine[row.low].to_numpy(float), mine[row.high].to_numpy(float)
             axes.fill_between(x, low, high, color=look["color"], alpha=0.18, linewidth=0)
+            axes.vlines(x, low, high, color=look["color"], linewidth=0.8, alpha=0.7)
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.margins(x=0.09)
-    axes.xaxis.set_major_locator(FixedLocator(_spread(sorted(set(part["payload_bytes"])))))
+    sizes = sorted(set(part["payload_bytes"]))
+    # Not autoscaled: a row whose numbers do not exist for all sizes is still to be read against the others.
+    margin = (sizes[-1] / sizes[0]) ** 0.08 if len(sizes) > 1 else 2
+    axes.set_xlim(sizes[0] / margin, sizes[-1] * margin)
+    axes.xaxis.set_major_locator(FixedLocator(_spread(sizes)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: size(value)))
     axes.yaxis.set_major_locator(LogLocator(10, numticks=12))

@@ -121,7 +121,7 @@ def _distributions(run: Run, cells: pd.DataFrame) -> dict[str, Sheet]:
 
 def _row_of_lanes(title: str, lanes: list[str], contenders: list[str], fill: Callable[[Axes, str], None]) -> Sheet:
     sheet = Sheet(len(lanes), 1)
-    drawn = sheet.panels.subplots(1, len(lanes), sharey=True, squeeze=False)[0]
+    drawn = sheet.panels.subplots(1, len(lanes), sharex=True, sharey=True, squeeze=False)[0]
     for axes, lane in zip(drawn, lanes, strict=True):
         fill(axes, lane)
         axes.set_title(f"lane {lane}")

@@ -32,7 +32,8 @@ class Block:
     warmup_calls: int
     """Most untimed calls before them."""
     seconds: float
-    """Most seconds of timed calls per cell; the slow contenders stop here with fewer calls."""
+    """Most seconds of timed calls per cell; the slow contenders stop here with fewer calls, but not
+    with so few that there is no median."""
     clients: tuple[int, ...]
     load: tuple[str, ...]
 

@@ -45,7 +45,7 @@ def _table(name: str, lane: str, lines: pd.DataFrame, ratio: pd.DataFrame) -> Ta
     table.add_column("contender", no_wrap=True)
     for heading in ("p50", "95% interval", "p99", "calls/s", "CPU client + server", f"p50 against {BASE}"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("noise")
+    table.add_column("noisy", justify="right")
     for payload_bytes, each in lines.groupby("payload_bytes", sort=True):
         for first, (_, line) in zip(
             [True, *[False] * (len(each) - 1)], each.sort_values("p50_us").iterrows(), strict=True
@@ -59,7 +59,7 @@ def _table(name: str, lane: str, lines: pd.DataFrame, ratio: pd.DataFrame) -> Ta
                 f"{line['calls_per_s']:,.0f}",
                 _cpu(line["client_cpu_us"], line["server_cpu_us"]),
                 _against(line, ratio),
-                f"{line['flags']} ({line['noisy']}/{line['repeats']})" if line["noisy"] else "",
+                f"{line['noisy']}/{line['repeats']}" if line["noisy"] else "",
                 style="bold" if line["contender"] == BASE else None,
             )
         table.add_section()
@@ -102,5 +102,6 @@ def _footer(run: Run, lines: pd.DataFrame) -> list[Text]:
         "CPU per call is the operating system's, both processes",
     ]
     if lines["noisy"].sum():
-        texts.append("noise: flags of disturbed repeats and how many they are; see noise_flags in cells.csv")
+        words = ", ".join(sorted(set(";".join(lines["flags"]).split(";")) - {""}))
+        texts.append(f"noisy: repeats that were disturbed, by {words}; see noise_flags in cells.csv")
     return [Text(text, style="dim") for text in [*texts, f"files: {run.folder}"]]
