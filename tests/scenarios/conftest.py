@@ -1,0 +1,63 @@
+"""What the tests of the harness share: scenario files in a temporary folder, and a run of the fakes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from scenarios import reading, runner
+from scenarios.store import Run
+from tests.scenarios.fakes import CATALOGUE
+
+SMALL = """
+repeats = {repeats}
+seed = 5
+time_limit_s = {limit}
+
+[[cells]]
+lanes = {lanes}
+contenders = {contenders}
+payload_sizes = [100, "1KB"]
+calls = {calls}
+warmup_calls = 5
+seconds = 5
+"""
+
+Write = Callable[..., Path]
+RunIt = Callable[..., tuple[Run, int]]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write a small scenario file: ``write(contenders=["plain"], repeats=2, ...)``, or ``write(text)``."""
+
+    def make(text: str = SMALL, name: str = "small", **values: object) -> Path:
+        path = tmp_path / f"{name}.toml"
+        if text is SMALL:
+            defaults = {"repeats": 1, "limit": 30, "lanes": '["json"]', "contenders": '["plain"]', "calls": 40}
+            text = SMALL.format(**defaults | values)
+        path.write_text(text)
+        return path
+
+    return make
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """Where runs go."""
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def run_it(write: Write, results: Path) -> RunIt:
+    """Write a small scenario and measure it for good: the run, and how many cells failed."""
+
+    def measure(**values: object) -> tuple[Run, int]:
+        scenario = reading.read(write(**values), CATALOGUE)
+        run = runner.begin(scenario, CATALOGUE, results)
+        return run, runner.measure(run, scenario, CATALOGUE, Console(quiet=True))
+
+    return measure

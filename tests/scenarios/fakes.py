@@ -1,0 +1,147 @@
+"""Contenders that are quick to start, and some that go wrong in one way each. Importable by spawned processes."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Client, Listener
+from pathlib import Path
+from typing import Any
+
+from contenders.direct import Direct
+from contenders.interface import Caller, CallError, Contender
+from contenders.registry import ContenderUnavailable
+
+HANG_FIFO = "SCENARIOS_TEST_HANG_FIFO"
+"""Names the FIFO that a hanging client announces itself through; unset, `hang` answers as the others do."""
+
+
+class Plain(Direct):
+    """In-process, right."""
+
+    name = "plain"
+
+
+class Stale(Direct):
+    """In-process; answers with the answer before."""
+
+    name = "stale"
+
+    def connect(self, address: str) -> Caller:
+        return _Stale(super().connect(address))
+
+
+class _Stale(Caller):
+    def __init__(self, inner: Caller) -> None:
+        self._inner = inner
+        self._last: list[Any] = []
+
+    def call(self, method: str, payload: Any) -> Any:
+        self._last.append(self._inner.call(method, payload))
+        return self._last.pop(0) if len(self._last) > 1 else self._last[0]
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class Raising(Direct):
+    """In-process; every call is an error."""
+
+    name = "raising"
+
+    def connect(self, address: str) -> Caller:
+        return _Raising()
+
+
+class _Raising(Caller):
+    def call(self, method: str, payload: Any) -> Any:
+        raise CallError("ValueError", "as it was told")
+
+    def close(self) -> None:
+        pass
+
+
+class Dying(Direct):
+    """In-process; the first call takes the process with it."""
+
+    name = "dying"
+
+    def connect(self, address: str) -> Caller:
+        os._exit(3)
+
+
+class Pipes(Contender):
+    """A server in a process of its own, over a Unix socket."""
+
+    name = "pipes"
+
+    def new_address(self, folder: Path) -> str:
+        return str(folder / "socket")
+
+    def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
+        stopped = threading.Event()
+        with Listener(address) as listener:
+            threading.Thread(target=_accept, args=(listener, service), daemon=True).start()
+            ready(stopped.set)
+            stopped.wait()
+
+    def connect(self, address: str) -> Caller:
+        return _PipesCaller(address)
+
+    def settings(self) -> Mapping[str, str]:
+        return {"transport": "Unix socket"}
+
+
+class _PipesCaller(Caller):
+    def __init__(self, address: str) -> None:
+        self._connection = Client(address)
+
+    def call(self, method: str, payload: Any) -> Any:
+        self._connection.send((method, payload))
+        return self._connection.recv()
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class Hang(Pipes):
+    """The client of it announces itself and its parent, then waits for good, if :data:`HANG_FIFO` says where."""
+
+    name = "hang"
+
+    def connect(self, address: str) -> Caller:
+        if fifo := os.environ.get(HANG_FIFO):
+            Path(fifo).write_text(f"{os.getpid()}\n")
+            threading.Event().wait()
+        return super().connect(address)
+
+
+class NoServer(Pipes):
+    """Its server cannot start."""
+
+    name = "no-server"
+
+    def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
+        raise OSError("no room for a server")
+
+
+class _Fakes(dict[str, type[Contender]]):
+    def __getitem__(self, name: str) -> type[Contender]:
+        if name == "missing":
+            raise ContenderUnavailable("missing", "pip install missing")
+        return super().__getitem__(name)
+
+
+def _accept(listener: Listener, service: object) -> None:
+    with listener.accept() as connection:
+        while True:
+            try:
+                method, payload = connection.recv()
+            except EOFError:
+                return
+            connection.send(getattr(service, method)(payload))
+
+
+_CLASSES: tuple[type[Contender], ...] = (Plain, Stale, Raising, Dying, Pipes, Hang, NoServer)
+CATALOGUE: Mapping[str, type[Contender]] = _Fakes({each.name: each for each in _CLASSES} | {"missing": Plain})
