@@ -5,7 +5,7 @@ one process and one reader in another; which of them is client or server, a buff
 """
 
 import os
-from typing import TYPE_CHECKING, Callable, List, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, List, Tuple
 
 from . import layout, posix
 from .exceptions import RPCTimeoutError, RPCTransportError
@@ -60,8 +60,11 @@ class Buffer:
         size = len(message)
         if size > self._capacity:
             self._make_room(size)
-        if not self._wait_empty.wait(deadline):
-            raise RPCTimeoutError("the peer has not taken the previous message in time")
+        try:
+            self._empty.acquire(0)  # there but for a peer that lags behind
+        except (posix.Busy, posix.Interrupted):
+            if not self._wait_empty.wait(deadline):
+                raise RPCTimeoutError("the peer has not taken the previous message in time") from None
         buffer = self._map
         _write_message_header(buffer, 0, size, 0, 0, sequence)
         buffer[_HEADER : _HEADER + size] = message
@@ -71,9 +74,6 @@ class Buffer:
         """Take one message: its sequence and a copy of it. Raises RPCTimeoutError when none comes by the deadline."""
         if not self._wait_full.wait(deadline):
             raise RPCTimeoutError("no message in time")
-        return self._copy_out()
-
-    def _copy_out(self) -> Tuple[int, bytes]:
         size, kind, flags, sequence = _read_message_header(self._map, 0)
         if size > self._capacity or kind or flags:
             self._check_header(size, kind, flags)
@@ -81,14 +81,6 @@ class Buffer:
         message = self._map[_HEADER : _HEADER + size]
         self._empty.release()
         return sequence, message
-
-    def poll(self) -> Optional[Tuple[int, bytes]]:
-        """Take a message if one is there, else None. Never waits."""
-        try:
-            self._full.acquire(0)
-        except (posix.Busy, posix.Interrupted):
-            return None
-        return self._copy_out()
 
     def seems_full(self) -> bool:
         """A hint, not proof, that a message is waiting."""

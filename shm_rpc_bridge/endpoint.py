@@ -2,7 +2,7 @@
 
 import logging
 from time import monotonic
-from typing import Dict, NamedTuple, Optional
+from typing import Callable, Dict, Optional
 
 from . import names, posix
 from .control import Control
@@ -14,14 +14,6 @@ logger = logging.getLogger("shm_rpc_bridge")
 
 _SWEEP_INTERVAL = 0.5
 """Seconds between looks for dead clients: what one leaves is gone within a second; 64 looks cost 0.1 ms."""
-
-
-class Request(NamedTuple):
-    """One request and where its response goes."""
-
-    slot: int
-    sequence: int
-    message: bytes
 
 
 class Endpoint:
@@ -44,53 +36,53 @@ class Endpoint:
         except BaseException:
             self._control.close(remove=True)
             raise
-        self._waiter = Waiter(self._doorbell, wait, _nothing)
+        self._wait_for_bell = Waiter(self._doorbell, wait, _nothing).wait
+        self._next_rung = self._control.next_rung
         self._control.publish()
 
-    def next_request(self) -> Optional[Request]:
-        """The next request, round robin over the channels; None after at most 0.1 s without one."""
+    def serve_next(self, answer: Callable[[bytes], bytes], apologize: Callable[[RPCTransportError], bytes]) -> bool:
+        """Take the next request, round robin over the channels, and send what `answer` makes of it.
+
+        Returns False when there was none within 0.1 s, or only a channel that came, went or took its request back.
+        A response that is too large or does not fit into memory is replaced by what `apologize` makes of the reason.
+        Responses to a client that is gone, or does not take them, are dropped: nobody waits for it.
+        """
         now = monotonic()
         if now >= self._next_sweep:
             self._next_sweep = now + _SWEEP_INTERVAL
             self._sweep()
-        if not self._waiter.wait(now + SLICE):
+        if not self._wait_for_bell(now + SLICE):
             self._ring_for_the_forgotten()
-            return None
-        slot = self._control.next_rung(self._last)
+            return False
+        slot = self._next_rung(self._last)
         if slot < 0:
-            return None
+            return False
         self._last = slot
         channel = self._channels.get(slot) or self._accept(slot)
         if channel is None:
             self._reclaim(slot)
-            return None
+            return False
         try:
-            taken = channel.request.poll()
+            sequence, message = channel.request.receive(0.0)
+        except RPCTimeoutError:  # a channel that came, went or took its request back
+            self._reclaim(slot)
+            return False
         except RPCTransportError as error:
             logger.warning("channel %d dropped: %s", slot, error)
             self._drop(slot)
-            return None
-        if taken is None:  # a channel that opens, closes or has withdrawn its request
-            self._reclaim(slot)
-            return None
-        return Request(slot, taken[0], taken[1])
-
-    def respond(self, request: Request, message: bytes) -> None:
-        """Send the response to `request`. Raises RPCTransportError when it is too large or does not fit into memory.
-
-        To a client that is gone, or does not take its responses, it is dropped: nobody waits for it.
-        """
-        channel = self._channels.get(request.slot)
-        if channel is None:
-            return
+            return False
+        response = answer(message)
         try:
-            channel.response.send(message, request.sequence, 0.0)
+            channel.response.send(response, sequence, 0.0)
         except RPCTimeoutError:
-            logger.warning("channel %d dropped: its client does not take its responses", request.slot)
-            self._drop(request.slot)
+            logger.warning("channel %d dropped: its client does not take its responses", slot)
+            self._drop(slot)
+        except RPCTransportError as error:
+            channel.response.send(apologize(error), sequence, 0.0)
+        return True
 
     def wake(self) -> None:
-        """Make :meth:`next_request` return soon. From any thread or signal handler."""
+        """Make :meth:`serve_next` return soon. From any thread or signal handler."""
         self._doorbell.release()
 
     def close(self) -> None:

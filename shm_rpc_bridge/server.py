@@ -11,7 +11,7 @@ from types import FrameType, TracebackType
 from typing import Any, Callable, Dict, List, Optional, Tuple, Type, TypeVar
 
 from . import codec, names
-from .endpoint import Endpoint, Request
+from .endpoint import Endpoint
 from .exceptions import RPCError, RPCSerializationError, RPCTimeoutError, RPCTransportError
 from .transport import SharedMemoryTransport, validated_sizes
 from .waiting import deadline_after, validated_strategy, validated_timeout
@@ -60,6 +60,7 @@ class RPCServer:
         self._timeout = validated_timeout(timeout)
         self._methods: Dict[str, Callable[..., Any]] = {}
         self._stopping = False
+        self._exit: Optional[BaseException] = None
         self._lifecycle = threading.Lock()
         self._running = False
         self._closed = False
@@ -141,52 +142,41 @@ class RPCServer:
         self.close()
 
     def _serve(self) -> None:
-        next_request, respond = self._endpoint.next_request, self._respond
-        idle_deadline = deadline_after(self._timeout)
+        serve_next, answer, apologize = self._endpoint.serve_next, self._answer, _apologize
+        timeout = self._timeout
+        idle_deadline = deadline_after(timeout)
         while not self._stopping:  # after a fork in a method the child leaves here
-            request = next_request()
-            if request is not None:
-                respond(request)
-                if self._timeout is not None:
-                    idle_deadline = monotonic() + self._timeout
+            if serve_next(answer, apologize):
+                if timeout is not None:
+                    idle_deadline = deadline_after(timeout)
             elif monotonic() >= idle_deadline:
-                raise RPCTimeoutError(f"server {self.name!r} had no request for {self._timeout} s")
+                raise RPCTimeoutError(f"server {self.name!r} had no request for {timeout} s")
+        if self._exit is not None:
+            raise self._exit
 
-    def _respond(self, request: Request) -> None:
-        """Answer one request, exactly once, whatever its method does."""
+    def _answer(self, message: bytes) -> bytes:
+        """The response to one request, exactly one, whatever its method does."""
         try:
-            method, params = codec.decode_request(request.message)
+            method, params = codec.decode_request(message)
         except RPCSerializationError as error:
-            self._send_error(request, codec.NOT_SERIALIZABLE, error)
-            return
-        function = self._methods.get(method)
-        if function is None:
+            return _describe(codec.NOT_SERIALIZABLE, error)
+        try:
+            function = self._methods[method]
+        except KeyError:
             known = ", ".join(sorted(self._methods)) or "none"
-            self._send_error(
-                request, codec.METHOD_FAILED, LookupError(f"unknown method {method!r}; registered: {known}")
-            )
-            return
+            return _describe(codec.METHOD_FAILED, LookupError(f"unknown method {method!r}; registered: {known}"))
         try:
             result = function(**params)
         except Exception as error:
-            self._send_error(request, codec.METHOD_FAILED, error)
-            return
-        except BaseException as error:  # the process is to end, but the caller need not wait for that
-            self._send_error(request, codec.METHOD_FAILED, error)
-            raise
+            return _describe(codec.METHOD_FAILED, error)
+        except BaseException as error:  # SystemExit, KeyboardInterrupt: once the caller knows, this process ends
+            self._exit = error
+            self._stopping = True
+            return _describe(codec.METHOD_FAILED, error)
         try:
-            response = codec.encode_result(method, result)
-            self._endpoint.respond(request, response)
+            return codec.encode_result(method, result)
         except RPCSerializationError as error:
-            self._send_error(request, codec.NOT_SERIALIZABLE, error)
-        except RPCTransportError as error:
-            self._send_error(request, codec.METHOD_FAILED, error)
-
-    def _send_error(self, request: Request, kind: str, error: BaseException) -> None:
-        message = _text_of(error)
-        logger.debug("a call failed: %s: %s", type(error).__name__, message)
-        trace = "" if isinstance(error, RPCError) else _traceback_of(error)
-        self._endpoint.respond(request, codec.encode_error(kind, type(error).__name__, message, trace))
+            return _describe(codec.NOT_SERIALIZABLE, error)
 
     def _install_signal_handlers(self) -> List[Tuple[int, Any]]:
         if threading.current_thread() is not threading.main_thread():
@@ -218,6 +208,17 @@ def _restore_signal_handlers(handlers: List[Tuple[int, Any]]) -> None:
     while handlers:
         number, handler = handlers.pop()
         signal.signal(number, handler)
+
+
+def _apologize(error: RPCTransportError) -> bytes:
+    return _describe(codec.METHOD_FAILED, error)
+
+
+def _describe(kind: str, error: BaseException) -> bytes:
+    message = _text_of(error)
+    logger.debug("a call failed: %s: %s", type(error).__name__, message)
+    trace = "" if isinstance(error, RPCError) else _traceback_of(error)
+    return codec.encode_error(kind, type(error).__name__, message, trace)
 
 
 def _text_of(error: BaseException) -> str:

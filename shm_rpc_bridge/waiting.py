@@ -99,7 +99,7 @@ class Waiter:
             if semaphore.value:
                 try:
                     semaphore.acquire(0)
-                except Busy:
+                except (Busy, Interrupted):
                     continue
                 return True
         if self._full < 0:
@@ -132,7 +132,7 @@ class Waiter:
                 if semaphore.value:
                     try:
                         semaphore.acquire(0)
-                    except Busy:
+                    except (Busy, Interrupted):
                         continue
                     return True
             now = monotonic()
