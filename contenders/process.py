@@ -5,9 +5,9 @@
             caller.call("echo", "hello")
 
 The process is spawned, never forked (gRPC's objects must not cross a fork), and says over a pipe when it is
-ready. It ends when asked to, and by itself when its parent dies. A contender that is `in_process` is served
-by a thread of this process instead, behind the same handle. A handle belongs to one thread; whoever started
-it stops it.
+ready. It ends when asked to, and by itself when its parent dies; either way its private folder goes with it.
+A contender that is `in_process` is served by a thread of this process instead, behind the same handle.
+A handle belongs to one thread; whoever started it stops it.
 """
 
 from __future__ import annotations
@@ -35,8 +35,7 @@ class ServerFailed(Exception):
 
 
 class ServerProcess:
-    """Serves `service` through `contender` at a fresh address. Use it as a context manager, or start() and
-    stop().
+    """Serves `service` through `contender` at a fresh address; a context manager, or start() and stop().
 
     `service` and `contender` must be picklable. The limits are in seconds: `start_seconds` from the spawn
     until the server is ready (importing gRPC on a busy machine takes seconds), `stop_seconds` for each of
@@ -83,17 +82,17 @@ class ServerProcess:
 
     def start(self) -> Self:
         """Return once the server is ready. Raises :class:`ServerFailed`, and then leaves nothing behind."""
-        self._folder = Path(tempfile.mkdtemp(prefix="bench-"))  # mode 0700
+        folder = self._folder = Path(tempfile.mkdtemp(prefix="bench-"))  # mode 0700
         try:
-            self._address = self._contender.new_address(self._folder)
-            self._runner = self._launch()
+            self._address = self._contender.new_address(folder)
+            self._runner = self._launch(folder)
             self._await_ready()
         except BaseException:
             self.stop()
             raise
         return self
 
-    def _launch(self) -> BaseProcess | threading.Thread:
+    def _launch(self, folder: Path) -> BaseProcess | threading.Thread:
         arguments = (self._contender, self._service, self._address, self._server_pipe)
         name = self._contender.name
         if self._contender.in_process:
@@ -102,7 +101,7 @@ class ServerProcess:
             return thread
         spawn = multiprocessing.get_context("spawn")
         process = spawn.Process(
-            target=serving.in_process, args=(*arguments, 3 * self._stop_seconds), name=name, daemon=True
+            target=serving.in_process, args=(*arguments, folder, 3 * self._stop_seconds), name=name, daemon=True
         )
         process.start()
         self._server_pipe.close()  # the server alone holds its end now: its death is an end of file here
@@ -135,8 +134,7 @@ class ServerProcess:
         return not self._runner.is_alive()
 
     def stop(self) -> None:
-        """Ask the server to stop, wait for it, remove its folder. Idempotent, and safe after a failed
-        start().
+        """Ask the server to stop, wait for it, remove its folder. Idempotent, and safe after a failed start().
 
         A server that does not stop when asked is terminated, then killed, and either is logged as a warning.
         """

@@ -1,5 +1,4 @@
-"""The server's end of :class:`contenders.process.ServerProcess`: serve until the parent says stop, or is
-gone.
+"""The server's end of :class:`contenders.process.ServerProcess`: serve until told to stop, or the parent is gone.
 
 The two ends exchange pairs ``(kind, text)`` over a pipe: READY once, FAILED with a traceback at most once,
 and STOP from the parent. An end of file says the same as STOP: the parent has died.
@@ -9,12 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import threading
 import time
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from contenders.interface import Contender
 
@@ -26,17 +27,24 @@ def in_thread(contender: Contender, service: object, address: str, pipe: Connect
     _serve(contender, service, address, pipe, give_up=lambda was_ready: None)
 
 
-def in_process(contender: Contender, service: object, address: str, pipe: Connection, stop_seconds: float) -> None:
-    """Serve in this process, and end it `stop_seconds` after a stop even if the contender does not return."""
+def in_process(
+    contender: Contender, service: object, address: str, pipe: Connection, folder: Path, stop_seconds: float
+) -> None:
+    """Serve in this process, and end it `stop_seconds` after a stop even if the contender does not return.
+
+    The parent removes `folder`, and so does this: the parent may be dead.
+    """
 
     def give_up(was_ready: bool) -> None:
         if was_ready:
             time.sleep(stop_seconds)  # a daemon thread: it does not hold up a server that ends in time
+        shutil.rmtree(folder, ignore_errors=True)
         os._exit(1)
 
     # Ctrl-C reaches every process of the terminal: it is for the parent to answer, which then says STOP.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _serve(contender, service, address, pipe, give_up)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _serve(
