@@ -17,6 +17,7 @@ from contenders.interface import Caller, CallError, Contender, ServerGone
 from contenders.service import Methods, methods_of
 
 _served: dict[str, Methods] = {}
+_GONE = "the server has stopped, or this caller is closed"
 
 
 class _InProcess(Contender):
@@ -69,7 +70,7 @@ class _DirectCaller(Caller):
             return self._methods[method](payload)
         except Exception as error:  # a user's handler ran: anything may come out of it
             if not self._methods:
-                raise ServerGone("the server has stopped, or this caller is closed") from error
+                raise ServerGone(_GONE) from error
             raise CallError(type(error).__name__, str(error)) from error
 
     def close(self) -> None:
@@ -94,9 +95,12 @@ class _CodecCaller(Caller):
         self._methods = methods
 
     def call(self, method: str, payload: Any) -> Any:
-        if not self._methods:
-            raise ServerGone("the server has stopped, or this caller is closed")
-        return codec.decode_response(codec.answer(self._methods, codec.encode_request(method, payload)))
+        try:
+            return codec.decode_response(codec.answer(self._methods, codec.encode_request(method, payload)))
+        except CallError as error:
+            if not self._methods:  # looked at afterwards: the server may stop at any moment
+                raise ServerGone(_GONE) from error
+            raise
 
     def close(self) -> None:
         self._methods = Methods()

@@ -6,9 +6,10 @@ import os
 import random
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import pytest
@@ -84,22 +85,10 @@ def server(contender: Contender) -> Iterator[ServerProcess]:
 
 
 @pytest.fixture(scope="module")
-def only_caller(contender: Contender, server: ServerProcess) -> Iterator[Caller | None]:
-    """The one connection an address may take, where it takes a single one."""
-    if contender.many_clients:
-        yield None
-    else:
-        with contender.connect(server.address) as caller:
-            yield caller
-
-
-@pytest.fixture
-def caller(contender: Contender, server: ServerProcess, only_caller: Caller | None) -> Iterator[Caller]:
-    if only_caller is not None:
-        yield only_caller
-    else:
-        with contender.connect(server.address) as connected:
-            yield connected
+def caller(contender: Contender, server: ServerProcess) -> Iterator[Caller]:
+    """Shared by the tests, because some addresses take a single client."""
+    with contender.connect(server.address) as connected:
+        yield connected
 
 
 def test_every_payload_of_the_lane_comes_back_as_it_was_sent(contender: Contender, caller: Caller) -> None:
@@ -159,14 +148,14 @@ def test_concurrent_callers_each_get_their_own_answers(contender: Contender, ser
         assert all(pool.map(work, range(callers)))
 
 
-def test_a_caller_can_be_closed_twice_and_then_calls_nothing(contender: Contender, server: ServerProcess) -> None:
-    if not contender.many_clients:
-        pytest.skip("closing the one caller would end the module's server for the other tests")
-    caller = contender.connect(server.address)
-    caller.close()
-    caller.close()
-    with pytest.raises(ServerGone):
-        caller.call("echo", SMALL[contender.lane])
+@pytest.mark.parametrize("contender", EVERY)
+def test_a_caller_can_be_closed_twice_and_then_calls_nothing(contender: Contender) -> None:
+    with ServerProcess(contender, BenchService()) as server:
+        caller = contender.connect(server.address)
+        caller.close()
+        caller.close()
+        with pytest.raises(ServerGone):
+            caller.call("echo", SMALL[contender.lane])
 
 
 def test_addresses_are_never_used_again(contender: Contender, tmp_path: Path) -> None:
@@ -182,6 +171,30 @@ def test_settings_are_there_to_be_printed(contender: Contender) -> None:
 def test_nobody_connects_where_nothing_is_served(contender: Contender, tmp_path: Path) -> None:
     with pytest.raises(ServerGone):
         contender.connect(contender.new_address(tmp_path))
+
+
+@pytest.mark.parametrize("contender", EVERY)
+def test_a_busy_server_stops_when_asked_by_any_thread_however_often(contender: Contender, tmp_path: Path) -> None:
+    address, payload = contender.new_address(tmp_path), SMALL[contender.lane]
+    stops: Queue[Callable[[], None]] = Queue()
+    answered = threading.Event()
+
+    def call_until_gone() -> None:
+        with contender.connect(address) as caller:
+            while True:
+                assert caller.call("echo", payload) == payload
+                answered.set()
+
+    with ThreadPoolExecutor(2) as pool:
+        serving = pool.submit(contender.serve, BenchService(), address, stops.put)
+        stop = stops.get(timeout=30)
+        calling = pool.submit(call_until_gone)
+        assert answered.wait(30)
+        stop()
+        stop()
+        assert serving.exception(LIMIT_SECONDS) is None
+        assert isinstance(calling.exception(LIMIT_SECONDS), ServerGone)
+        stop()
 
 
 @pytest.mark.parametrize("contender", EVERY)
@@ -212,3 +225,5 @@ def test_a_server_killed_during_a_call_is_gone_and_stays_gone(contender: Contend
             caller.call("echo", payload)
         with pytest.raises(ServerGone):
             contender.connect(server.address)
+        # Another server may take the dead one's place, and removes what that one could not.
+        contender.serve(BenchService(), server.address, lambda stop: stop())

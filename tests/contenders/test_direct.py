@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
 
 from contenders import registry
 from contenders.direct import Direct, Noop
-from contenders.interface import ServerGone
+from contenders.interface import CallError, ServerGone
 from contenders.process import ServerProcess
 from contenders.service import BenchService
 
@@ -24,6 +25,11 @@ def test_noop_returns_the_payload_whatever_the_method_and_calls_nothing(tmp_path
     with pytest.raises(ServerGone):
         noop.connect(noop.new_address(tmp_path))
     assert noop.settings()
+
+
+def test_an_error_of_a_call_survives_the_way_between_processes() -> None:
+    error = pickle.loads(pickle.dumps(CallError("ValueError", "why not")))
+    assert (error.type_name, error.message, str(error)) == ("ValueError", "why not", "ValueError: why not")
 
 
 def test_an_address_is_served_once(tmp_path: Path) -> None:

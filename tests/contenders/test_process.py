@@ -104,7 +104,8 @@ def test_a_server_that_fails_later_is_reported_when_it_is_stopped(caplog: pytest
     assert "RuntimeError: lost the endpoint" in caplog.text
 
 
-def _start_a_server_and_wait(deaf: bool, told: Connection) -> None:
+def _start_a_server_and_wait(deaf: bool, folders: str, told: Connection) -> None:
+    tempfile.tempdir = folders
     server = ServerProcess(DeafServer("json") if deaf else contender("zmq-ipc"), BenchService(), stop_seconds=0.1)
     told.send(server.start().pid)
     signal.pause()
@@ -112,9 +113,11 @@ def _start_a_server_and_wait(deaf: bool, told: Connection) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="waiting for another's child needs a pidfd")
 @pytest.mark.parametrize("deaf", [False, True], ids=["willing", "deaf"])
-def test_a_server_does_not_outlive_its_parent(deaf: bool) -> None:
+def test_a_server_does_not_outlive_its_parent_nor_does_its_folder(folders: Path, deaf: bool) -> None:
     ours, theirs = multiprocessing.Pipe()
-    parent = multiprocessing.get_context("spawn").Process(target=_start_a_server_and_wait, args=(deaf, theirs))
+    parent = multiprocessing.get_context("spawn").Process(
+        target=_start_a_server_and_wait, args=(deaf, str(folders), theirs)
+    )
     parent.start()
     assert ours.poll(30)
     server = os.pidfd_open(ours.recv())
@@ -122,3 +125,4 @@ def test_a_server_does_not_outlive_its_parent(deaf: bool) -> None:
     parent.join()
     assert wait([server], timeout=10) == [server]
     os.close(server)
+    assert list(folders.iterdir()) == []
