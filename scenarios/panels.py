@@ -70,6 +70,7 @@ def grid(
     """`lines` (a summary) as panels. `reference` draws a horizontal line; `same_scale` ties the rows' y
     axes."""
     columns = _columns(lines)
+    rows = [row for row in rows if lines[row.column].notna().any()]
     single = all(part["payload_bytes"].nunique() == 1 for _, part in columns)
     sheet = Sheet(len(columns), len(rows))
     axes = sheet.panels.subplots(
@@ -110,6 +111,8 @@ def _columns(lines: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 
 def _curves(axes: Axes, part: pd.DataFrame, row: Row) -> None:
+    if not part[row.column].notna().any():
+        axes.text(0.5, 0.5, "too few calls", transform=axes.transAxes, ha="center", color="#555555")
     for contender in style.ordered(part["contender"]):
         mine = part[part["contender"] == contender].sort_values("payload_bytes")
         look = style.of(contender)

@@ -1,0 +1,187 @@
+"""The client's side: what is timed, what is checked, what it costs."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import os
+import subprocess
+import sys
+from array import array
+from typing import Any
+
+import pytest
+
+from scenarios import measure, noise, usage
+from tests.scenarios.fakes import Plain, Raising, Stale
+
+LIMIT_NS = 10**10
+
+
+def _task(**values: Any) -> measure.Task:
+    defaults: dict[str, Any] = {
+        "contender": Plain("json"),
+        "address": None,
+        "server_pid": None,
+        "method": "echo",
+        "payload": "document",
+        "payload_bytes": 200,
+        "seed": 1,
+        "calls": 50,
+        "warmup_calls": 5,
+        "seconds": 5.0,
+    }
+    return measure.Task(**defaults | values)
+
+
+def _samples(count: int) -> array[int]:
+    return array("q", bytes(8 * count))
+
+
+def test_every_call_has_a_latency_and_payloads_come_in_turn() -> None:
+    seen: list[object] = []
+
+    def call(method: str, payload: object) -> object:
+        seen.append((method, payload))
+        return payload
+
+    latencies = _samples(7)
+    assert measure.closed_loop(call, "echo", ["a", "b", "c"], ["a", "b", "c"], latencies, LIMIT_NS, 1) == 7
+    assert seen == [("echo", each) for each in "abcabca"]
+    assert all(each > 0 for each in latencies)
+
+
+def test_a_loop_out_of_time_makes_the_fewest_calls_and_ends() -> None:
+    latencies = _samples(100)
+    assert measure.closed_loop(lambda _, payload: payload, "echo", ["a"], ["a"], latencies, 0, 30) == 30
+    assert not any(latencies[30:])
+
+
+def test_an_answer_of_another_call_is_found() -> None:
+    answers = itertools.cycle("ba")
+    with pytest.raises(measure.WrongAnswer, match=r"timed call 0 \(from 0\): got 'b', not 'a'"):
+        measure.closed_loop(lambda *_: next(answers), "echo", ["a", "b"], ["a", "b"], _samples(9), LIMIT_NS, 1)
+
+
+def test_results_are_freed_outside_of_the_timed_part_and_not_kept() -> None:
+    alive = 0
+    most = 0
+
+    class Result:
+        def __init__(self) -> None:
+            nonlocal alive, most
+            alive += 1
+            most = max(most, alive)
+
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        def __del__(self) -> None:
+            nonlocal alive
+            alive -= 1
+
+    measure.closed_loop(lambda *_: Result(), "echo", ["a"], ["a"], _samples(20), LIMIT_NS, 1)
+    assert (most, alive) == (1, 0)
+
+
+@pytest.fixture
+def collector() -> Any:
+    """`measure` freezes what is alive, for a process that then ends."""
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("collector")
+def test_a_measurement_has_all_calls_and_their_cost() -> None:
+    found = measure.measure(_task(calls=200))
+    assert len(found.latencies_ns) == 200 * 8
+    assert found.cold_start_ns > 0
+    assert found.client.rss_mib > 1
+    assert found.server is None
+    assert gc.isenabled()
+
+
+@pytest.mark.usefixtures("collector")
+@pytest.mark.parametrize("method", ["add", "process"])
+def test_the_service_decides_what_is_right(method: str) -> None:
+    kind = {"add": "numbers", "process": "document"}[method]
+    assert measure.measure(_task(method=method, payload=kind)).latencies_ns
+
+
+def test_a_stale_answer_gives_no_measurement() -> None:
+    with pytest.raises(measure.WrongAnswer):
+        measure.measure(_task(contender=Stale("json")))
+
+
+def test_an_error_gives_no_measurement() -> None:
+    with pytest.raises(Exception, match="as it was told"):
+        measure.measure(_task(contender=Raising("json")))
+
+
+def test_the_cost_of_a_check_is_found_and_small_for_the_same_object() -> None:
+    documents = [{"values": list(range(20_000))} for _ in range(4)]
+    copies = [{"values": list(range(20_000))} for _ in range(4)]
+    assert measure.check_cost_ns(copies, documents) > 20 * measure.check_cost_ns(["a"], ["a"])
+
+
+def test_the_cpu_time_of_a_process_includes_threads_that_ended() -> None:
+    burn = "import threading,time; "
+    burn += "t = threading.Thread(target=lambda: [None for _ in iter(lambda: time.thread_time() < .05, False)]); "
+    burn += "t.start(); t.join(); print(flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", burn], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        found = usage.of_process(process.pid)
+        process.communicate(b"\n")
+    assert found.cpu_ns > 50_000_000
+    assert found.voluntary > 0
+    assert found.rss_mib > 1
+
+
+def test_a_process_that_is_gone_has_no_usage() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    with pytest.raises(ProcessLookupError, match=f"process {process.pid} is gone"):
+        usage.of_process(process.pid)
+
+
+def test_own_usage_is_that_of_the_process() -> None:
+    own, seen = usage.of_self(), usage.of_process(os.getpid())
+    assert seen.cpu_ns >= own.cpu_ns
+    assert seen.since(own).cpu_ns == seen.cpu_ns - own.cpu_ns
+
+
+def _reading(**values: float) -> noise.Reading:
+    quiet = {"at_ns": 0, "busy_ticks": 0, "steal_ticks": 0, "pressure_us": 0, "load_1min": 0.1}
+    return noise.Reading(**quiet | values)  # type: ignore[arg-type]
+
+
+SECOND = {"at_ns": 10**9}
+
+
+@pytest.mark.parametrize(
+    ("word", "after", "own_cpu_ns", "involuntary"),
+    [
+        ("steal", {"steal_ticks": 50}, 0, 0),
+        ("others", {"busy_ticks": 100}, 100_000_000, 0),
+        ("pressure", {"pressure_us": 500_000}, 0, 0),
+        ("preempted", {}, 0, 5000),
+    ],
+)
+def test_each_disturbance_has_its_word(word: str, after: dict[str, float], own_cpu_ns: int, involuntary: int) -> None:
+    assert noise.flags(_reading(), _reading(**SECOND | after), own_cpu_ns, involuntary) == (word,)
+
+
+def test_a_busy_machine_at_the_start_has_its_word() -> None:
+    assert noise.flags(_reading(load_1min=1000), _reading(**SECOND), 0, 0) == ("load",)
+
+
+def test_a_quiet_cell_that_uses_its_cpu_itself_has_no_flags() -> None:
+    assert noise.flags(_reading(), _reading(**SECOND, busy_ticks=100), 1_000_000_000, 5) == ()
+
+
+def test_this_machine_can_be_read() -> None:
+    before = noise.read()
+    after = noise.read()
+    assert after.at_ns > before.at_ns
+    assert after.busy_ticks >= before.busy_ticks > 0

@@ -1,0 +1,106 @@
+"""Numbers from samples: known answers, and what must hold for any samples."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scenarios import statistics
+from scenarios.store import COLUMNS
+
+SAMPLES = st.lists(st.integers(1, 10**10), min_size=1, max_size=3000).map(lambda values: np.array(values, np.int64))
+
+
+def test_percentiles_of_a_known_distribution() -> None:
+    found = statistics.describe(np.random.default_rng(1).permutation(np.arange(1, 10_001)) * 1000)
+    assert found["p50_us"] == 5000
+    assert found["p90_us"] == 9000
+    assert found["p99_us"] == 9900
+    assert found["p999_us"] == 9990
+    assert found["max_us"] == 10_000
+    assert found["mean_us"] == 5000.5
+    assert found["calls_per_s"] == pytest.approx(1e6 / 5000.5)
+
+
+@pytest.mark.parametrize(("name", "needed"), [("p50_us", 20), ("p90_us", 100), ("p99_us", 1000), ("p999_us", 10_000)])
+def test_a_percentile_exists_from_ten_samples_beyond_it_on(name: str, needed: int) -> None:
+    assert statistics.describe(np.arange(1, needed + 1))[name] is not None
+    assert statistics.describe(np.arange(1, needed))[name] is None
+
+
+@given(SAMPLES)
+def test_percentiles_are_samples_in_order_below_the_maximum(samples: np.ndarray) -> None:
+    found = statistics.describe(samples)
+    shown = [value for name in statistics.PERCENTILES if (value := found[name]) is not None]
+    assert shown == sorted(shown)
+    assert all(value in samples / 1000 for value in shown)
+    assert all(value <= found["max_us"] for value in shown)
+
+
+@given(st.lists(st.integers(1, 10**10), min_size=20, max_size=100).map(np.array))
+def test_percentiles_are_numpys_inverted_cdf(samples: np.ndarray) -> None:
+    expected = float(np.quantile(samples, 0.5, method="inverted_cdf")) / 1000
+    assert statistics.describe(samples)["p50_us"] == expected
+
+
+def test_an_interval_needs_three_repeats() -> None:
+    assert statistics.interval([1.0, 2.0]) is None
+    assert statistics.interval([1.0, 2.0, math.nan]) is None
+    assert statistics.interval([1.0, 2.0, 3.0]) == (1.0, 3.0)
+
+
+@given(st.lists(st.floats(0.1, 1e6), min_size=3, max_size=12))
+def test_an_interval_lies_within_the_repeats_and_holds_their_median(values: list[float]) -> None:
+    low, high = statistics.interval(values) or (math.nan, math.nan)
+    assert min(values) <= low <= np.median(values) <= high <= max(values)
+
+
+def test_equal_repeats_have_an_interval_of_no_width() -> None:
+    assert statistics.interval([4.2] * 5) == (4.2, 4.2)
+
+
+def _row(contender: str, repeat: int, p50: float, **more: str) -> dict[str, str]:
+    empty = dict.fromkeys(COLUMNS, "")
+    axes = {"scenario": "s", "lane": "json", "payload_bytes": "100", "clients": "1", "load": "closed"}
+    numbers = {"client_cpu_us_per_call": "2", "calls_per_s": "10", "p50_us": str(p50)}
+    return empty | axes | numbers | {"contender": contender, "repeat": str(repeat)} | more
+
+
+def test_intervals_are_filled_into_every_row_of_a_group() -> None:
+    rows = [_row("shm", i, p50) for i, p50 in enumerate((1.0, 2.0, 3.0))] + [_row("zmq", 0, 9.0)]
+    filled = statistics.with_intervals(rows)
+    assert [(row["ci_low_us"], row["ci_high_us"]) for row in filled] == [("1.000", "3.000")] * 3 + [("", "")]
+    assert statistics.with_intervals(filled) == filled
+
+
+def test_ratios_are_paired_within_repeats() -> None:
+    # The machine is ten times slower in repeat 1; the ratio does not care.
+    rows = [_row("shm", i, p50) for i, p50 in enumerate((1.0, 10.0, 1.0))]
+    rows += [_row("zmq", i, p50) for i, p50 in enumerate((4.0, 40.0, 5.0))]
+    found = statistics.ratios(statistics.frame(rows), "shm").set_index("contender")
+    assert found.loc["zmq", "ratio"] == 4.0
+    assert (found.loc["zmq", "low"], found.loc["zmq", "high"]) == (4.0, 5.0)
+    assert found.loc["shm", "ratio"] == 1.0
+
+
+def test_ratios_to_a_contender_that_was_not_measured_are_none() -> None:
+    assert statistics.ratios(statistics.frame([_row("zmq", 0, 1.0)]), "shm").empty
+
+
+def test_a_summary_adds_up_cpu_and_counts_noise() -> None:
+    rows = [
+        _row("shm", 0, 1.0, server_cpu_us_per_call="3", noise_flags="steal;load"),
+        _row("shm", 1, 2.0, server_cpu_us_per_call="3"),
+        _row("direct", 0, 2.0),
+    ]
+    found = statistics.summary(statistics.frame(rows)).set_index("contender")
+    assert found.loc["shm", "cpu_us"] == 5
+    assert found.loc["direct", "cpu_us"] == 2
+    assert found.loc["shm", "noisy"] == 1
+    assert found.loc["shm", "flags"] == "load;steal"
+    assert pd.isna(found.loc["shm", "p50_low"])
