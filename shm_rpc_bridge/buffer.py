@@ -5,7 +5,7 @@ one process and one reader in another; which of them is client or server, a buff
 """
 
 import os
-from typing import TYPE_CHECKING, Callable, List, Tuple
+from typing import TYPE_CHECKING, Callable, List, Optional, Tuple
 
 from . import layout, posix
 from .exceptions import RPCTimeoutError, RPCTransportError
@@ -74,6 +74,17 @@ class Buffer:
         """Take one message: its sequence and a copy of it. Raises RPCTimeoutError when none comes by the deadline."""
         if not self._wait_full.wait(deadline):
             raise RPCTimeoutError("no message in time")
+        return self._copy_out()
+
+    def take(self) -> Optional[Tuple[int, bytes]]:
+        """What :meth:`receive` returns if a message is there, else None. Never waits."""
+        try:
+            self._full.acquire(0)
+        except (posix.Busy, posix.Interrupted):
+            return None
+        return self._copy_out()
+
+    def _copy_out(self) -> Tuple[int, bytes]:
         size, kind, flags, sequence = _read_message_header(self._map, 0)
         if size > self._capacity or kind or flags:
             self._check_header(size, kind, flags)

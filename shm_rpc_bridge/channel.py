@@ -2,7 +2,7 @@
 
 from typing import Set
 
-from . import names, posix
+from . import layout, names, posix
 from .control import Control
 from .exceptions import RPCError, RPCTimeoutError, RPCTransportError
 from .transport import Channel, unlink
@@ -79,8 +79,8 @@ class ClientChannel:
         """Claim a slot and create the channel in it; sizes in bytes. Raises RPCTransportError."""
         self.connection = connection
         self._control = control
+        self._control_map = control.map
         self._bell = doorbell.release
-        self._rung = control.map
         self._closed = False
         self._sequence = 0
         self.is_clean = True
@@ -95,9 +95,8 @@ class ClientChannel:
             raise
         self._request = self._channel.request
         self._response = self._channel.response
-        self._rung_flag = control.rung_flag(self._slot)
         control.announce_slot(self._slot)
-        self._ring()  # so that the server opens it, and takes its names away, before the first call
+        self._bell()  # so that the server opens it, and takes its names away, before the first call
 
     def exchange(self, message: bytes, deadline: float) -> bytes:
         """Send a request and return its response.
@@ -112,7 +111,6 @@ class ClientChannel:
         except RPCError:
             self.is_clean = True
             raise
-        self._rung[self._rung_flag] = 1
         self._bell()
         try:
             while True:
@@ -129,8 +127,8 @@ class ClientChannel:
             raise type(error)(f"{error} ({outcome})") from None
 
     def is_current(self) -> bool:
-        """False once the server has closed or was replaced. Cheap enough for each call; a killed server goes unseen."""
-        return self._control.is_ready()
+        """False once the server has closed or was replaced: one byte, cheap enough for each call."""
+        return self._control_map[layout.CONTROL_STATE_OFFSET] == layout.READY
 
     def interrupt(self) -> None:
         """End the call that another thread is in, if any, with RPCTransportError."""
@@ -151,11 +149,7 @@ class ClientChannel:
             unlink(self._names)
         self._channel.close()
         self._control.release_slot(self._slot)
-        self._ring()
+        self._bell()
 
     def drop_inherited(self) -> None:
         self._channel.close()
-
-    def _ring(self) -> None:
-        self._rung[self._rung_flag] = 1
-        self._bell()

@@ -100,12 +100,7 @@ class RPCClient:
         except RPCTransportError as error:
             raise RPCTransportError(f"{method!r} on {self.name!r}: {error}") from None
         finally:
-            if channel.is_clean:
-                self._idle.append(channel)
-                if self._closed:  # close() has emptied the pool already
-                    self._retire_idle()
-            else:
-                self._retire(channel)
+            self._put_back(channel)
         return codec.decode_response(method, response)
 
     def close(self) -> None:
@@ -149,6 +144,14 @@ class RPCClient:
                 self._connection = Connection(self.name)
                 logger.debug("connected to server %r, process %d", self.name, self._connection.server_pid)
             return self._connection.open_channel(self._buffer_size, self._max_message_size, self._wait)
+
+    def _put_back(self, channel: ClientChannel) -> None:
+        if channel.is_clean:
+            self._idle.append(channel)
+            if self._closed:  # close() has emptied the pool already
+                self._retire_idle()
+        else:
+            self._retire(channel)
 
     def _retire(self, channel: ClientChannel) -> None:
         with self._lock:

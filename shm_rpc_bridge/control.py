@@ -6,7 +6,7 @@ lock when its holder dies, however it comes, so there is nothing here that a dea
 
 import logging
 import os
-from typing import Callable, List, Tuple
+from typing import Callable, List, Optional, Tuple
 
 from . import layout, names, posix
 from .exceptions import RPCTransportError
@@ -33,8 +33,6 @@ class Control:
             self.max_message_size,
             self.buffer_size,
         ) = header
-        self._states = layout.slot_states_offset()
-        self._rung = layout.rung_offset(self.max_channels)
 
     @classmethod
     def create(cls, name: str, max_channels: int, buffer_size: int, max_message_size: int) -> "Control":
@@ -78,7 +76,7 @@ class Control:
         self.map[layout.CONTROL_STATE_OFFSET] = layout.READY
 
     def is_ready(self) -> bool:
-        """False once the server has closed, or another one has taken its name: one byte, cheap enough for each call."""
+        """False once the server has closed, or another one has taken its name."""
         return self.map[layout.CONTROL_STATE_OFFSET] == layout.READY
 
     def server_is_alive(self) -> bool:
@@ -89,52 +87,46 @@ class Control:
 
     def claim_slot(self) -> int:
         """Take a free slot and keep its lock. Not for two threads at once. RPCTransportError when all are taken."""
-        states = self._states
         slot = -1
         while True:
-            slot = self.map.find(b"\0", states + slot + 1, states + self.max_channels) - states
+            slot = self._find(layout.SLOT_FREE, slot + 1)
             if slot < 0:
                 raise RPCTransportError(
                     f"server {self.name!r} has all its {self.max_channels} channels in use: "
                     "close some clients or start it with a larger max_channels"
                 )
             if self._lock_file.try_lock(layout.slot_lock(slot)):
-                if self.map[states + slot] == layout.SLOT_FREE:
-                    self.map[states + slot] = layout.SLOT_CLAIMED
+                if self._state(slot) == layout.SLOT_FREE:
+                    self._set_state(slot, layout.SLOT_CLAIMED)
                     return slot
                 self._lock_file.unlock(layout.slot_lock(slot))  # taken and left again in between; the server's now
 
     def announce_slot(self, slot: int) -> None:
         """Say that the channel of a claimed slot exists."""
-        self.map[self._states + slot] = layout.SLOT_READY
+        self._set_state(slot, layout.SLOT_READY)
 
     def release_slot(self, slot: int) -> None:
         """Give a slot up. From here on it is the server's to reclaim."""
+        self._set_state(slot, layout.SLOT_LEFT)
         self._lock_file.unlock(layout.slot_lock(slot))
-
-    def rung_flag(self, slot: int) -> int:
-        """Offset in :attr:`map` of the byte that says slot `slot` wants to be looked at."""
-        return self._rung + slot
 
     # Slots, from the server's side
 
-    def next_rung(self, after: int) -> int:
-        """The next slot after `after`, in a circle, that has rung, its flag cleared; -1 when none has."""
-        first = self._rung
-        found = self.map.find(b"\1", first + after + 1, first + self.max_channels)
-        if found < 0:
-            found = self.map.find(b"\1", first, first + after + 1)
-            if found < 0:
-                return -1
-        self.map[found] = 0
-        return found - first
+    def next_announced(self) -> Optional[int]:
+        """A slot whose channel waits to be opened; from now on it counts as served."""
+        slot = self._find(layout.SLOT_READY)
+        if slot < 0:
+            return None
+        self._set_state(slot, layout.SLOT_SERVED)
+        return slot
 
-    def slot_is_ready(self, slot: int) -> bool:
-        return self.map[self._states + slot] == layout.SLOT_READY
+    def slots_left(self) -> List[int]:
+        """Slots whose clients say that they have closed."""
+        return [slot for slot in self.slots_in_use() if self._state(slot) == layout.SLOT_LEFT]
 
     def slots_in_use(self) -> List[int]:
         """Slots that are not free, in order."""
-        states = self.map[self._states : self._states + self.max_channels]
+        states = self.map[layout.CONTROL_HEADER_SIZE : layout.CONTROL_HEADER_SIZE + self.max_channels]
         return [slot for slot, state in enumerate(states) if state != layout.SLOT_FREE]
 
     def reclaim(self, slot: int, remove: Callable[[], None]) -> bool:
@@ -144,11 +136,22 @@ class Control:
             return False
         try:
             remove()
-            self.map[self._rung + slot] = 0
-            self.map[self._states + slot] = layout.SLOT_FREE
+            self._set_state(slot, layout.SLOT_FREE)
         finally:
             self._lock_file.unlock(lock)
         return True
+
+    def _find(self, state: int, first: int = 0) -> int:
+        """The next slot from `first` on in that state, or -1."""
+        states = layout.CONTROL_HEADER_SIZE
+        found = self.map.find(bytes([state]), states + first, states + self.max_channels)
+        return found - states if found >= 0 else -1
+
+    def _state(self, slot: int) -> int:
+        return self.map[layout.CONTROL_HEADER_SIZE + slot]
+
+    def _set_state(self, slot: int, state: int) -> None:
+        self.map[layout.CONTROL_HEADER_SIZE + slot] = state
 
     def is_owned(self) -> bool:
         """False in a child of the process that opened it: locks, and with them ownership, stay with the parent."""

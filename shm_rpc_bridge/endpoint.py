@@ -2,7 +2,7 @@
 
 import logging
 from time import monotonic
-from typing import Callable, Dict, Optional
+from typing import Callable, Dict, List, Optional, Tuple
 
 from . import names, posix
 from .control import Control
@@ -16,6 +16,10 @@ _SWEEP_INTERVAL = 0.5
 """Seconds between looks for dead clients: what one leaves is gone within a second; 64 looks cost 0.1 ms."""
 
 
+_Turn = Tuple[int, Channel, int, bytes]
+"""slot, channel, sequence, request"""
+
+
 class Endpoint:
     """Serves the channels of one server, in one thread; only :meth:`wake` may be called from others.
 
@@ -26,6 +30,7 @@ class Endpoint:
         self._wait = wait
         self._max_message_size = max_message_size
         self._channels: Dict[int, Channel] = {}
+        self._circle: List[Tuple[int, Channel]] = []  # the same, in the order of their turns
         self._last = 0
         self._closed = False
         self._next_sweep = 0.0
@@ -37,40 +42,27 @@ class Endpoint:
             self._control.close(remove=True)
             raise
         self._wait_for_bell = Waiter(self._doorbell, wait, _nothing).wait
-        self._next_rung = self._control.next_rung
         self._control.publish()
 
     def serve_next(self, answer: Callable[[bytes], bytes], apologize: Callable[[RPCTransportError], bytes]) -> bool:
         """Take the next request, round robin over the channels, and send what `answer` makes of it.
 
-        Returns False when there was none within 0.1 s, or only a channel that came, went or took its request back.
+        Returns False when there was none within 0.1 s, or only a channel that came, left or took its request back.
         A response that is too large or does not fit into memory is replaced by what `apologize` makes of the reason.
         Responses to a client that is gone, or does not take them, are dropped: nobody waits for it.
         """
         now = monotonic()
         if now >= self._next_sweep:
             self._next_sweep = now + _SWEEP_INTERVAL
-            self._sweep()
+            self._sweep(self._control.slots_in_use())
         if not self._wait_for_bell(now + SLICE):
             self._ring_for_the_forgotten()
             return False
-        slot = self._next_rung(self._last)
-        if slot < 0:
+        turn = self._take_turn()
+        if turn is None:
+            self._greet()
             return False
-        self._last = slot
-        channel = self._channels.get(slot) or self._accept(slot)
-        if channel is None:
-            self._reclaim(slot)
-            return False
-        try:
-            sequence, message = channel.request.receive(0.0)
-        except RPCTimeoutError:  # a channel that came, went or took its request back
-            self._reclaim(slot)
-            return False
-        except RPCTransportError as error:
-            logger.warning("channel %d dropped: %s", slot, error)
-            self._drop(slot)
-            return False
+        slot, channel, sequence, message = turn
         response = answer(message)
         try:
             channel.response.send(response, sequence, 0.0)
@@ -103,27 +95,54 @@ class Endpoint:
             self._drop(slot)
         self._doorbell.close()
 
-    def _accept(self, slot: int) -> Optional[Channel]:
-        if not self._control.slot_is_ready(slot):
+    def _take_turn(self) -> Optional[_Turn]:
+        """The request of the next channel in the circle that has one; None when none has."""
+        circle, last = self._circle, self._last
+        # One ring was taken. When no other is pending there is one request at most, most likely the last caller's
+        # next one; else everyone comes before the last caller comes again.
+        if last < len(circle) and not self._doorbell.value:
+            turn = self._take(last)
+            if turn is not None:
+                return turn
+        for place in [*range(last + 1, len(circle)), *range(min(last + 1, len(circle)))]:
+            if circle[place][1].request.seems_full():
+                self._last = place
+                return self._take(place)
+        return None
+
+    def _take(self, place: int) -> Optional[_Turn]:
+        slot, channel = self._circle[place]
+        try:
+            taken = channel.request.take()
+        except RPCTransportError as error:
+            logger.warning("channel %d dropped: %s", slot, error)
+            self._drop(slot)
             return None
+        return None if taken is None else (slot, channel, *taken)
+
+    def _greet(self) -> None:
+        """Someone has rung without a request: open the channels that are announced, free the slots that were left."""
+        while (slot := self._control.next_announced()) is not None:
+            self._accept(slot)
+        self._sweep(self._control.slots_left())
+
+    def _accept(self, slot: int) -> None:
         try:
             channel = Channel.open(self._names(slot), self._max_message_size, self._wait, _nothing)
         except posix.NotFoundError:  # its client has closed it again
-            return None
+            return
         except RPCTransportError as error:
             logger.warning("channel %d refused: %s", slot, error)
-            return None
+            return
         logger.debug("channel %d opened", slot)
         self._channels[slot] = channel
-        return channel
+        self._circle = list(self._channels.items())
 
-    def _sweep(self) -> None:
-        for slot in self._control.slots_in_use():
-            self._reclaim(slot)
-
-    def _reclaim(self, slot: int) -> None:
-        if self._control.reclaim(slot, lambda: self._forget(slot)):
-            logger.debug("channel %d closed: its client has left or died", slot)
+    def _sweep(self, slots: List[int]) -> None:
+        """Free those of `slots` whose clients have left or died."""
+        for slot in slots:
+            if self._control.reclaim(slot, lambda slot=slot: self._forget(slot)):  # type: ignore[misc]
+                logger.debug("channel %d closed: its client has left or died", slot)
 
     def _forget(self, slot: int) -> None:
         self._drop(slot)
@@ -133,13 +152,14 @@ class Endpoint:
         channel = self._channels.pop(slot, None)
         if channel is not None:
             channel.close()
+            self._circle = list(self._channels.items())
 
     def _ring_for_the_forgotten(self) -> None:
-        """Recover from a lost wake-up: ring for every channel that has a request though nobody rang."""
-        for slot, channel in self._channels.items():
+        """Recover from a lost wake-up: ring for every request and announcement that nobody rang for."""
+        for _, channel in self._circle:
             if channel.request.seems_full():
-                self._control.map[self._control.rung_flag(slot)] = 1
                 self._doorbell.release()
+        self._greet()
 
     def _names(self, slot: int) -> names.ChannelNames:
         return names.slot(self._control.name, self._control.generation, slot)

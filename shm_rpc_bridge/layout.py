@@ -11,15 +11,15 @@ A *region* is the shared memory of one buffer (one direction of one channel)::
 
 ``kind`` and ``flags`` are 0 in this version: room for frames beside JSON, streams and errors of the transport.
 
-The *control segment* is one per server: who it is, which slots (= channels) are taken, which have rung::
+The *control segment* is one per server: who it is and which slots (= channels) are taken::
 
       0        8       12             16     20      24          32                 40            64
       +--------+-------+--------------+------+-------+-----------+------------------+-------------+
       | magic  |version| max_channels | pid  | state | generation| max_message_size | buffer_size |
       | 8 bytes| u32   | u32          | u32  | u8    | u64       | u64              | u64         |
       +--------+-------+--------------+------+-------+-----------+------------------+-------------+
-      64                              64 + round_up(max_channels, 64)
-      | slot states, one byte each ...| rung flags, one byte each ...
+      64
+      | slot states, one byte each ...
 
 All integers are little-endian and every field is naturally aligned. Ordering is never taken from these bytes:
 what is written before a semaphore's ``release()`` is read after an ``acquire()`` of the same semaphore.
@@ -45,13 +45,15 @@ CONTROL = struct.Struct("<8sIIIB3xQQQ")
 """magic, version, max_channels, pid, state, generation, max_message_size, buffer_size."""
 CONTROL_STATE_OFFSET = 20
 CONTROL_HEADER_SIZE = 64
+"""Bytes before the slot states."""
 
 # States of a control segment. READY is written last, so an opener never sees half a header.
 CREATING, READY, CLOSED = 0, 1, 2
 
-# States of a slot. A client moves FREE -> CLAIMED -> READY while it holds the slot's lock; only the server moves
-# a slot back to FREE, and only while it holds that lock itself: so nobody ever reuses a slot under a live owner.
-SLOT_FREE, SLOT_CLAIMED, SLOT_READY = 0, 1, 2
+# States of a slot. A client moves FREE -> CLAIMED -> READY while it holds the slot's lock, and says LEFT when it
+# closes; the server answers READY with SERVED. Only the server moves a slot back to FREE, and only while it holds
+# that lock itself: so nobody ever reuses a slot under a live owner. LEFT is a courtesy: the lock is what counts.
+SLOT_FREE, SLOT_CLAIMED, SLOT_READY, SLOT_SERVED, SLOT_LEFT = 0, 1, 2, 3, 4
 
 # Bytes that are locked, not read: their file locks are held for life and tell who is alive.
 SERVER_LOCK = 0
@@ -63,18 +65,9 @@ def slot_lock(slot: int) -> int:
     return 1 + slot
 
 
-def slot_states_offset() -> int:
-    return CONTROL_HEADER_SIZE
-
-
-def rung_offset(max_channels: int) -> int:
-    """Offset of the rung flags: on cache lines of their own, since clients write them with every call."""
-    return CONTROL_HEADER_SIZE + -(-max_channels // 64) * 64
-
-
 def control_size(max_channels: int) -> int:
     """Bytes of a control segment with that many slots."""
-    return rung_offset(max_channels) + max_channels
+    return CONTROL_HEADER_SIZE + max_channels
 
 
 def region_size(capacity: int) -> int:

@@ -16,7 +16,7 @@ LIBRARY = {
     "buffer": {"layout", "posix", "waiting", "exceptions"},
     "transport": {"layout", "names", "posix", "buffer", "waiting", "exceptions"},
     "control": {"layout", "names", "posix", "exceptions"},
-    "channel": {"control", "names", "posix", "transport", "exceptions"},
+    "channel": {"control", "layout", "names", "posix", "transport", "exceptions"},
     "endpoint": {"control", "names", "posix", "transport", "waiting", "exceptions"},
     "codec": {"exceptions"},
     "client": {"channel", "codec", "names", "posix", "transport", "waiting", "exceptions"},

@@ -3,7 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from shm_rpc_bridge import RPCClient
+from shm_rpc_bridge import RPCClient, names, posix
 from shm_rpc_bridge.control import Control
 
 from .services import PATIENCE, server_process, serving, spawn
@@ -83,6 +83,8 @@ def call_twice(client, number):
 
 def wait_until_rung(name, count):
     control = Control.open(name)
-    while sum(control.map[control.rung_flag(slot)] for slot in range(control.max_channels)) < count:
+    doorbell = posix.open_semaphore(names.doorbell(name, control.generation))
+    while doorbell.value < count:
         pass
+    doorbell.close()
     control.close(remove=False)
