@@ -1,9 +1,8 @@
-"""Requests and responses as JSON, the same for every contender of lane ``json`` that brings no codec of its
-own.
+"""Requests and responses as JSON, the same for every contender of lane ``json`` that brings no codec of its own.
 
-A request is ``[method, {"payload": payload}]``, a response ``[result]`` or ``[null, type, message]``: the
-shape the shared memory library uses, so that lane ``json`` compares transports and not encodings. Pure;
-thread-safe.
+A request is ``[method, {"payload": payload}]``, a response ``[result]`` or ``[null, type, message]``. Requests and
+results are byte for byte what the shared memory library sends, so that lane ``json`` compares transports and not
+encodings. Pure; thread-safe.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ import random
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -18,6 +17,7 @@ from contenders import registry
 from contenders.interface import Caller, CallError, Contender, ServerGone
 from contenders.process import ServerProcess
 from contenders.service import BenchService
+from tests.contenders import background
 from tests.contenders.services import Stuck
 
 LIMIT_SECONDS = 5.0
@@ -144,8 +144,8 @@ def test_concurrent_callers_each_get_their_own_answers(contender: Contender, ser
             text = f"caller {number}, call {call} " * (1 + number * 500)
             yield text.encode() if contender.lane == "bytes" else text
 
-    with ThreadPoolExecutor(callers) as pool:
-        assert all(pool.map(work, range(callers)))
+    works = [background.start(work, number) for number in range(callers)]
+    assert all(done.result(timeout=30) for done in works)
 
 
 @pytest.mark.parametrize("contender", EVERY)
@@ -185,16 +185,15 @@ def test_a_busy_server_stops_when_asked_by_any_thread_however_often(contender: C
                 assert caller.call("echo", payload) == payload
                 answered.set()
 
-    with ThreadPoolExecutor(2) as pool:
-        serving = pool.submit(contender.serve, BenchService(), address, stops.put)
-        stop = stops.get(timeout=30)
-        calling = pool.submit(call_until_gone)
-        assert answered.wait(30)
-        stop()
-        stop()
-        assert serving.exception(LIMIT_SECONDS) is None
-        assert isinstance(calling.exception(LIMIT_SECONDS), ServerGone)
-        stop()
+    serving = background.start(contender.serve, BenchService(), address, stops.put)
+    stop = stops.get(timeout=30)
+    calling = background.start(call_until_gone)
+    assert answered.wait(30)
+    stop()
+    stop()
+    assert serving.exception(LIMIT_SECONDS) is None
+    assert isinstance(calling.exception(LIMIT_SECONDS), ServerGone)
+    stop()
 
 
 @pytest.mark.parametrize("contender", EVERY)
@@ -202,8 +201,8 @@ def test_a_caller_notices_that_its_server_has_stopped(contender: Contender) -> N
     with ServerProcess(contender, BenchService()) as server:
         caller = contender.connect(server.address)
         assert caller.call("echo", SMALL[contender.lane]) == SMALL[contender.lane]
-    with ThreadPoolExecutor(1) as pool, caller:
-        call = pool.submit(caller.call, "echo", SMALL[contender.lane])
+    with caller:
+        call = background.start(caller.call, "echo", SMALL[contender.lane])
         assert isinstance(call.exception(LIMIT_SECONDS), ServerGone)
 
 
@@ -212,12 +211,8 @@ def test_a_server_killed_during_a_call_is_gone_and_stays_gone(contender: Contend
     fifo = tmp_path / "in-the-handler"
     os.mkfifo(fifo)
     payload = bytes(fifo) if contender.lane == "bytes" else str(fifo)
-    with (
-        ServerProcess(contender, Stuck()) as server,
-        contender.connect(server.address) as caller,
-        ThreadPoolExecutor(1) as pool,
-    ):
-        call = pool.submit(caller.call, "echo", payload)
+    with ServerProcess(contender, Stuck()) as server, contender.connect(server.address) as caller:
+        call = background.start(caller.call, "echo", payload)
         fifo.read_bytes()  # returns once the handler runs
         os.kill(server.pid, signal.SIGKILL)
         assert isinstance(call.exception(LIMIT_SECONDS), ServerGone)
