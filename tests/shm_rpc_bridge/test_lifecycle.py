@@ -283,7 +283,7 @@ def test_a_forked_childs_client_calls_on_its_own_and_the_parents_goes_on(name):
             finally:
                 os._exit(status)
         assert client.call("add", a=3, b=3) == 6
-        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        assert os.WEXITSTATUS(os.waitpid(pid, 0)[1]) == 0
         assert client.call("add", a=4, b=4) == 8
         client.call("stop")
         child.join(PATIENCE)

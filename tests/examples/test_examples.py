@@ -1,0 +1,60 @@
+"""The examples, run as a user would: server and client as scripts in two processes."""
+
+import contextlib
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from shm_rpc_bridge import RPCClient, posix
+
+EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+PATIENCE = 30
+
+
+@contextlib.contextmanager
+def server(script):
+    """The server script's process, from the moment it says that it is ready."""
+    command = [sys.executable, str(EXAMPLES / script)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        try:
+            assert "is ready" in child.stdout.readline()
+            yield child
+        finally:
+            child.kill()
+
+
+def client(script, *arguments):
+    command = [sys.executable, str(EXAMPLES / script), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout.splitlines()
+
+
+def test_the_calculator_calculates_and_shows_a_division_by_zero():
+    with server("calculator_server.py") as child:
+        assert client("calculator_client.py") == [
+            "7 + 5 = 12",
+            "7 - 5 = 2",
+            "7 * 5 = 35",
+            "7 / 5 = 1.4",
+            "7 / 0 is ZeroDivisionError: division by zero",
+            "and still 1 + 1 = 2",
+        ]
+        child.send_signal(signal.SIGINT)
+        assert child.communicate(timeout=PATIENCE)[0] == "calculator has stopped\n"
+        assert child.returncode == 0
+    assert posix.list_own_objects("srb:calculator") == []
+
+
+def test_the_accumulator_keeps_a_total_per_client():
+    with server("accumulator_server.py") as child, RPCClient("accumulator") as other:
+        assert other.call("add", client="other", amount=1000) == 1000
+        assert client("accumulator_client.py", "mine", "1", "2", "3.5") == [
+            "mine: +1 makes 1",
+            "mine: +2 makes 3",
+            "mine: +3.5 makes 6.5",
+            "mine: closed with 6.5",
+        ]
+        assert other.call("add", client="other", amount=1) == 1001
+        other.call("stop")
+        assert child.communicate(timeout=PATIENCE)[0] == "accumulator has stopped with 1 open accounts\n"
+    assert posix.list_own_objects("srb:accumulator") == []
