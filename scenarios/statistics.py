@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from scenarios.cells import GROUP
 from scenarios.store import Row
@@ -62,6 +61,8 @@ def interval(values: Sequence[float] | np.ndarray[Any, Any], seed: int = 0) -> t
     data = data[~np.isnan(data)]
     if data.size < FEWEST_REPEATS:
         return None
+    from scipy import stats  # a second to import, and not needed before the first cells are done
+
     # BCa, scipy's default, is undefined for the many ties of a median of few values.
     result = stats.bootstrap(
         (data,),

@@ -129,7 +129,7 @@ def interrupted(write: Write, results: Path, tmp_path: Path) -> Path:
 def _resume(path: Path, results: Path) -> Run:
     scenario = reading.read(path, CATALOGUE)
     run, changed = runner.resume(scenario, CATALOGUE, results)
-    assert changed == []
+    assert set(changed) <= {"git_commit"}, "somebody may commit while the tests run; nothing else changes"
     assert runner.measure(run, scenario, CATALOGUE, Console(quiet=True)) == 0
     return run
 
