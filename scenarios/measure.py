@@ -158,13 +158,7 @@ def _measure_connected(
         server = usage.of_process(task.server_pid).since(server_before)
     machine_after = noise.read()
     gc.enable()
-    spent = (client, *([server] if server else ()))
-    flags = noise.flags(
-        machine_before,
-        machine_after,
-        sum(each.cpu_ns for each in spent),
-        sum(each.involuntary for each in spent),
-    )
+    flags = noise.flags(machine_before, machine_after, client + server if server else client)
     checks_ns = calls * check_cost_ns([caller.call(task.method, each) for each in payloads], answers)
     return Measurement(
         latencies_ns=latencies[:calls].tobytes(),

@@ -11,6 +11,8 @@ import os
 import time
 from pathlib import Path
 
+from scenarios.usage import Usage
+
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 STEAL_SHARE = 0.01
@@ -20,10 +22,13 @@ OTHERS_SHARE = 0.05
 """`others`: processes that are not the cell's used more than this share of the machine's CPU time."""
 OTHERS_TICKS = 3
 """... and at least this many ticks (of 10 ms): below, /proc/stat's counting cannot tell."""
-PRESSURE_SHARE = 0.10
-"""`pressure`: some process waited for a CPU for more than this share of the time (PSI, cpu some)."""
+PRESSURE_SHARE = 0.35
+"""`pressure`: some process waited for a CPU for more than this share of the time (PSI, cpu some). High, because
+the kernel counts the cell's own threads too: gRPC's and ZeroMQ's wait for each other up to a quarter of the time
+on two free CPUs."""
 INVOLUNTARY_PER_S = 100.0
-"""`preempted`: the scheduler took the CPU from client or server more often than this."""
+"""`preempted`: the scheduler took the CPU from client or server more often than this, and more often than they
+gave it up, which threads that wake each other do all the time. Undisturbed, a spinning cell has 5 to 30."""
 LOAD_PER_CPU = 1.5
 """`load`: one-minute load average per CPU when the cell began. Ours alone is at most 2 processes."""
 
@@ -54,18 +59,17 @@ def read() -> Reading:
     return Reading(time.monotonic_ns(), busy, steal, pressure, load)
 
 
-def flags(before: Reading, after: Reading, own_cpu_ns: int, involuntary: int) -> tuple[str, ...]:
-    """The words for one cell's timed part; `own_cpu_ns` and `involuntary` are client's and server's
-    together."""
+def flags(before: Reading, after: Reading, own: Usage) -> tuple[str, ...]:
+    """The words for one cell's timed part; `own` is what client and server used in it together."""
     seconds = max(after.at_ns - before.at_ns, 1) / 1e9
     cpus = os.cpu_count() or 1
     ticks = seconds * TICKS_PER_S * cpus
-    others = after.busy_ticks - before.busy_ticks - own_cpu_ns / 1e9 * TICKS_PER_S
+    others = after.busy_ticks - before.busy_ticks - own.cpu_ns / 1e9 * TICKS_PER_S
     found = {
         "steal": after.steal_ticks - before.steal_ticks > STEAL_SHARE * ticks,
         "others": others > max(OTHERS_SHARE * ticks, OTHERS_TICKS),
         "pressure": (after.pressure_us - before.pressure_us) / 1e6 > PRESSURE_SHARE * seconds,
-        "preempted": involuntary > max(INVOLUNTARY_PER_S * seconds, 10),
+        "preempted": own.involuntary > max(INVOLUNTARY_PER_S * seconds, 10, own.voluntary),
         "load": before.load_1min > LOAD_PER_CPU * cpus,
     }
     return tuple(word for word, is_so in found.items() if is_so)

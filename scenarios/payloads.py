@@ -76,7 +76,7 @@ def _documents(rng: random.Random, size: int, count: int) -> list[dict[str, Any]
         room -= length
     # The first record has no comma before it: its byte goes to the text.
     padding = room + (1 if records else 0)
-    texts = [rng.randbytes(padding).translate(_ALPHABET).decode() for _ in range(count)]
+    texts = [_text(rng, padding) for _ in range(count)]
     return [{"nonce": f"{i:08x}", "records": records, "text": text} for i, text in enumerate(texts)]
 
 
@@ -84,10 +84,15 @@ def _record(rng: random.Random, number: int) -> dict[str, Any]:
     """A row as services pass them about: a nested object, a list, each scalar type of JSON."""
     return {
         "id": number,
-        "name": rng.randbytes(12).translate(_ALPHABET).decode(),
+        "name": _text(rng, 20),
         "active": rng.random() < 0.5,
         "score": round(rng.uniform(0, 1000), 3),
         "position": {"x": round(rng.uniform(-180, 180), 6), "y": round(rng.uniform(-90, 90), 6)},
         "tags": rng.sample(("new", "sale", "heavy", "fragile", "export", "pallet"), rng.randint(0, 3)),
         "parent": None if number == 0 else rng.randrange(number),
+        "note": _text(rng, rng.randint(40, 160)),
     }
+
+
+def _text(rng: random.Random, length: int) -> str:
+    return rng.randbytes(length).translate(_ALPHABET).decode()

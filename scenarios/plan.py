@@ -13,13 +13,13 @@ from scenarios.measure import WARMUP_SHARE
 from scenarios.scenario import Scenario
 from scenarios.units import size
 
-START_S = 0.7
-"""Starting and ending a cell's two processes: 0.5 to 0.9 s on two cores of 2.5 GHz, most of it Python's
+START_S = 0.45
+"""Starting and ending a cell's two processes: 0.3 to 0.6 s on two cores of 2.5 GHz, most of it Python's
 imports."""
 TYPICAL_US = {"noop": 0.1, "direct": 0.3, "direct-codec": 3, "shm": 8, "shm-block": 100, "zmq-ipc": 200}
 """µs per small call, an order of magnitude each; 800, gRPC's, for what is not listed."""
 OTHER_US = 800
-US_PER_KB = {"bytes": 0.5, "json": 10, "native": 3}
+US_PER_KB = {"bytes": 0.5, "json": 15, "native": 3}
 """µs per 1000 bytes of payload that are copied, or encoded and decoded twice."""
 
 

@@ -121,7 +121,7 @@ def to_row(run_id: str, cell: Cell, wait: str, found: Measurement) -> store.Row:
     latencies = np.frombuffer(found.latencies_ns, np.int64)
     calls = latencies.size
     server = found.server
-    switching = [found.client, *([server] if server else ())]
+    both = found.client + server if server else found.client
     row: dict[str, object] = {
         "run_id": run_id,
         "schema_version": store.SCHEMA_VERSION,
@@ -138,8 +138,8 @@ def to_row(run_id: str, cell: Cell, wait: str, found: Measurement) -> store.Row:
         "ci_high_us": None,
         "client_cpu_us_per_call": found.client.cpu_ns / 1000 / calls,
         "server_cpu_us_per_call": server.cpu_ns / 1000 / calls if server else None,
-        "voluntary_switches_per_call": sum(each.voluntary for each in switching) / calls,
-        "involuntary_switches_per_call": sum(each.involuntary for each in switching) / calls,
+        "voluntary_switches_per_call": both.voluntary / calls,
+        "involuntary_switches_per_call": both.involuntary / calls,
         "client_rss_mib": found.client.rss_mib,
         "server_rss_mib": server.rss_mib if server else None,
         "cold_start_ms": found.cold_start_ns / 1e6,

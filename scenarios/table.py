@@ -85,8 +85,7 @@ def _against(line: pd.Series, ratio: pd.DataFrame) -> str:
     if line["contender"] in (BASE, FLOOR) or group not in ratio.index:
         return ""
     found = ratio.loc[group]
-    interval = "" if math.isnan(found["low"]) else f" ({found['low']:.3g} to {found['high']:.3g})"
-    return f"{factor(found['ratio'])}{interval}"
+    return factor(found["ratio"], found["low"], found["high"])
 
 
 def _footer(run: Run, lines: pd.DataFrame) -> list[Text]:

@@ -20,13 +20,19 @@ def micros(value: float) -> str:
     return f"{_three(value / 1000)} ms" if value >= 10_000 else f"{_three(value)} µs"
 
 
-def factor(ratio: float) -> str:
-    """A ratio of latencies in words: ``12.3x slower``, ``1.8x faster``."""
+def factor(ratio: float, low: float = math.nan, high: float = math.nan) -> str:
+    """A ratio of latencies and its interval in words: ``12.3x slower (11 to 14)``, ``1.8x faster (1.5 to 2.1)``.
+
+    An interval that holds 1 is said to: ``1.1x slower (0.9 to 1.3, unclear)``.
+    """
     if math.isnan(ratio):
         return ""
-    if 0.995 < ratio < 1.005:
-        return "same"
-    return f"{_three(ratio)}x slower" if ratio > 1 else f"{_three(1 / ratio)}x faster"
+    word = "slower" if ratio >= 1 else "faster"
+    if ratio < 1:
+        ratio, low, high = 1 / ratio, 1 / high, 1 / low
+    unclear = ", unclear" if low <= 1 <= high else ""
+    interval = "" if math.isnan(low) else f" ({_three(low)} to {_three(high)}{unclear})"
+    return f"{_three(ratio)}x {word}{interval}"
 
 
 def _three(value: float) -> str:

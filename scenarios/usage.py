@@ -24,6 +24,15 @@ class Usage:
     rss_mib: float
     """Resident memory at this moment, shared memory it has touched included."""
 
+    def __add__(self, other: Usage) -> Usage:
+        """The costs of two processes together."""
+        return Usage(
+            self.cpu_ns + other.cpu_ns,
+            self.voluntary + other.voluntary,
+            self.involuntary + other.involuntary,
+            self.rss_mib + other.rss_mib,
+        )
+
     def since(self, before: Usage) -> Usage:
         """The costs between two readings; the memory is that of the later one."""
         return Usage(

@@ -159,25 +159,34 @@ def _reading(**values: float) -> noise.Reading:
 SECOND = {"at_ns": 10**9}
 
 
+def _own(cpu_ns: int = 0, voluntary: int = 0, involuntary: int = 0) -> usage.Usage:
+    return usage.Usage(cpu_ns, voluntary, involuntary, rss_mib=20.0)
+
+
 @pytest.mark.parametrize(
-    ("word", "after", "own_cpu_ns", "involuntary"),
+    ("word", "after", "own"),
     [
-        ("steal", {"steal_ticks": 50}, 0, 0),
-        ("others", {"busy_ticks": 100}, 100_000_000, 0),
-        ("pressure", {"pressure_us": 500_000}, 0, 0),
-        ("preempted", {}, 0, 5000),
+        ("steal", {"steal_ticks": 50}, _own()),
+        ("others", {"busy_ticks": 100}, _own(cpu_ns=100_000_000)),
+        ("pressure", {"pressure_us": 500_000}, _own()),
+        ("preempted", {}, _own(voluntary=20, involuntary=5000)),
     ],
 )
-def test_each_disturbance_has_its_word(word: str, after: dict[str, float], own_cpu_ns: int, involuntary: int) -> None:
-    assert noise.flags(_reading(), _reading(**SECOND | after), own_cpu_ns, involuntary) == (word,)
+def test_each_disturbance_has_its_word(word: str, after: dict[str, float], own: usage.Usage) -> None:
+    assert noise.flags(_reading(), _reading(**SECOND | after), own) == (word,)
 
 
 def test_a_busy_machine_at_the_start_has_its_word() -> None:
-    assert noise.flags(_reading(load_1min=1000), _reading(**SECOND), 0, 0) == ("load",)
+    assert noise.flags(_reading(load_1min=1000), _reading(**SECOND), _own()) == ("load",)
 
 
 def test_a_quiet_cell_that_uses_its_cpu_itself_has_no_flags() -> None:
-    assert noise.flags(_reading(), _reading(**SECOND, busy_ticks=100), 1_000_000_000, 5) == ()
+    assert noise.flags(_reading(), _reading(**SECOND, busy_ticks=100), _own(1_000_000_000, 0, 5)) == ()
+
+
+def test_threads_that_wake_each_other_are_not_noise() -> None:
+    after = _reading(**SECOND, busy_ticks=120, pressure_us=230_000)
+    assert noise.flags(_reading(), after, _own(1_200_000_000, 20_000, 6_000)) == ()
 
 
 def test_this_machine_can_be_read() -> None:
