@@ -26,6 +26,9 @@ plots: $(STAMP)  ## draw the plots of a run again: make plots [RUN=results/...]
 test: $(STAMP)  ## all tests, under 5 minutes
 	$(BIN)/python -m pytest $(TESTS)
 
+tox: $(STAMP)  ## the library's tests on every Python found, 3.8 to 3.13
+	$(BIN)/tox
+
 lint: $(STAMP)  ## ruff and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -39,4 +42,4 @@ clean:  ## remove .venv, caches and every run but results/reference
 	find results -mindepth 1 -maxdepth 1 ! -name reference -exec rm -rf {} +
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help venv bench plots test lint proto clean
+.PHONY: help venv bench plots test tox lint proto clean

@@ -80,6 +80,7 @@ class ClientChannel:
         self.connection = connection
         self._control = control
         self._control_map = control.map
+        self._doorbell = doorbell
         self._bell = doorbell.release
         self._closed = False
         self._sequence = 0
@@ -142,6 +143,8 @@ class ClientChannel:
             raise RPCTransportError(f"server {self._control.name!r} (process {self._control.server_pid}) has closed")
         if not self._control.server_is_alive():
             raise RPCTransportError(f"server {self._control.name!r} (process {self._control.server_pid}) is dead")
+        if self._request.seems_full() and not self._doorbell.value:
+            self._bell()  # a wake-up was lost
 
     def close(self) -> None:
         """Leave the slot to the server to reclaim. No thread may be inside :meth:`exchange`."""

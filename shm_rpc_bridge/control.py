@@ -122,17 +122,17 @@ class Control:
 
     def slots_left(self) -> List[int]:
         """Slots whose clients say that they have closed."""
-        return [slot for slot in self.slots_in_use() if self._state(slot) == layout.SLOT_LEFT]
+        return [slot for slot, state in enumerate(self._states()) if state == layout.SLOT_LEFT]
 
     def slots_in_use(self) -> List[int]:
         """Slots that are not free, in order."""
-        states = self.map[layout.CONTROL_HEADER_SIZE : layout.CONTROL_HEADER_SIZE + self.max_channels]
-        return [slot for slot, state in enumerate(states) if state != layout.SLOT_FREE]
+        return [slot for slot, state in enumerate(self._states()) if state != layout.SLOT_FREE]
 
     def reclaim(self, slot: int, remove: Callable[[], None]) -> bool:
         """If the owner of `slot` is gone, call `remove` and free the slot; False while the owner lives."""
         lock = layout.slot_lock(slot)
-        if not self._lock_file.try_lock(lock):
+        # Asked first, because it is cheaper than being refused: nearly every owner lives.
+        if self._lock_file.is_locked(lock) or not self._lock_file.try_lock(lock):
             return False
         try:
             remove()
@@ -146,6 +146,10 @@ class Control:
         states = layout.CONTROL_HEADER_SIZE
         found = self.map.find(bytes([state]), states + first, states + self.max_channels)
         return found - states if found >= 0 else -1
+
+    def _states(self) -> bytes:
+        """The states of all slots up to the last that is not free: an idle server looks at them ten times a second."""
+        return self.map[layout.CONTROL_HEADER_SIZE : layout.control_size(self.max_channels)].rstrip(b"\0")
 
     def _state(self, slot: int) -> int:
         return self.map[layout.CONTROL_HEADER_SIZE + slot]

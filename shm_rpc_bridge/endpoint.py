@@ -8,12 +8,12 @@ from . import names, posix
 from .control import Control
 from .exceptions import RPCTimeoutError, RPCTransportError
 from .transport import Channel, unlink
-from .waiting import SLICE, Waiter
+from .waiting import Waiter
 
 logger = logging.getLogger("shm_rpc_bridge")
 
 _SWEEP_INTERVAL = 0.5
-"""Seconds between looks for dead clients: what one leaves is gone within a second; 64 looks cost 0.1 ms."""
+"""Seconds between looks for dead clients: what one leaves is gone within a second. All that wakes an idle server."""
 
 
 _Turn = Tuple[int, Channel, int, bytes]
@@ -41,13 +41,16 @@ class Endpoint:
         except BaseException:
             self._control.close(remove=True)
             raise
-        self._wait_for_bell = Waiter(self._doorbell, wait, _nothing).wait
+        self._wait_for_bell = Waiter(self._doorbell, wait, _nothing, _SWEEP_INTERVAL).wait
         self._control.publish()
 
-    def serve_next(self, answer: Callable[[bytes], bytes], apologize: Callable[[RPCTransportError], bytes]) -> bool:
+    def serve_next(
+        self, answer: Callable[[bytes], bytes], apologize: Callable[[RPCTransportError], bytes], deadline: float
+    ) -> bool:
         """Take the next request, round robin over the channels, and send what `answer` makes of it.
 
-        Returns False when there was none within 0.1 s, or only a channel that came, left or took its request back.
+        Returns False when none came within half a second or until `deadline`, or who rang only came, left or took
+        a request back.
         A response that is too large or does not fit into memory is replaced by what `apologize` makes of the reason.
         Responses to a client that is gone, or does not take them, are dropped: nobody waits for it.
         """
@@ -55,8 +58,8 @@ class Endpoint:
         if now >= self._next_sweep:
             self._next_sweep = now + _SWEEP_INTERVAL
             self._sweep(self._control.slots_in_use())
-        if not self._wait_for_bell(now + SLICE):
-            self._ring_for_the_forgotten()
+        if not self._wait_for_bell(min(deadline, self._next_sweep)):
+            self._greet()
             return False
         turn = self._take_turn()
         if turn is None:
@@ -121,7 +124,7 @@ class Endpoint:
         return None if taken is None else (slot, channel, *taken)
 
     def _greet(self) -> None:
-        """Someone has rung without a request: open the channels that are announced, free the slots that were left."""
+        """Whoever rang had no request: open the channels that are announced, free the slots that were left."""
         while (slot := self._control.next_announced()) is not None:
             self._accept(slot)
         self._sweep(self._control.slots_left())
@@ -153,13 +156,6 @@ class Endpoint:
         if channel is not None:
             channel.close()
             self._circle = list(self._channels.items())
-
-    def _ring_for_the_forgotten(self) -> None:
-        """Recover from a lost wake-up: ring for every request and announcement that nobody rang for."""
-        for _, channel in self._circle:
-            if channel.request.seems_full():
-                self._doorbell.release()
-        self._greet()
 
     def _names(self, slot: int) -> names.ChannelNames:
         return names.slot(self._control.name, self._control.generation, slot)

@@ -146,7 +146,7 @@ class RPCServer:
         timeout = self._timeout
         idle_deadline = deadline_after(timeout)
         while not self._stopping:  # after a fork in a method the child leaves here
-            if serve_next(answer, apologize):
+            if serve_next(answer, apologize, idle_deadline):
                 if timeout is not None:
                     idle_deadline = deadline_after(timeout)
             elif monotonic() >= idle_deadline:

@@ -79,11 +79,14 @@ def validated_strategy(wait: str) -> str:
 class Waiter:
     """Waits for one semaphore. Used by one thread at a time; the semaphore is its owner's to close."""
 
-    __slots__ = ("_full", "_recheck", "_semaphore", "_spins")
+    __slots__ = ("_full", "_recheck", "_semaphore", "_slice", "_spins")
 
-    def __init__(self, semaphore: "Semaphore", strategy: str, recheck: Callable[[], None]) -> None:
-        """`recheck` is called between slices and raises to end the wait."""
+    def __init__(
+        self, semaphore: "Semaphore", strategy: str, recheck: Callable[[], None], slice_seconds: float = SLICE
+    ) -> None:
+        """`recheck` is called between slices, of at most `slice_seconds`, and raises to end the wait."""
         self._semaphore = semaphore
+        self._slice = slice_seconds
         self._recheck = recheck
         if strategy == "spin":
             self._full = -1
@@ -111,7 +114,7 @@ class Waiter:
         start = now = monotonic()
         while True:
             try:
-                acquire(max(0.0, min(SLICE, deadline - now)))
+                acquire(max(0.0, min(self._slice, deadline - now)))
                 break
             except (Busy, Interrupted):
                 pass
@@ -126,7 +129,7 @@ class Waiter:
 
     def _spin_on(self, deadline: float) -> bool:
         semaphore = self._semaphore
-        next_check = monotonic() + SLICE
+        next_check = monotonic() + self._slice
         while True:
             for _ in repeat(None, _SPINS):
                 if semaphore.value:
@@ -140,5 +143,5 @@ class Waiter:
                 return False
             if now >= next_check:
                 self._recheck()
-                next_check = now + SLICE
+                next_check = now + self._slice
             os.sched_yield()  # releases the GIL too: other threads of this process must get on
