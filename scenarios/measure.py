@@ -63,9 +63,6 @@ class Task:
     """What a client process is told."""
 
     contender: Contender
-    address: str | None
-    """Where the server is; None when it is to be served in a thread of this process."""
-    server_pid: int | None
     method: str
     payload: str
     payload_bytes: int
@@ -73,6 +70,14 @@ class Task:
     calls: int
     warmup_calls: int
     seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Server:
+    """Where the server is, once it is ready."""
+
+    address: str
+    pid: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,16 +104,21 @@ class Failure:
     trace: str
 
 
-def main(task: Task, results: Connection) -> None:
-    """A client process: measure and send a :class:`Measurement` or a :class:`Failure`."""
+def main(task: Task, runner: Connection) -> None:
+    """A client process: receive a :class:`Server` (None: serve in a thread of this process) once it is ready,
+    measure, send a :class:`Measurement` or a :class:`Failure`.
+
+    What needs no server is done before one is there: this process and the server's start side by side.
+    """
     threading.Thread(target=_die_with_parent, daemon=True).start()
     outcome: Measurement | Failure
     try:
-        outcome = measure(task)
+        payloads = corpus(task.payload, task.payload_bytes, task.seed)
+        outcome = measure(task, payloads, runner.recv())
     except Exception as error:  # whatever a contender raises is recorded with the cell, which has failed
         outcome = Failure(type(error).__name__, str(error), traceback.format_exc())
-    results.send(outcome)
-    results.close()
+    runner.send(outcome)
+    runner.close()
 
 
 def _die_with_parent() -> None:
@@ -119,26 +129,31 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def measure(task: Task) -> Measurement:
+def measure(task: Task, payloads: list[Any], server: Server | None) -> Measurement:
     """Connect, warm up, time, check. Raises :class:`WrongAnswer`, and what the contender raises."""
     service = BenchService()
-    payloads = corpus(task.payload, task.payload_bytes, task.seed)
     answers = [getattr(service, task.method)(payload) for payload in payloads]
     with ExitStack() as stack:
-        address = task.address
-        if address is None:
+        if server is None:
             address = stack.enter_context(ServerProcess(task.contender, service)).address
+        else:
+            address = server.address
         start = time.perf_counter_ns()
         caller = stack.enter_context(task.contender.connect(address))
         first = caller.call(task.method, payloads[0])
         cold_start_ns = time.perf_counter_ns() - start
         if first != answers[0]:
             raise WrongAnswer("the first call")
-        return _measure_connected(task, caller, payloads, answers, cold_start_ns)
+        return _measure_connected(task, caller, payloads, answers, cold_start_ns, server.pid if server else None)
 
 
 def _measure_connected(
-    task: Task, caller: Caller, payloads: list[Any], answers: list[Any], cold_start_ns: int
+    task: Task,
+    caller: Caller,
+    payloads: list[Any],
+    answers: list[Any],
+    cold_start_ns: int,
+    server_pid: int | None,
 ) -> Measurement:
     limit_ns = int(task.seconds * 1e9)
     # The warm-up is the timed loop itself: the interpreter specialises the very code that is then timed.
@@ -149,13 +164,13 @@ def _measure_connected(
     gc.freeze()
     gc.disable()
     machine_before = noise.read()
-    server_before = usage.of_process(task.server_pid) if task.server_pid is not None else None
+    server_before = usage.of_process(server_pid) if server_pid else None
     client_before = usage.of_self()
     calls = closed_loop(caller.call, task.method, payloads, answers, latencies, limit_ns, FEWEST_CALLS)
     client = usage.of_self().since(client_before)
     server = None
-    if task.server_pid is not None and server_before is not None:
-        server = usage.of_process(task.server_pid).since(server_before)
+    if server_pid and server_before:
+        server = usage.of_process(server_pid).since(server_before)
     machine_after = noise.read()
     gc.enable()
     flags = noise.flags(machine_before, machine_after, client + server if server else client)

@@ -7,14 +7,15 @@ import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import wait
-from multiprocessing.process import BaseProcess
+from types import TracebackType
+from typing import Self
 
 from contenders.interface import Contender
 from contenders.process import ServerProcess
 from contenders.service import BenchService
 from scenarios import measure
 from scenarios.cells import Cell
-from scenarios.measure import Failure, Measurement, Task
+from scenarios.measure import Failure, Measurement, Server, Task
 
 
 class CellFailed(Exception):
@@ -32,66 +33,68 @@ def run_cell(cell: Cell, contender: type[Contender], seed: int, time_limit_s: fl
     Raises :class:`CellFailed` when the client failed, died or was not done after `time_limit_s`, and what
     starting the server raises.
     """
-    instance = contender(cell.lane)
+    task = Task(
+        contender=contender(cell.lane),
+        method=cell.method,
+        payload=cell.payload,
+        payload_bytes=cell.payload_bytes,
+        seed=seed,
+        calls=cell.calls,
+        warmup_calls=cell.warmup_calls,
+        seconds=cell.seconds,
+    )
     with ExitStack() as stack:
-        address, server_pid = None, None
-        if not instance.in_process:
-            server = ServerProcess(instance, BenchService())
+        client = stack.enter_context(_Client(task))
+        place = None
+        if not contender.in_process:
+            server = ServerProcess(task.contender, BenchService())
+            stack.callback(server.stop)
             with _interrupts_held_back():
                 server.start()
-            stack.callback(server.stop)
-            address, server_pid = server.address, server.pid
-        task = Task(
-            contender=instance,
-            address=address,
-            server_pid=server_pid,
-            method=cell.method,
-            payload=cell.payload,
-            payload_bytes=cell.payload_bytes,
-            seed=seed,
-            calls=cell.calls,
-            warmup_calls=cell.warmup_calls,
-            seconds=cell.seconds,
-        )
-        return _run_client(task, time_limit_s)
+            place = Server(server.address, server.pid)
+        return client.measure(place, time_limit_s)
 
 
-def _run_client(task: Task, time_limit_s: float) -> Measurement:
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=measure.main, args=(task, sender), name="client")
-    patience_s = 0.0
-    with receiver:
-        with sender, _interrupts_held_back():
-            process.start()
+class _Client:
+    """The client's process, from its start to its end."""
+
+    def __init__(self, task: Task) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, self._its_pipe = context.Pipe()
+        self._process = context.Process(target=measure.main, args=(task, self._its_pipe), name="client")
+
+    def __enter__(self) -> Self:
+        with _interrupts_held_back():
+            self._process.start()
+        self._its_pipe.close()
+        return self
+
+    def measure(self, server: Server | None, time_limit_s: float) -> Measurement:
+        """What the client measures; raises :class:`CellFailed`."""
         try:
+            self._pipe.send(server)
             # Nothing but this wait runs in the runner while a cell is timed.
-            if not wait([receiver, process.sentinel], time_limit_s):
+            if not wait([self._pipe], time_limit_s):
                 raise CellFailed("TimeLimit", f"not done after {time_limit_s:g} s")
-            if not receiver.poll():
-                process.join()
-                raise CellFailed("ClientDied", f"the client process ended with exit code {process.exitcode}")
-            try:
-                outcome: Measurement | Failure = receiver.recv()
-                patience_s = 5.0
-            except EOFError:
-                process.join()
-                message = f"the client process ended with exit code {process.exitcode} and said nothing"
-                raise CellFailed("ClientDied", message) from None
-        finally:
-            _end(process, patience_s)
-    if isinstance(outcome, Failure):
-        raise CellFailed(outcome.kind, outcome.message, outcome.trace)
-    return outcome
+            outcome: Measurement | Failure = self._pipe.recv()
+        except (EOFError, ConnectionError):
+            self._process.join()
+            message = f"the client process ended with exit code {self._process.exitcode} and said nothing"
+            raise CellFailed("ClientDied", message) from None
+        # It has reported: a moment to close its connection, before the server is stopped.
+        self._process.join(5.0)
+        if isinstance(outcome, Failure):
+            raise CellFailed(outcome.kind, outcome.message, outcome.trace)
+        return outcome
 
-
-def _end(process: BaseProcess, patience_s: float) -> None:
-    """A client that has reported gets a moment to close its connection; any other gets SIGKILL at once."""
-    process.join(patience_s)
-    if process.is_alive():
-        process.kill()
-        process.join()
-    process.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        self._process.close()
+        self._pipe.close()
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from scenarios import measure, noise, usage
+from scenarios import measure, noise, payloads, usage
 from tests.scenarios.fakes import Plain, Raising, Stale
 
 LIMIT_NS = 10**10
@@ -21,8 +21,6 @@ LIMIT_NS = 10**10
 def _task(**values: Any) -> measure.Task:
     defaults: dict[str, Any] = {
         "contender": Plain("json"),
-        "address": None,
-        "server_pid": None,
         "method": "echo",
         "payload": "document",
         "payload_bytes": 200,
@@ -32,6 +30,10 @@ def _task(**values: Any) -> measure.Task:
         "seconds": 5.0,
     }
     return measure.Task(**defaults | values)
+
+
+def _measure(task: measure.Task) -> measure.Measurement:
+    return measure.measure(task, payloads.corpus(task.payload, task.payload_bytes, task.seed), None)
 
 
 def _samples(count: int) -> array[int]:
@@ -93,7 +95,7 @@ def collector() -> Any:
 
 @pytest.mark.usefixtures("collector")
 def test_a_measurement_has_all_calls_and_their_cost() -> None:
-    found = measure.measure(_task(calls=200))
+    found = _measure(_task(calls=200))
     assert len(found.latencies_ns) == 200 * 8
     assert found.cold_start_ns > 0
     assert found.client.rss_mib > 1
@@ -105,17 +107,17 @@ def test_a_measurement_has_all_calls_and_their_cost() -> None:
 @pytest.mark.parametrize("method", ["add", "process"])
 def test_the_service_decides_what_is_right(method: str) -> None:
     kind = {"add": "numbers", "process": "document"}[method]
-    assert measure.measure(_task(method=method, payload=kind)).latencies_ns
+    assert _measure(_task(method=method, payload=kind)).latencies_ns
 
 
 def test_a_stale_answer_gives_no_measurement() -> None:
     with pytest.raises(measure.WrongAnswer):
-        measure.measure(_task(contender=Stale("json")))
+        _measure(_task(contender=Stale("json")))
 
 
 def test_an_error_gives_no_measurement() -> None:
     with pytest.raises(Exception, match="as it was told"):
-        measure.measure(_task(contender=Raising("json")))
+        _measure(_task(contender=Raising("json")))
 
 
 def test_the_cost_of_a_check_is_found_and_small_for_the_same_object() -> None:

@@ -1,0 +1,109 @@
+"""The committed run: how one becomes ``results/reference``, and the part of the README that is written from it."""
+
+from __future__ import annotations
+
+import math
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from scenarios import environment, statistics
+from scenarios.cells import GROUP
+from scenarios.errors import RunError
+from scenarios.store import FINISHED, Run, replace_file
+from scenarios.units import size
+
+KEPT = ("cells.csv", "environment.json", "run.json", "failures.json", "plots")
+"""What of a run is committed: all but the samples, which are a hundred times as large."""
+BEGIN, END = "<!-- reference:begin -->", "<!-- reference:end -->"
+LANES = {
+    "native": "Text, as a user of each sends it (lane `native`): JSON for shm, protobuf for gRPC, frames for ZeroMQ",
+    "json": "The same nested document through orjson for everybody (lane `json`)",
+    "bytes": "Raw bytes, no codec (lane `bytes`): the transport alone, for shm `SharedMemoryTransport`",
+}
+BASE = "shm"
+
+
+def publish(run: Run, results: Path) -> Path:
+    """Make a finished run the reference, without its samples; returns its folder.
+
+    Raises :class:`RunError` for a run that is unfinished, or has failed cells, or was made of uncommitted code.
+    """
+    if run.about().get("state") != FINISHED:
+        raise RunError(f"{run.folder} is not finished")
+    if run.failures():
+        raise RunError(f"{run.folder} has failed cells: {', '.join(run.failures())}")
+    if run.environment().get("git_dirty"):
+        raise RunError(f"{run.folder} was made with uncommitted changes: nobody could repeat it")
+    target, fresh = results / "reference", results / ".reference"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    for name in KEPT:
+        source = run.folder / name
+        if source.is_dir():
+            shutil.copytree(source, fresh / name)
+        elif source.exists():
+            shutil.copy2(source, fresh / name)
+    shutil.rmtree(target, ignore_errors=True)
+    fresh.rename(target)
+    return target
+
+
+def write_readme(run: Run, readme: Path) -> None:
+    """Replace what stands between the two marks in `readme`. Raises :class:`RunError` when they are not there."""
+    before, begin, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise RunError(f"{readme} has no {BEGIN} and {END}")
+    replace_file(readme, f"{before}{BEGIN}\n{section(run)}{END}{after}".encode())
+
+
+def section(run: Run) -> str:
+    """The reference run as Markdown: a table per lane and the picture."""
+    cells = statistics.frame(run.rows())
+    lines = statistics.summary(cells)
+    ratio = statistics.ratios(cells, BASE).set_index(list(GROUP))["ratio"]
+    smallest = lines["payload_bytes"].min()
+    parts = [
+        "Median round trip in µs, by payload; the rest for the smallest one. "
+        f"CPU is per call, client and server together. *x shm* is paired in each of {lines['repeats'].max()} repeats.",
+        "",
+    ]
+    for lane, title in LANES.items():
+        of_lane = lines[lines["lane"] == lane]
+        if len(of_lane):
+            parts += [f"**{title}**", "", *_table(of_lane, ratio, smallest), ""]
+    parts += [
+        "![median and 99th percentile against payload size](results/reference/plots/latency.png)",
+        "",
+        f"Measured on {environment.in_one_line(run.environment())}, by "
+        f"`{run.environment()['command']}`; all of it in [results/reference](results/reference).",
+        "",
+    ]
+    return "\n".join(parts)
+
+
+def _table(lines: pd.DataFrame, ratio: pd.Series[float], smallest: float) -> list[str]:
+    sizes = sorted(lines["payload_bytes"].unique())
+    heads = [*(size(each) for each in sizes), f"p99 at {size(smallest)}", "CPU µs", "x shm"]
+    rows = ["| contender | " + " | ".join(heads) + " |", "|---|" + "---:|" * len(heads)]
+    at_smallest = lines[lines["payload_bytes"] == smallest].set_index("contender")
+    for contender in at_smallest.sort_values("p50_us").index:
+        own = lines[lines["contender"] == contender].set_index("payload_bytes")
+        line = at_smallest.loc[contender]
+        group = tuple(line[axis] if axis != "contender" else contender for axis in GROUP)
+        times = [_figure(own["p50_us"].get(each, math.nan)) for each in sizes]
+        rest = [line["p99_us"], line["cpu_us"], ratio.get(group, math.nan)]
+        name = f"**{contender}**" if contender == BASE else contender
+        rows.append(f"| {name} | " + " | ".join([*times, *map(_figure, rest)]) + " |")
+    return rows
+
+
+def _figure(value: float) -> str:
+    """Three digits that matter."""
+    if math.isnan(value):
+        return ""
+    text = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return re.sub(r"^0\.0+$", "0", text)
