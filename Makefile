@@ -34,6 +34,15 @@ lint: $(STAMP)  ## ruff and mypy --strict
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+reference: $(STAMP)  ## make a finished run the committed one: make reference RUN=results/...
+	$(BIN)/python -m scenarios publish $(RUN)
+
+readme: $(STAMP)  ## write the README's figures from results/reference
+	$(BIN)/python -m scenarios readme
+
+footprint: $(STAMP)  ## what the library costs beside its calls, into results/reference/library.csv; 40 seconds
+	$(BIN)/python util/measure_library.py --output results/reference/library.csv
+
 proto: $(STAMP)  ## generate the gRPC stubs again from contenders/proto/bench.proto
 	$(BIN)/python -m contenders.proto
 
@@ -42,4 +51,4 @@ clean:  ## remove .venv, caches and every run but results/reference
 	find results -mindepth 1 -maxdepth 1 ! -name reference -exec rm -rf {} +
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help venv bench plots test tox lint proto clean
+.PHONY: help venv bench plots test tox lint reference readme footprint proto clean
