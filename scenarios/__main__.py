@@ -15,8 +15,10 @@ from rich.console import Console
 from scenarios import environment, reading, store
 from scenarios.catalogue import Registered
 from scenarios.errors import UserError
+from scenarios.scenario import Scenario
 
 RESULTS = environment.PROJECT / "results"
+DEFAULT = "quick"
 PLAIN_WIDTH = 160
 """Columns of a table that goes into a file or a pipe, where rich would assume 80."""
 
@@ -44,7 +46,11 @@ def _run(asked: argparse.Namespace, console: Console) -> int:
     from scenarios import plots, runner, table
 
     catalogue = Registered()
-    scenario = reading.read(reading.find(asked.scenario), catalogue)
+    if asked.resume and asked.scenario is None:
+        unfinished = runner.unfinished(asked.results)
+        scenario = Scenario.from_resolved(unfinished.about()["scenario"])
+    else:
+        scenario = reading.read(reading.find(asked.scenario or DEFAULT), catalogue)
     command = shlex.join(["python", "-m", "scenarios", *sys.argv[1:]])
     if asked.resume:
         run, changed = runner.resume(scenario, catalogue, asked.results, command)
@@ -59,7 +65,9 @@ def _run(asked: argparse.Namespace, console: Console) -> int:
     except KeyboardInterrupt:
         done = len(run.rows())
         print(f"\ninterrupted; {done} cells are in {run.folder}", file=sys.stderr)
-        print(f"go on with: python -m scenarios run {asked.scenario} --resume", file=sys.stderr)
+        # The same words again, whatever they were: another results folder is one of them.
+        again = command if asked.resume else f"{command} --resume"
+        print(f"go on with: {again}", file=sys.stderr)
         return 130
     if run.rows():
         table.show(run, console)
@@ -94,6 +102,21 @@ def _table(asked: argparse.Namespace, console: Console) -> int:
     return 0
 
 
+def _publish(asked: argparse.Namespace, console: Console) -> int:
+    from scenarios import reference
+
+    folder = reference.publish(store.find(asked.results, asked.run), asked.results)
+    console.print(f"published as {folder}", highlight=False)
+    return 0
+
+
+def _readme(asked: argparse.Namespace, console: Console) -> int:
+    from scenarios import reference
+
+    reference.write_readme(store.find(asked.results, "reference"), environment.PROJECT / "README.md")
+    return 0
+
+
 def _list(asked: argparse.Namespace, console: Console) -> int:
     catalogue = Registered()
     for name in reading.names():
@@ -110,6 +133,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     scenario = argparse.ArgumentParser(add_help=False)
     scenario.add_argument("scenario", metavar="SCENARIO", help="a name from `list`, or the path of a .toml file")
+    one_scenario = argparse.ArgumentParser(add_help=False)
+    one_scenario.add_argument(
+        "scenario",
+        metavar="SCENARIO",
+        nargs="?",
+        help=f"a name from `list`, or the path of a .toml file (default: {DEFAULT}; with --resume: any)",
+    )
     one_run = argparse.ArgumentParser(add_help=False)
     one_run.add_argument("run", metavar="RUN", nargs="?", help="a run's folder or id (default: the latest)")
     results = argparse.ArgumentParser(add_help=False)
@@ -120,11 +150,13 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(command=function)
         return command
 
-    run = add("run", _run, "measure a scenario, then print its table and draw its plots", scenario, results)
-    run.add_argument("--resume", action="store_true", help="go on with the newest unfinished run of the scenario")
+    run = add("run", _run, "measure a scenario, then print its table and draw its plots", one_scenario, results)
+    run.add_argument("--resume", action="store_true", help="go on with the newest unfinished run")
     add("plan", _plan, "show the cells of a scenario and the expected time, without measuring", scenario)
     add("plots", _plots, "draw the plots of a run again", one_run, results)
     add("table", _table, "print the table of a run again", one_run, results)
+    add("publish", _publish, "make a finished run the committed results/reference", one_run, results)
+    add("readme", _readme, "write the reference run into README.md", results)
     add("list", _list, "list the scenarios that come with the project")
     return parser
 

@@ -19,7 +19,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullForma
 
 from contenders.interface import LANES
 from scenarios import style
-from scenarios.units import size
+from scenarios.units import size, three
 
 PANEL_INCHES = (3.6, 3.0)
 FOOTER_INCHES = 0.3
@@ -137,6 +137,12 @@ def _curves(axes: Axes, part: pd.DataFrame, row: Row) -> None:
 
 def _marks(axes: Axes, part: pd.DataFrame, row: Row) -> None:
     names = style.ordered(part["contender"])[::-1]
+    if not part[row.column].notna().any():
+        axes.text(0.5, 0.5, "too few calls", transform=axes.transAxes, ha="center", color="#555555")
+        axes.set_xticks([])
+        axes.set_yticks(range(len(names)), names)
+        axes.set_xlabel(row.label)
+        return
     for place, contender in enumerate(names):
         mine = part[part["contender"] == contender].iloc[0]
         value = float(mine[row.column])
@@ -146,11 +152,11 @@ def _marks(axes: Axes, part: pd.DataFrame, row: Row) -> None:
             ends = [mine[row.low], mine[row.high]]
             axes.plot(ends, [place, place], color=look["color"], linewidth=3, alpha=0.4)
         axes.plot([value], [place], color=look["color"], marker=marker)
-        axes.annotate(f"{value:.3g}", (value, place), (0, 7), textcoords="offset points", ha="center", fontsize=8)
+        axes.annotate(three(value), (value, place), (0, 7), textcoords="offset points", ha="center", fontsize=8)
     axes.set_xscale("log")
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(-0.6, len(names) - 0.2)
-    axes.margins(x=0.15)
+    axes.margins(x=0.18)
     axes.xaxis.set_major_locator(LogLocator(10, numticks=12))
     plain_numbers(axes.xaxis)
     axes.set_xlabel(row.label)

@@ -42,13 +42,7 @@ def resume(scenario: Scenario, catalogue: Catalogue, results: Path, command: str
     Raises :class:`RunError` when there is none, or when the scenario has been changed since: its rows would
     not be comparable with those to come.
     """
-    waiting = store.unfinished(results)
-    ours = [run for run in waiting if run.about()["scenario"]["name"] == scenario.name]
-    if not ours:
-        others = sorted({run.about()["scenario"]["name"] for run in waiting})
-        hint = f"; there are some of {', '.join(others)}" if others else ""
-        raise RunError(f"there is no unfinished run of {scenario.name} in {results}{hint}")
-    run = ours[-1]
+    run = unfinished(results, scenario.name)
     if run.about()["scenario"] != scenario.resolved():
         changed = [key for key, value in scenario.resolved().items() if run.about()["scenario"].get(key) != value]
         raise RunError(
@@ -63,6 +57,16 @@ def resume(scenario: Scenario, catalogue: Catalogue, results: Path, command: str
     resumed = [*before.get("resumed", []), {key: now[key] for key in ("taken", "command", "load_average")}]
     run.write_json("environment.json", before | {"resumed": resumed})
     return run, environment.differences(before, now)
+
+
+def unfinished(results: Path, name: str | None = None) -> Run:
+    """The newest run that can be resumed, of scenario `name` or of any. Raises :class:`RunError`."""
+    names = {run: run.about()["scenario"]["name"] for run in store.unfinished(results)}
+    ours = [run for run, its_name in names.items() if name in (None, its_name)]
+    if ours:
+        return ours[-1]
+    others = f"; there are some of {', '.join(sorted(set(names.values())))}" if names else ""
+    raise RunError(f"there is no unfinished run{f' of {name}' if name else ''} in {results}{others}")
 
 
 def measure(run: Run, scenario: Scenario, catalogue: Catalogue, console: Console) -> int:

@@ -64,3 +64,15 @@ class Scenario:
             for block in plain["blocks"]
         ]
         return plain
+
+    @classmethod
+    def from_resolved(cls, plain: Mapping[str, Any]) -> Scenario:
+        """The scenario that gave :meth:`resolved`."""
+        blocks = tuple(
+            Block(**_tuples(block) | {"contenders": _tuples(block["contenders"])}) for block in plain["blocks"]
+        )
+        return cls(**_tuples(plain) | {"blocks": blocks})
+
+
+def _tuples(plain: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}

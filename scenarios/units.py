@@ -17,7 +17,7 @@ def micros(value: float) -> str:
     """µs with three digits that matter, in ms from 10,000 µs; empty for NaN."""
     if math.isnan(value):
         return ""
-    return f"{_three(value / 1000)} ms" if value >= 10_000 else f"{_three(value)} µs"
+    return f"{three(value / 1000)} ms" if value >= 10_000 else f"{three(value)} µs"
 
 
 def factor(ratio: float, low: float = math.nan, high: float = math.nan) -> str:
@@ -31,11 +31,12 @@ def factor(ratio: float, low: float = math.nan, high: float = math.nan) -> str:
     if ratio < 1:
         ratio, low, high = 1 / ratio, 1 / high, 1 / low
     unclear = ", unclear" if low <= 1 <= high else ""
-    interval = "" if math.isnan(low) else f" ({_three(low)} to {_three(high)}{unclear})"
-    return f"{_three(ratio)}x {word}{interval}"
+    interval = "" if math.isnan(low) else f" ({three(low)} to {three(high)}{unclear})"
+    return f"{three(ratio)}x {word}{interval}"
 
 
-def _three(value: float) -> str:
+def three(value: float) -> str:
+    """Three digits that matter, more where they are before the point."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scenarios.__main__ import main
-from scenarios.store import Run, find
+from scenarios.store import FINISHED, RUNNING, Run, find
 
 TINY = """
 repeats = 3
@@ -64,6 +64,20 @@ def test_a_run_without_samples_is_drawn_without_distributions(
     assert "distributions skipped" in capsys.readouterr().out
     assert {path.name for path in (reference / "plots").glob("*.png")} == {"latency.png", "cost.png", "speedup.png"}
     assert main(["table", str(reference)]) == 0
+
+
+def test_resume_without_a_scenario_goes_on_with_the_newest_unfinished_run(
+    measured: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = tmp_path / "results"
+    shutil.copytree(_run(measured).folder, results / "some", ignore=shutil.ignore_patterns("plots"))
+    Run(results / "some").set_state(RUNNING)
+    before = Run(results / "some").rows()
+    assert main(["run", "--resume", "--results", str(results)]) == 0
+    assert Run(results / "some").rows() == before
+    assert Run(results / "some").about()["state"] == FINISHED
+    assert main(["run", "--resume", "--results", str(results)]) == 2
+    assert "there is no unfinished run in" in capsys.readouterr().err
 
 
 def test_drawing_twice_gives_the_same_picture(measured: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import select
 import signal
@@ -16,6 +17,7 @@ from rich.console import Console
 from scenarios import cells, reading, runner, store
 from scenarios.cells import key_of
 from scenarios.errors import RunError
+from scenarios.scenario import Scenario
 from scenarios.store import COLUMNS, Run
 from tests.scenarios import fakes
 from tests.scenarios.conftest import RunIt, Write
@@ -184,12 +186,20 @@ def test_a_changed_scenario_is_not_resumed(run_it: RunIt, write: Write, results:
         _resume(write(calls=41), results)
 
 
+def test_a_stored_scenario_is_the_one_that_was_read(write: Write) -> None:
+    scenario = reading.read(write(contenders='["plain", "pipes"]', lanes='["bytes", "json"]'), CATALOGUE)
+    stored = json.loads(json.dumps(scenario.resolved()))
+    assert Scenario.from_resolved(stored) == scenario
+    assert stored == scenario.resolved()
+
+
 def test_the_newest_unfinished_run_of_that_scenario_is_resumed(write: Write, results: Path) -> None:
     scenario = reading.read(write(), CATALOGUE)
     runs = [runner.begin(scenario, CATALOGUE, results) for _ in range(3)]
     assert len({run.id for run in runs}) == 3
     runs[2].set_state(store.FINISHED)
     assert runner.resume(scenario, CATALOGUE, results)[0].id == runs[1].id
+    assert runner.unfinished(results).id == runs[1].id
     other = reading.read(write(name="other"), CATALOGUE)
     with pytest.raises(RunError, match=r"no unfinished run of other in .*; there are some of small"):
         runner.resume(other, CATALOGUE, results)
