@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from scenarios import payloads
 
-LENGTH = {
+LENGTH: dict[str, Callable[[Any], int]] = {
     "bytes": len,
     "ascii": lambda text: len(text.encode()),
     "escapes": lambda text: len(text.encode()),

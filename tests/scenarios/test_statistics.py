@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,7 +38,7 @@ def test_percentiles_are_samples_in_order_below_the_maximum(samples: np.ndarray)
     shown = [value for name in statistics.PERCENTILES if (value := found[name]) is not None]
     assert shown == sorted(shown)
     assert all(value in samples / 1000 for value in shown)
-    assert all(value <= found["max_us"] for value in shown)
+    assert all(value <= (found["max_us"] or 0) for value in shown)
 
 
 @given(st.lists(st.integers(1, 10**10), min_size=20, max_size=100).map(np.array))
@@ -105,4 +104,4 @@ def test_a_summary_adds_up_cpu_and_counts_noise() -> None:
     assert found.loc["direct", "cpu_us"] == 2
     assert found.loc["shm", "noisy"] == 1
     assert found.loc["shm", "flags"] == "load;steal"
-    assert pd.isna(found.loc["shm", "p50_low"])
+    assert found["p50_low"].isna().all()
