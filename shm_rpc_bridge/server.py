@@ -2,15 +2,14 @@
 
 import logging
 import os
-import signal
 import threading
 import traceback
 import weakref
 from time import monotonic
-from types import FrameType, TracebackType
-from typing import Any, Callable, Dict, List, Optional, Tuple, Type, TypeVar
+from types import TracebackType
+from typing import Any, Callable, Dict, Optional, Type, TypeVar
 
-from . import codec, names
+from . import codec, names, signals
 from .endpoint import Endpoint
 from .exceptions import RPCError, RPCSerializationError, RPCTimeoutError, RPCTransportError
 from .transport import SharedMemoryTransport, validated_sizes
@@ -96,11 +95,11 @@ class RPCServer:
             if self._closed or self._running:
                 raise RPCTransportError(f"server {self.name!r} is {'closed' if self._closed else 'running already'}")
             self._running = True
-        handlers = self._install_signal_handlers()
+        handlers = signals.install(self.stop)
         try:
             self._serve()
         finally:
-            _restore_signal_handlers(handlers)
+            signals.restore(handlers)
             with self._lifecycle:
                 self._running = False
             self.close()
@@ -178,20 +177,6 @@ class RPCServer:
         except RPCSerializationError as error:
             return _describe(codec.NOT_SERIALIZABLE, error)
 
-    def _install_signal_handlers(self) -> List[Tuple[int, Any]]:
-        if threading.current_thread() is not threading.main_thread():
-            return []
-        handlers: List[Tuple[int, Any]] = []
-
-        def ask_to_stop(number: int, frame: Optional[FrameType]) -> None:
-            _restore_signal_handlers(handlers)
-            self.stop()
-
-        # None stands for a handler that was not installed from Python and so could not be restored.
-        ours = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not None]
-        handlers.extend((number, signal.signal(number, ask_to_stop)) for number in ours)
-        return handlers
-
 
 _servers: "weakref.WeakSet[RPCServer]" = weakref.WeakSet()
 
@@ -202,12 +187,6 @@ def _leave_servers_to_parent() -> None:
 
 
 os.register_at_fork(after_in_child=_leave_servers_to_parent)
-
-
-def _restore_signal_handlers(handlers: List[Tuple[int, Any]]) -> None:
-    while handlers:
-        number, handler = handlers.pop()
-        signal.signal(number, handler)
 
 
 def _apologize(error: RPCTransportError) -> bytes:

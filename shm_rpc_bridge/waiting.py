@@ -12,6 +12,7 @@ from itertools import repeat
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Callable, Optional, Type, TypeVar
 
+from . import signals
 from .posix import Busy, Interrupted
 
 if TYPE_CHECKING:
@@ -110,11 +111,13 @@ class Waiter:
         return self._park(deadline)
 
     def _park(self, deadline: float) -> bool:
-        acquire = self._semaphore.acquire
+        held_back = signals.to_hold_back()
+        acquire = self._acquire_undisturbed if held_back else self._semaphore.acquire
+        longest = min(self._slice, signals.HOLD_SECONDS) if held_back else self._slice
         start = now = monotonic()
         while True:
             try:
-                acquire(max(0.0, min(self._slice, deadline - now)))
+                acquire(max(0.0, min(longest, deadline - now)))
                 break
             except (Busy, Interrupted):
                 pass
@@ -126,6 +129,21 @@ class Waiter:
         # Every wait that had to park tells whether spinning longer would have been worth it.
         self._spins = self._full if monotonic() - start < _WORTH_SPINNING else self._spins // 2
         return True
+
+    def _acquire_undisturbed(self, timeout: float) -> None:
+        """Acquire while no handler that might raise can run; what they raise afterwards leaves the token there."""
+        held_back = signals.to_hold_back()
+        signals.hold_back(held_back)
+        try:
+            self._semaphore.acquire(timeout)
+        except (Busy, Interrupted):
+            signals.let_through(held_back)
+            raise
+        try:
+            signals.let_through(held_back)
+        except BaseException:
+            self._semaphore.release()
+            raise
 
     def _spin_on(self, deadline: float) -> bool:
         semaphore = self._semaphore

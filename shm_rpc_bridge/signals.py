@@ -1,0 +1,74 @@
+"""Signal handlers of the application, and how a wait leaves them alone.
+
+``posix_ipc`` runs Python's handlers inside ``acquire`` when a signal interrupts it, and clears what they raise
+(``sem_acquire`` in its C source; KeyboardInterrupt alone is let through). So a wait in the main thread, where Python
+runs handlers, holds back the signals whose handlers might raise until it is outside of ``acquire``.
+"""
+
+import signal
+import threading
+
+# The C functions behind `signal`'s, whose enum conversions take twenty times as long: 20 us on every parked wait.
+from _signal import getsignal, pthread_sigmask  # type: ignore[import-not-found, unused-ignore]
+from typing import Any, Callable, FrozenSet, List, Optional, Tuple
+
+HOLD_SECONDS = 0.02
+"""How long a held back signal may have to wait for its handler: waits are sliced this fine while any is."""
+
+_CANDIDATES = (
+    *(signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGTERM),
+    *(signal.SIGCHLD, signal.SIGURG, signal.SIGVTALRM, signal.SIGPROF, signal.SIGWINCH, signal.SIGIO),
+)
+
+Handlers = List[Tuple[int, Any]]
+
+
+def to_hold_back() -> FrozenSet[int]:
+    """The signals whose handlers might raise; none in any thread but the main one. About 2 us."""
+    if threading.get_ident() != threading.main_thread().ident:
+        return frozenset()
+    return frozenset(number for number in _CANDIDATES if _may_raise(getsignal(number)))
+
+
+def hold_back(numbers: FrozenSet[int]) -> None:
+    """Let these signals wait; the ones that come meanwhile are delivered by :func:`let_through`."""
+    pthread_sigmask(signal.SIG_BLOCK, numbers)
+
+
+def let_through(numbers: FrozenSet[int]) -> None:
+    """End :func:`hold_back`. Raises what the handlers of signals that have come raise."""
+    pthread_sigmask(signal.SIG_UNBLOCK, numbers)
+
+
+def _may_raise(handler: Any) -> bool:
+    return callable(handler) and handler is not signal.default_int_handler and not isinstance(handler, _AskToStop)
+
+
+class _AskToStop:
+    """A handler that raises nothing, so that a parked server sees it at once."""
+
+    def __init__(self, stop: Callable[[], None], handlers: Handlers) -> None:
+        self._stop = stop
+        self._handlers = handlers
+
+    def __call__(self, number: int, frame: Optional[Any]) -> None:
+        restore(self._handlers)  # a second signal meets the earlier handler
+        self._stop()
+
+
+def install(stop: Callable[[], None]) -> Handlers:
+    """Let SIGINT and SIGTERM call `stop`, once; what :func:`restore` needs. Does nothing outside the main thread."""
+    handlers: Handlers = []
+    if threading.current_thread() is threading.main_thread():
+        ask_to_stop = _AskToStop(stop, handlers)
+        # None stands for a handler that was not installed from Python and so could not be restored.
+        ours = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not None]
+        handlers.extend((number, signal.signal(number, ask_to_stop)) for number in ours)
+    return handlers
+
+
+def restore(handlers: Handlers) -> None:
+    """Put back what :func:`install` has replaced. Idempotent."""
+    while handlers:
+        number, handler = handlers.pop()
+        signal.signal(number, handler)

@@ -1,0 +1,86 @@
+"""Signals belong to the application: its handlers run, what they raise is raised, calls stay right."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from shm_rpc_bridge import RPCClient, RPCServer, SharedMemoryTransport
+
+from .services import PATIENCE, server_process, serving
+
+
+@pytest.fixture
+def handler():
+    """Install a handler for SIGALRM for the time of a test."""
+    before = []
+
+    def install(function):
+        before.append(signal.signal(signal.SIGALRM, function))
+
+    yield install
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before[0])
+
+
+class FromHandler(Exception):
+    pass
+
+
+def raise_from_handler(number, frame):
+    raise FromHandler
+
+
+@pytest.mark.parametrize("wait", ["adaptive", "block", "spin"])
+def test_what_a_handler_raises_during_a_call_is_not_lost_and_the_client_stays_usable(name, handler, wait):
+    """posix_ipc clears what a handler raises inside acquire: without holding signals back this call never ends."""
+    release = threading.Event()
+    with serving(name) as server, RPCClient(name, timeout=PATIENCE, wait=wait) as client:
+        server.register("hold", lambda: release.wait(PATIENCE))
+        handler(raise_from_handler)
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with pytest.raises(FromHandler):
+            client.call("hold")
+        release.set()
+        assert client.call("add", a=1, b=2) == 3
+
+
+def test_what_a_handler_raises_in_a_parked_server_ends_it(name, handler):
+    handler(raise_from_handler)
+    with RPCServer(name) as server:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with pytest.raises(FromHandler):
+            server.start()
+
+
+def test_a_message_is_not_lost_to_a_handler_that_raises(name, handler):
+    handler(raise_from_handler)
+    with SharedMemoryTransport.create(name) as server, SharedMemoryTransport.open(name) as client:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with pytest.raises(FromHandler):
+            server.receive_request()
+        client.send_request(b"after the signal")
+        assert server.receive_request(PATIENCE) == b"after the signal"
+
+
+def test_keyboard_interrupt_ends_a_waiting_call(name):
+    release = threading.Event()
+    with serving(name) as server, RPCClient(name, timeout=PATIENCE) as client:
+        server.register("interrupt", lambda: os.kill(os.getpid(), signal.SIGINT) or release.wait(PATIENCE))
+        with pytest.raises(KeyboardInterrupt):
+            client.call("interrupt")
+        release.set()
+        assert client.call("add", a=1, b=2) == 3
+
+
+def test_in_a_storm_of_signals_answers_are_right(name, handler):
+    count = []
+    with server_process(name) as child, RPCClient(name, timeout=PATIENCE) as client:
+        handler(lambda number, frame: count.append(1))
+        signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+        assert [client.call("add", a=n, b=1) for n in range(2000)] == list(range(1, 2001))
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        client.call("stop")
+        child.join(PATIENCE)
+    assert count
