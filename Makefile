@@ -18,7 +18,7 @@ $(STAMP): pyproject.toml
 	@touch $@
 
 bench: $(STAMP)  ## measure: make bench [SCENARIO=quick|full|... or a file.toml] [RESUME=1]
-	$(BIN)/python -m scenarios run $(or $(SCENARIO),quick) $(if $(RESUME),--resume)
+	$(BIN)/python -m scenarios run $(or $(SCENARIO),$(if $(RESUME),,quick)) $(if $(RESUME),--resume)
 
 plots: $(STAMP)  ## draw the plots of a run again: make plots [RUN=results/...]
 	$(BIN)/python -m scenarios plots $(RUN)

@@ -28,7 +28,7 @@ DRY = {
     "make bench SCENARIO=vs-grpc": "-m scenarios run vs-grpc",
     "make bench SCENARIO=transport": "-m scenarios run transport",
     "make bench SCENARIO=mine.toml": "-m scenarios run mine.toml",
-    "make bench SCENARIO=full RESUME=1": "-m scenarios run full --resume",
+    "make bench RESUME=1": "-m scenarios run  --resume",
     "make plots RUN=results/reference": "-m scenarios plots results/reference",
 }
 ELSEWHERE = {"pip install .": "tests/test_packaging.py installs the wheel into an empty environment"}
