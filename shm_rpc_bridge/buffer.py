@@ -5,7 +5,7 @@ one process and one reader in another; which of them is client or server, a buff
 """
 
 import os
-from typing import TYPE_CHECKING, Callable, List, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, List, Optional, Tuple, Union
 
 from . import layout, posix
 from .exceptions import RPCTimeoutError, RPCTransportError
@@ -13,6 +13,9 @@ from .waiting import Waiter
 
 if TYPE_CHECKING:
     from .posix import Semaphore
+
+Message = Union[bytes, bytearray, memoryview]
+"""What can be sent: bytes, or a flat view of them."""
 
 _HEADER = layout.REGION_HEADER_SIZE
 _write_message_header = layout.MESSAGE.pack_into
@@ -29,6 +32,7 @@ class Buffer:
         "_map",
         "_max_message_size",
         "_segment",
+        "_view",
         "_wait_empty",
         "_wait_full",
     )
@@ -49,13 +53,14 @@ class Buffer:
         self._max_message_size = max_message_size
         self._wait_empty = Waiter(empty, wait, recheck)
         self._wait_full = Waiter(full, wait, recheck)
+        self._view: Optional[memoryview] = None
         self._adopt_mapping()
 
     def _adopt_mapping(self) -> None:
         self._map = self._segment.map
         self._capacity = self._segment.size - _HEADER
 
-    def send(self, message: bytes, sequence: int, deadline: float) -> None:
+    def send(self, message: Message, sequence: int, deadline: float) -> None:
         """Write one message and post it. Raises RPCTimeoutError when the last one is not taken by the deadline."""
         size = len(message)
         if size > self._capacity:
@@ -75,6 +80,27 @@ class Buffer:
         if not self._wait_full.wait(deadline):
             raise RPCTimeoutError("no message in time")
         return self._copy_out()
+
+    def receive_view(self, deadline: float) -> Tuple[int, memoryview]:
+        """Take one message without copying it: a read-only view, the writer's again after :meth:`release_view`."""
+        if not self._wait_full.wait(deadline):
+            raise RPCTimeoutError("no message in time")
+        size, kind, flags, sequence = _read_message_header(self._map, 0)
+        if size > self._capacity or kind or flags:
+            self._check_header(size, kind, flags)
+        with memoryview(self._map) as region:
+            self._view = region[_HEADER : _HEADER + size].toreadonly()
+        return sequence, self._view
+
+    def release_view(self) -> None:
+        """Give the message that :meth:`receive_view` showed back to its writer; using its view is an error now.
+
+        Raises BufferError while the view has views of its own, such as slices.
+        """
+        if self._view is not None:
+            self._view.release()
+            self._view = None
+            self._empty.release()
 
     def take(self) -> Optional[Tuple[int, bytes]]:
         """What :meth:`receive` returns if a message is there, else None. Never waits."""

@@ -155,8 +155,13 @@ class Segment:
         """Map what the segment's size is now, which another process may have enlarged."""
         before, self.size = self.size, os.fstat(self._fd).st_size
         if self.size != before:
-            self.map.close()
+            self._unmap()
             self._map()
+
+    def _unmap(self) -> None:
+        # A view that the user still holds keeps its mapping: it goes when the view does.
+        with contextlib.suppress(BufferError):
+            self.map.close()
 
     def is_linked(self) -> bool:
         """Whether it still has its name."""
@@ -169,7 +174,7 @@ class Segment:
     def close(self) -> None:
         """Unmap. Idempotent. The name, if any, stays."""
         if self._fd >= 0:
-            self.map.close()
+            self._unmap()
             os.close(self._fd)
             self._fd = -1
 

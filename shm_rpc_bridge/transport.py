@@ -9,7 +9,7 @@ from collections import deque
 from typing import Callable, Deque, Optional
 
 from . import layout, names, posix
-from .buffer import Buffer, create_buffer, open_buffer
+from .buffer import Buffer, Message, create_buffer, open_buffer
 from .exceptions import RPCTransportError
 from .waiting import deadline_after, retry_until, validated_strategy
 
@@ -183,7 +183,7 @@ class SharedMemoryTransport:
 
     # Each method is written out, not shared: this is the hot path, where another function call is measurable.
 
-    def send_request(self, message: bytes, timeout: Optional[float] = None) -> None:
+    def send_request(self, message: Message, timeout: Optional[float] = None) -> None:
         """Send one request; waits up to `timeout` seconds (None: for ever) until the previous one was taken.
 
         Raises RPCTimeoutError, and RPCTransportError when the peer is gone, the message is larger than
@@ -191,8 +191,9 @@ class SharedMemoryTransport:
         """
         self._enter()
         try:
-            self._sequence += 1
-            self._channel.request.send(as_bytes(message), self._sequence, deadline_after(timeout))
+            sequence = self._sequence + 1
+            self._channel.request.send(as_bytes(message), sequence, deadline_after(timeout))
+            self._sequence = sequence  # only now is the response to the one before no longer wanted
         finally:
             self._leave()
 
@@ -200,14 +201,33 @@ class SharedMemoryTransport:
         """The next request, waiting for it up to `timeout` seconds (None: for ever)."""
         self._enter()
         try:
-            self._answering, message = self._channel.request.receive(deadline_after(timeout))
+            request = self._channel.request
+            request.release_view()
+            self._answering, message = request.receive(deadline_after(timeout))
             if self._closed:  # woken by close(), not by a message
                 self._recheck()
             return message
         finally:
             self._leave()
 
-    def send_response(self, message: bytes, timeout: Optional[float] = None) -> None:
+    def view_request(self, timeout: Optional[float] = None) -> memoryview:
+        """As :meth:`receive_request` without the copy: read-only memory, until requests are received again.
+
+        From then on the view is released and using it is a ValueError; slices of it must be released before.
+        Meant for messages from some 64 KiB up, where the copy costs more than the care.
+        """
+        self._enter()
+        try:
+            request = self._channel.request
+            request.release_view()
+            self._answering, view = request.receive_view(deadline_after(timeout))
+            if self._closed:
+                self._recheck()
+            return view
+        finally:
+            self._leave()
+
+    def send_response(self, message: Message, timeout: Optional[float] = None) -> None:
         """Send the response to the request received last. Raises as :meth:`send_request` does."""
         self._enter()
         try:
@@ -220,10 +240,28 @@ class SharedMemoryTransport:
         self._enter()
         try:
             deadline = deadline_after(timeout)
+            response = self._channel.response
+            response.release_view()
             while True:
-                sequence, message = self._channel.response.receive(deadline)
+                sequence, message = response.receive(deadline)
                 if sequence == self._sequence and not self._closed:
                     return message
+                self._recheck()
+        finally:
+            self._leave()
+
+    def view_response(self, timeout: Optional[float] = None) -> memoryview:
+        """As :meth:`receive_response` without the copy: read-only memory, until responses are received again."""
+        self._enter()
+        try:
+            deadline = deadline_after(timeout)
+            response = self._channel.response
+            response.release_view()
+            while True:
+                sequence, view = response.receive_view(deadline)
+                if sequence == self._sequence and not self._closed:
+                    return view
+                response.release_view()
                 self._recheck()
         finally:
             self._leave()
@@ -274,11 +312,12 @@ class SharedMemoryTransport:
             raise RPCTransportError(f"the peer of transport {self.name!r} has closed it or died")
 
 
-def as_bytes(message: bytes) -> bytes:
-    """`message` itself if it is bytes, a copy if it is a bytearray or memoryview, else ``TypeError``."""
+def as_bytes(message: Message) -> Message:
+    """`message` itself if it is bytes, a flat view of its bytes if it is another buffer, else ``TypeError``."""
     if type(message) is bytes:
         return message
-    return memoryview(message).tobytes()
+    view = memoryview(message)
+    return view.cast("B") if view.c_contiguous else view.tobytes()
 
 
 def _remove_abandoned(name: str, channel_names: names.ChannelNames) -> None:

@@ -55,6 +55,37 @@ def test_bytes_like_messages_are_taken_and_others_refused(pair):
     assert server.receive_request() == b"still works"
 
 
+def test_a_view_shows_the_message_in_place_until_the_next_one_is_received(pair):
+    client, server = pair
+    client.send_request(b"first")
+    first = server.view_request()
+    assert first == b"first"
+    assert first.readonly
+    with pytest.raises(RPCTimeoutError):  # it is not overwritten while it is looked at
+        client.send_request(b"second", timeout=0.01)
+    server.send_response(first)
+    assert client.view_response() == b"first"
+    with pytest.raises(RPCTimeoutError):
+        server.receive_request(timeout=0)
+    with pytest.raises(ValueError, match="released"):
+        bytes(first)
+    client.send_request(b"third")
+    assert server.receive_request() == b"third"
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(bytes(client.view_response(PATIENCE))))
+    thread.start()
+    server.send_response(b"x" * 200_000, timeout=PATIENCE)  # grows the buffer that was looked into
+    thread.join(PATIENCE)
+    assert answers == [b"x" * 200_000]
+
+
+def test_a_transport_can_be_closed_while_a_view_is_held(name):
+    with SharedMemoryTransport.create(name) as server, SharedMemoryTransport.open(name) as client:
+        client.send_request(b"kept")
+        view = server.view_request()
+    assert view == b"kept"
+
+
 def test_sending_waits_until_the_previous_message_was_taken(pair):
     client, server = pair
     client.send_request(b"first")
