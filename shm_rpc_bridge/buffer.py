@@ -5,14 +5,12 @@ one process and one reader in another; which of them is client or server, a buff
 """
 
 import os
-from typing import TYPE_CHECKING, Callable, List, Optional, Tuple, Union
+from typing import Callable, List, Optional, Tuple, Union
 
 from . import layout, posix
 from .exceptions import RPCTimeoutError, RPCTransportError
+from .posix import Semaphore
 from .waiting import Waiter
-
-if TYPE_CHECKING:
-    from .posix import Semaphore
 
 Message = Union[bytes, bytearray, memoryview]
 """What can be sent: bytes, or a flat view of them."""
@@ -40,8 +38,8 @@ class Buffer:
     def __init__(
         self,
         segment: posix.Segment,
-        empty: "Semaphore",
-        full: "Semaphore",
+        empty: Semaphore,
+        full: Semaphore,
         max_message_size: int,
         wait: str,
         recheck: Callable[[], None],

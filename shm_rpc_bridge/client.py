@@ -12,9 +12,9 @@ from types import TracebackType
 from typing import Any, Deque, Optional, Type
 
 from . import codec, names, posix
-from .channel import ClientChannel, Connection
+from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
+from .connection import ClientChannel, Connection
 from .exceptions import RPCTimeoutError, RPCTransportError
-from .transport import SharedMemoryTransport, validated_sizes
 from .waiting import retry_until, validated_strategy, validated_timeout
 
 logger = logging.getLogger("shm_rpc_bridge")
@@ -31,12 +31,12 @@ class RPCClient:
     def __init__(
         self,
         name: str,
-        buffer_size: int = SharedMemoryTransport.DEFAULT_BUFFER_SIZE,
+        buffer_size: int = DEFAULT_BUFFER_SIZE,
         timeout: Optional[float] = 5.0,
         *,
         wait_for_server: float = 0.0,
         wait: str = "adaptive",
-        max_message_size: int = SharedMemoryTransport.DEFAULT_MAX_MESSAGE_SIZE,
+        max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE,
     ) -> None:
         """Connect.
 

@@ -1,13 +1,14 @@
 """The server's side of many channels: the doorbell, whose turn it is, who came, who died."""
 
+import contextlib
 import logging
 from time import monotonic
 from typing import Callable, Dict, List, Optional, Tuple
 
 from . import names, posix
+from .channel import Channel, unlink
 from .control import Control
 from .exceptions import RPCTimeoutError, RPCTransportError
-from .transport import Channel, unlink
 from .waiting import Waiter
 
 logger = logging.getLogger("shm_rpc_bridge")
@@ -78,7 +79,8 @@ class Endpoint:
 
     def wake(self) -> None:
         """Make :meth:`serve_next` return soon. From any thread or signal handler."""
-        self._doorbell.release()
+        with contextlib.suppress(posix.Closed):  # then there is nobody to wake
+            self._doorbell.release()
 
     def close(self) -> None:
         """Tell the clients, remove every name, release everything. Idempotent. In a forked child: release only."""

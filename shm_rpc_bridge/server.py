@@ -10,9 +10,9 @@ from types import TracebackType
 from typing import Any, Callable, Dict, Optional, Type, TypeVar
 
 from . import codec, names, signals
+from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
 from .endpoint import Endpoint
 from .exceptions import RPCError, RPCSerializationError, RPCTimeoutError, RPCTransportError
-from .transport import SharedMemoryTransport, validated_sizes
 from .waiting import deadline_after, validated_strategy, validated_timeout
 
 logger = logging.getLogger("shm_rpc_bridge")
@@ -32,11 +32,11 @@ class RPCServer:
     def __init__(
         self,
         name: str,
-        buffer_size: int = SharedMemoryTransport.DEFAULT_BUFFER_SIZE,
+        buffer_size: int = DEFAULT_BUFFER_SIZE,
         timeout: Optional[float] = None,
         *,
         wait: str = "adaptive",
-        max_message_size: int = SharedMemoryTransport.DEFAULT_MAX_MESSAGE_SIZE,
+        max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE,
         max_channels: int = 1024,
     ) -> None:
         """Take the name.

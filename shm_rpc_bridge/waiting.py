@@ -9,14 +9,12 @@ orders the memory.
 import math
 import os
 from itertools import repeat
+from os import sched_yield
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Callable, Optional, Type, TypeVar
+from typing import Callable, Optional, Type, TypeVar
 
 from . import signals
-from .posix import Busy, Interrupted
-
-if TYPE_CHECKING:
-    from .posix import Semaphore
+from .posix import Busy, Interrupted, Semaphore
 
 Result = TypeVar("Result")
 
@@ -26,12 +24,27 @@ SLICE = 0.1
 """Seconds parked at most before looking at deadline, peer and pending stop again. Also what bounds the harm of a
 wall clock that is set during a wait: ``sem_timedwait`` counts on CLOCK_REALTIME, deadlines here on CLOCK_MONOTONIC."""
 
-_SPINS = 250
-"""Looks at ``value`` before parking: 25 to 40 microseconds, about what one wake-up costs, so that spinning in vain
-at most doubles the price of a wait (the classic bound of competitive spinning, Karlin et al. 1991)."""
+_LOOKS = 64
+"""Looks at ``value`` in one round of spinning: 5 to 10 microseconds. After it the core is offered to others: when the
+scheduler has put both sides on one core, the other cannot answer before it is its turn."""
 
-_WORTH_SPINNING = 150e-6
-"""Seconds. A wait that parked and still ended this soon was mostly wake-ups, so spinning could have spared them."""
+_ROUNDS = 4
+"""Rounds before parking: together about what one wake-up costs, so that spinning in vain at most doubles the price of
+a wait (the classic bound of competitive spinning, Karlin et al. 1991)."""
+
+_PROBE_ROUNDS = 24
+"""Rounds of a probe: 150 to 250 microseconds, enough to outlast the wake-up of a peer that has parked. When both sides
+park, no spin of `_ROUNDS` ever sees the answer, though both would be fast if both spun: one probe breaks that tie."""
+
+_WORTH_PROBING = 300e-6
+"""Seconds. A wait that parked and still ended this soon may have been mostly wake-ups."""
+
+_STREAK = 16
+"""Answers in a row seen within `_ROUNDS` that make the next probe free again."""
+
+_LONGEST_GAP = 64
+"""Waits between probes, at most: each probe that did not lead to answers within `_ROUNDS` doubles the gap, so that a
+method which simply takes 100 microseconds costs a probe in 64 calls."""
 
 LONGEST_TIMEOUT = 1e9
 """Seconds (31 years): beyond it a timeout is taken for a mistake, since None says "for ever"."""
@@ -80,33 +93,48 @@ def validated_strategy(wait: str) -> str:
 class Waiter:
     """Waits for one semaphore. Used by one thread at a time; the semaphore is its owner's to close."""
 
-    __slots__ = ("_full", "_recheck", "_semaphore", "_slice", "_spins")
+    __slots__ = (
+        "_full",
+        "_gap",
+        "_recheck",
+        "_rounds",
+        "_semaphore",
+        "_slice",
+        "_spins_forever",
+        "_streak",
+        "_until_probe",
+    )
 
     def __init__(
-        self, semaphore: "Semaphore", strategy: str, recheck: Callable[[], None], slice_seconds: float = SLICE
+        self, semaphore: Semaphore, strategy: str, recheck: Callable[[], None], slice_seconds: float = SLICE
     ) -> None:
         """`recheck` is called between slices, of at most `slice_seconds`, and raises to end the wait."""
         self._semaphore = semaphore
         self._slice = slice_seconds
         self._recheck = recheck
-        if strategy == "spin":
-            self._full = -1
-        else:
-            # With one usable CPU the other side cannot run while this one looks.
-            self._full = _SPINS if strategy == "adaptive" and len(os.sched_getaffinity(0)) > 1 else 0
-        self._spins = max(self._full, 0)
+        self._spins_forever = strategy == "spin"
+        # With one usable CPU the other side cannot run while this one looks.
+        self._full = _ROUNDS if strategy == "adaptive" and len(os.sched_getaffinity(0)) > 1 else 0
+        self._rounds = self._full
+        self._gap = self._until_probe = 1
+        self._streak = 0
 
     def wait(self, deadline: float) -> bool:
         """Take one token; False when the monotonic `deadline` passes first."""
         semaphore = self._semaphore
-        for _ in repeat(None, self._spins):
-            if semaphore.value:
-                try:
-                    semaphore.acquire(0)
-                except (Busy, Interrupted):
-                    continue
-                return True
-        if self._full < 0:
+        for spun in range(self._rounds):
+            for _ in repeat(None, _LOOKS):
+                if semaphore.value:
+                    try:
+                        semaphore.acquire(0)
+                    except (Busy, Interrupted):
+                        continue
+                    if self._gap > 1:
+                        self._regain_trust(spun)
+                    self._rounds = _ROUNDS
+                    return True
+            sched_yield()
+        if self._spins_forever:
             return self._spin_on(deadline)
         return self._park(deadline)
 
@@ -123,12 +151,31 @@ class Waiter:
                 pass
             now = monotonic()
             if now >= deadline:
-                self._spins //= 2
+                self._spin_less()
                 return False
             self._recheck()
-        # Every wait that had to park tells whether spinning longer would have been worth it.
-        self._spins = self._full if monotonic() - start < _WORTH_SPINNING else self._spins // 2
+        self._learn(monotonic() - start)
         return True
+
+    def _regain_trust(self, spun: int) -> None:
+        """Probe at once again after enough answers in a row came while spinning: a few are luck."""
+        self._streak = self._streak + 1 if spun < _ROUNDS else 0
+        if self._streak >= _STREAK:
+            self._gap = self._until_probe = 1
+
+    def _learn(self, parked_seconds: float) -> None:
+        """Decide from a wait that had to park how long the next one spins."""
+        self._streak = 0
+        if parked_seconds < _WORTH_PROBING and self._full:
+            self._until_probe -= 1
+            if self._until_probe <= 0:
+                self._until_probe = self._gap = min(2 * self._gap, _LONGEST_GAP)
+                self._rounds = _PROBE_ROUNDS
+                return
+        self._spin_less()
+
+    def _spin_less(self) -> None:
+        self._rounds = min(self._rounds, self._full) // 2
 
     def _acquire_undisturbed(self, timeout: float) -> None:
         """Acquire while no handler that might raise can run; what they raise afterwards leaves the token there."""
@@ -149,17 +196,19 @@ class Waiter:
         semaphore = self._semaphore
         next_check = monotonic() + self._slice
         while True:
-            for _ in repeat(None, _SPINS):
+            for _ in repeat(None, _LOOKS):
                 if semaphore.value:
-                    try:
-                        semaphore.acquire(0)
-                    except (Busy, Interrupted):
-                        continue
-                    return True
+                    break
+            try:
+                semaphore.acquire(0)  # releases the GIL as well: other threads of this process must get on
+            except (Busy, Interrupted):
+                pass
+            else:
+                return True
             now = monotonic()
             if now >= deadline:
                 return False
             if now >= next_check:
                 self._recheck()
                 next_check = now + self._slice
-            os.sched_yield()  # releases the GIL too: other threads of this process must get on
+            sched_yield()
