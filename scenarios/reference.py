@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import re
 import shutil
@@ -17,6 +18,8 @@ from scenarios.units import size
 
 KEPT = ("cells.csv", "environment.json", "run.json", "failures.json", "plots")
 """What of a run is committed: all but the samples, which are a hundred times as large."""
+FOOTPRINT = "library.csv"
+"""What ``make footprint`` has measured of the library beside its calls."""
 BEGIN, END = "<!-- reference:begin -->", "<!-- reference:end -->"
 LANES = {
     "native": "Text, as a user of each sends it (lane `native`): JSON for shm, protobuf for gRPC, frames for ZeroMQ",
@@ -46,6 +49,8 @@ def publish(run: Run, results: Path) -> Path:
             shutil.copytree(source, fresh / name)
         elif source.exists():
             shutil.copy2(source, fresh / name)
+    if (target / FOOTPRINT).exists():  # of another tool, and not made anew with each run
+        shutil.copy2(target / FOOTPRINT, fresh / FOOTPRINT)
     shutil.rmtree(target, ignore_errors=True)
     fresh.rename(target)
     return target
@@ -81,8 +86,24 @@ def section(run: Run) -> str:
         f"Measured on {environment.in_one_line(run.environment())}, by "
         f"`{run.environment()['command']}`; all of it in [results/reference](results/reference).",
         "",
+        *_footprint(run.folder / FOOTPRINT),
     ]
     return "\n".join(parts)
+
+
+def _footprint(file: Path) -> list[str]:
+    if not file.exists():
+        return []
+    with file.open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    head = [
+        "What the library costs beside its calls (`make footprint`):",
+        "",
+        "| | median | worst |",
+        "|---|---:|---:|",
+    ]
+    each = "| {figure} | {median} {unit} | {worst} {unit} of {repeats} |"
+    return [*head, *(each.format(**row) for row in rows), ""]
 
 
 def _table(lines: pd.DataFrame, ratio: pd.Series[float], smallest: float) -> list[str]:
