@@ -92,8 +92,8 @@ def grid(
 
 
 def plain_numbers(axis: Axis) -> None:
-    """1, 10, 1,000 in place of powers of ten."""
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    """1, 10, 1,000, 10k in place of powers of ten: neighbours on an axis must not touch."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}" if value < 1e4 else f"{value / 1000:g}k"))
     axis.set_minor_formatter(NullFormatter())
 
 
@@ -163,9 +163,9 @@ def _marks(axes: Axes, part: pd.DataFrame, row: Row) -> None:
 
 
 def _spread(sizes: list[float]) -> list[float]:
-    """The sizes that have room for a label: at least a factor of 3 apart, the last always."""
+    """The sizes that have room for a label: at least a factor of 6 apart, the last always."""
     kept: list[float] = []
     for value in reversed(sizes):
-        if not kept or kept[-1] / value >= 3:
+        if not kept or kept[-1] / value >= 6:
             kept.append(value)
     return kept[::-1]
