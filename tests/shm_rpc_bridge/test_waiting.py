@@ -1,0 +1,127 @@
+"""Spinning, parking, and what happens when a wake-up is lost."""
+
+import math
+import threading
+from time import monotonic
+
+import pytest
+
+from shm_rpc_bridge import RPCClient, RPCServer, names, posix
+from shm_rpc_bridge.control import Control
+from shm_rpc_bridge.waiting import Waiter
+
+from .services import PATIENCE, register_methods
+
+
+class FakeSemaphore:
+    """Shows `tokens` from the look number `appears` on; parked waits take `parked` seconds of nothing."""
+
+    def __init__(self, tokens, appears=0):
+        self.tokens = tokens
+        self.appears = appears
+        self.looks = 0
+        self.parked = 0
+
+    @property
+    def value(self):
+        self.looks += 1
+        return self.tokens if self.looks > self.appears else 0
+
+    def acquire(self, timeout=None):
+        if timeout:
+            self.parked += 1
+        if not self.tokens:
+            raise posix.Busy
+        self.tokens -= 1
+
+    def release(self):
+        self.tokens += 1
+
+    def close(self):
+        pass
+
+
+def nothing():
+    pass
+
+
+@pytest.fixture
+def two_cpus(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 1})
+
+
+def test_blocking_never_looks(two_cpus):
+    semaphore = FakeSemaphore(tokens=1)
+    assert Waiter(semaphore, "block", nothing).wait(math.inf)
+    assert (semaphore.looks, semaphore.parked) == (0, 1)
+
+
+def test_adaptive_takes_what_comes_while_it_looks_without_parking(two_cpus):
+    semaphore = FakeSemaphore(tokens=1, appears=50)
+    assert Waiter(semaphore, "adaptive", nothing).wait(math.inf)
+    assert (semaphore.looks, semaphore.parked) == (51, 0)
+
+
+def test_with_one_usable_cpu_nobody_looks(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0})
+    semaphore = FakeSemaphore(tokens=1)
+    assert Waiter(semaphore, "adaptive", nothing).wait(math.inf)
+    assert semaphore.looks == 0
+
+
+def test_looking_in_vain_ends_in_not_looking(two_cpus):
+    semaphore = FakeSemaphore(tokens=0)
+    waiter = Waiter(semaphore, "adaptive", nothing)
+    looks = []
+    for _ in range(5):
+        semaphore.looks = 0
+        assert not waiter.wait(0.0)
+        looks.append(semaphore.looks)
+    assert looks == sorted(looks, reverse=True)
+    assert looks[-1] == 0
+
+
+def test_probes_that_do_not_help_become_rare(two_cpus):
+    """A parked wait that ends at once asks for a longer look; when that never helps, one in 64 at most is spent."""
+    semaphore = FakeSemaphore(tokens=0)
+    waiter = Waiter(semaphore, "adaptive", nothing)
+    long_looks = 0
+    for _ in range(1000):
+        semaphore.tokens, semaphore.appears, semaphore.looks = 1, math.inf, 0
+        assert waiter.wait(math.inf)
+        long_looks += semaphore.looks > 1000
+    assert 1 < long_looks < 40
+
+
+def test_recheck_ends_a_wait_in_every_strategy(two_cpus):
+    class PeerIsGone(Exception):
+        pass
+
+    def recheck():
+        raise PeerIsGone
+
+    for strategy in ("adaptive", "block", "spin"):
+        with pytest.raises(PeerIsGone):
+            Waiter(FakeSemaphore(tokens=0), strategy, recheck, slice_seconds=0.01).wait(monotonic() + PATIENCE)
+
+
+def test_a_lost_wake_up_is_made_good_by_the_client(name):
+    """The doorbell's tokens are stolen before the server can see one; without ringing again the call would time out."""
+    server = RPCServer(name)
+    register_methods(server)
+    with RPCClient(name, timeout=PATIENCE) as client:
+        control = Control.open(name)
+        doorbell = posix.open_semaphore(names.doorbell(name, control.generation))
+        doorbell.acquire(PATIENCE)  # for the channel that was announced
+        answers = []
+        calling = threading.Thread(target=lambda: answers.append(client.call("add", a=1, b=2)))
+        calling.start()
+        doorbell.acquire(PATIENCE)  # for the request
+        serving = threading.Thread(target=server.start)
+        serving.start()
+        calling.join(PATIENCE)
+        assert answers == [3]
+        server.stop()
+        serving.join(PATIENCE)
+        doorbell.close()
+        control.close(remove=False)
