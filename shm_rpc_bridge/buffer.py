@@ -197,6 +197,7 @@ def create_buffer(
         )
         empty = posix.create_semaphore(empty_name, 1)
         full = posix.create_semaphore(full_name, 0)
+        return Buffer(segment, empty, full, max_message_size, wait, recheck)
     except BaseException:
         for made, unlink, name in (
             (segment, posix.unlink_segment, segment_name),
@@ -207,7 +208,6 @@ def create_buffer(
                 made.close()
                 unlink(name)
         raise
-    return Buffer(segment, empty, full, max_message_size, wait, recheck)
 
 
 def open_buffer(
@@ -233,9 +233,9 @@ def open_buffer(
         if version != layout.VERSION:
             raise RPCTransportError(f"{segment_name} has layout version {version}, this library {layout.VERSION}")
         opened.extend(posix.open_semaphore(name) for name in (empty_name, full_name))
+        return Buffer(segment, opened[0], opened[1], min(max_message_size, creators_limit), wait, recheck)
     except BaseException:
         segment.close()
         for semaphore in opened:
             semaphore.close()
         raise
-    return Buffer(segment, opened[0], opened[1], min(max_message_size, creators_limit), wait, recheck)
