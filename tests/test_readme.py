@@ -122,7 +122,8 @@ def test_the_entry_point_is_a_group_the_registry_reads():
 
 def test_every_make_target_in_the_readme_exists():
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert set(re.findall(r"`?make ([a-z]+)", README + (ROOT / "CONTRIBUTING.md").read_text())) <= targets
+    text = README + (ROOT / "CONTRIBUTING.md").read_text()
+    assert set(re.findall(r"(?:^\$ |^    |`)make ([a-z]+)", text, re.MULTILINE)) <= targets
 
 
 def test_the_readmes_figures_are_those_of_the_reference_run():
