@@ -56,7 +56,11 @@ class RPCClient:
         self._wait_for_server = math.inf if wait_for_server is None else wait_for_server
         self._wait = validated_strategy(wait)
         self._start_afresh()
-        self._idle.append(self._open_channel(math.inf))
+        try:
+            self._idle.append(self._open_channel(math.inf))
+        except BaseException:
+            self._disconnect()
+            raise
         self._closed = False
         _clients.add(self)
 
@@ -108,9 +112,8 @@ class RPCClient:
         with self._lock:
             self._closed = True
             if self._connection is not None:
-                self._connection.retire()
                 self._connection.interrupt()
-                self._connection = None
+        self._disconnect()
         self._retire_idle()
 
     def __enter__(self) -> "RPCClient":
@@ -144,6 +147,13 @@ class RPCClient:
                 self._connection = Connection(self.name)
                 logger.debug("connected to server %r, process %d", self.name, self._connection.server_pid)
             return self._connection.open_channel(self._buffer_size, self._max_message_size, self._wait)
+
+    def _disconnect(self) -> None:
+        """Open no more channels on the connection there is, if any; those that are open keep it until they close."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.retire()
+                self._connection = None
 
     def _put_back(self, channel: ClientChannel) -> None:
         if channel.is_clean:
