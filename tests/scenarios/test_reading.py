@@ -144,8 +144,8 @@ def test_every_scenario_of_the_project_is_valid(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["quick", "full"])
 def test_the_general_scenarios_have_every_contender_in_every_lane_it_has(name: str) -> None:
-    (block,) = reading.read(reading.find(name), Registered()).blocks
-    pairs = {(lane, contender) for lane, names in block.contenders.items() for contender in names}
+    blocks = reading.read(reading.find(name), Registered()).blocks
+    pairs = {(lane, each) for block in blocks for lane, names in block.contenders.items() for each in names}
     assert pairs == {(lane, each) for each in registry.names() for lane in registry.load(each).lanes}
 
 
