@@ -11,6 +11,7 @@ import itertools
 import random
 from collections.abc import Mapping
 
+from scenarios.load import CLOSED
 from scenarios.scenario import Block, Scenario
 from scenarios.units import size
 
@@ -58,8 +59,22 @@ class Cell:
         """The size of each payload."""
         return int(self.axes["payload_bytes"])
 
+    @property
+    def clients(self) -> int:
+        """How many client processes call at once."""
+        return int(self.axes["clients"])
+
+    @property
+    def load(self) -> str:
+        """How they call, see :mod:`scenarios.load`."""
+        return str(self.axes["load"])
+
     def __str__(self) -> str:
         what = f"{self.method} {size(self.payload_bytes)}"
+        if self.clients > 1:
+            what += f" {self.clients} clients"
+        if self.load != CLOSED:
+            what += f" {self.load}"
         return f"{self.contender} {self.lane} {what} repeat {self.axes['repeat']}"
 
 
@@ -71,11 +86,16 @@ def expand(scenario: Scenario) -> list[Cell]:
     moments.
     """
     ordered: list[Cell] = []
-    for repeat in range(scenario.repeats):
-        block = [cell for each in scenario.blocks for cell in _product(scenario.name, each, repeat)]
+    for repeat in range(max(_repeats(scenario, each) for each in scenario.blocks)):
+        blocks = [each for each in scenario.blocks if repeat < _repeats(scenario, each)]
+        block = [cell for each in blocks for cell in _product(scenario.name, each, repeat)]
         random.Random(f"{scenario.seed}:{repeat}").shuffle(block)
         ordered += block
     return [dataclasses.replace(cell, order_index=index) for index, cell in enumerate(ordered)]
+
+
+def _repeats(scenario: Scenario, block: Block) -> int:
+    return scenario.repeats if block.repeats is None else block.repeats
 
 
 def _product(scenario: str, block: Block, repeat: int) -> list[Cell]:
@@ -101,4 +121,5 @@ def _product(scenario: str, block: Block, repeat: int) -> list[Cell]:
         for (lane, contender), (payload_bytes, calls), clients, load in itertools.product(
             pairs, sized, block.clients, block.load
         )
+        if clients == 1 or contender not in block.one_client.get(lane, ())
     ]

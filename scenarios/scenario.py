@@ -12,6 +12,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+OF_LANES = ("contenders", "one_client")
+"""A block's mappings from lanes to contenders."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Block:
@@ -28,14 +31,20 @@ class Block:
     payload_sizes: tuple[int, ...]
     """Bytes, as encoded on the wire of the `bytes` and `json` lanes; UTF-8 bytes of a text."""
     calls: tuple[int, ...]
-    """Most timed calls per cell, one number per payload size."""
+    """Most timed calls per client, one number per payload size."""
     warmup_calls: int
     """Most untimed calls before them."""
     seconds: float
     """Most seconds of timed calls per cell; the slow contenders stop here with fewer calls, but not
     with so few that there is no median."""
     clients: tuple[int, ...]
+    """How many client processes call at once."""
     load: tuple[str, ...]
+    """See :mod:`scenarios.load`."""
+    repeats: int | None = None
+    """Of this block's cells; None for the scenario's."""
+    one_client: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    """Lane to the contenders that take one client only: they have no cell with more."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +69,7 @@ class Scenario:
         plain["left_out"] = list(self.left_out)
         plain["blocks"] = [
             {key: list(value) if isinstance(value, tuple) else value for key, value in block.items()}
-            | {"contenders": {lane: list(names) for lane, names in block["contenders"].items()}}
+            | {key: {lane: list(names) for lane, names in block[key].items()} for key in OF_LANES}
             for block in plain["blocks"]
         ]
         return plain
@@ -69,7 +78,8 @@ class Scenario:
     def from_resolved(cls, plain: Mapping[str, Any]) -> Scenario:
         """The scenario that gave :meth:`resolved`."""
         blocks = tuple(
-            Block(**_tuples(block) | {"contenders": _tuples(block["contenders"])}) for block in plain["blocks"]
+            Block(**_tuples(block) | {key: _tuples(block.get(key, {})) for key in OF_LANES})
+            for block in plain["blocks"]
         )
         return cls(**_tuples(plain) | {"blocks": blocks})
 

@@ -24,18 +24,20 @@ import numpy as np
 from scenarios.cells import key_of
 from scenarios.errors import RunError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 COLUMNS = tuple(
     """run_id schema_version scenario contender lane payload_bytes clients load offered_rps wait repeat
     order_index calls errors skipped verified p50_us p90_us p99_us p999_us max_us mean_us ci_low_us ci_high_us
     calls_per_s client_cpu_us_per_call server_cpu_us_per_call voluntary_switches_per_call
-    involuntary_switches_per_call client_rss_mib server_rss_mib cold_start_ms noise_flags""".split()  # noqa: SIM905
+    involuntary_switches_per_call client_rss_mib server_rss_mib cold_start_ms noise_flags
+    fairness lateness_p50_us lateness_p99_us""".split()  # noqa: SIM905
 )
 """Of cells.csv, in order. Units are in the names; an empty field is a number that does not exist."""
 
 RUNNING, FINISHED = "running", "finished"
 
 Row = dict[str, str]
+Numbers = np.ndarray[Any, np.dtype[np.int64]]
 
 
 class Run:
@@ -118,10 +120,12 @@ class Run:
         """Create cells.csv, or cut off what a killed writer left of a line."""
         self.rewrite_rows(self.rows())
 
-    def append(self, key: str, row: Row, latencies_ns: bytes) -> None:
+    def append(self, key: str, row: Row, latency_ns: Numbers, others: Mapping[str, Numbers]) -> None:
         """Store one finished cell: its samples first, then its row, each safe on disk before this returns."""
         samples = io.BytesIO()
-        np.savez_compressed(samples, latency_ns=_shrunk(np.frombuffer(latencies_ns, np.int64)))
+        named = {"latency_ns": latency_ns} | dict(others)
+        arrays: dict[str, Any] = {name: _shrunk(values) for name, values in named.items()}
+        np.savez_compressed(samples, **arrays)
         self.samples_file(key).parent.mkdir(exist_ok=True)
         replace_file(self.samples_file(key), samples.getvalue())
         with open(self.cells_file, "a", encoding="utf-8", newline="") as file:
@@ -136,11 +140,14 @@ class Run:
         writer.writerows(rows)
         replace_file(self.cells_file, text.getvalue().encode())
 
-    def samples(self, key: str) -> np.ndarray[Any, np.dtype[np.int64]] | None:
-        """The latencies of one cell in ns, in the order they were taken; None when they were not kept."""
+    def samples(self, key: str, name: str = "latency_ns") -> Numbers | None:
+        """The latencies of one cell in ns, in the order they were taken; None when they were not kept.
+
+        Other names, where the cell has them: `service_ns` and `due_ns` of an open loop, `client` of several clients.
+        """
         try:
             with np.load(self.samples_file(key)) as file:
-                return np.asarray(file["latency_ns"], np.int64)
+                return np.asarray(file[name], np.int64) if name in file else None
         except FileNotFoundError:
             return None
 
@@ -225,7 +232,7 @@ def _sync(file: IO[Any] | Any) -> None:
     os.fsync(file.fileno())
 
 
-def _shrunk(latencies: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, Any]:
+def _shrunk(latencies: Numbers) -> np.ndarray[Any, Any]:
     """32 bits hold 4.29 s: half the file for every cell without a call slower than that."""
     fits = latencies.size == 0 or int(latencies.max()) < 2**32
     return latencies.astype(np.uint32) if fits else latencies
