@@ -70,15 +70,15 @@ class Run:
     def about(self) -> dict[str, Any]:
         """run.json: the resolved scenario and the run's state. Raises :class:`RunError` when there is
         none."""
-        return self._read_json("run.json")
+        return self.read_json("run.json")
 
     def environment(self) -> dict[str, Any]:
         """environment.json: the machine and the programs. Raises :class:`RunError` when there is none."""
-        return self._read_json("environment.json")
+        return self.read_json("environment.json")
 
     def failures(self) -> dict[str, dict[str, Any]]:
         """failures.json: cells that gave no number, by key. Empty when all did."""
-        return self._read_json("failures.json") if (self.folder / "failures.json").exists() else {}
+        return self.read_json("failures.json") if (self.folder / "failures.json").exists() else {}
 
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
         """Write or replace one of the run's JSON files."""
@@ -151,7 +151,7 @@ class Run:
         except FileNotFoundError:
             return None
 
-    def _read_json(self, name: str) -> dict[str, Any]:
+    def read_json(self, name: str) -> dict[str, Any]:
         try:
             value = json.loads((self.folder / name).read_bytes())
         except FileNotFoundError:
