@@ -12,6 +12,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from scenarios.filters import Filter
+
 
 @dataclasses.dataclass(frozen=True)
 class Block:
@@ -52,12 +54,17 @@ class Scenario:
     """A cell that takes longer, process starts included, is stopped and recorded as failed."""
     left_out: tuple[str, ...] = ()
     """Why contenders that "all" would have meant are not measured, one sentence each."""
+    reruns: int = 1
+    """How often a disturbed cell is measured again at most, see :mod:`scenarios.reruns`."""
+    filter: Filter = dataclasses.field(default_factory=Filter)
+    """Which of the cells are measured."""
 
     def resolved(self) -> dict[str, Any]:
         """Everything that decides what is measured, as JSON types. Two runs with equal values are one
         scenario."""
         plain: dict[str, Any] = dataclasses.asdict(self)
         plain["left_out"] = list(self.left_out)
+        plain["filter"] = self.filter.resolved()
         plain["blocks"] = [
             {key: list(value) if isinstance(value, tuple) else value for key, value in block.items()}
             | {"contenders": {lane: list(names) for lane, names in block["contenders"].items()}}
@@ -67,11 +74,12 @@ class Scenario:
 
     @classmethod
     def from_resolved(cls, plain: Mapping[str, Any]) -> Scenario:
-        """The scenario that gave :meth:`resolved`."""
+        """The scenario that gave :meth:`resolved`; what an older version did not know is as it was then."""
         blocks = tuple(
             Block(**_tuples(block) | {"contenders": _tuples(block["contenders"])}) for block in plain["blocks"]
         )
-        return cls(**_tuples(plain) | {"blocks": blocks})
+        chosen = Filter.from_resolved(plain.get("filter", {}))
+        return cls(**{"reruns": 0} | _tuples(plain) | {"blocks": blocks, "filter": chosen})
 
 
 def _tuples(plain: Mapping[str, Any]) -> dict[str, Any]:
