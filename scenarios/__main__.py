@@ -1,20 +1,25 @@
 """The command line: ``python -m scenarios run quick``, and what goes with it.
 
-Exit codes: 0 done, 1 some cells failed, 2 a mistake in what was asked for, 130 interrupted.
+Exit codes: 0 done; 1 some cells failed (`run`), something is slower (`compare`); 2 a mistake in what was asked for,
+two runs that cannot be compared; 130 interrupted, what is done is kept.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import shlex
 import sys
 from pathlib import Path
 
 from rich.console import Console
 
-from scenarios import environment, reading, store
+from scenarios import cells, environment, filters, reading, store
 from scenarios.catalogue import Registered
 from scenarios.errors import UserError
+from scenarios.judging import Floor
+from scenarios.options import Parser, count, errors_format, share, shared
+from scenarios.reporting import FORMATS, Reporter
 from scenarios.scenario import Scenario
 
 RESULTS = environment.PROJECT / "results"
@@ -25,32 +30,30 @@ PLAIN_WIDTH = 160
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    asked = _parser().parse_args(arguments)
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=PLAIN_WIDTH)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    say = Reporter(errors_format(arguments))
     try:
-        return int(asked.command(asked, console))
+        asked = _parser().parse_args(arguments)
+        console = Console()
+        if not console.is_terminal:
+            console = Console(width=PLAIN_WIDTH)
+        return int(asked.command(asked, console, say))
     except UserError as error:
-        print(error, file=sys.stderr)
+        say.error(error)
         return error.exit_code
     except BrokenPipeError:  # the reader of our output left, as head does
         sys.stderr.close()
         return 1
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        say.interrupted("interrupted")
         return 130
 
 
-def _run(asked: argparse.Namespace, console: Console) -> int:
+def _run(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     from scenarios import plots, runner, table
 
     catalogue = Registered()
-    if asked.resume and asked.scenario is None:
-        unfinished = runner.unfinished(asked.results)
-        scenario = Scenario.from_resolved(unfinished.about()["scenario"])
-    else:
-        scenario = reading.read(reading.find(asked.scenario or DEFAULT), catalogue)
+    scenario = _asked_scenario(asked, catalogue)
     command = shlex.join(["python", "-m", "scenarios", *sys.argv[1:]])
     if asked.resume:
         run, changed = runner.resume(scenario, catalogue, asked.results, command)
@@ -63,46 +66,94 @@ def _run(asked: argparse.Namespace, console: Console) -> int:
     try:
         failed = runner.measure(run, scenario, catalogue, console)
     except KeyboardInterrupt:
-        done = len(run.rows())
-        print(f"\ninterrupted; {done} cells are in {run.folder}", file=sys.stderr)
         # The same words again, whatever they were: another results folder is one of them.
         again = command if asked.resume else f"{command} --resume"
-        print(f"go on with: {again}", file=sys.stderr)
+        say.interrupted(f"interrupted; {len(run.rows())} cells are in {run.folder}", run, [f"go on with: {again}"])
         return 130
-    if run.rows():
-        table.show(run, console)
-        plots.draw(run, console)
-    for why in run.failures().values():
-        axes = " ".join(f"{axis}={value}" for axis, value in why["axes"].items())
-        print(f"failed: {axes}: {why['kind']}: {why['reason']}", file=sys.stderr)
-    if failed:
-        print(f"{failed} cells failed; see {run.folder / 'failures.json'}", file=sys.stderr)
+    try:
+        if run.rows():
+            table.show(run, console)
+            plots.draw(run, console)
+    except KeyboardInterrupt:
+        again = shlex.join(["python", "-m", "scenarios", "plots", str(run.folder)])
+        say.interrupted(f"interrupted; the run is whole: {run.folder}", run, [f"draw it with: {again}"])
+        return 130
+    say.failures(run)
     return 1 if failed else 0
 
 
-def _plan(asked: argparse.Namespace, console: Console) -> int:
-    from scenarios import cells, plan
+def _asked_scenario(asked: argparse.Namespace, catalogue: Registered) -> Scenario:
+    """The scenario as named and filtered; of a run to be resumed, as far as nothing else is said, as it was begun."""
+    from scenarios import runner
 
-    scenario = reading.read(reading.find(asked.scenario), Registered())
+    stored = None
+    if asked.resume:
+        name = None if asked.scenario is None else reading.find(asked.scenario).stem
+        stored = Scenario.from_resolved(runner.unfinished(asked.results, name).about()["scenario"])
+    if stored and asked.scenario is None:
+        scenario = stored
+    else:
+        scenario = reading.read(reading.find(asked.scenario or DEFAULT), catalogue)
+    if asked.reruns is not None:
+        scenario = dataclasses.replace(scenario, reruns=asked.reruns)
+    elif stored:
+        scenario = dataclasses.replace(scenario, reruns=stored.reruns)
+    if asked.only or asked.skip:
+        return _filtered(scenario, asked)
+    return dataclasses.replace(scenario, filter=stored.filter) if stored else scenario
+
+
+def _filtered(scenario: Scenario, asked: argparse.Namespace) -> Scenario:
+    chosen = filters.parse(asked.only, asked.skip)
+    everything = dataclasses.replace(scenario, filter=filters.Filter())
+    chosen.check([cell.axes for cell in cells.expand(everything)], cells.AXES)
+    return dataclasses.replace(scenario, filter=chosen)
+
+
+def _found(asked: argparse.Namespace) -> store.Run:
+    """The run that was asked for, or the part of it that was."""
+    run = store.find(asked.results, asked.run)
+    chosen = filters.parse(asked.only, asked.skip)
+    chosen.check(run.rows(), cells.AXES)
+    return store.Part(run.folder, chosen) if chosen else run
+
+
+def _plan(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
+    from scenarios import plan
+
+    scenario = _filtered(reading.read(reading.find(asked.scenario), Registered()), asked)
     plan.show(scenario, cells.expand(scenario), console)
     return 0
 
 
-def _plots(asked: argparse.Namespace, console: Console) -> int:
+def _plots(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     from scenarios import plots
 
-    plots.draw(store.find(asked.results, asked.run), console)
+    plots.draw(_found(asked), console)
     return 0
 
 
-def _table(asked: argparse.Namespace, console: Console) -> int:
+def _table(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     from scenarios import table
 
-    table.show(store.find(asked.results, asked.run), console)
+    table.show(_found(asked), console)
     return 0
 
 
-def _publish(asked: argparse.Namespace, console: Console) -> int:
+def _compare(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
+    from scenarios import compare
+
+    runs = [store.find(asked.results, name) for name in (asked.before, asked.after)]
+    floor = Floor(asked.floor, asked.floor_us)
+    found = compare.compare(runs[0], runs[1], floor, f"{asked.percentile}_us", force=asked.force)
+    if asked.json:
+        print(found.as_json())
+    else:
+        compare.show(found, console)
+    return found.exit_code
+
+
+def _publish(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     from scenarios import reference
 
     folder = reference.publish(store.find(asked.results, asked.run), asked.results)
@@ -110,14 +161,14 @@ def _publish(asked: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _readme(asked: argparse.Namespace, console: Console) -> int:
+def _readme(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     from scenarios import reference
 
     reference.write_readme(store.find(asked.results, "reference"), environment.PROJECT / "README.md")
     return 0
 
 
-def _list(asked: argparse.Namespace, console: Console) -> int:
+def _list(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     catalogue = Registered()
     for name in reading.names():
         scenario = reading.read(reading.find(name), catalogue)
@@ -125,36 +176,55 @@ def _list(asked: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="python -m scenarios",
         description="Measure ways to call a function in another process of this host.",
+        epilog=(__doc__ or "").split("\n\n")[1],
+        allow_abbrev=False,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    scenario = argparse.ArgumentParser(add_help=False)
-    scenario.add_argument("scenario", metavar="SCENARIO", help="a name from `list`, or the path of a .toml file")
-    one_scenario = argparse.ArgumentParser(add_help=False)
-    one_scenario.add_argument(
-        "scenario",
-        metavar="SCENARIO",
-        nargs="?",
-        help=f"a name from `list`, or the path of a .toml file (default: {DEFAULT}; with --resume: any)",
+    name = {"metavar": "SCENARIO", "help": "a name from `list`, or the path of a .toml file"}
+    scenario = shared(("scenario", name))
+    one_scenario = shared(
+        ("scenario", name | {"nargs": "?", "help": f"{name['help']} (default: {DEFAULT}; with --resume: any)"})
     )
-    one_run = argparse.ArgumentParser(add_help=False)
-    one_run.add_argument("run", metavar="RUN", nargs="?", help="a run's folder or id (default: the latest)")
-    results = argparse.ArgumentParser(add_help=False)
-    results.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="default: %(default)s")
+    run_help = "a run's folder or id (default: the latest)"
+    one_run = shared(("run", {"metavar": "RUN", "nargs": "?", "help": run_help}))
+    results = shared(
+        ("--results", {"type": Path, "default": RESULTS, "metavar": "DIR", "help": "default: %(default)s"})
+    )
+    several = {"action": "append", "default": [], "metavar": "AXIS=VALUE[,VALUE]"}
+    chosen = shared(
+        ("--only", several | {"help": f"cells that have one of these; AXIS is one of {', '.join(cells.AXES)}"}),
+        ("--skip", several | {"help": "all but the cells that have one of these; both can be given several times"}),
+    )
+    errors = shared(
+        ("--errors", {"choices": FORMATS, "default": "text", "help": "json: one object per problem and line on stderr"})
+    )
 
-    def add(name: str, function: object, text: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
-        command = commands.add_parser(name, help=text, description=text, parents=parents)
+    def add(name: str, function: object, text: str, *parents: Parser) -> Parser:
+        command = commands.add_parser(
+            name, help=text, description=text, parents=[*parents, errors], allow_abbrev=False, epilog=parser.epilog
+        )
         command.set_defaults(command=function)
         return command
 
-    run = add("run", _run, "measure a scenario, then print its table and draw its plots", one_scenario, results)
+    text = "measure a scenario, then print its table and draw its plots"
+    run = add("run", _run, text, one_scenario, chosen, results)
     run.add_argument("--resume", action="store_true", help="go on with the newest unfinished run")
-    add("plan", _plan, "show the cells of a scenario and the expected time, without measuring", scenario)
-    add("plots", _plots, "draw the plots of a run again", one_run, results)
-    add("table", _table, "print the table of a run again", one_run, results)
+    run.add_argument("--reruns", type=count, metavar="N", help="measure a disturbed cell again, at most N times")
+    add("plan", _plan, "show the cells of a scenario and the expected time, without measuring", scenario, chosen)
+    add("plots", _plots, "draw the plots of a run again", one_run, chosen, results)
+    add("table", _table, "print the table of a run again", one_run, chosen, results)
+    compare = add("compare", _compare, "what is slower, faster or the same in RUN_B than in RUN_A", results)
+    compare.add_argument("before", metavar="RUN_A", help="a run's folder or id")
+    compare.add_argument("after", metavar="RUN_B", help="a run's folder or id")
+    compare.add_argument("--floor", type=share, default=0.05, metavar="5%", help="smaller changes do not matter")
+    compare.add_argument("--floor-us", type=share, default=1.0, metavar="1", help="nor do those of fewer µs")
+    compare.add_argument("--percentile", choices=("p50", "p90", "p99"), default="p50", help="default: %(default)s")
+    compare.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    compare.add_argument("--force", action="store_true", help="compare what cannot be compared, and say so")
     add("publish", _publish, "make a finished run the committed results/reference", one_run, results)
     add("readme", _readme, "write the reference run into README.md", results)
     add("list", _list, "list the scenarios that come with the project")

@@ -21,10 +21,17 @@ AXES = ("scenario", "contender", "lane", "payload_bytes", "clients", "load", "re
 GROUP = AXES[:-1]
 """The same without the repeat: what an interval or a ratio is computed over."""
 
+RERUN_SHARE = 0.2
+"""Of a repeat's cells, so many are measured again at most: on a machine that is always disturbed a run takes a
+fifth longer, not twice as long."""
+
 
 def key_of(axes: Mapping[str, object]) -> str:
-    """The name of a cell, safe as a file name; from its axes or from its row in cells.csv."""
-    return "_".join(f"{axes[axis]}".replace("/", ".") for axis in AXES)
+    """The name of a cell, safe as a file name; from its axes or from its row in cells.csv. A further attempt at a
+    cell has a name of its own."""
+    attempt = int(str(axes.get("attempt") or 0))
+    again = f"_attempt{attempt}" if attempt else ""
+    return "_".join(f"{axes[axis]}".replace("/", ".") for axis in AXES) + again
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +82,8 @@ class Cell:
             what += f" {self.clients} clients"
         if self.load != CLOSED:
             what += f" {self.load}"
-        return f"{self.contender} {self.lane} {what} repeat {self.axes['repeat']}"
+        again = ", again" if self.axes.get("attempt") else ""
+        return f"{self.contender} {self.lane} {what} repeat {self.axes['repeat']}{again}"
 
 
 def expand(scenario: Scenario) -> list[Cell]:
@@ -83,15 +91,24 @@ def expand(scenario: Scenario) -> list[Cell]:
 
     Repeats are blocks in time: each holds every cell once, shuffled with the scenario's seed. So a machine
     that gets slower over the run slows all contenders alike, and a ratio within one repeat compares near
-    moments.
+    moments. `order_index` is a place in time; behind each repeat some are left free for cells that are measured
+    again.
     """
     ordered: list[Cell] = []
+    first = 0
     for repeat in range(max(_repeats(scenario, each) for each in scenario.blocks)):
         blocks = [each for each in scenario.blocks if repeat < _repeats(scenario, each)]
         block = [cell for each in blocks for cell in _product(scenario.name, each, repeat)]
         random.Random(f"{scenario.seed}:{repeat}").shuffle(block)
-        ordered += block
-    return [dataclasses.replace(cell, order_index=index) for index, cell in enumerate(ordered)]
+        block = [cell for cell in block if scenario.filter.accepts(cell.axes)]
+        ordered += [dataclasses.replace(cell, order_index=first + i) for i, cell in enumerate(block)]
+        first += len(block) + most_reruns(len(block), scenario.reruns)
+    return ordered
+
+
+def most_reruns(cells: int, reruns: int) -> int:
+    """How many of a repeat's cells may be measured again, all attempts counted."""
+    return max(1, int(RERUN_SHARE * cells)) if reruns else 0
 
 
 def _repeats(scenario: Scenario, block: Block) -> int:

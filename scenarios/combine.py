@@ -120,7 +120,7 @@ def combine(parts: Sequence[Part], load: Load, cpus: int) -> Measurement:
     harness_ns = sum(part.harness_cpu_ns for part in parts)
     own = client + server if server else client
     own = dataclasses.replace(own, cpu_ns=own.cpu_ns + harness_ns)  # not the contender's, but none of others either
-    flags = noise.flags(before, after, own)
+    flags = noise.flags(before, after, own, processes=len(parts) + (server is not None))
     if len(parts) + 1 > cpus:
         flags = tuple(flag for flag in flags if flag not in OWN_DOING)
     return Measurement(

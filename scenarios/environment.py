@@ -23,6 +23,13 @@ PACKAGES = (
 SAME = ("cpu", "cpus_usable", "kernel", "python", "packages", "git_commit", "virtualization")
 """What must agree for cells to belong into one run."""
 
+MATTERS = (
+    *("architecture", "cpu", "cpus", "cpus_usable", "kernel", "virtualization", "governor", "clock_source", "python"),
+)
+"""What must agree for two runs to be compared, and the versions of all packages that can run inside a timed call."""
+NOT_TIMED = ("shm-rpc-bridge", "numpy", "scipy", "pandas", "matplotlib")
+"""Of the packages, those that do not: the harness' own. And the project, whose change is what one compares."""
+
 
 def describe(contenders: Iterable[Contender], seed: int, command: str) -> dict[str, Any]:
     """environment.json of a run that begins now: JSON types, null where the machine does not say."""
@@ -63,6 +70,16 @@ def describe(contenders: Iterable[Contender], seed: int, command: str) -> dict[s
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """The names in :data:`SAME` that two environments disagree on."""
     return [name for name in SAME if before.get(name) != now.get(name)]
+
+
+def incomparable(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """What matters and differs between two environments, with both values."""
+    found = [(name, before.get(name), after.get(name)) for name in MATTERS]
+    versions = [each.get("packages") or {} for each in (before, after)]
+    # A package that one of them does not have: what needs it was not measured there.
+    both = [name for name in versions[0] if versions[0][name] and versions[1].get(name) and name not in NOT_TIMED]
+    found += [(name, versions[0][name], versions[1][name]) for name in both]
+    return [f"{name}: {one} before, {other} after" for name, one, other in found if one != other]
 
 
 def in_one_line(environment: dict[str, Any]) -> str:

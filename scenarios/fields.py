@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
-from scenarios.errors import ScenarioError
+from scenarios.errors import Mistake, ScenarioError
+from scenarios.units import SIZE, bytes_of
 
-SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB)\Z")
-UNITS = {"B": 1, "KB": 1_000, "MB": 1_000_000}
 LARGEST_BYTES = 100_000_000
 MISSING = object()
 
@@ -24,7 +23,7 @@ class Problems:
 
     def __init__(self, file: str, text: str) -> None:
         self.file = file
-        self.found: list[str] = []
+        self.found: list[Mistake] = []
         self._lines = text.splitlines()
 
     def add(self, table: str, index: int, key: str, message: str) -> None:
@@ -32,7 +31,7 @@ class Problems:
         0."""
         line = self._line(table, index, key)
         where = f"{table}[{index}].{key}" if table else key
-        self.found.append(f"{self.file}:{line}: {where}: {message}" if line else f"{self.file}: {where}: {message}")
+        self.found.append(Mistake(message, self.file, line or None, where))
 
     def raise_if_any(self) -> None:
         """Raise :class:`ScenarioError` with all of them, one per line."""
@@ -40,7 +39,7 @@ class Problems:
             self._fail()
 
     def _fail(self) -> NoReturn:
-        raise ScenarioError("\n".join(self.found))
+        raise ScenarioError("\n".join(map(str, self.found)), self.found)
 
     def _line(self, table: str, index: int, key: str) -> int:
         """The line a key stands on; its table's when it is missing; 0 when neither is written out plainly."""
@@ -214,12 +213,8 @@ class Fields:
         return []
 
     def _size(self, key: str, value: object, smallest: int) -> int:
-        match = SIZE.match(value) if isinstance(value, str) else None
-        if match:
-            size = round(float(match[1]) * UNITS[match[2]])
-        elif isinstance(value, int) and not isinstance(value, bool):
-            size = value
-        else:
+        size = bytes_of(value) if isinstance(value, str) and SIZE.match(value) else value
+        if not isinstance(size, int) or isinstance(size, bool):
             self.wrong(key, f'{value!r} is not a size; allowed: a number of bytes, or "100 B", "10KB", "2MB"')
             return smallest
         if not smallest <= size <= LARGEST_BYTES:

@@ -29,6 +29,9 @@ on two free CPUs."""
 INVOLUNTARY_PER_S = 100.0
 """`preempted`: the scheduler took the CPU from client or server more often than this, and more often than they
 gave it up, which threads that wake each other do all the time. Undisturbed, a spinning cell has 5 to 30."""
+QUEUE_BEYOND = 1
+"""`queue`: at both ends of the cell more tasks than this were runnable beyond the CPUs, or beyond the cell's own
+processes where those are more. At one end it may be a thread of the cell that is about to sleep; at both, hardly."""
 LOAD_PER_CPU = 1.5
 """`load`: one-minute load average per CPU when the cell began. Ours alone is at most 2 processes."""
 
@@ -44,23 +47,26 @@ class Reading:
     pressure_us: int
     """Time some process waited for a CPU; 0 where the kernel does not say."""
     load_1min: float
+    running: int
+    """Tasks that run or wait for a CPU, the reader among them."""
 
 
 def read() -> Reading:
-    """Three small files, about 50 µs."""
-    with open("/proc/stat") as stat:
-        user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, stat.readline().split()[1:9])
+    """Three small files, about 100 µs."""
+    stat = Path("/proc/stat").read_text()
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, stat.split("\n", 1)[0].split()[1:9])
+    running = int(stat.rsplit("procs_running ", 1)[1].split()[0])
     try:
         pressure = int(Path("/proc/pressure/cpu").read_text().split("total=")[1].split()[0])
     except OSError:
         pressure = 0
     load = float(Path("/proc/loadavg").read_text().split()[0])
     busy = user + nice + system + irq + softirq
-    return Reading(time.monotonic_ns(), busy, steal, pressure, load)
+    return Reading(time.monotonic_ns(), busy, steal, pressure, load, running)
 
 
-def flags(before: Reading, after: Reading, own: Usage) -> tuple[str, ...]:
-    """The words for one cell's timed part; `own` is what client and server used in it together."""
+def flags(before: Reading, after: Reading, own: Usage, processes: int = 2) -> tuple[str, ...]:
+    """The words for one cell's timed part; `own` is what its `processes`, clients and server, used in it together."""
     seconds = max(after.at_ns - before.at_ns, 1) / 1e9
     cpus = os.cpu_count() or 1
     ticks = seconds * TICKS_PER_S * cpus
@@ -70,6 +76,7 @@ def flags(before: Reading, after: Reading, own: Usage) -> tuple[str, ...]:
         "others": others > max(OTHERS_SHARE * ticks, OTHERS_TICKS),
         "pressure": (after.pressure_us - before.pressure_us) / 1e6 > PRESSURE_SHARE * seconds,
         "preempted": own.involuntary > max(INVOLUNTARY_PER_S * seconds, 10, own.voluntary),
+        "queue": min(before.running, after.running) > max(cpus, processes) + QUEUE_BEYOND,
         "load": before.load_1min > LOAD_PER_CPU * cpus,
     }
     return tuple(word for word, is_so in found.items() if is_so)

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from scenarios.cells import Cell
+from scenarios.cells import RERUN_SHARE, Cell
 from scenarios.load import Load
 from scenarios.loops import DRAIN_NS
 from scenarios.measure import WARMUP_SHARE
@@ -72,8 +72,12 @@ def show(scenario: Scenario, cells: Sequence[Cell], console: Console) -> None:
         console.print(f"left out: {line}", highlight=False)
     likely = sum(expected_s(cell) for cell in cells)
     most = sum(start_s(cell) + upper_bound_s(cell) for cell in cells)
+    if scenario.reruns:
+        most *= 1 + RERUN_SHARE
     console.print(
-        f"{len(cells)} cells; about {likely / 60:.1f} minutes, at most about {most / 60:.1f}", highlight=False
+        f"{len(cells)} cells; about {likely / 60:.1f} minutes, at most about {most / 60:.1f}"
+        f"{', disturbed cells measured again' if scenario.reruns else ''}",
+        highlight=False,
     )
 
 

@@ -50,6 +50,12 @@ class Display:
         if self._live:
             self._bar.stop()
 
+    def add(self, cell: Cell) -> None:
+        """One more is to be measured."""
+        self._todo[cell.key] = cell
+        self._total += 1
+        self._bar.update(self._task, total=self._total)
+
     def begin(self, cell: Cell) -> None:
         """A cell is about to be measured: the last drawing until it is done."""
         self._started = time.monotonic()

@@ -16,7 +16,7 @@ from pathlib import Path
 from contenders.interface import LANES, Contender
 from contenders.registry import ContenderUnavailable
 from scenarios import payloads
-from scenarios.errors import ScenarioError
+from scenarios.errors import Mistake, ScenarioError
 from scenarios.fields import Fields, Problems
 from scenarios.load import CLOSED, Load
 from scenarios.scenario import Block, Scenario
@@ -52,13 +52,15 @@ def read(path: Path, catalogue: Mapping[str, type[Contender]]) -> Scenario:
         text = path.read_text(encoding="utf-8")
         table = tomllib.loads(text)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ScenarioError(f"{path}: {error}") from None
+        line = int(found[1]) if (found := re.search(r"at line (\d+)", str(error))) else None
+        raise ScenarioError(f"{path}: {error}", [Mistake(str(error), str(path), line)]) from None
     problems = Problems(str(path), text)
     top = Fields(table, problems)
     description = top.text("description", default="")
     repeats = top.count("repeats", default=3)
     seed = top.integer("seed", default=1)
     time_limit_s = top.positive("time_limit_s", default=60.0)
+    reruns = top.integer("reruns", default=1, minimum=0)
     tables = top.tables("cells")
     top.finish()
     read_blocks = [_block(Fields(each, problems, "cells", i), catalogue, repeats) for i, each in enumerate(tables)]
@@ -67,7 +69,7 @@ def read(path: Path, catalogue: Mapping[str, type[Contender]]) -> Scenario:
     if not problems.found:
         _report_overlap(blocks, problems)
     problems.raise_if_any()
-    return Scenario(path.stem, description, blocks, repeats, seed, time_limit_s, left_out)
+    return Scenario(path.stem, description, blocks, repeats, seed, time_limit_s, left_out, reruns)
 
 
 def _block(fields: Fields, catalogue: Mapping[str, type[Contender]], repeats: int) -> tuple[Block, tuple[str, ...]]:

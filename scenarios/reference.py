@@ -16,7 +16,7 @@ from scenarios.errors import RunError
 from scenarios.store import FINISHED, Run, replace_file
 from scenarios.units import size
 
-KEPT = ("cells.csv", "environment.json", "run.json", "failures.json", "plots")
+KEPT = ("cells.csv", "environment.json", "run.json", "failures.json", "warnings.json", "plots")
 """What of a run is committed: all but the samples, which are a hundred times as large."""
 FOOTPRINT = "library.csv"
 """What ``make footprint`` has measured of the library beside its calls."""

@@ -6,6 +6,7 @@ wrong with the runner leaves a run that :func:`resume` goes on with: finished ce
 
 from __future__ import annotations
 
+import itertools
 import signal
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +17,7 @@ from types import FrameType
 from rich.console import Console
 
 from contenders.interface import Contender
-from scenarios import environment, session, statistics, store
+from scenarios import caveats, environment, reruns, session, stages, statistics, store
 from scenarios.cells import Cell, expand
 from scenarios.combine import Measurement
 from scenarios.errors import RunError
@@ -33,6 +34,7 @@ def begin(scenario: Scenario, catalogue: Catalogue, results: Path, command: str 
     """A new run of `scenario`, nothing measured yet."""
     run = store.create(results, scenario.resolved())
     run.write_json("environment.json", _environment(scenario, catalogue, command))
+    stages.reached(stages.BEGUN)
     return run
 
 
@@ -43,8 +45,9 @@ def resume(scenario: Scenario, catalogue: Catalogue, results: Path, command: str
     not be comparable with those to come.
     """
     run = unfinished(results, scenario.name)
-    if run.about()["scenario"] != scenario.resolved():
-        changed = [key for key, value in scenario.resolved().items() if run.about()["scenario"].get(key) != value]
+    stored = Scenario.from_resolved(run.about()["scenario"]).resolved()
+    if stored != scenario.resolved():
+        changed = [key for key, value in scenario.resolved().items() if stored[key] != value]
         raise RunError(
             f"{run.folder} was begun with another definition of {scenario.name} "
             f"(changed: {', '.join(changed)}): start a new run without --resume, or restore the definition"
@@ -73,6 +76,7 @@ def measure(run: Run, scenario: Scenario, catalogue: Catalogue, console: Console
     """Measure what is not measured yet, then fill in what needs all repeats. Returns the number of failed
     cells.
 
+    Repeat by repeat, and after each the most disturbed of its cells once more: :mod:`scenarios.reruns`.
     Ctrl-C and SIGTERM end the running cell's processes and raise :class:`KeyboardInterrupt`; the run can be
     resumed. Cells that failed in an earlier part of the run are tried again.
     """
@@ -83,7 +87,8 @@ def measure(run: Run, scenario: Scenario, catalogue: Catalogue, console: Console
         failures = {key: why for key, why in run.failures().items() if key not in done}
         todo = [cell for cell in cells if cell.key not in done]
         with Display(console, todo, len(done)) as display:
-            for cell in todo:
+
+            def attempt(cell: Cell) -> None:
                 display.begin(cell)
                 failure = _measure_cell(run, cell, scenario, catalogue, display)
                 if failure is not None:
@@ -91,9 +96,29 @@ def measure(run: Run, scenario: Scenario, catalogue: Catalogue, console: Console
                     run.write_json("failures.json", failures)
                 elif failures.pop(cell.key, None):
                     run.write_json("failures.json", failures)
-        run.rewrite_rows(statistics.with_intervals(run.rows()))
-        run.set_state(store.FINISHED)
+
+            for _, of_repeat in itertools.groupby(cells, lambda cell: cell.axes["repeat"]):
+                block = list(of_repeat)
+                for cell in block:
+                    if cell.key not in done:
+                        attempt(cell)
+                while again := reruns.following(block, run.rows(), failures, scenario.reruns):
+                    display.add(again)
+                    attempt(again)
+        finish(run)
+    if said := reruns.outcome(run.rows()):
+        console.print(said, highlight=False)
     return len(failures)
+
+
+def finish(run: Run) -> None:
+    """Fill in what needs all repeats: the intervals, and warnings.json."""
+    stages.reached(stages.ALL_MEASURED)
+    rows = statistics.with_intervals(run.rows(), run.samples_of)
+    run.rewrite_rows(rows)
+    caveats.write(run)
+    run.set_state(store.FINISHED)
+    stages.reached(stages.FINISHED)
 
 
 def _measure_cell(
@@ -114,6 +139,7 @@ def _measure_cell(
             "reason": str(error),
             "trace": trace,
         }
+    stages.reached(stages.MEASURED)
     row = to_row(run.id, cell, contender.wait, found)
     run.append(cell.key, row, found.latency_ns, found.samples())
     display.end(cell, f"p50 {micros(float(row['p50_us']))}" if row["p50_us"] else f"{row['calls']} calls")
@@ -147,6 +173,9 @@ def to_row(run_id: str, cell: Cell, wait: str, found: Measurement) -> store.Row:
         "server_rss_mib": server.rss_mib if server else None,
         "cold_start_ms": found.cold_start_ms,
         "noise_flags": ";".join(found.noise_flags),
+        "attempt": cell.axes.get("attempt", 0),
+        "p99_ci_low_us": None,
+        "p99_ci_high_us": None,
         "fairness": found.fairness(),
         "lateness_p50_us": found.lateness_us(0.5),
         "lateness_p99_us": found.lateness_us(0.99),

@@ -12,6 +12,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from scenarios.filters import Filter
+
 OF_LANES = ("contenders", "one_client")
 """A block's mappings from lanes to contenders."""
 
@@ -61,12 +63,17 @@ class Scenario:
     """A cell that takes longer, process starts included, is stopped and recorded as failed."""
     left_out: tuple[str, ...] = ()
     """Why contenders that "all" would have meant are not measured, one sentence each."""
+    reruns: int = 1
+    """How often a disturbed cell is measured again at most, see :mod:`scenarios.reruns`."""
+    filter: Filter = dataclasses.field(default_factory=Filter)
+    """Which of the cells are measured."""
 
     def resolved(self) -> dict[str, Any]:
         """Everything that decides what is measured, as JSON types. Two runs with equal values are one
         scenario."""
         plain: dict[str, Any] = dataclasses.asdict(self)
         plain["left_out"] = list(self.left_out)
+        plain["filter"] = self.filter.resolved()
         plain["blocks"] = [
             {key: list(value) if isinstance(value, tuple) else value for key, value in block.items()}
             | {key: {lane: list(names) for lane, names in block[key].items()} for key in OF_LANES}
@@ -76,12 +83,13 @@ class Scenario:
 
     @classmethod
     def from_resolved(cls, plain: Mapping[str, Any]) -> Scenario:
-        """The scenario that gave :meth:`resolved`."""
+        """The scenario that gave :meth:`resolved`; what an older version did not know is as it was then."""
         blocks = tuple(
             Block(**_tuples(block) | {key: _tuples(block.get(key, {})) for key in OF_LANES})
             for block in plain["blocks"]
         )
-        return cls(**_tuples(plain) | {"blocks": blocks})
+        chosen = Filter.from_resolved(plain.get("filter", {}))
+        return cls(**{"reruns": 0} | _tuples(plain) | {"blocks": blocks, "filter": chosen})
 
 
 def _tuples(plain: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,8 +21,10 @@ from typing import IO, Any
 
 import numpy as np
 
+from scenarios import stages
 from scenarios.cells import key_of
 from scenarios.errors import RunError
+from scenarios.filters import Filter
 
 SCHEMA_VERSION = 2
 COLUMNS = tuple(
@@ -30,9 +32,13 @@ COLUMNS = tuple(
     order_index calls errors skipped verified p50_us p90_us p99_us p999_us max_us mean_us ci_low_us ci_high_us
     calls_per_s client_cpu_us_per_call server_cpu_us_per_call voluntary_switches_per_call
     involuntary_switches_per_call client_rss_mib server_rss_mib cold_start_ms noise_flags
+    attempt p99_ci_low_us p99_ci_high_us
     fairness lateness_p50_us lateness_p99_us""".split()  # noqa: SIM905
 )
-"""Of cells.csv, in order. Units are in the names; an empty field is a number that does not exist."""
+"""Of cells.csv, in order. Units are in the names; an empty field is a number that does not exist. New ones
+are added at the end: a file of an older version has fewer, and is read as if they were empty."""
+WORDS = frozenset("run_id scenario contender lane load wait noise_flags".split())  # noqa: SIM905
+"""The columns that hold no numbers."""
 
 RUNNING, FINISHED = "running", "finished"
 
@@ -107,10 +113,11 @@ class Run:
         except FileNotFoundError:
             return []
         whole = text[: text.rfind("\n") + 1]
-        rows = list(csv.DictReader(io.StringIO(whole)))
-        if rows and tuple(rows[0]) != COLUMNS:
-            raise RunError(f"{self.cells_file} has other columns than this version writes")
-        return rows
+        reader = csv.DictReader(io.StringIO(whole))
+        if unknown := set(reader.fieldnames or ()) - set(COLUMNS):
+            raise RunError(f"{self.cells_file} has columns this version does not know: {', '.join(sorted(unknown))}")
+        empty = dict.fromkeys(COLUMNS, "")
+        return [empty | row for row in reader]
 
     def finished_keys(self) -> set[str]:
         """The keys of the cells that need no measuring any more."""
@@ -128,9 +135,11 @@ class Run:
         np.savez_compressed(samples, **arrays)
         self.samples_file(key).parent.mkdir(exist_ok=True)
         replace_file(self.samples_file(key), samples.getvalue())
+        stages.reached(stages.SAMPLES_STORED)
         with open(self.cells_file, "a", encoding="utf-8", newline="") as file:
             _writer(file).writerow(row)
             _sync(file)
+        stages.reached(stages.ROW_STORED)
 
     def rewrite_rows(self, rows: list[Row]) -> None:
         """Replace cells.csv as a whole."""
@@ -151,6 +160,10 @@ class Run:
         except FileNotFoundError:
             return None
 
+    def samples_of(self, row: Mapping[str, Any]) -> Numbers | None:
+        """The latencies of one row of cells.csv."""
+        return self.samples(key_of(row))
+
     def read_json(self, name: str) -> dict[str, Any]:
         try:
             value = json.loads((self.folder / name).read_bytes())
@@ -163,11 +176,36 @@ class Run:
         return value
 
 
+class Part(Run):
+    """Some of a run's rows, for tables and pictures; refuses to be written to but for its plots, which have a folder of
+    their own."""
+
+    def __init__(self, folder: Path, chosen: Filter) -> None:
+        super().__init__(folder)
+        self.chosen = chosen
+
+    @property
+    def plots_folder(self) -> Path:
+        """PNG and SVG of the part."""
+        return self.folder / "plots-of-a-part"
+
+    def rows(self) -> list[Row]:
+        """The rows that were chosen. Intervals are over all repeats and no longer hold when some are left out."""
+        found = [row for row in super().rows() if self.chosen.accepts(row)]
+        if "repeat" in {*self.chosen.only, *self.chosen.skip}:
+            found = [row | {column: "" for column in row if "ci_" in column} for row in found]
+        return found
+
+    def rewrite_rows(self, rows: list[Row]) -> None:
+        raise RunError(f"{self.folder}: some of a run cannot be written")
+
+
 def create(results: Path, scenario: Mapping[str, Any], now: datetime | None = None) -> Run:
     """A new run's folder, and `results`/latest pointing to it."""
     results.mkdir(parents=True, exist_ok=True)
     stamp = (now or datetime.now(UTC)).strftime("%Y-%m-%dT%H-%M-%SZ")
     run = _first_free(lambda n: results / f"{stamp}_{scenario['name']}{f'_{n}' if n else ''}")
+    stages.reached(stages.BEGINNING)
     run.write_json("run.json", {"run_id": run.id, "state": RUNNING, "scenario": scenario})
     _point(results / "latest", run.id)
     return run
@@ -198,9 +236,12 @@ def replace_file(path: Path, content: bytes) -> None:
             file.write(content)
             os.fchmod(file.fileno(), 0o644)
             _sync(file)
+            stages.reached(stages.REPLACING)
             os.replace(file.name, path)
+            stages.reached(stages.REPLACED)
         except BaseException:
-            os.unlink(file.name)
+            # Not there any more when the interrupt came just after it had taken its place.
+            Path(file.name).unlink(missing_ok=True)
             raise
 
 

@@ -9,7 +9,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from scenarios import environment, statistics
+from scenarios import caveats, environment, statistics
 from scenarios.cells import GROUP
 from scenarios.errors import RunError
 from scenarios.store import Run
@@ -31,7 +31,7 @@ def render(run: Run) -> Group:
         raise RunError(f"{run.folder} has no finished cell")
     cells = statistics.frame(rows)
     lines = statistics.summary(cells)
-    ratio = statistics.ratios(cells, BASE).set_index(list(GROUP))
+    ratio = statistics.ratios(cells, BASE, samples=run.samples_of).set_index(list(GROUP))
     tables = [
         _table(str(name), str(lane), each, ratio)
         for (name, lane), each in lines.groupby(["scenario", "lane"], sort=True)
@@ -103,4 +103,16 @@ def _footer(run: Run, lines: pd.DataFrame) -> list[Text]:
     if lines["noisy"].sum():
         words = ", ".join(sorted(set(";".join(lines["flags"]).split(";")) - {""}))
         texts.append(f"noisy: repeats that were disturbed, by {words}; see noise_flags in cells.csv")
+    texts += _warnings(run, lines)
     return [Text(text, style="dim") for text in [*texts, f"files: {run.folder}"]]
+
+
+def _warnings(run: Run, lines: pd.DataFrame) -> list[str]:
+    """A line per kind, with the first few of it; those of groups that are shown."""
+    shown = {tuple(map(str, group)) for group in lines[list(GROUP)].itertuples(index=False)}
+    kinds: dict[str, list[str]] = {}
+    for each in caveats.of(run):
+        if not each.group or tuple(each.group.values()) in shown:
+            kinds.setdefault(each.kind, []).append(str(each))
+    more = {kind: f"; and {len(of) - 2} more, see warnings.json" if len(of) > 2 else "" for kind, of in kinds.items()}
+    return [f"warning: {'; '.join(of[:2])}{more[kind]}" for kind, of in kinds.items() if kind != "disturbed"]

@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 import math
+import re
+
+SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB)\Z")
+UNITS = {"B": 1, "KB": 1_000, "MB": 1_000_000}
+
+
+def bytes_of(text: str) -> int | None:
+    """The bytes of "100 B", "10KB", "2MB" or "4096"; None for anything else."""
+    match = SIZE.match(text)
+    if match:
+        return round(float(match[1]) * UNITS[match[2]])
+    return int(text) if text.isascii() and text.isdigit() else None
 
 
 def size(count: float) -> str:
