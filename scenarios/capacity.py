@@ -3,8 +3,8 @@
 Rates are those of a geometric grid (:data:`STEP` apart). Where it begins is asked of a closed loop: no open loop
 with as many clients can be faster. From there the search goes down in widening strides until a rate holds, then
 bisects between that one and the lowest that did not. What holds once may have been lucky, and what fails once unlucky
-(a neighbour, a page of steal time): the rate found must hold in :data:`CONFIRMATIONS` of as many trials again and one
-more, else the next lower rate is tried. So the answer is a rate of the grid, true to one step.
+(a neighbour, stolen time): the rate found must hold in two of three further trials, else the next lower rate is
+tried. So the answer is a rate of the grid, true to one step.
 
 Every trial is a cell in fresh processes, and a row of cells.csv with its samples; `repeat` counts the trials at one
 rate. A rate holds when p99 exists (1,000 calls, skipped ones taken for slower than any) and is at most the limit.
@@ -20,9 +20,10 @@ from rich.console import Console
 from rich.table import Table
 
 from contenders.interface import Contender
+from contenders.registry import ContenderUnavailable
 from scenarios import payloads, runner, session, store
 from scenarios.cells import Cell
-from scenarios.errors import RunError
+from scenarios.errors import UsageError
 from scenarios.load import CLOSED
 from scenarios.scenario import Block, Scenario
 from scenarios.store import Run
@@ -31,6 +32,7 @@ from scenarios.units import micros
 STEP = 1.1
 """Rates of the grid are 10% apart: repeated trials of one rate do not agree more closely."""
 CONFIRMATIONS = 2
+"""Further trials the answer must hold in before it has failed as often."""
 FEWEST_CALLS = 1200
 """What a trial offers at least, however low the rate: a p99 needs 1,000, and random moments come in other numbers."""
 LOWEST_RATE = 10
@@ -103,9 +105,9 @@ def highest(holds: Holds, top: int) -> int | None:
 
 
 def _confirmed(holds: Holds, rate: int) -> bool:
-    """Whether the rate holds :data:`CONFIRMATIONS` times before it has failed twice."""
+    """Whether the rate holds :data:`CONFIRMATIONS` times before it has failed as often."""
     held = failed = 0
-    while held < CONFIRMATIONS and failed < 2:
+    while CONFIRMATIONS not in (held, failed):
         if holds(rate):
             held += 1
         else:
@@ -116,12 +118,12 @@ def _confirmed(holds: Holds, rate: int) -> bool:
 def search(questions: list[Question], kinds: Mapping[str, type[Contender]], results: Path, console: Console) -> Run:
     """Answer each question; the run with every trial in it, and the answers in its capacity.json.
 
-    Raises :class:`RunError` for a contender that cannot have so many clients, and what a cell raises.
+    Raises :class:`UsageError` for what cannot be measured, and what a cell raises.
     """
     for question in questions:
-        kind = kinds[question.contender]
+        kind = _kind(question, kinds)
         if question.clients > 1 and (kind.in_process or not kind(question.lane).many_clients):
-            raise RunError(f"{question.contender} in lane {question.lane} takes one client only")
+            raise UsageError(f"--clients: {question.contender} in lane {question.lane} takes one client only")
     scenario = _scenario(questions)
     run = runner.begin(scenario, kinds, results)
     run.prepare_cells()
@@ -133,6 +135,21 @@ def search(questions: list[Question], kinds: Mapping[str, type[Contender]], resu
     finally:
         run.set_state(store.FINISHED)  # a search cannot be resumed: what it asked depends on what it was answered
     return run
+
+
+def _kind(question: Question, kinds: Mapping[str, type[Contender]]) -> type[Contender]:
+    if question.contender not in kinds:
+        raise UsageError(f"--contender: unknown value {question.contender!r}; allowed: {', '.join(kinds)}")
+    try:
+        kind = kinds[question.contender]
+    except ContenderUnavailable as error:
+        raise UsageError(f"--contender: {error}") from None
+    if question.lane not in kind.lanes:
+        raise UsageError(f"--lane: {question.contender} has no lane {question.lane!r}; it has {', '.join(kind.lanes)}")
+    smallest = payloads.MINIMUM_BYTES[payloads.DEFAULT_KINDS["echo"][question.lane]]
+    if question.payload_bytes < smallest:
+        raise UsageError(f"--payload: {question.payload_bytes} bytes is too small; allowed: {smallest} and more")
+    return kind
 
 
 class _Search:

@@ -4,6 +4,7 @@
 ``known delay``      a handler known to take longer by :data:`scenarios.probes.DELAY_US` is measured as taking longer by
                      that, within :data:`DELAY_SHARE`
 ``stopped server``   a server stopped for 100 ms in an open loop is charged with every call it kept waiting
+``A/A``              no contender differs from itself, see :mod:`scenarios.selftest_aa`
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 from rich.console import Console
@@ -20,7 +23,8 @@ from rich.table import Table
 
 from contenders.interface import Contender
 from contenders.registry import load
-from scenarios import session
+from scenarios import selftest_aa, session
+from scenarios.catalogue import Registered
 from scenarios.cells import Cell
 from scenarios.combine import Measurement
 from scenarios.measure import Server
@@ -132,15 +136,29 @@ def median_us(found: Measurement) -> float:
     return float(np.median(found.latency_ns)) / 1000
 
 
-# An A/A comparison of runs joins here once it is a function that returns an Outcome.
+def same_twice(results: Path) -> Outcome:
+    """Contenders against themselves. The run stays in `results`, to be looked at."""
+    quiet = Console(quiet=True)
+    found = selftest_aa.a_a(selftest_aa.Twins(Registered()), results, quiet)
+    differing = len(found.differing())
+    return Outcome(
+        "A/A",
+        not differing,
+        f"{differing} of {len(found.groups)} contenders differ from themselves",
+        f"none, at a level of {selftest_aa.LEVEL:.0%}",
+    )
+
+
 CHECKS: Sequence[Callable[[], Outcome]] = (floor, known_delay, stopped_server)
+"""Without the A/A run, which is one: it needs a place for its results."""
 
 
-def run(console: Console) -> bool:
+def run(results: Path, console: Console) -> bool:
     """Make every check and print what it found; whether all passed."""
     outcomes = []
     table = Table("check", "", "found", "wanted", title="self-test")
-    for check in CHECKS:
+    checks: list[Callable[[], Outcome]] = [*CHECKS, partial(same_twice, results)]
+    for check in checks:
         outcome = check()
         outcomes.append(outcome)
         word = "[green]passed[/]" if outcome.passed else "[red]failed[/]"

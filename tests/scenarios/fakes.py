@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from contenders.direct import Direct
-from contenders.interface import AsyncCaller, Caller, CallError, Contender
+from contenders.interface import AsyncCaller, Caller, CallError, Contender, ServerGone
 from contenders.registry import ContenderUnavailable
 
 HANG_FIFO = "SCENARIOS_TEST_HANG_FIFO"
@@ -168,6 +168,19 @@ def _write(writer: asyncio.StreamWriter, value: Any) -> None:
     writer.write(len(content).to_bytes(4, "big") + content)
 
 
+class OneBad(Streams):
+    """Lets two clients in; whoever comes third is told to leave."""
+
+    name = "one-bad"
+
+    async def connect_async(self, address: str) -> AsyncCaller:
+        for place in range(2):
+            with contextlib.suppress(FileExistsError):
+                Path(f"{address}.{place}").touch(exist_ok=False)
+                return await super().connect_async(address)
+        raise ServerGone("this client is not wanted")
+
+
 class Hang(Pipes):
     """The client of it announces itself and its parent, then waits for good, if :data:`HANG_FIFO` says where."""
 
@@ -206,5 +219,5 @@ def _accept(listener: Listener, service: object) -> None:
             connection.send(getattr(service, method)(payload))
 
 
-_CLASSES: tuple[type[Contender], ...] = (Plain, Stale, Raising, Dying, Pipes, Streams, Hang, NoServer)
+_CLASSES: tuple[type[Contender], ...] = (Plain, Stale, Raising, Dying, Pipes, Streams, OneBad, Hang, NoServer)
 CATALOGUE: Mapping[str, type[Contender]] = _Fakes({each.name: each for each in _CLASSES} | {"missing": Plain})
