@@ -15,7 +15,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from rich.console import Console
 
-from scenarios import environment, panels, statistics, style
+from scenarios import environment, load_plots, loading, panels, statistics, style
 from scenarios.cells import key_of
 from scenarios.errors import RunError
 from scenarios.panels import Sheet
@@ -38,14 +38,17 @@ def draw(run: Run, console: Console) -> list[Path]:
         raise RunError(f"{run.folder} has no finished cell to draw")
     cells = statistics.frame(rows)
     run.plots_folder.mkdir(exist_ok=True)
+    single = loading.plain(cells)
     with style.applied():
-        sheets = {"latency": _latency(cells), "cost": _cost(cells)}
-        if GRPC in set(cells["contender"]):
-            sheets["speedup"] = _speedup(cells)
+        sheets = load_plots.sheets(cells)
+        if len(single):
+            sheets |= {"latency": _latency(single), "cost": _cost(single)}
+        if GRPC in set(single["contender"]):
+            sheets["speedup"] = _speedup(single)
         else:
             console.print(f"speedup skipped: {GRPC} is not in this run", highlight=False)
         if any(run.samples_file(key_of(row)).exists() for row in rows):
-            sheets |= _distributions(run, cells)
+            sheets |= _distributions(run, single)
         else:
             console.print("distributions skipped: this run has no samples beside it", highlight=False)
         footer = environment.in_one_line(run.environment())

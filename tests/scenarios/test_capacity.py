@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def test_one_unlucky_trial_in_the_confirmation_does_not_change_the_answer() -> N
 
 def test_the_grid_is_ascending_and_found_again() -> None:
     rates = [grid_rate(index) for index in range(130)]
-    assert all(low < high for low, high in zip(rates, rates[1:], strict=False))
+    assert all(low < high for low, high in itertools.pairwise(rates))
     assert [grid_index(rate) for rate in rates] == list(range(130))
     assert grid_index(9) == -1
 
