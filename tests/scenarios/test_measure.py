@@ -154,7 +154,7 @@ def test_own_usage_is_that_of_the_process() -> None:
 
 
 def _reading(**values: float) -> noise.Reading:
-    quiet = {"at_ns": 0, "busy_ticks": 0, "steal_ticks": 0, "pressure_us": 0, "load_1min": 0.1}
+    quiet = {"at_ns": 0, "busy_ticks": 0, "steal_ticks": 0, "pressure_us": 0, "load_1min": 0.1, "running": 1}
     return noise.Reading(**quiet | values)  # type: ignore[arg-type]
 
 
