@@ -113,6 +113,12 @@ def _columns(lines: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 def _curves(axes: Axes, part: pd.DataFrame, row: Row) -> None:
     if not part[row.column].notna().any():
         axes.text(0.5, 0.5, "too few calls", transform=axes.transAxes, ha="center", color="#555555")
+    sizes = sorted(set(part["payload_bytes"]))
+    # Not autoscaled: a row whose numbers do not exist for all sizes is still to be read against the others. And
+    # before there is data, which at a single size has no extent.
+    margin = (sizes[-1] / sizes[0]) ** 0.08 if len(sizes) > 1 else 2
+    axes.set_xscale("log")
+    axes.set_xlim(sizes[0] / margin, sizes[-1] * margin)
     for contender in style.ordered(part["contender"]):
         mine = part[part["contender"] == contender].sort_values("payload_bytes")
         look = style.of(contender)
@@ -122,12 +128,7 @@ def _curves(axes: Axes, part: pd.DataFrame, row: Row) -> None:
             low, high = mine[row.low].to_numpy(float), mine[row.high].to_numpy(float)
             axes.fill_between(x, low, high, color=look["color"], alpha=0.18, linewidth=0)
             axes.vlines(x, low, high, color=look["color"], linewidth=0.8, alpha=0.7)
-    axes.set_xscale("log")
     axes.set_yscale("log")
-    sizes = sorted(set(part["payload_bytes"]))
-    # Not autoscaled: a row whose numbers do not exist for all sizes is still to be read against the others.
-    margin = (sizes[-1] / sizes[0]) ** 0.08 if len(sizes) > 1 else 2
-    axes.set_xlim(sizes[0] / margin, sizes[-1] * margin)
     axes.xaxis.set_major_locator(FixedLocator(_spread(sizes)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: size(value)))

@@ -6,6 +6,7 @@ Drawn from cells.csv alone, but for the distributions, which need the samples.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,11 +16,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from rich.console import Console
 
-from scenarios import environment, load_plots, loading, panels, statistics, style
+from scenarios import drift, environment, load_plots, loading, panels, stages, statistics, style
 from scenarios.cells import key_of
 from scenarios.errors import RunError
 from scenarios.panels import Sheet
-from scenarios.store import Run
+from scenarios.statistics import Kept
+from scenarios.store import Run, replace_file
 from scenarios.units import size
 
 matplotlib.use("Agg")
@@ -40,11 +42,11 @@ def draw(run: Run, console: Console) -> list[Path]:
     run.plots_folder.mkdir(exist_ok=True)
     single = loading.plain(cells)
     with style.applied():
-        sheets = load_plots.sheets(cells)
+        sheets = load_plots.sheets(cells) | {"drift": drift.sheet(statistics.frame(rows, every_attempt=True))}
         if len(single):
             sheets |= {"latency": _latency(single), "cost": _cost(single)}
         if GRPC in set(single["contender"]):
-            sheets["speedup"] = _speedup(single)
+            sheets["speedup"] = _speedup(single, run.samples_of)
         else:
             console.print(f"speedup skipped: {GRPC} is not in this run", highlight=False)
         if any(run.samples_file(key_of(row)).exists() for row in rows):
@@ -60,9 +62,12 @@ def draw(run: Run, console: Console) -> list[Path]:
 def _save(sheet: Sheet, run: Run, name: str, footer: str) -> Path:
     sheet.footer(f"{footer}\nrun {run.id}")
     png = run.plots_folder / f"{name}.png"
-    sheet.figure.savefig(png)
     # Without a date, drawing twice gives the same file.
-    sheet.figure.savefig(png.with_suffix(".svg"), metadata={"Date": None})
+    for path in (png, png.with_suffix(".svg")):
+        drawn = io.BytesIO()
+        sheet.figure.savefig(drawn, format=path.suffix[1:], metadata={"Date": None} if path != png else None)
+        replace_file(path, drawn.getvalue())
+    stages.reached(stages.DRAWING)
     return png
 
 
@@ -93,9 +98,9 @@ def _cost(cells: pd.DataFrame) -> Sheet:
     )
 
 
-def _speedup(cells: pd.DataFrame) -> Sheet:
+def _speedup(cells: pd.DataFrame, samples: Kept) -> Sheet:
     """How many times faster than gRPC over a Unix socket, paired within repeats."""
-    ratios = statistics.ratios(cells[cells["contender"] != FLOOR], GRPC)
+    ratios = statistics.ratios(cells[cells["contender"] != FLOOR], GRPC, samples=samples)
     # Upside down: a ratio of latencies says how much slower, the picture how much faster.
     lines = ratios.assign(times=1 / ratios["ratio"], times_low=1 / ratios["high"], times_high=1 / ratios["low"])
     return panels.grid(

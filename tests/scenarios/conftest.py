@@ -16,6 +16,7 @@ SMALL = """
 repeats = {repeats}
 seed = 5
 time_limit_s = {limit}
+reruns = {reruns}
 
 [[cells]]
 lanes = {lanes}
@@ -37,7 +38,14 @@ def write(tmp_path: Path) -> Write:
     def make(text: str = SMALL, name: str = "small", **values: object) -> Path:
         path = tmp_path / f"{name}.toml"
         if text is SMALL:
-            defaults = {"repeats": 1, "limit": 30, "lanes": '["json"]', "contenders": '["plain"]', "calls": 40}
+            defaults = {
+                "repeats": 1,
+                "limit": 30,
+                "lanes": '["json"]',
+                "contenders": '["plain"]',
+                "calls": 40,
+                "reruns": 0,
+            }
             text = SMALL.format(**defaults | values)
         path.write_text(text)
         return path

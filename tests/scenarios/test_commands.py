@@ -12,6 +12,7 @@ from scenarios.store import FINISHED, RUNNING, Run, find
 
 TINY = """
 repeats = 3
+reruns = 0
 [[cells]]
 lanes = ["json"]
 contenders = ["noop", "direct", "shm", "grpc-uds"]
@@ -37,7 +38,7 @@ def _run(results: Path) -> Run:
 def test_a_run_ends_with_its_plots_drawn(measured: Path) -> None:
     plots = _run(measured).plots_folder
     names = {path.stem for path in plots.glob("*.png")}
-    assert names == {"latency", "cost", "speedup", "ecdf_tiny_100B", "ecdf_tiny_1KB"}
+    assert names == {"latency", "cost", "drift", "speedup", "ecdf_tiny_100B", "ecdf_tiny_1KB"}
     for name in names:
         assert (plots / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert (plots / f"{name}.png").stat().st_size > 10_000
@@ -62,7 +63,9 @@ def test_a_run_without_samples_is_drawn_without_distributions(
     shutil.copytree(_run(measured).folder, reference, ignore=shutil.ignore_patterns("samples", "plots"))
     assert main(["plots", "--results", str(reference.parent)]) == 0
     assert "distributions skipped" in capsys.readouterr().out
-    assert {path.name for path in (reference / "plots").glob("*.png")} == {"latency.png", "cost.png", "speedup.png"}
+    assert {path.name for path in (reference / "plots").glob("*.png")} == {
+        *("latency.png", "cost.png", "drift.png", "speedup.png")
+    }
     assert main(["table", str(reference)]) == 0
 
 
