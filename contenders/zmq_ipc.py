@@ -33,6 +33,7 @@ class ZmqIpc(Contender):
     """An address is a ZeroMQ endpoint: ``ipc://`` and an absolute path."""
 
     name = "zmq-ipc"
+    summary = "ZeroMQ REQ/REP over ipc://, blocking."
     connect_seconds: ClassVar[float] = 10.0
     """How long a connection may take; a refused one fails at once."""
 
