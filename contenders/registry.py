@@ -24,9 +24,14 @@ _BUILT_IN = {
     "direct-codec": "contenders.direct:DirectCodec",
     "shm": "contenders.shm:Shm",
     "shm-block": "contenders.shm_block:ShmBlock",
+    "shm-spin": "contenders.shm_spin:ShmSpin",
     "grpc-uds": "contenders.grpc_uds:GrpcUds",
     "grpc-tcp": "contenders.grpc_tcp:GrpcTcp",
     "zmq-ipc": "contenders.zmq_ipc:ZmqIpc",
+    "pynng": "contenders.pynng_ipc:PynngIpc",
+    "mp-pipe": "contenders.mp_pipe:MpPipe",
+    "process-pool": "contenders.process_pool:ProcessPool",
+    "asyncio-uds": "contenders.asyncio_uds:AsyncioUds",
 }
 
 # What to install for a module that is missing, where the two names differ.
