@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from contenders.endpoints import fresh_socket_path
 from contenders.interface import Caller, CallError, Contender, ServerGone
@@ -53,7 +53,7 @@ class MpPipe(Contender):
         with Listener(address, "AF_UNIX", backlog=_BACKLOG) as listener:
             ready(stop)
             while True:
-                connection = cast("Connection", listener.accept())
+                connection = listener.accept()
                 if stopping.is_set():
                     connection.close()
                     break
@@ -64,7 +64,7 @@ class MpPipe(Contender):
 
     def connect(self, address: str) -> Caller:
         try:
-            connection = cast("Connection", Client(address))
+            connection = Client(address)
         except OSError as error:
             raise ServerGone(f"no server at {address}: {error}") from error
         return _PicklingCaller(connection) if self.lane == "native" else _MessageCaller(connection, self.lane)
