@@ -26,7 +26,7 @@ _GONE = (EOFError, OSError)
 
 
 class MpPipe(Contender):
-    """An address is the path of a socket. No key: its folder is private, and a challenge would only delay connecting."""
+    """An address is the path of a socket. No key, as its folder is private, and a challenge only delays."""
 
     name = "mp-pipe"
     summary = "multiprocessing.connection over a Unix domain socket: send_bytes, or send with pickling."

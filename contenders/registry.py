@@ -35,6 +35,9 @@ _BUILT_IN = {
     "mp-pipe": "contenders.mp_pipe:MpPipe",
     "process-pool": "contenders.process_pool:ProcessPool",
     "asyncio-uds": "contenders.asyncio_uds:AsyncioUds",
+    "http-uds": "contenders.http_uds:HttpUds",
+    "pyro5": "contenders.pyro:Pyro",
+    "rpyc": "contenders.rpyc_uds:RpycUds",
 }
 
 # What to install for a module that is missing, where the two names differ.
