@@ -32,6 +32,8 @@ _BUILT_IN = {
     "zmq-poll": "contenders.zmq_poll:ZmqPoll",
     "zmq-dealer": "contenders.zmq_dealer:ZmqDealer",
     "pynng": "contenders.pynng_ipc:PynngIpc",
+    "iceoryx2": "contenders.iceoryx:Iceoryx",
+    "iceoryx2-event": "contenders.iceoryx_event:IceoryxEvent",
     "mp-pipe": "contenders.mp_pipe:MpPipe",
     "process-pool": "contenders.process_pool:ProcessPool",
     "asyncio-uds": "contenders.asyncio_uds:AsyncioUds",
