@@ -36,6 +36,9 @@ class ServerGone(Exception):
 class Caller(abc.ABC):
     """One client's connection. Used by one thread at a time unless the contender says otherwise."""
 
+    server_pid: int | None = None
+    """The process whose work the calls are, where an `in_process` contender has one beside the client's."""
+
     @abc.abstractmethod
     def call(self, method: str, payload: Any) -> Any:
         """Call `method` with one payload and return its result.
