@@ -69,7 +69,6 @@ def _name(names: tuple[object, ...], lines: pd.DataFrame) -> str:
 
 def _throughput(axes: Axes, part: pd.DataFrame) -> None:
     _lines(axes, part, "clients", "calls_per_s", ribbon=True)
-    axes.set_yscale("log")
     _plain(axes)
     _clients_along_x(axes, part)
 
@@ -89,7 +88,6 @@ def _fairness(axes: Axes, part: pd.DataFrame) -> None:
     axes.axhline(1, color="#555555", linewidth=0.8)
     highest = part["fairness"].replace(np.inf, np.nan).max()
     if highest > 5:
-        axes.set_yscale("log")
         _plain(axes)
     else:
         axes.set_ylim(0.9, None)
@@ -105,25 +103,25 @@ def _clients_along_x(axes: Axes, part: pd.DataFrame) -> None:
 
 def _rate_latency(column: str) -> Fill:
     def fill(axes: Axes, part: pd.DataFrame) -> None:
+        endless = {}
         for contender in style.ordered(part["contender"]):
             mine = part[part["contender"] == contender].sort_values("rate")
             look = style.of(contender)
+            hollow = {"color": look["color"], "marker": look["marker"], "linestyle": "", "mfc": "white"}
             x, y = mine["rate"].to_numpy(), mine[column].replace(np.inf, np.nan).to_numpy()
             served = mine["served"].to_numpy()
             # The line goes on, thin and hollow, to where the queue only grows: a figure there depends on how long
             # the run was, and says no more than "too much".
-            within = np.where(served, y, np.nan)
             axes.plot(x, y, color=look["color"], linewidth=0.8, linestyle=":")
-            axes.plot(x[~served], y[~served], color=look["color"], marker=look["marker"], linestyle="", mfc="white")
-            axes.plot(x, within, **look)
-            endless = np.isinf(mine[column].to_numpy())
-            hollow = {"color": look["color"], "marker": look["marker"], "linestyle": "", "mfc": "white"}
-            # At the upper edge, whatever the axis' end: so many calls were skipped that the figure has no limit.
-            edge = axes.get_xaxis_transform()
-            (marks,) = axes.plot(x[endless], np.ones(endless.sum()), transform=edge, clip_on=False, **hollow)
-            marks.set_in_layout(False)
+            axes.plot(x[~served], y[~served], **hollow)
+            axes.plot(x, np.where(served, y, np.nan), **look)
+            endless[contender] = x[np.isinf(mine[column].to_numpy())], hollow
         _rates_along_x(axes, part)
         _times_upwards(axes)
+        # At the upper edge, wherever the axis ends: so many calls were skipped that the figure has no limit.
+        for x, hollow in endless.values():
+            (marks,) = axes.plot(x, np.ones(x.size), transform=axes.get_xaxis_transform(), clip_on=False, **hollow)
+            marks.set_in_layout(False)
 
     return fill
 
@@ -135,7 +133,6 @@ def _answered(axes: Axes, part: pd.DataFrame) -> None:
     label.set(ha="right", in_layout=False)
     _lines(axes, part, "rate", "calls_per_s")
     _rates_along_x(axes, part)
-    axes.set_yscale("log")
     _plain(axes)
 
 
@@ -157,10 +154,20 @@ def _rates_along_x(axes: Axes, part: pd.DataFrame) -> None:
 
 def _times_upwards(axes: Axes) -> None:
     """1 µs to 10 s: a saturated queue is as long as the run."""
-    axes.set_yscale("log")
+    if not _log_upwards(axes):
+        return
     axes.yaxis.set_major_locator(LogLocator(10, numticks=12))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda us, _: _time(us)))
     axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _log_upwards(axes: Axes) -> bool:
+    """A logarithmic axis, if there is anything to show on one."""
+    if not any(np.nanmax(np.asarray(line.get_ydata(), float), initial=0) > 0 for line in axes.lines):
+        axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", color="#555555")
+        return False
+    axes.set_yscale("log")
+    return True
 
 
 def _time(us: float) -> str:
@@ -171,6 +178,8 @@ def _time(us: float) -> str:
 
 
 def _plain(axes: Axes) -> None:
+    if not _log_upwards(axes):
+        return
     axes.yaxis.set_major_locator(LogLocator(10, numticks=12))
     plain_numbers(axes.yaxis)
 
