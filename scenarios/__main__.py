@@ -1,6 +1,7 @@
 """The command line: ``python -m scenarios run quick``, and what goes with it.
 
-Exit codes: 0 done; 1 some cells failed (`run`), something is slower (`compare`); 2 a mistake in what was asked for,
+Exit codes: 0 done; 1 some cells failed (`run`), something is slower (`compare`), a check failed
+(`selftest`); 2 a mistake in what was asked for,
 two runs that cannot be compared; 130 interrupted, what is done is kept.
 """
 
@@ -14,11 +15,12 @@ from pathlib import Path
 
 from rich.console import Console
 
+from contenders.interface import LANES
 from scenarios import cells, environment, filters, reading, store
 from scenarios.catalogue import Registered
 from scenarios.errors import UserError
 from scenarios.judging import Floor
-from scenarios.options import Parser, count, errors_format, share, shared
+from scenarios.options import Parser, at_least_one, count, errors_format, share, shared
 from scenarios.reporting import FORMATS, Reporter
 from scenarios.scenario import Scenario
 
@@ -153,6 +155,33 @@ def _compare(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     return found.exit_code
 
 
+def _capacity(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
+    from scenarios import capacity, quantities
+
+    names = [name.strip() for name in asked.contender.split(",")]
+    questions = [
+        capacity.Question(
+            contender=name,
+            lane=asked.lane,
+            payload_bytes=round(quantities.size_bytes(asked.payload, "--payload")),
+            clients=asked.clients,
+            p99_us=quantities.time_us(asked.p99, "--p99"),
+            seconds=quantities.time_us(asked.seconds, "--seconds") / 1e6,
+            constant=asked.constant,
+        )
+        for name in names
+    ]
+    run = capacity.search(questions, Registered(), asked.results, console)
+    capacity.show(run, console)
+    return 0
+
+
+def _selftest(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
+    from scenarios import selftest
+
+    return 0 if selftest.run(asked.results, console) else 1
+
+
 def _publish(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     from scenarios import reference
 
@@ -225,6 +254,17 @@ def _parser() -> Parser:
     compare.add_argument("--percentile", choices=("p50", "p90", "p99"), default="p50", help="default: %(default)s")
     compare.add_argument("--json", action="store_true", help="one JSON object on standard output")
     compare.add_argument("--force", action="store_true", help="compare what cannot be compared, and say so")
+    text = "search the highest rate whose p99 stays under a limit, in an open loop; about 40 s per contender"
+    capacity = add("capacity", _capacity, text, results)
+    capacity.add_argument("--contender", default="shm", metavar="NAME[,NAME]", help="default: %(default)s")
+    capacity.add_argument("--lane", choices=LANES, default="native", help="default: %(default)s")
+    capacity.add_argument("--payload", default="100B", metavar="SIZE", help="100B, 20KB, 2MB; default: %(default)s")
+    capacity.add_argument("--p99", default="1ms", metavar="TIME", help="500us, 1ms, 1s; default: %(default)s")
+    capacity.add_argument("--clients", type=at_least_one, default=1, metavar="N", help="default: %(default)s")
+    capacity.add_argument("--seconds", default="1.5s", metavar="TIME", help="of a trial; default: %(default)s")
+    capacity.add_argument("--constant", action="store_true", help="an even pace instead of random moments")
+    text = "let the harness measure what it must find: floor, known delay, stopped server, no difference in A/A"
+    add("selftest", _selftest, f"{text}; one minute", results)
     add("publish", _publish, "make a finished run the committed results/reference", one_run, results)
     add("readme", _readme, "write the reference run into README.md", results)
     add("list", _list, "list the scenarios that come with the project")

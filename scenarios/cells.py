@@ -11,6 +11,7 @@ import itertools
 import random
 from collections.abc import Mapping
 
+from scenarios.load import CLOSED
 from scenarios.scenario import Block, Scenario
 from scenarios.units import size
 
@@ -65,8 +66,22 @@ class Cell:
         """The size of each payload."""
         return int(self.axes["payload_bytes"])
 
+    @property
+    def clients(self) -> int:
+        """How many client processes call at once."""
+        return int(self.axes["clients"])
+
+    @property
+    def load(self) -> str:
+        """How they call, see :mod:`scenarios.load`."""
+        return str(self.axes["load"])
+
     def __str__(self) -> str:
         what = f"{self.method} {size(self.payload_bytes)}"
+        if self.clients > 1:
+            what += f" {self.clients} clients"
+        if self.load != CLOSED:
+            what += f" {self.load}"
         again = ", again" if self.axes.get("attempt") else ""
         return f"{self.contender} {self.lane} {what} repeat {self.axes['repeat']}{again}"
 
@@ -81,8 +96,9 @@ def expand(scenario: Scenario) -> list[Cell]:
     """
     ordered: list[Cell] = []
     first = 0
-    for repeat in range(scenario.repeats):
-        block = [cell for each in scenario.blocks for cell in _product(scenario.name, each, repeat)]
+    for repeat in range(max(_repeats(scenario, each) for each in scenario.blocks)):
+        blocks = [each for each in scenario.blocks if repeat < _repeats(scenario, each)]
+        block = [cell for each in blocks for cell in _product(scenario.name, each, repeat)]
         random.Random(f"{scenario.seed}:{repeat}").shuffle(block)
         block = [cell for cell in block if scenario.filter.accepts(cell.axes)]
         ordered += [dataclasses.replace(cell, order_index=first + i) for i, cell in enumerate(block)]
@@ -93,6 +109,10 @@ def expand(scenario: Scenario) -> list[Cell]:
 def most_reruns(cells: int, reruns: int) -> int:
     """How many of a repeat's cells may be measured again, all attempts counted."""
     return max(1, int(RERUN_SHARE * cells)) if reruns else 0
+
+
+def _repeats(scenario: Scenario, block: Block) -> int:
+    return scenario.repeats if block.repeats is None else block.repeats
 
 
 def _product(scenario: str, block: Block, repeat: int) -> list[Cell]:
@@ -118,4 +138,5 @@ def _product(scenario: str, block: Block, repeat: int) -> list[Cell]:
         for (lane, contender), (payload_bytes, calls), clients, load in itertools.product(
             pairs, sized, block.clients, block.load
         )
+        if clients == 1 or contender not in block.one_client.get(lane, ())
     ]

@@ -142,17 +142,19 @@ class Fields:
         if special and value == special:
             return (special,)
         chosen = [each for each in self._list(key, value, str, "strings") if self._check(key, each, allowed)]
-        if len(set(chosen)) < len(chosen):
-            self.wrong(key, f"the same value twice: {', '.join(chosen)}")
-        return tuple(dict.fromkeys(chosen))
+        return self._different(key, chosen)
 
-    def numbers(self, key: str, allowed: Sequence[int], *, default: Sequence[int]) -> tuple[int, ...]:
-        """A list of whole numbers out of `allowed`."""
+    def counts(self, key: str, *, default: Sequence[int], maximum: int) -> tuple[int, ...]:
+        """A list of different whole numbers from 1 to `maximum`."""
         values = self._list(key, self._take(key, list(default)), int, "whole numbers")
         for value in values:
-            if value not in allowed:
-                self.wrong(key, f"{value} is not allowed; allowed: {', '.join(map(str, allowed))}")
-        return tuple(values)
+            if not 1 <= value <= maximum:
+                self.wrong(key, f"{value} is not allowed; allowed: 1 to {maximum}")
+        return self._different(key, values)
+
+    def words(self, key: str, *, default: Sequence[str]) -> tuple[str, ...]:
+        """A list of different strings."""
+        return self._different(key, self._list(key, self._take(key, list(default)), str, "strings"))
 
     def sizes(self, key: str, smallest: int) -> tuple[int, ...]:
         """A list of byte counts: whole numbers, or strings such as "100 B", "10KB", "2MB" (decimal units)."""
@@ -174,6 +176,11 @@ class Fields:
         if counts and len(counts) != length:
             self.wrong(key, f"{len(counts)} numbers for {length} {other}; give one number, or one for each")
         return tuple(counts)
+
+    def _different(self, key: str, values: list[Any]) -> tuple[Any, ...]:
+        if len(set(values)) < len(values):
+            self.wrong(key, f"the same value twice: {', '.join(map(str, values))}")
+        return tuple(dict.fromkeys(values))
 
     def _take(self, key: str, default: Any) -> Any:
         self._known.add(key)

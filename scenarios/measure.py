@@ -1,10 +1,13 @@
-"""The client's side of one cell: runs in a fresh process, times the calls, checks every answer.
+"""A client of one cell: runs in a fresh process, times the calls, checks every answer.
 
-This module is the only thing between a contender and its number, so what it does is deliberate:
+This module and :mod:`scenarios.loops` are all there is between a contender and its number, so what they do is
+deliberate:
 
-*What is timed.* ``call(method, payload)`` from just before to just after, with ``time.perf_counter_ns``, one
-stamp pair per call, round trip, never divided. Connecting and the first call are the cold start and not among
-them.
+*What is timed.* A call from just before to just after, see :mod:`scenarios.loops`; round trip, never divided.
+Connecting and the first call are the cold start and not among them.
+
+*When it begins.* Once every client of the cell is connected and warm, and has said so, the runner names a moment of
+the machine's clock, and all begin then.
 
 *What is checked.* Every answer against the service's own, computed here, after the second stamp. Payloads
 differ from call to call by a nonce, so an answer that came too late or twice is not the expected one. One
@@ -17,8 +20,8 @@ server runs as Python starts it.
 *CPU per call.* Of this process and of the server's, from the operating system's CPU clocks (ns, all threads)
 around the timed part. The client also checks answers in that time, which is the harness' work and for a large
 document as dear as the call: what one check costs is measured afterwards, on real answers, with this thread's
-CPU clock, and `calls` times that is taken off. The rest of the loop, less than 1 µs per call, stays in; `noop`
-shows it.
+CPU clock, and `calls` times that is taken off, as is what an open loop spends waiting for the clock. The rest of the
+loop, about 1 µs per call (2 in an open loop), stays in; `noop` shows it.
 
 Imports are few, because they are in the client's memory and start time: no numpy here.
 """
@@ -34,28 +37,35 @@ import traceback
 from array import array
 from collections.abc import Callable
 from contextlib import ExitStack
-from itertools import cycle
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from contenders.interface import Caller, Contender
+from contenders.interface import Contender
 from contenders.process import ServerProcess
 from contenders.service import BenchService
-from scenarios import noise, usage
+from scenarios import drivers, noise, usage
+from scenarios.drivers import Driver
+from scenarios.load import Load, schedule
+from scenarios.loops import Record, Work, WrongAnswer, same, wait_until
 from scenarios.payloads import corpus
 
 WARMUP_SHARE = 0.25
 """Warm-up takes at most this share of the time the timed part may take, for contenders of milliseconds per
 call."""
 FEWEST_CALLS = 30
-"""A cell that is out of time still makes so many calls, for a median to exist."""
+"""A closed loop that is out of time still makes so many calls, for a median to exist."""
+BACKLOG_S = 1.0
+"""An open loop's queue holds the calls of so many seconds; ..."""
+FEWEST_BACKLOG = 100
+"""... or so many calls, if that is more."""
+OPEN_WARMUP_CALLS, OPEN_WARMUP_GAP_NS = 20, 300_000
+"""An open loop's own code is warmed with so many calls at this distance, after the closed loop's warm-up."""
 CHECK_CALIBRATION_NS = 20_000_000
 """CPU time spent on learning what a check costs: 20 ms, against which the clock's own cost is nothing."""
 
-
-class WrongAnswer(Exception):
-    """A call returned something else than the service does."""
+READY = "ready"
+"""What a client says when it is connected and warm; the answer is the moment to begin, in ns of the clock."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,8 +78,13 @@ class Task:
     payload_bytes: int
     seed: int
     calls: int
+    """Most timed calls of this client."""
     warmup_calls: int
     seconds: float
+    load: Load
+    client: int
+    """Which client of the cell this is."""
+    clients: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,18 +96,33 @@ class Server:
 
 
 @dataclasses.dataclass(frozen=True)
-class Measurement:
-    """What one client process found. Times in ns."""
+class Part:
+    """What one client process found. Times in ns; arrays are signed 64-bit integers of this machine's byte order,
+    one per call, in order.
+    """
 
-    latencies_ns: bytes
-    """Signed 64-bit integers of this machine's byte order, one per call, in order."""
+    begin_ns: int
+    """When the client was to begin."""
+    start_ns: bytes
+    end_ns: bytes
+    due_ns: bytes
+    """Open loop: when each call was meant to be sent. Empty for a closed loop."""
+    free: bytes
+    """Open loop, one byte per call: whether the caller was free when it was due."""
+    skipped: int
     cold_start_ns: int
     """Connecting and the first call, imports already done."""
+    check_ns: float
+    """What checking one answer costs."""
     client: usage.Usage
-    """Over the timed part, checks taken off."""
-    server: usage.Usage | None
+    """Over the timed part; checks, waiting for the clock and the memory of the stamps taken off."""
+    harness_cpu_ns: int
+    """What was taken off the CPU time."""
+    server_before: usage.Usage | None
     """None when the server is this process."""
-    noise_flags: tuple[str, ...]
+    server_after: usage.Usage | None
+    machine_before: noise.Reading
+    machine_after: noise.Reading
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,15 +136,22 @@ class Failure:
 
 def main(task: Task, runner: Connection) -> None:
     """A client process: receive a :class:`Server` (None: serve in a thread of this process) once it is ready,
-    measure, send a :class:`Measurement` or a :class:`Failure`.
+    connect, warm up, say :data:`READY`, receive the moment to begin, measure, send a :class:`Part`; or at any
+    time a :class:`Failure`.
 
     What needs no server is done before one is there: this process and the server's start side by side.
     """
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    outcome: Measurement | Failure
+
+    def begin() -> int:
+        runner.send(READY)
+        moment: int = runner.recv()
+        return moment
+
+    outcome: Part | Failure
     try:
         payloads = corpus(task.payload, task.payload_bytes, task.seed)
-        outcome = measure(task, payloads, runner.recv())
+        outcome = measure(task, payloads, runner.recv(), begin)
     except Exception as error:  # whatever a contender raises is recorded with the cell, which has failed
         outcome = Failure(type(error).__name__, str(error), traceback.format_exc())
     runner.send(outcome)
@@ -129,8 +166,11 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def measure(task: Task, payloads: list[Any], server: Server | None) -> Measurement:
-    """Connect, warm up, time, check. Raises :class:`WrongAnswer`, and what the contender raises."""
+def measure(task: Task, payloads: list[Any], server: Server | None, begin: Callable[[], int]) -> Part:
+    """Connect, warm up, begin at the moment `begin` returns, time, check.
+
+    Raises :class:`WrongAnswer`, and what the contender raises.
+    """
     service = BenchService()
     answers = [getattr(service, task.method)(payload) for payload in payloads]
     with ExitStack() as stack:
@@ -138,90 +178,83 @@ def measure(task: Task, payloads: list[Any], server: Server | None) -> Measureme
             address = stack.enter_context(ServerProcess(task.contender, service)).address
         else:
             address = server.address
+        driver = stack.enter_context(drivers.of(task.contender, address))
         start = time.perf_counter_ns()
-        caller = stack.enter_context(task.contender.connect(address))
-        first = caller.call(task.method, payloads[0])
+        driver.connect()
+        first = driver.call(task.method, payloads[0])
         cold_start_ns = time.perf_counter_ns() - start
         if not same(first, answers[0]):
             raise WrongAnswer("the first call")
-        return _measure_connected(task, caller, payloads, answers, cold_start_ns, server.pid if server else None)
+        work = Work(task.method, payloads, answers)
+        return _measure_connected(task, driver, work, cold_start_ns, server.pid if server else None, begin)
 
 
 def _measure_connected(
-    task: Task,
-    caller: Caller,
-    payloads: list[Any],
-    answers: list[Any],
-    cold_start_ns: int,
-    server_pid: int | None,
-) -> Measurement:
-    limit_ns = int(task.seconds * 1e9)
-    # The warm-up is the timed loop itself: the interpreter specialises the very code that is then timed.
-    warmup = array("q", bytes(8 * task.warmup_calls))
-    closed_loop(caller.call, task.method, payloads, answers, warmup, int(limit_ns * WARMUP_SHARE), 1)
-    latencies = array("q", bytes(8 * task.calls))
+    task: Task, driver: Driver, work: Work, cold_start_ns: int, server_pid: int | None, begin: Callable[[], int]
+) -> Part:
+    _warm_up(task, driver, work)
+    if task.load.is_open:
+        record = Record.of_schedule(schedule(task.load, task.client, task.clients, task.seconds, task.calls, task.seed))
+    else:
+        record = Record(task.calls)
     gc.collect()
     gc.freeze()
     gc.disable()
+    moment = begin()
+    # Every client is ready now and nobody calls yet: whatever the server does from here on is the timed part's.
     machine_before = noise.read()
     server_before = usage.of_process(server_pid) if server_pid else None
+    for i, offset in enumerate(record.due):
+        record.due[i] = moment + offset
     client_before = usage.of_self()
-    calls = closed_loop(caller.call, task.method, payloads, answers, latencies, limit_ns, FEWEST_CALLS)
+    wait_until(moment, record)
+    if task.load.is_open:
+        driver.open(work, record, backlog(task))
+    else:
+        driver.closed(work, record, round(task.seconds * 1e9), FEWEST_CALLS)
     client = usage.of_self().since(client_before)
-    server = None
-    if server_pid and server_before:
-        server = usage.of_process(server_pid).since(server_before)
+    server_after = usage.of_process(server_pid) if server_pid else None
     machine_after = noise.read()
     gc.enable()
-    flags = noise.flags(machine_before, machine_after, client + server if server else client)
-    checks_ns = calls * check_cost_ns(caller.call(task.method, payloads[0]), answers[0])
-    return Measurement(
-        latencies_ns=latencies[:calls].tobytes(),
+    check_ns = check_cost_ns(driver.call(work.method, work.payloads[0]), work.answers[0])
+    harness_cpu_ns = round(record.made * check_ns) + record.waiting_cpu_ns
+    return Part(
+        begin_ns=moment,
+        start_ns=record.start[: record.made].tobytes(),
+        end_ns=record.end[: record.made].tobytes(),
+        due_ns=record.due[: record.made].tobytes(),
+        free=bytes(record.free[: record.made]),
+        skipped=record.skipped,
         cold_start_ns=cold_start_ns,
-        client=dataclasses.replace(client, cpu_ns=max(0, round(client.cpu_ns - checks_ns))),
-        server=server,
-        noise_flags=flags,
+        check_ns=check_ns,
+        client=dataclasses.replace(
+            client,
+            cpu_ns=max(0, client.cpu_ns - harness_cpu_ns),
+            voluntary=max(0, client.voluntary - record.sleeps),
+            rss_mib=client.rss_mib - record.resident_mib(),
+        ),
+        harness_cpu_ns=harness_cpu_ns,
+        server_before=server_before,
+        server_after=server_after,
+        machine_before=machine_before,
+        machine_after=machine_after,
     )
 
 
-def closed_loop(
-    call: Callable[[str, Any], Any],
-    method: str,
-    payloads: list[Any],
-    answers: list[Any],
-    latencies: array[int],
-    limit_ns: int,
-    fewest: int,
-) -> int:
-    """Call until `latencies` is full, or `limit_ns` have passed and `fewest` calls been made; returns how many.
-
-    One call at a time, the next as soon as the last one's answer is checked. Raises :class:`WrongAnswer`.
-    """
-    # Local names: each costs an array access instead of a dictionary lookup between the two stamps.
-    clock = time.perf_counter_ns
-    deadline = clock() + limit_ns
-    # zip over ready-made pairs: no indexing and no arithmetic on the way to the next call, and no list of
-    # results that would hold every answer alive and make each call pay for fresh memory a real caller would
-    # reuse.
-    for i, payload, answer in zip(range(len(latencies)), cycle(payloads), cycle(answers)):
-        start = clock()
-        result = call(method, payload)
-        end = clock()
-        # array('q') stores 8 bytes and allocates nothing that stays; filled with zeros, its pages are there
-        # already.
-        latencies[i] = end - start
-        if not same(result, answer):
-            raise WrongAnswer(_difference(i, result, answer))
-        # Freed here, not by the next assignment: that one is between the stamps.
-        del result
-        if end > deadline and i + 1 >= fewest:
-            return i + 1
-    return len(latencies)
+def _warm_up(task: Task, driver: Driver, work: Work) -> None:
+    """Run the timed loops themselves: the interpreter specialises the very code that is then timed."""
+    limit_ns = int(task.seconds * 1e9 * WARMUP_SHARE)
+    if task.warmup_calls:
+        driver.closed(work, Record(task.warmup_calls), limit_ns, 1)
+    if task.load.is_open:
+        soon = time.perf_counter_ns()
+        due = array("q", (soon + i * OPEN_WARMUP_GAP_NS for i in range(OPEN_WARMUP_CALLS)))
+        driver.open(work, Record.of_schedule(due), OPEN_WARMUP_CALLS)
 
 
-def same(result: Any, answer: Any) -> bool:
-    """Whether a result is the answer. A view is copied first: comparing it in place takes ten times as long."""
-    return bool((bytes(result) if type(result) is memoryview else result) == answer)
+def backlog(task: Task) -> int:
+    """How many calls may wait in an open loop's queue, per client."""
+    return max(FEWEST_BACKLOG, round((task.load.rate or 0) / task.clients * BACKLOG_S))
 
 
 def check_cost_ns(result: Any, answer: Any) -> float:
@@ -241,12 +274,3 @@ def check_cost_ns(result: Any, answer: Any) -> float:
         spent += middle - start
         rounds += 1
     return max(0, spent - idle) / (rounds * len(batch))
-
-
-def _difference(i: int, result: object, answer: object) -> str:
-    return f"timed call {i} (from 0): got {_short(result)}, not {_short(answer)}"
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"

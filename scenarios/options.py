@@ -40,6 +40,13 @@ def count(text: str) -> int:
     return number
 
 
+def at_least_one(text: str) -> int:
+    """A whole number from 1."""
+    if (number := int(text)) < 1:
+        raise ValueError
+    return number
+
+
 def shared(*arguments: tuple[str, dict[str, Any]]) -> Parser:
     """Arguments that several commands have."""
     parser = Parser(add_help=False)

@@ -16,7 +16,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from rich.console import Console
 
-from scenarios import drift, environment, panels, stages, statistics, style
+from scenarios import drift, environment, load_plots, loading, panels, stages, statistics, style
 from scenarios.cells import key_of
 from scenarios.errors import RunError
 from scenarios.panels import Sheet
@@ -40,15 +40,17 @@ def draw(run: Run, console: Console) -> list[Path]:
         raise RunError(f"{run.folder} has no finished cell to draw")
     cells = statistics.frame(rows)
     run.plots_folder.mkdir(exist_ok=True)
+    single = loading.plain(cells)
     with style.applied():
-        drifted = drift.sheet(statistics.frame(rows, every_attempt=True))
-        sheets = {"latency": _latency(cells), "cost": _cost(cells), "drift": drifted}
-        if GRPC in set(cells["contender"]):
-            sheets["speedup"] = _speedup(cells, run.samples_of)
+        sheets = load_plots.sheets(cells) | {"drift": drift.sheet(statistics.frame(rows, every_attempt=True))}
+        if len(single):
+            sheets |= {"latency": _latency(single), "cost": _cost(single)}
+        if GRPC in set(single["contender"]):
+            sheets["speedup"] = _speedup(single, run.samples_of)
         else:
             console.print(f"speedup skipped: {GRPC} is not in this run", highlight=False)
         if any(run.samples_file(key_of(row)).exists() for row in rows):
-            sheets |= _distributions(run, cells)
+            sheets |= _distributions(run, single)
         else:
             console.print("distributions skipped: this run has no samples beside it", highlight=False)
         footer = environment.in_one_line(run.environment())

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from scenarios.cells import Cell
-from scenarios.plan import START_S, upper_bound_s
+from scenarios.plan import start_s, upper_bound_s
 
 
 class Display:
@@ -25,7 +25,7 @@ class Display:
         self._console = console
         self._todo = {cell.key: cell for cell in todo}
         self._total = len(self._todo) + done
-        self._seen: defaultdict[tuple[str, str, int], list[float]] = defaultdict(list)
+        self._seen: defaultdict[tuple[str, str, int, int, str], list[float]] = defaultdict(list)
         self._bar = Progress(
             BarColumn(),
             MofNCompleteColumn(),
@@ -80,7 +80,7 @@ class Display:
         seconds = 0.0
         for cell in self._todo.values():
             seen = self._seen.get(_alike(cell))
-            seconds += sum(seen) / len(seen) if seen else START_S + upper_bound_s(cell)
+            seconds += sum(seen) / len(seen) if seen else start_s(cell) + upper_bound_s(cell)
         return duration(seconds)
 
 
@@ -91,5 +91,5 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min"
 
 
-def _alike(cell: Cell) -> tuple[str, str, int]:
-    return cell.contender, cell.lane, cell.payload_bytes
+def _alike(cell: Cell) -> tuple[str, str, int, int, str]:
+    return cell.contender, cell.lane, cell.payload_bytes, cell.clients, cell.load

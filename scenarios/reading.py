@@ -6,6 +6,7 @@ one of the files in ``scenarios/definitions``; anything that ends in ``.toml`` i
 
 from __future__ import annotations
 
+import itertools
 import re
 import tomllib
 from collections.abc import Mapping
@@ -17,11 +18,12 @@ from contenders.registry import ContenderUnavailable
 from scenarios import payloads
 from scenarios.errors import Mistake, ScenarioError
 from scenarios.fields import Fields, Problems
+from scenarios.load import CLOSED, Load
 from scenarios.scenario import Block, Scenario
 
 DEFINITIONS = Path(__file__).parent / "definitions"
-LOADS = ("closed",)
-CLIENTS = (1,)
+MOST_CLIENTS = 64
+"""Each is a process: more would measure the scheduler."""
 RUNS_NO_METHOD = ("noop",)
 """Contenders that hand the payload back without calling anything: only an echo has that answer."""
 BLOCK_NAME = re.compile(r"[a-z0-9][a-z0-9-]*\Z")
@@ -61,7 +63,7 @@ def read(path: Path, catalogue: Mapping[str, type[Contender]]) -> Scenario:
     reruns = top.integer("reruns", default=1, minimum=0)
     tables = top.tables("cells")
     top.finish()
-    read_blocks = [_block(Fields(each, problems, "cells", i), catalogue) for i, each in enumerate(tables)]
+    read_blocks = [_block(Fields(each, problems, "cells", i), catalogue, repeats) for i, each in enumerate(tables)]
     blocks = tuple(block for block, _ in read_blocks)
     left_out = tuple(dict.fromkeys(line for _, lines in read_blocks for line in lines))
     if not problems.found:
@@ -70,7 +72,7 @@ def read(path: Path, catalogue: Mapping[str, type[Contender]]) -> Scenario:
     return Scenario(path.stem, description, blocks, repeats, seed, time_limit_s, left_out, reruns)
 
 
-def _block(fields: Fields, catalogue: Mapping[str, type[Contender]]) -> tuple[Block, tuple[str, ...]]:
+def _block(fields: Fields, catalogue: Mapping[str, type[Contender]], repeats: int) -> tuple[Block, tuple[str, ...]]:
     name = fields.text("name", default="")
     if name and not BLOCK_NAME.match(name):
         fields.wrong("name", f"{name!r} is not made of small letters, digits and hyphens")
@@ -80,6 +82,8 @@ def _block(fields: Fields, catalogue: Mapping[str, type[Contender]]) -> tuple[Bl
     contenders, left_out = _pairs(fields, method, lanes, asked, catalogue)
     kinds = _kinds(fields, method, lanes)
     sizes = _sizes(fields, method, set(kinds.values()))
+    clients = fields.counts("clients", default=(1,), maximum=MOST_CLIENTS)
+    one_client, marks = _one_client(contenders, clients, catalogue)
     block = Block(
         name=name,
         contenders=contenders,
@@ -89,11 +93,48 @@ def _block(fields: Fields, catalogue: Mapping[str, type[Contender]]) -> tuple[Bl
         calls=fields.counts_for("calls", len(sizes), "payload_sizes"),
         warmup_calls=fields.integer("warmup_calls", default=100, minimum=0),
         seconds=fields.positive("seconds", default=1.0),
-        clients=fields.numbers("clients", CLIENTS, default=(1,)),
-        load=fields.choices("load", LOADS, default=("closed",)),
+        clients=clients,
+        load=_loads(fields),
+        repeats=fields.count("repeats", default=repeats),
+        one_client=one_client,
     )
     fields.finish()
-    return block, left_out
+    return block, left_out + marks
+
+
+def _loads(fields: Fields) -> tuple[str, ...]:
+    loads = fields.words("load", default=(CLOSED,))
+    for each in loads:
+        try:
+            Load.parse(each)
+        except ValueError as error:
+            fields.wrong("load", str(error))
+    return loads
+
+
+def _one_client(
+    contenders: Mapping[str, tuple[str, ...]], clients: tuple[int, ...], catalogue: Mapping[str, type[Contender]]
+) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
+    """Lane to those of the contenders that take one client only, where more are asked for; and a line on each."""
+    several = [str(count) for count in clients if count > 1]
+    if not several:
+        return {}, ()
+    found: dict[str, tuple[str, ...]] = {}
+    marks = []
+    for lane, names in contenders.items():
+        why = {}
+        for name in names:
+            if catalogue[name].in_process:
+                why[name] = "serves in the client's own process"
+            elif not catalogue[name](lane).many_clients:
+                why[name] = "takes one client per address"
+        marks += [
+            f"{name} in lane {lane} {reason}: not measured with {', '.join(several)} clients"
+            for name, reason in why.items()
+        ]
+        if why:
+            found[lane] = tuple(why)
+    return found, tuple(marks)
 
 
 def _pairs(
@@ -158,12 +199,12 @@ def _report_overlap(blocks: tuple[Block, ...], problems: Problems) -> None:
     """A row of the results is known by its columns, so two blocks must not make the same row."""
     seen: dict[tuple[object, ...], int] = {}
     for number, block in enumerate(blocks):
-        for lane, contenders in block.contenders.items():
+        for (lane, contenders), size, clients, load in itertools.product(
+            block.contenders.items(), block.payload_sizes, block.clients, block.load
+        ):
             for contender in contenders:
-                for size in block.payload_sizes:
-                    row = (block.name, lane, contender, size)
-                    first = seen.setdefault(row, number)
-                    if first != number:
-                        what = f"{contender} in lane {lane} with {size} bytes is in cells[{first}] already"
-                        problems.add("cells", number, "name", f"{what}; give one of the two a name")
-                        return
+                first = seen.setdefault((block.name, lane, contender, size, clients, load), number)
+                if first != number:
+                    what = f"{contender} in lane {lane} with {size} bytes is in cells[{first}] already"
+                    problems.add("cells", number, "name", f"{what}; give one of the two a name")
+                    return

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from scenarios import environment, statistics
+from scenarios import environment, loading, statistics
 from scenarios.cells import GROUP
 from scenarios.errors import RunError
 from scenarios.store import FINISHED, Run, replace_file
-from scenarios.units import size
+from scenarios.table import COSTS
+from scenarios.units import pair, size
 
 KEPT = ("cells.csv", "environment.json", "run.json", "failures.json", "warnings.json", "plots")
 """What of a run is committed: all but the samples, which are a hundred times as large."""
@@ -67,13 +68,17 @@ def write_readme(run: Run, readme: Path) -> None:
 
 def section(run: Run) -> str:
     """The reference run as Markdown: a table per lane and the picture."""
-    cells = statistics.frame(run.rows())
-    lines = statistics.summary(cells)
+    cells = loading.plain(statistics.frame(run.rows()))
+    cells = cells[~cells["scenario"].str.contains("/")]  # a named block answers another question
+    costs = cells.groupby(list(GROUP))[list(COSTS)].median().reset_index()
+    lines = statistics.summary(cells).merge(costs, on=list(GROUP))
     ratio = statistics.ratios(cells, BASE).set_index(list(GROUP))["ratio"]
     smallest = lines["payload_bytes"].min()
     parts = [
-        "Median round trip in µs, by payload; the rest for the smallest one. "
-        f"CPU is per call, client and server together. *x shm* is paired in each of {lines['repeats'].max()} repeats.",
+        "Median round trip in µs, by payload; the rest for the smallest one. CPU (µs) and context switches are per "
+        "call; CPU and resident memory (MiB) client + server, switches voluntary + involuntary of both; *cold* is "
+        "connecting and the first call, in ms. "
+        f"*x shm* is paired in each of {lines['repeats'].max()} repeats.",
         "",
     ]
     for lane, title in LANES.items():
@@ -108,7 +113,7 @@ def _footprint(file: Path) -> list[str]:
 
 def _table(lines: pd.DataFrame, ratio: pd.Series[float], smallest: float) -> list[str]:
     sizes = sorted(lines["payload_bytes"].unique())
-    heads = [*(size(each) for each in sizes), f"p99 at {size(smallest)}", "CPU µs", "x shm"]
+    heads = [*(size(each) for each in sizes), f"p99 at {size(smallest)}", "CPU", "switches", "RSS", "cold", "x shm"]
     rows = ["| contender | " + " | ".join(heads) + " |", "|---|" + "---:|" * len(heads)]
     at_smallest = lines[lines["payload_bytes"] == smallest].set_index("contender")
     for contender in at_smallest.sort_values("p50_us").index:
@@ -116,9 +121,16 @@ def _table(lines: pd.DataFrame, ratio: pd.Series[float], smallest: float) -> lis
         line = at_smallest.loc[contender]
         group = tuple(line[axis] if axis != "contender" else contender for axis in GROUP)
         times = [_figure(own["p50_us"].get(each, math.nan)) for each in sizes]
-        rest = [line["p99_us"], line["cpu_us"], ratio.get(group, math.nan)]
+        rest = [
+            _figure(line["p99_us"]),
+            pair(line["client_cpu_us"], line["server_cpu_us"]),
+            pair(line["voluntary_switches_per_call"], line["involuntary_switches_per_call"], digits=1),
+            pair(line["client_rss_mib"], line["server_rss_mib"], digits=0),
+            _figure(line["cold_start_ms"]),
+            _figure(ratio.get(group, math.nan)),
+        ]
         name = f"**{contender}**" if contender == BASE else contender
-        rows.append(f"| {name} | " + " | ".join([*times, *map(_figure, rest)]) + " |")
+        rows.append(f"| {name} | " + " | ".join([*times, *rest]) + " |")
     return rows
 
 

@@ -14,14 +14,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-import numpy as np
 from rich.console import Console
 
 from contenders.interface import Contender
 from scenarios import caveats, environment, reruns, session, stages, statistics, store
 from scenarios.cells import Cell, expand
+from scenarios.combine import Measurement
 from scenarios.errors import RunError
-from scenarios.measure import Measurement
+from scenarios.load import Load
 from scenarios.progress import Display
 from scenarios.scenario import Scenario
 from scenarios.store import Run
@@ -141,42 +141,44 @@ def _measure_cell(
         }
     stages.reached(stages.MEASURED)
     row = to_row(run.id, cell, contender.wait, found)
-    run.append(cell.key, row, found.latencies_ns)
+    run.append(cell.key, row, found.latency_ns, found.samples())
     display.end(cell, f"p50 {micros(float(row['p50_us']))}" if row["p50_us"] else f"{row['calls']} calls")
     return None
 
 
 def to_row(run_id: str, cell: Cell, wait: str, found: Measurement) -> store.Row:
     """A measured cell as a row of cells.csv."""
-    latencies = np.frombuffer(found.latencies_ns, np.int64)
-    calls = latencies.size
+    calls, made = found.latency_ns.size, found.made
     server = found.server
     both = found.client + server if server else found.client
     row: dict[str, object] = {
         "run_id": run_id,
         "schema_version": store.SCHEMA_VERSION,
         **cell.axes,
-        "offered_rps": None,  # a closed loop offers nothing
+        "offered_rps": Load.parse(cell.load).rate,  # a closed loop offers nothing
         "wait": wait,
         "order_index": cell.order_index,
         "calls": calls,
         "errors": 0,  # an error fails the cell
-        "skipped": 0,
+        "skipped": found.skipped,
         "verified": calls,
-        **statistics.describe(latencies),
+        **found.percentiles(),
         "ci_low_us": None,
         "ci_high_us": None,
-        "client_cpu_us_per_call": found.client.cpu_ns / 1000 / calls,
-        "server_cpu_us_per_call": server.cpu_ns / 1000 / calls if server else None,
-        "voluntary_switches_per_call": both.voluntary / calls,
-        "involuntary_switches_per_call": both.involuntary / calls,
-        "client_rss_mib": found.client.rss_mib,
+        "client_cpu_us_per_call": found.client.cpu_ns / 1000 / made,
+        "server_cpu_us_per_call": server.cpu_ns / 1000 / made if server else None,
+        "voluntary_switches_per_call": both.voluntary / made,
+        "involuntary_switches_per_call": both.involuntary / made,
+        "client_rss_mib": found.client.rss_mib / cell.clients,
         "server_rss_mib": server.rss_mib if server else None,
-        "cold_start_ms": found.cold_start_ns / 1e6,
+        "cold_start_ms": found.cold_start_ms,
         "noise_flags": ";".join(found.noise_flags),
         "attempt": cell.axes.get("attempt", 0),
         "p99_ci_low_us": None,
         "p99_ci_high_us": None,
+        "fairness": found.fairness(),
+        "lateness_p50_us": found.lateness_us(0.5),
+        "lateness_p99_us": found.lateness_us(0.99),
     }
     return {column: _field(row[column]) for column in store.COLUMNS}
 

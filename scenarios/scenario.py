@@ -14,6 +14,9 @@ from typing import Any
 
 from scenarios.filters import Filter
 
+OF_LANES = ("contenders", "one_client")
+"""A block's mappings from lanes to contenders."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Block:
@@ -30,14 +33,20 @@ class Block:
     payload_sizes: tuple[int, ...]
     """Bytes, as encoded on the wire of the `bytes` and `json` lanes; UTF-8 bytes of a text."""
     calls: tuple[int, ...]
-    """Most timed calls per cell, one number per payload size."""
+    """Most timed calls per client, one number per payload size."""
     warmup_calls: int
     """Most untimed calls before them."""
     seconds: float
     """Most seconds of timed calls per cell; the slow contenders stop here with fewer calls, but not
     with so few that there is no median."""
     clients: tuple[int, ...]
+    """How many client processes call at once."""
     load: tuple[str, ...]
+    """See :mod:`scenarios.load`."""
+    repeats: int | None = None
+    """Of this block's cells; None for the scenario's."""
+    one_client: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    """Lane to the contenders that take one client only: they have no cell with more."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +76,7 @@ class Scenario:
         plain["filter"] = self.filter.resolved()
         plain["blocks"] = [
             {key: list(value) if isinstance(value, tuple) else value for key, value in block.items()}
-            | {"contenders": {lane: list(names) for lane, names in block["contenders"].items()}}
+            | {key: {lane: list(names) for lane, names in block[key].items()} for key in OF_LANES}
             for block in plain["blocks"]
         ]
         return plain
@@ -76,7 +85,8 @@ class Scenario:
     def from_resolved(cls, plain: Mapping[str, Any]) -> Scenario:
         """The scenario that gave :meth:`resolved`; what an older version did not know is as it was then."""
         blocks = tuple(
-            Block(**_tuples(block) | {"contenders": _tuples(block["contenders"])}) for block in plain["blocks"]
+            Block(**_tuples(block) | {key: _tuples(block.get(key, {})) for key in OF_LANES})
+            for block in plain["blocks"]
         )
         chosen = Filter.from_resolved(plain.get("filter", {}))
         return cls(**{"reruns": 0} | _tuples(plain) | {"blocks": blocks, "filter": chosen})

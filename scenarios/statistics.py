@@ -158,7 +158,8 @@ def _group_of(row: Row) -> tuple[str, ...]:
 def _intervals(group: tuple[str, ...], rows: list[Row], samples: Kept) -> Row:
     fields: Row = {}
     for column, names in INTERVALS.items():
-        with_figure = [row for row in rows if row[column]]
+        # Of skipped calls there are no samples: what is there would understate every percentile.
+        with_figure = [row for row in rows if row[column] and row.get("skipped", "0") in ("", "0")]
         found = bootstrap.of_median([_draws(row, column, samples) for row in with_figure], _seed(*group))
         fields |= dict(zip(names, [f"{end:.3f}" for end in found] if found else ["", ""], strict=True))
     return fields

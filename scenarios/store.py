@@ -32,7 +32,8 @@ COLUMNS = tuple(
     order_index calls errors skipped verified p50_us p90_us p99_us p999_us max_us mean_us ci_low_us ci_high_us
     calls_per_s client_cpu_us_per_call server_cpu_us_per_call voluntary_switches_per_call
     involuntary_switches_per_call client_rss_mib server_rss_mib cold_start_ms noise_flags
-    attempt p99_ci_low_us p99_ci_high_us""".split()  # noqa: SIM905
+    attempt p99_ci_low_us p99_ci_high_us
+    fairness lateness_p50_us lateness_p99_us""".split()  # noqa: SIM905
 )
 """Of cells.csv, in order. Units are in the names; an empty field is a number that does not exist. New ones
 are added at the end: a file of an older version has fewer, and is read as if they were empty."""
@@ -42,6 +43,7 @@ WORDS = frozenset("run_id scenario contender lane load wait noise_flags".split()
 RUNNING, FINISHED = "running", "finished"
 
 Row = dict[str, str]
+Numbers = np.ndarray[Any, np.dtype[np.int64]]
 
 
 class Run:
@@ -74,15 +76,15 @@ class Run:
     def about(self) -> dict[str, Any]:
         """run.json: the resolved scenario and the run's state. Raises :class:`RunError` when there is
         none."""
-        return self._read_json("run.json")
+        return self.read_json("run.json")
 
     def environment(self) -> dict[str, Any]:
         """environment.json: the machine and the programs. Raises :class:`RunError` when there is none."""
-        return self._read_json("environment.json")
+        return self.read_json("environment.json")
 
     def failures(self) -> dict[str, dict[str, Any]]:
         """failures.json: cells that gave no number, by key. Empty when all did."""
-        return self._read_json("failures.json") if (self.folder / "failures.json").exists() else {}
+        return self.read_json("failures.json") if (self.folder / "failures.json").exists() else {}
 
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
         """Write or replace one of the run's JSON files."""
@@ -125,10 +127,12 @@ class Run:
         """Create cells.csv, or cut off what a killed writer left of a line."""
         self.rewrite_rows(self.rows())
 
-    def append(self, key: str, row: Row, latencies_ns: bytes) -> None:
+    def append(self, key: str, row: Row, latency_ns: Numbers, others: Mapping[str, Numbers]) -> None:
         """Store one finished cell: its samples first, then its row, each safe on disk before this returns."""
         samples = io.BytesIO()
-        np.savez_compressed(samples, latency_ns=_shrunk(np.frombuffer(latencies_ns, np.int64)))
+        named = {"latency_ns": latency_ns} | dict(others)
+        arrays: dict[str, Any] = {name: _shrunk(values) for name, values in named.items()}
+        np.savez_compressed(samples, **arrays)
         self.samples_file(key).parent.mkdir(exist_ok=True)
         replace_file(self.samples_file(key), samples.getvalue())
         stages.reached(stages.SAMPLES_STORED)
@@ -145,19 +149,22 @@ class Run:
         writer.writerows(rows)
         replace_file(self.cells_file, text.getvalue().encode())
 
-    def samples(self, key: str) -> np.ndarray[Any, np.dtype[np.int64]] | None:
-        """The latencies of one cell in ns, in the order they were taken; None when they were not kept."""
+    def samples(self, key: str, name: str = "latency_ns") -> Numbers | None:
+        """The latencies of one cell in ns, in the order they were taken; None when they were not kept.
+
+        Other names, where the cell has them: `service_ns` and `due_ns` of an open loop, `client` of several clients.
+        """
         try:
             with np.load(self.samples_file(key)) as file:
-                return np.asarray(file["latency_ns"], np.int64)
+                return np.asarray(file[name], np.int64) if name in file else None
         except FileNotFoundError:
             return None
 
-    def samples_of(self, row: Mapping[str, Any]) -> np.ndarray[Any, np.dtype[np.int64]] | None:
+    def samples_of(self, row: Mapping[str, Any]) -> Numbers | None:
         """The latencies of one row of cells.csv."""
         return self.samples(key_of(row))
 
-    def _read_json(self, name: str) -> dict[str, Any]:
+    def read_json(self, name: str) -> dict[str, Any]:
         try:
             value = json.loads((self.folder / name).read_bytes())
         except FileNotFoundError:
@@ -266,7 +273,7 @@ def _sync(file: IO[Any] | Any) -> None:
     os.fsync(file.fileno())
 
 
-def _shrunk(latencies: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, Any]:
+def _shrunk(latencies: Numbers) -> np.ndarray[Any, Any]:
     """32 bits hold 4.29 s: half the file for every cell without a call slower than that."""
     fits = latencies.size == 0 or int(latencies.max()) < 2**32
     return latencies.astype(np.uint32) if fits else latencies

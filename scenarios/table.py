@@ -3,49 +3,94 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pandas as pd
-from rich.console import Console, Group
+from rich import box
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from scenarios import caveats, environment, statistics
+from scenarios import caveats, environment, load_table, loading, statistics
 from scenarios.cells import GROUP
 from scenarios.errors import RunError
 from scenarios.store import Run
-from scenarios.units import factor, micros, size
+from scenarios.units import factor, micros, pair, size
 
 BASE = "shm"
 FLOOR = "noop"
+COSTS = ("voluntary_switches_per_call", "involuntary_switches_per_call", "client_rss_mib", "server_rss_mib")
+WIDE = 156
+"""Columns of a terminal from which latency and cost stand side by side."""
+NARROW = {
+    "latency": ("p50", "95% interval", "p99", f"p50 against {BASE}"),
+    "cost": ("calls/s", "CPU µs", "switches", "RSS MiB", "cold ms", "noisy"),
+}
 
 
 def show(run: Run, console: Console) -> None:
     """Print the table of a run. Raises :class:`RunError` when it has no finished cell."""
-    console.print(render(run))
+    console.print(render(run, console.width))
 
 
-def render(run: Run) -> Group:
-    """The table of a run as something rich can print."""
+def render(run: Run, width: int) -> Group:
+    """The table of a run as something rich can print: one per scenario and lane, or two where `width` is too small
+    for latency and cost side by side; then those of several clients and of offered rates.
+    """
     rows = run.rows()
     if not rows:
         raise RunError(f"{run.folder} has no finished cell")
     cells = statistics.frame(rows)
+    tables: list[RenderableType] = []
     lines = statistics.summary(cells)
-    ratio = statistics.ratios(cells, BASE, samples=run.samples_of).set_index(list(GROUP))
-    tables = [
-        _table(str(name), str(lane), each, ratio)
-        for (name, lane), each in lines.groupby(["scenario", "lane"], sort=True)
-    ]
+    single = loading.plain(lines)
+    if len(single):
+        costs = cells.groupby(list(GROUP))[list(COSTS)].median().reset_index()
+        single = single.merge(costs, on=list(GROUP))
+        ratio = statistics.ratios(loading.plain(cells), BASE, samples=run.samples_of).set_index(list(GROUP))
+        of_line = _columns(ratio)
+        wide = width >= WIDE
+        for (name, lane), each in single.groupby(["scenario", "lane"], sort=True):
+            title = f"{name}, lane {lane}"
+            if wide:
+                tables.append(_table(title, each, of_line))
+            else:
+                tables += [
+                    _table(f"{title}: {what}", each, {heading: of_line[heading] for heading in chosen})
+                    for what, chosen in NARROW.items()
+                ]
+    tables += load_table.tables(cells)
     return Group(*tables, *_footer(run, lines))
 
 
-def _table(name: str, lane: str, lines: pd.DataFrame, ratio: pd.DataFrame) -> Table:
-    table = Table(title=f"{name}, lane {lane}", title_justify="left", pad_edge=False)
+Column = Callable[["pd.Series[Any]"], str]
+
+
+def _columns(ratio: pd.DataFrame) -> dict[str, Column]:
+    """Headings, and how a line's field is made."""
+    return {
+        "p50": lambda line: micros(line["p50_us"]),
+        "95% interval": lambda line: _interval(line["p50_low"], line["p50_high"]),
+        "p99": lambda line: micros(line["p99_us"]),
+        "calls/s": lambda line: f"{line['calls_per_s']:,.0f}",
+        "CPU µs": lambda line: pair(line["client_cpu_us"], line["server_cpu_us"]),
+        "switches": lambda line: pair(
+            line["voluntary_switches_per_call"], line["involuntary_switches_per_call"], digits=2
+        ),
+        "RSS MiB": lambda line: pair(line["client_rss_mib"], line["server_rss_mib"], digits=0),
+        "cold ms": lambda line: f"{line['cold_start_ms']:.1f}",
+        f"p50 against {BASE}": lambda line: _against(line, ratio),
+        "noisy": lambda line: f"{line['noisy']}/{line['repeats']}" if line["noisy"] else "",
+    }
+
+
+def _table(title: str, lines: pd.DataFrame, columns: Mapping[str, Column]) -> Table:
+    table = Table(title=title, title_justify="left", pad_edge=False, box=box.SIMPLE_HEAD)
     table.add_column("payload", justify="right")
     table.add_column("contender", no_wrap=True)
-    for heading in ("p50", "95% interval", "p99", "calls/s", "CPU client + server", f"p50 against {BASE}"):
+    for heading in columns:
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("noisy", justify="right")
     for payload_bytes, each in lines.groupby("payload_bytes", sort=True):
         for first, (_, line) in zip(
             [True, *[False] * (len(each) - 1)], each.sort_values("p50_us").iterrows(), strict=True
@@ -53,13 +98,7 @@ def _table(name: str, lane: str, lines: pd.DataFrame, ratio: pd.DataFrame) -> Ta
             table.add_row(
                 size(float(str(payload_bytes))) if first else "",
                 str(line["contender"]),
-                micros(line["p50_us"]),
-                _interval(line["p50_low"], line["p50_high"]),
-                micros(line["p99_us"]),
-                f"{line['calls_per_s']:,.0f}",
-                _cpu(line["client_cpu_us"], line["server_cpu_us"]),
-                _against(line, ratio),
-                f"{line['noisy']}/{line['repeats']}" if line["noisy"] else "",
+                *(field(line) for field in columns.values()),
                 style="bold" if line["contender"] == BASE else None,
             )
         table.add_section()
@@ -76,11 +115,7 @@ def _interval(low: float, high: float) -> str:
     return f"{low_text} to {high_text}"
 
 
-def _cpu(client: float, server: float) -> str:
-    return micros(client) if math.isnan(server) else f"{micros(client)} + {micros(server)}"
-
-
-def _against(line: pd.Series, ratio: pd.DataFrame) -> str:
+def _against(line: pd.Series[Any], ratio: pd.DataFrame) -> str:
     group = tuple(line[axis] for axis in GROUP)
     if line["contender"] in (BASE, FLOOR) or group not in ratio.index:
         return ""
@@ -92,17 +127,19 @@ def _footer(run: Run, lines: pd.DataFrame) -> list[Text]:
     """The machine, the harness' own floor, where the files are."""
     about = run.environment()
     timer = about.get("timer", {}).get("cost_ns", math.nan)
-    floor = lines[lines["contender"] == FLOOR]["p50_us"]
+    floor = loading.plain(lines[lines["contender"] == FLOOR])["p50_us"]
     own = f"noop, the harness' own part of every latency: {micros(floor.min())}; " if len(floor) else ""
     texts = [
         environment.in_one_line(about),
         f"{own}two clock readings: {timer:.0f} ns; neither is subtracted",
-        "medians over repeats, each a fresh process; p99 only with 1,000 calls or more per repeat; "
-        "CPU per call is the operating system's, both processes",
+        "medians over repeats, each a fresh process; p99 only with 1,000 calls or more per repeat",
+        "CPU and RSS: client + server; switches: voluntary + involuntary, both processes; CPU and switches per call; "
+        "cold: connecting and the first call",
     ]
     if lines["noisy"].sum():
         words = ", ".join(sorted(set(";".join(lines["flags"]).split(";")) - {""}))
         texts.append(f"noisy: repeats that were disturbed, by {words}; see noise_flags in cells.csv")
+    texts += [f"left out: {line}" for line in run.about()["scenario"].get("left_out", [])]
     texts += _warnings(run, lines)
     return [Text(text, style="dim") for text in [*texts, f"files: {run.folder}"]]
 

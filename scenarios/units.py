@@ -26,10 +26,20 @@ def size(count: float) -> str:
 
 
 def micros(value: float) -> str:
-    """µs with three digits that matter, in ms from 10,000 µs; empty for NaN."""
+    """µs with three digits that matter, in ms from 10,000 µs; empty for NaN, a sign for what has no end."""
     if math.isnan(value):
         return ""
+    if math.isinf(value):
+        return "∞"
     return f"{three(value / 1000)} ms" if value >= 10_000 else f"{three(value)} µs"
+
+
+def pair(first: float, second: float, digits: int | None = None) -> str:
+    """Two numbers that add up, ``13.9 + 12.3``, the second left out where it does not exist; three digits that matter
+    or so many after the point.
+    """
+    texts = [three(value) if digits is None else f"{value:.{digits}f}" for value in (first, second) if value == value]
+    return " + ".join(texts)
 
 
 def factor(ratio: float, low: float = math.nan, high: float = math.nan) -> str:

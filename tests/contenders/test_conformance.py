@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from multiprocessing.connection import wait
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -53,11 +55,15 @@ PAYLOADS: dict[str, dict[str, Any]] = {
 SMALL = {"bytes": b"small", "json": {"small": [1, 2]}, "native": "small"}
 
 
+# httpcore 1.0 leaves a socket that could not be connected to the garbage collector.
+FILTERS = {"http-uds": [pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")]}
+
+
 def contenders_and_lanes() -> list[Any]:
     """Each contender in each lane; `noop` calls nothing and so promises nothing (see test_direct)."""
     loaded = [registry.load(name) for name in registry.names() if name != "noop"]
     return [
-        pytest.param(kind(lane), id=f"{kind.name}-{lane}")
+        pytest.param(kind(lane), id=f"{kind.name}-{lane}", marks=FILTERS.get(kind.name, []))
         for kind in loaded
         for lane in ("bytes", "json", "native")
         if lane in kind.lanes
@@ -206,6 +212,17 @@ def test_a_caller_notices_that_its_server_has_stopped(contender: Contender) -> N
         assert isinstance(call.exception(LIMIT_SECONDS), ServerGone)
 
 
+def kill(pid: int) -> None:
+    """SIGKILL, and wait for the end: a process that is ending closes its listening socket after its connections."""
+    if sys.platform != "linux":
+        os.kill(pid, signal.SIGKILL)
+        return
+    process = os.pidfd_open(pid)
+    os.kill(pid, signal.SIGKILL)
+    assert wait([process], LIMIT_SECONDS)
+    os.close(process)
+
+
 @pytest.mark.parametrize("contender", across_processes(EVERY))
 def test_a_server_killed_during_a_call_is_gone_and_stays_gone(contender: Contender, tmp_path: Path) -> None:
     fifo = tmp_path / "in-the-handler"
@@ -214,7 +231,7 @@ def test_a_server_killed_during_a_call_is_gone_and_stays_gone(contender: Contend
     with ServerProcess(contender, Stuck()) as server, contender.connect(server.address) as caller:
         call = background.start(caller.call, "echo", payload)
         fifo.read_bytes()  # returns once the handler runs
-        os.kill(server.pid, signal.SIGKILL)
+        kill(server.pid)
         assert isinstance(call.exception(LIMIT_SECONDS), ServerGone)
         with pytest.raises(ServerGone):
             caller.call("echo", payload)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
+import pickle
 import threading
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Client, Listener
@@ -10,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from contenders.direct import Direct
-from contenders.interface import Caller, CallError, Contender
+from contenders.interface import AsyncCaller, Caller, CallError, Contender, ServerGone
 from contenders.registry import ContenderUnavailable
 
 HANG_FIFO = "SCENARIOS_TEST_HANG_FIFO"
@@ -75,6 +78,7 @@ class Pipes(Contender):
     """A server in a process of its own, over a Unix socket."""
 
     name = "pipes"
+    many_clients = False
 
     def new_address(self, folder: Path) -> str:
         return str(folder / "socket")
@@ -103,6 +107,78 @@ class _PipesCaller(Caller):
 
     def close(self) -> None:
         self._connection.close()
+
+
+class Streams(Contender):
+    """Asyncio's own: both sides live in an event loop, over a Unix socket; any number of clients."""
+
+    name = "streams"
+    is_async = True
+
+    def new_address(self, folder: Path) -> str:
+        return str(folder / "socket")
+
+    def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+                while True:
+                    method, payload = await _read(reader)
+                    _write(writer, getattr(service, method)(payload))
+
+        async def run() -> None:
+            loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+            server = await asyncio.start_unix_server(answer, address)
+            ready(lambda: loop.call_soon_threadsafe(stopped.set) and None)
+            await stopped.wait()
+            server.close()
+
+        asyncio.run(run())
+
+    def connect(self, address: str) -> Caller:
+        raise AssertionError("an asyncio contender is measured inside a running event loop")
+
+    async def connect_async(self, address: str) -> AsyncCaller:
+        return _StreamsCaller(*await asyncio.open_unix_connection(address))
+
+    def settings(self) -> Mapping[str, str]:
+        return {"transport": "Unix socket"}
+
+
+class _StreamsCaller(AsyncCaller):
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer, self._loop = reader, writer, asyncio.get_running_loop()
+
+    async def call(self, method: str, payload: Any) -> Any:
+        assert asyncio.get_running_loop() is self._loop
+        _write(self._writer, (method, payload))
+        return await _read(self._reader)
+
+    async def close(self) -> None:
+        self._writer.close()
+        await self._writer.wait_closed()
+
+
+async def _read(reader: asyncio.StreamReader) -> Any:
+    length = int.from_bytes(await reader.readexactly(4), "big")
+    return pickle.loads(await reader.readexactly(length))
+
+
+def _write(writer: asyncio.StreamWriter, value: Any) -> None:
+    content = pickle.dumps(value)
+    writer.write(len(content).to_bytes(4, "big") + content)
+
+
+class OneBad(Streams):
+    """Lets two clients in; whoever comes third is told to leave."""
+
+    name = "one-bad"
+
+    async def connect_async(self, address: str) -> AsyncCaller:
+        for place in range(2):
+            with contextlib.suppress(FileExistsError):
+                Path(f"{address}.{place}").touch(exist_ok=False)
+                return await super().connect_async(address)
+        raise ServerGone("this client is not wanted")
 
 
 class Hang(Pipes):
@@ -143,5 +219,5 @@ def _accept(listener: Listener, service: object) -> None:
             connection.send(getattr(service, method)(payload))
 
 
-_CLASSES: tuple[type[Contender], ...] = (Plain, Stale, Raising, Dying, Pipes, Hang, NoServer)
+_CLASSES: tuple[type[Contender], ...] = (Plain, Stale, Raising, Dying, Pipes, Streams, OneBad, Hang, NoServer)
 CATALOGUE: Mapping[str, type[Contender]] = _Fakes({each.name: each for each in _CLASSES} | {"missing": Plain})

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import gc
-import itertools
 import os
 import subprocess
 import sys
+import time
 from array import array
 from typing import Any
 
 import pytest
 
 from scenarios import measure, noise, payloads, usage
+from scenarios.load import Load
+from scenarios.loops import WrongAnswer
 from tests.scenarios.fakes import Plain, Raising, Stale
-
-LIMIT_NS = 10**10
 
 
 def _task(**values: Any) -> measure.Task:
@@ -28,62 +28,16 @@ def _task(**values: Any) -> measure.Task:
         "calls": 50,
         "warmup_calls": 5,
         "seconds": 5.0,
+        "load": Load(),
+        "client": 0,
+        "clients": 1,
     }
     return measure.Task(**defaults | values)
 
 
-def _measure(task: measure.Task) -> measure.Measurement:
-    return measure.measure(task, payloads.corpus(task.payload, task.payload_bytes, task.seed), None)
-
-
-def _samples(count: int) -> array[int]:
-    return array("q", bytes(8 * count))
-
-
-def test_every_call_has_a_latency_and_payloads_come_in_turn() -> None:
-    seen: list[object] = []
-
-    def call(method: str, payload: object) -> object:
-        seen.append((method, payload))
-        return payload
-
-    latencies = _samples(7)
-    assert measure.closed_loop(call, "echo", ["a", "b", "c"], ["a", "b", "c"], latencies, LIMIT_NS, 1) == 7
-    assert seen == [("echo", each) for each in "abcabca"]
-    assert all(each > 0 for each in latencies)
-
-
-def test_a_loop_out_of_time_makes_the_fewest_calls_and_ends() -> None:
-    latencies = _samples(100)
-    assert measure.closed_loop(lambda _, payload: payload, "echo", ["a"], ["a"], latencies, 0, 30) == 30
-    assert not any(latencies[30:])
-
-
-def test_an_answer_of_another_call_is_found() -> None:
-    answers = itertools.cycle("ba")
-    with pytest.raises(measure.WrongAnswer, match=r"timed call 0 \(from 0\): got 'b', not 'a'"):
-        measure.closed_loop(lambda *_: next(answers), "echo", ["a", "b"], ["a", "b"], _samples(9), LIMIT_NS, 1)
-
-
-def test_results_are_freed_outside_of_the_timed_part_and_not_kept() -> None:
-    alive = 0
-    most = 0
-
-    class Result:
-        def __init__(self) -> None:
-            nonlocal alive, most
-            alive += 1
-            most = max(most, alive)
-
-        def __eq__(self, other: object) -> bool:
-            return True
-
-        def __del__(self) -> None:
-            nonlocal alive
-            alive -= 1
-
-    measure.closed_loop(lambda *_: Result(), "echo", ["a"], ["a"], _samples(20), LIMIT_NS, 1)
-    assert (most, alive) == (1, 0)
+def _measure(task: measure.Task) -> measure.Part:
+    corpus = payloads.corpus(task.payload, task.payload_bytes, task.seed)
+    return measure.measure(task, corpus, None, time.perf_counter_ns)
 
 
 @pytest.fixture
@@ -96,10 +50,11 @@ def collector() -> Any:
 @pytest.mark.usefixtures("collector")
 def test_a_measurement_has_all_calls_and_their_cost() -> None:
     found = _measure(_task(calls=200))
-    assert len(found.latencies_ns) == 200 * 8
+    assert len(found.start_ns) == len(found.end_ns) == 200 * 8
+    assert found.due_ns == b""
     assert found.cold_start_ns > 0
     assert found.client.rss_mib > 1
-    assert found.server is None
+    assert found.server_after is None
     assert gc.isenabled()
 
 
@@ -107,11 +62,37 @@ def test_a_measurement_has_all_calls_and_their_cost() -> None:
 @pytest.mark.parametrize("method", ["add", "process"])
 def test_the_service_decides_what_is_right(method: str) -> None:
     kind = {"add": "numbers", "process": "document"}[method]
-    assert _measure(_task(method=method, payload=kind)).latencies_ns
+    assert _measure(_task(method=method, payload=kind)).end_ns
+
+
+@pytest.mark.usefixtures("collector")
+def test_an_open_loop_makes_every_call_of_its_schedule_and_knows_what_waiting_cost() -> None:
+    found = _measure(_task(load=Load(10_000.0, constant=True), seconds=0.02, calls=1000))
+    assert len(found.start_ns) == len(found.due_ns) == 200 * 8
+    assert len(found.free) == 200
+    assert found.skipped == 0
+    assert found.harness_cpu_ns > 0
+
+
+@pytest.mark.usefixtures("collector")
+@pytest.mark.parametrize("load", [Load(), Load(2000.0)])
+def test_the_clients_begin_at_the_moment_they_are_told(load: Load) -> None:
+    moments: list[int] = []
+
+    def begin() -> int:
+        assert gc.isenabled() is False, "what comes next is timed"
+        moments.append(time.perf_counter_ns() + 3_000_000)
+        return moments[0]
+
+    found = measure.measure(_task(load=load), payloads.corpus("document", 200, 1), None, begin)
+    (moment,) = moments
+    starts = array("q", found.start_ns)
+    assert found.begin_ns == moment
+    assert min(starts) >= moment
 
 
 def test_a_stale_answer_gives_no_measurement() -> None:
-    with pytest.raises(measure.WrongAnswer):
+    with pytest.raises(WrongAnswer):
         _measure(_task(contender=Stale("json")))
 
 

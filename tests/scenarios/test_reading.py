@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -62,12 +63,17 @@ MISTAKES = {
     "not a size": ('"10KB"', '"10 kb"', ":6: cells[0].payload_sizes: '10 kb' is not a size; allowed:"),
     "size too small": ("[100,", "[1,", ":6: cells[0].payload_sizes: 1 bytes is out of range; allowed: 64 to"),
     "the same twice": ("[100,", "[10000,", ":6: cells[0].payload_sizes: the same size twice"),
-    "several clients": (
+    "too many clients": (
         "calls = 10",
-        "calls = 10\nclients = [2]",
-        ":8: cells[0].clients: 2 is not allowed; allowed: 1",
+        "calls = 10\nclients = [2, 65]",
+        ":8: cells[0].clients: 65 is not allowed; allowed: 1 to 64",
     ),
-    "open loop": ("calls = 10", 'calls = 10\nload = ["open"]', "cells[0].load: unknown value 'open'; allowed: closed"),
+    "a load": (
+        "calls = 10",
+        'calls = 10\nload = ["closed", "1000"]',
+        ':8: cells[0].load: \'1000\' is not a load; allowed: "closed", "1000/s"',
+    ),
+    "a load twice": ("calls = 10", 'calls = 10\nload = ["5/s", "5/s"]', "cells[0].load: the same value twice: 5/s"),
     "payload of another lane": ("calls = 10", 'calls = 10\npayload = "bytes"', "lane 'json' takes document, ascii"),
     "no tables": (GOOD, "repeats = 2\n", "cells: at least one [[cells]] table is needed"),
     "a block's name": ("calls = 10", 'calls = 10\nname = "A B"', "'A B' is not made of small letters"),
@@ -112,6 +118,36 @@ def test_all_contenders_are_those_that_have_the_lane_and_can_be_loaded(write: Wr
     assert scenario.left_out == ("contender missing is not available: pip install missing",)
 
 
+def test_contenders_of_one_client_are_marked_and_not_measured_with_more(write: Write) -> None:
+    text = GOOD.replace('["plain"]', '["plain", "pipes", "streams"]').replace("calls", "clients = [1, 2, 4]\ncalls")
+    scenario = _read(write(text))
+    assert scenario.left_out == (
+        "plain in lane json serves in the client's own process: not measured with 2, 4 clients",
+        "pipes in lane json takes one client per address: not measured with 2, 4 clients",
+    )
+    pairs = {(cell.contender, cell.clients) for cell in cells.expand(scenario)}
+    assert pairs == {("plain", 1), ("pipes", 1), ("streams", 1), ("streams", 2), ("streams", 4)}
+    assert Scenario.from_resolved(json.loads(json.dumps(scenario.resolved()))) == scenario
+
+
+def test_blocks_of_other_clients_or_loads_make_other_rows(write: Write) -> None:
+    block = GOOD[GOOD.index("[[cells]]") :]
+    scenario = _read(write(GOOD + block + 'load = ["10/s"]\n' + block.replace("calls", "clients = [2]\ncalls")))
+    keys = [cell.key for cell in cells.expand(scenario)]
+    assert len(keys) == len(set(keys))
+
+
+def test_a_block_may_have_repeats_of_its_own(write: Write) -> None:
+    block = GOOD[GOOD.index("[[cells]]") :]
+    scenario = _read(write(GOOD + block + 'name = "more"\nrepeats = 3\n' + block + 'name = "less"\nrepeats = 1'))
+    made = {(cell.axes["scenario"], cell.axes["repeat"]) for cell in cells.expand(scenario)}
+    assert made == {
+        *(("small", repeat) for repeat in range(2)),
+        *(("small/more", repeat) for repeat in range(3)),
+        ("small/less", 0),
+    }
+
+
 def test_numbers_have_one_size(write: Write) -> None:
     text = GOOD.replace("calls = 10", 'calls = 10\nmethod = "add"')
     with pytest.raises(ScenarioError, match="payload_sizes: cannot be given"):
@@ -134,7 +170,7 @@ def test_an_unknown_scenario_is_reported_with_the_known_ones() -> None:
         reading.find("nowhere/x.toml")
 
 
-@pytest.mark.parametrize("name", ["quick", "full", "ipc", "vs-grpc", "transport"])
+@pytest.mark.parametrize("name", ["quick", "full", "ipc", "vs-grpc", "transport", "load", "clients"])
 def test_every_scenario_of_the_project_is_valid(name: str) -> None:
     scenario = reading.read(reading.find(name), Registered())
     assert scenario.description
