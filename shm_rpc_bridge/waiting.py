@@ -30,8 +30,8 @@ other cannot answer before it is its turn. More than the answer to a small call 
 held up by an offer, which is a system call; not more, because on one core each side spends it in vain."""
 
 _ROUNDS = 4
-"""Rounds before parking, 24 microseconds: about what one wake-up costs, so that spinning in vain at most doubles the price of
-a wait (the classic bound of competitive spinning, Karlin et al. 1991)."""
+"""Rounds before parking: 24 microseconds, about what one wake-up costs, so that spinning in vain at most doubles the
+price of a wait (the classic bound of competitive spinning, Karlin et al. 1991)."""
 
 _PROBE_ROUNDS = 24
 """Rounds of a probe: about 150 microseconds, enough to outlast the wake-up of a peer that has parked. When both sides
