@@ -9,7 +9,6 @@ orders the memory.
 import math
 import os
 from itertools import repeat
-from os import sched_yield
 from time import monotonic, perf_counter, sleep
 from typing import Callable, List, Optional, Type, TypeVar
 
@@ -32,6 +31,9 @@ held up by an offer, which is a system call; not more, because on one core each 
 _ROUNDS = 4
 """Rounds before parking: 24 microseconds, about what one wake-up costs, so that spinning in vain at most doubles the
 price of a wait (the classic bound of competitive spinning, Karlin et al. 1991)."""
+
+_TAKEN_OFFER = 3e-6
+"""Seconds. An offer of the core that took longer was taken: somebody else runs here, most likely the other side."""
 
 _PROBE_ROUNDS = 24
 """Rounds of a probe: about 150 microseconds, enough to outlast the wake-up of a peer that has parked. When both sides
@@ -132,7 +134,7 @@ class Waiter:
         self._slice = slice_seconds
         self._recheck = recheck
         self._spins_forever = strategy == "spin"
-        self._looks = _looks_per_round(semaphore)
+        self._looks = 0 if strategy == "block" else _looks_per_round(semaphore)
         # With one usable CPU the other side cannot run while this one looks.
         self._full = _ROUNDS if strategy == "adaptive" and len(os.sched_getaffinity(0)) > 1 else 0
         self._rounds = self._full
@@ -142,6 +144,7 @@ class Waiter:
     def wait(self, deadline: float) -> bool:
         """Take one token; False when the monotonic `deadline` passes first."""
         semaphore = self._semaphore
+        crowded = False
         for spun in range(self._rounds):
             for _ in repeat(None, self._looks):
                 if semaphore.value:
@@ -151,9 +154,12 @@ class Waiter:
                         continue
                     if self._gap > 1:
                         self._regain_trust(spun)
-                    self._rounds = _ROUNDS
+                    # Both on one core, with another idle: only who sleeps is woken up elsewhere. So sleep, once.
+                    self._rounds = 0 if crowded else _ROUNDS
                     return True
-            sched_yield()
+            offered = monotonic()
+            os.sched_yield()
+            crowded = monotonic() - offered > _TAKEN_OFFER
         if self._spins_forever:
             return self._spin_on(deadline)
         return self._park(deadline)
@@ -231,4 +237,4 @@ class Waiter:
             if now >= next_check:
                 self._recheck()
                 next_check = now + self._slice
-            sched_yield()
+            os.sched_yield()
