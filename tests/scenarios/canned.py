@@ -9,7 +9,7 @@ import numpy as np
 
 from contenders.interface import Contender
 from scenarios.cells import Cell
-from scenarios.measure import Measurement
+from scenarios.combine import Measurement
 from scenarios.usage import Usage
 
 Flags = Callable[[Cell], tuple[str, ...]]
@@ -25,8 +25,22 @@ def run_cell(
         rng = np.random.default_rng(zlib.crc32(cell.key.encode()))
         latencies = (p50_us(cell) * 1000 * rng.lognormal(0, 0.05, cell.calls)).astype(np.int64)
         spent = Usage(1000 * cell.calls, 1, 1, 20.0)
+        seconds = float(latencies.sum()) / 1e9
         return Measurement(
-            latencies_ns=latencies.tobytes(), cold_start_ns=1000, client=spent, server=None, noise_flags=flags(cell)
+            latency_ns=latencies,
+            service_ns=None,
+            due_ns=None,
+            client_of=None,
+            lateness_ns=np.empty(0, np.int64),
+            skipped=0,
+            window_s=seconds,
+            calls_per_s=cell.calls / seconds,
+            calls_of_clients=(cell.calls,),
+            made=cell.calls,
+            client=spent,
+            server=None,
+            cold_start_ms=1.0,
+            noise_flags=flags(cell),
         )
 
     return measured
