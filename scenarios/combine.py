@@ -61,7 +61,7 @@ class Measurement:
     cold_start_ms: float
     """The median client's."""
     noise_flags: tuple[str, ...]
-    noise: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    noise: Mapping[str, float | None] = dataclasses.field(default_factory=dict)
     """The figures behind the flags, see :func:`scenarios.noise.figures`."""
 
     def percentiles(self) -> dict[str, float | None]:

@@ -180,6 +180,12 @@ def test_the_figures_behind_the_flags_are_shares_of_the_machine() -> None:
     assert tuple(found) == noise.FIGURES
 
 
+def test_a_cell_of_a_few_ticks_has_no_shares_of_them() -> None:
+    found = noise.figures(_reading(), _reading(at_ns=10**6, steal_ticks=1, busy_ticks=1), _own())
+    assert (found["steal_pct"], found["others_pct"]) == (None, None)
+    assert found["pressure_pct"] == 0
+
+
 def test_a_quiet_cell_that_uses_its_cpu_itself_has_no_flags() -> None:
     assert noise.flags(_reading(), _reading(**SECOND, busy_ticks=100), _own(1_000_000_000, 0, 5)) == ()
 
