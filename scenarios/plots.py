@@ -42,9 +42,9 @@ def draw(run: Run, console: Console) -> list[Path]:
     run.plots_folder.mkdir(exist_ok=True)
     single = loading.plain(cells)
     with style.applied():
-        sheets = load_plots.sheets(cells) | {"drift": drift.sheet(statistics.frame(rows, every_attempt=True))}
-        if len(single):
-            sheets |= {"latency": _latency(single), "cost": _cost(single)}
+        sheets = {"latency": _latency(single), "cost": _cost(single)} if len(single) else {}
+        sheets["drift"] = drift.sheet(statistics.frame(rows, every_attempt=True))
+        sheets |= load_plots.sheets(cells)
         if GRPC in set(single["contender"]):
             sheets["speedup"] = _speedup(single, run.samples_of)
         else:

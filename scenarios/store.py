@@ -128,10 +128,10 @@ class Run:
         """Create cells.csv, or cut off what a killed writer left of a line."""
         self.rewrite_rows(self.rows())
 
-    def append(self, key: str, row: Row, latency_ns: Numbers, others: Mapping[str, Numbers]) -> None:
+    def append(self, key: str, row: Row, latency_ns: Numbers, others: Mapping[str, Numbers] | None = None) -> None:
         """Store one finished cell: its samples first, then its row, each safe on disk before this returns."""
         samples = io.BytesIO()
-        named = {"latency_ns": latency_ns} | dict(others)
+        named = {"latency_ns": latency_ns} | dict(others or {})
         arrays: dict[str, Any] = {name: _shrunk(values) for name, values in named.items()}
         np.savez_compressed(samples, **arrays)
         self.samples_file(key).parent.mkdir(exist_ok=True)

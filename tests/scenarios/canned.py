@@ -25,7 +25,6 @@ def run_cell(
         rng = np.random.default_rng(zlib.crc32(cell.key.encode()))
         latencies = (p50_us(cell) * 1000 * rng.lognormal(0, 0.05, cell.calls)).astype(np.int64)
         spent = Usage(1000 * cell.calls, 1, 1, 20.0)
-        seconds = float(latencies.sum()) / 1e9
         return Measurement(
             latency_ns=latencies,
             service_ns=None,
@@ -33,13 +32,13 @@ def run_cell(
             client_of=None,
             lateness_ns=np.empty(0, np.int64),
             skipped=0,
-            window_s=seconds,
-            calls_per_s=cell.calls / seconds,
+            window_s=1.0,
+            calls_per_s=1e9 / float(latencies.mean()),
             calls_of_clients=(cell.calls,),
             made=cell.calls,
             client=spent,
             server=None,
-            cold_start_ms=1.0,
+            cold_start_ms=0.001,
             noise_flags=flags(cell),
         )
 

@@ -54,6 +54,6 @@ def run_of(
     run.rewrite_rows([])
     for number, each in enumerate(rows):
         if samples and number in samples:
-            run.append(key_of(each), each, samples[number].astype(np.int64), {})
+            run.append(key_of(each), each, samples[number].astype(np.int64))
     run.rewrite_rows(rows)
     return run

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -126,8 +125,8 @@ def test_a_table_shows_the_part_that_was_asked_for(
     capsys.readouterr()
     assert main(["table", "--results", str(results), "--only", "contender=pipes"]) == 0
     shown = capsys.readouterr().out
-    assert re.search(r"\bpipes\b", shown)
-    assert not re.search(r"\bplain\b", shown)
+    assert " pipes " in shown
+    assert " plain " not in shown
     assert main(["table", "--results", str(results), "--only", "contender=shm"]) == 2
 
 
