@@ -17,7 +17,7 @@ undefined, it stays empty.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -61,6 +61,8 @@ class Measurement:
     cold_start_ms: float
     """The median client's."""
     noise_flags: tuple[str, ...]
+    noise: Mapping[str, float | None] = dataclasses.field(default_factory=dict)
+    """The figures behind the flags, see :func:`scenarios.noise.figures`."""
 
     def percentiles(self) -> dict[str, float | None]:
         """The columns of cells.csv that come from latencies, µs."""
@@ -138,6 +140,7 @@ def combine(parts: Sequence[Part], load: Load, cpus: int) -> Measurement:
         server=server,
         cold_start_ms=float(np.median([part.cold_start_ns for part in parts])) / 1e6,
         noise_flags=flags,
+        noise=noise.figures(before, after, own),
     )
 
 

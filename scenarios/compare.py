@@ -125,8 +125,8 @@ def show(comparison: Comparison, console: Console) -> None:
         ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict]),
         f"slower or faster: by more than {comparison.floor.share:.3g} of the faster and {comparison.floor.us:g} µs, "
         f"and significant (Welch's t of log {name} per repeat, false discoveries held to {LEVEL:.0%} of all "
-        f"{len(comparison.groups)} groups); unclear: the interval reaches beyond that; before and after: geometric "
-        "means over repeats",
+        f"{len(comparison.groups)} groups); unclear: the interval reaches beyond that, more "
+        "repeats narrow it; before and after: geometric means over repeats",
     ]
     if comparison.only_before or comparison.only_after:
         lines.append(f"in one run only: {comparison.only_before} groups before, {comparison.only_after} after")

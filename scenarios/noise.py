@@ -13,16 +13,21 @@ from pathlib import Path
 
 from scenarios.usage import Usage
 
+FIGURES = ("steal_pct", "others_pct", "pressure_pct", "run_queue", "load_1min")
+"""The columns of cells.csv that :func:`figures` fills."""
+
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
-STEAL_SHARE = 0.01
+STEAL_PCT = 1.0
 """`steal`: the host took more than this share of the machine's CPU time. 1%: one late wake-up in a
 hundred."""
-OTHERS_SHARE = 0.05
+OTHERS_PCT = 5.0
 """`others`: processes that are not the cell's used more than this share of the machine's CPU time."""
 OTHERS_TICKS = 3
 """... and at least this many ticks (of 10 ms): below, /proc/stat's counting cannot tell."""
-PRESSURE_SHARE = 0.35
+FEWEST_TICKS = 10
+"""Of a cell of fewer (50 ms on two CPUs) no shares of ticks are given: one tick is a tenth of it and more."""
+PRESSURE_PCT = 35.0
 """`pressure`: some process waited for a CPU for more than this share of the time (PSI, cpu some). High, because
 the kernel counts the cell's own threads too: gRPC's and ZeroMQ's wait for each other up to a quarter of the time
 on two free CPUs."""
@@ -65,18 +70,51 @@ def read() -> Reading:
     return Reading(time.monotonic_ns(), busy, steal, pressure, load, running)
 
 
+def figures(before: Reading, after: Reading, own: Usage) -> dict[str, float | None]:
+    """How much of everything there was in one cell's timed part: columns of cells.csv. `own` is what its processes,
+    clients and server, used in it together.
+
+    None for what is counted in ticks where there were too few of them to be a share of.
+    """
+    found: dict[str, float | None] = {**_figures(before, after, own)}
+    if _ticks(before, after) < FEWEST_TICKS:
+        found |= {"steal_pct": None, "others_pct": None}
+    return found
+
+
 def flags(before: Reading, after: Reading, own: Usage, processes: int = 2) -> tuple[str, ...]:
-    """The words for one cell's timed part; `own` is what its `processes`, clients and server, used in it together."""
-    seconds = max(after.at_ns - before.at_ns, 1) / 1e9
+    """The words for one cell's timed part; `processes` is how many are its own."""
+    found = _figures(before, after, own)
+    seconds = _seconds(before, after)
     cpus = os.cpu_count() or 1
-    ticks = seconds * TICKS_PER_S * cpus
-    others = after.busy_ticks - before.busy_ticks - own.cpu_ns / 1e9 * TICKS_PER_S
-    found = {
-        "steal": after.steal_ticks - before.steal_ticks > STEAL_SHARE * ticks,
-        "others": others > max(OTHERS_SHARE * ticks, OTHERS_TICKS),
-        "pressure": (after.pressure_us - before.pressure_us) / 1e6 > PRESSURE_SHARE * seconds,
+    raised = {
+        "steal": found["steal_pct"] > STEAL_PCT,
+        "others": found["others_pct"] > max(OTHERS_PCT, 100 * OTHERS_TICKS / _ticks(before, after)),
+        "pressure": found["pressure_pct"] > PRESSURE_PCT,
         "preempted": own.involuntary > max(INVOLUNTARY_PER_S * seconds, 10, own.voluntary),
-        "queue": min(before.running, after.running) > max(cpus, processes) + QUEUE_BEYOND,
-        "load": before.load_1min > LOAD_PER_CPU * cpus,
+        "queue": found["run_queue"] > max(cpus, processes) + QUEUE_BEYOND,
+        "load": found["load_1min"] > LOAD_PER_CPU * cpus,
     }
-    return tuple(word for word, is_so in found.items() if is_so)
+    return tuple(word for word, is_so in raised.items() if is_so)
+
+
+def _figures(before: Reading, after: Reading, own: Usage) -> dict[str, float]:
+    ticks = _ticks(before, after)
+    others = after.busy_ticks - before.busy_ticks - own.cpu_ns / 1e9 * TICKS_PER_S
+    pressure_us = (after.pressure_us - before.pressure_us) / _seconds(before, after)
+    return {
+        "steal_pct": 100 * (after.steal_ticks - before.steal_ticks) / ticks,
+        "others_pct": 100 * max(0.0, others) / ticks,
+        "pressure_pct": min(100.0, pressure_us / 1e4),  # reading takes time as well
+        "run_queue": min(before.running, after.running),
+        "load_1min": before.load_1min,
+    }
+
+
+def _seconds(before: Reading, after: Reading) -> float:
+    return max(after.at_ns - before.at_ns, 1) / 1e9
+
+
+def _ticks(before: Reading, after: Reading) -> float:
+    """Of all CPUs."""
+    return _seconds(before, after) * TICKS_PER_S * (os.cpu_count() or 1)

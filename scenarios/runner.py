@@ -17,7 +17,7 @@ from types import FrameType
 from rich.console import Console
 
 from contenders.interface import Contender
-from scenarios import caveats, environment, reruns, session, stages, statistics, store
+from scenarios import caveats, environment, noise, reruns, session, stages, statistics, store
 from scenarios.cells import Cell, expand
 from scenarios.combine import Measurement
 from scenarios.errors import RunError
@@ -180,6 +180,7 @@ def to_row(run_id: str, cell: Cell, wait: str, found: Measurement) -> store.Row:
         "lateness_p50_us": found.lateness_us(0.5),
         "lateness_p99_us": found.lateness_us(0.99),
     }
+    row |= dict.fromkeys(noise.FIGURES) | dict(found.noise)
     return {column: _field(row[column]) for column in store.COLUMNS}
 
 

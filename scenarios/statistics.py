@@ -158,8 +158,7 @@ def _group_of(row: Row) -> tuple[str, ...]:
 def _intervals(group: tuple[str, ...], rows: list[Row], samples: Kept) -> Row:
     fields: Row = {}
     for column, names in INTERVALS.items():
-        # Of skipped calls there are no samples: what is there would understate every percentile.
-        with_figure = [row for row in rows if row[column] and row.get("skipped", "0") in ("", "0")]
+        with_figure = [row for row in rows if row[column]]
         found = bootstrap.of_median([_draws(row, column, samples) for row in with_figure], _seed(*group))
         fields |= dict(zip(names, [f"{end:.3f}" for end in found] if found else ["", ""], strict=True))
     return fields
@@ -175,7 +174,9 @@ def _known_interval(cells: pd.DataFrame, column: str) -> Interval:
 
 def _draws(row: Mapping[str, Any], column: str, samples: Kept) -> Floats:
     """What a row's percentile may as well have been, in µs; itself where its calls were not kept."""
-    found = samples(row)
+    # Of skipped calls there are no samples: those that there are would understate every percentile.
+    whole = str(row["skipped"]) in ("", "0", "0.0", "nan")
+    found = samples(row) if whole else None
     if found is None:
         return np.array(float(row[column]))
     drawing = np.random.default_rng(_seed(*(row[axis] for axis in AXES)))

@@ -77,7 +77,9 @@ class Buffer:
         """Take one message: its sequence and a copy of it. Raises RPCTimeoutError when none comes by the deadline."""
         if not self._wait_full.wait(deadline):
             raise RPCTimeoutError("no message in time")
-        return self._copy_out()
+        taken = self._copy_out()
+        self._empty.release()
+        return taken
 
     def receive_view(self, deadline: float) -> Tuple[int, memoryview]:
         """Take one message without copying it: a read-only view, the writer's again after :meth:`release_view`."""
@@ -101,21 +103,23 @@ class Buffer:
             self._empty.release()
 
     def take(self) -> Optional[Tuple[int, bytes]]:
-        """What :meth:`receive` returns if a message is there, else None. Never waits."""
+        """What :meth:`receive` returns if a message is there, else None; :meth:`give_room` must follow. Never waits."""
         try:
             self._full.acquire(0)
         except (posix.Busy, posix.Interrupted):
             return None
         return self._copy_out()
 
+    def give_room(self) -> None:
+        """Let the writer write the next message; what was taken is a copy."""
+        self._empty.release()
+
     def _copy_out(self) -> Tuple[int, bytes]:
         size, kind, flags, sequence = _read_message_header(self._map, 0)
         if size > self._capacity or kind or flags:
             self._check_header(size, kind, flags)
-        # A copy, so that the writer may go on and nothing decodes memory which another process can still change.
-        message = self._map[_HEADER : _HEADER + size]
-        self._empty.release()
-        return sequence, message
+        # A copy, so that nothing decodes memory which another process can still change.
+        return sequence, self._map[_HEADER : _HEADER + size]
 
     def seems_full(self) -> bool:
         """A hint, not proof, that a message is waiting."""

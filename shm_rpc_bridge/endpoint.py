@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+from itertools import chain
 from time import monotonic
 from typing import Callable, Dict, List, Optional, Tuple
 
@@ -15,10 +16,6 @@ logger = logging.getLogger("shm_rpc_bridge")
 
 _SWEEP_INTERVAL = 0.5
 """Seconds between looks for dead clients: what one leaves is gone within a second. All that wakes an idle server."""
-
-
-_Turn = Tuple[int, Channel, int, bytes]
-"""slot, channel, sequence, request"""
 
 
 class Endpoint:
@@ -62,19 +59,28 @@ class Endpoint:
         if not self._wait_for_bell(min(deadline, self._next_sweep)):
             self._greet()
             return False
-        turn = self._take_turn()
-        if turn is None:
-            self._greet()
-            return False
-        slot, channel, sequence, message = turn
+        # One ring was taken. When no other is pending there is one request at most, most likely the last caller's
+        # next one; else everyone comes before the last caller comes again.
+        place = self._last
+        taken = None if self._doorbell.value else self._take(place)
+        if taken is None:
+            place = self._last = self._next_caller()
+            taken = self._take(place)
+            if taken is None:
+                self._greet()
+                return False
+        slot, channel = self._circle[place]
+        sequence, message = taken
         response = answer(message)
         try:
             channel.response.send(response, sequence, 0.0)
         except RPCTimeoutError:
             logger.warning("channel %d dropped: its client does not take its responses", slot)
             self._drop(slot)
+            return True
         except RPCTransportError as error:
             channel.response.send(apologize(error), sequence, 0.0)
+        channel.request.give_room()  # after the response: its client is waiting for that, and not yet for this
         return True
 
     def wake(self) -> None:
@@ -100,30 +106,26 @@ class Endpoint:
             self._drop(slot)
         self._doorbell.close()
 
-    def _take_turn(self) -> Optional[_Turn]:
-        """The request of the next channel in the circle that has one; None when none has."""
-        circle, last = self._circle, self._last
-        # One ring was taken. When no other is pending there is one request at most, most likely the last caller's
-        # next one; else everyone comes before the last caller comes again.
-        if last < len(circle) and not self._doorbell.value:
-            turn = self._take(last)
-            if turn is not None:
-                return turn
-        for place in [*range(last + 1, len(circle)), *range(min(last + 1, len(circle)))]:
+    def _next_caller(self) -> int:
+        """The place in the circle after the last one's that has a request, or seems to; any when none has."""
+        circle, first = self._circle, self._last + 1
+        for place in chain(range(first, len(circle)), range(min(first, len(circle)))):
             if circle[place][1].request.seems_full():
-                self._last = place
-                return self._take(place)
-        return None
+                return place
+        return self._last
 
-    def _take(self, place: int) -> Optional[_Turn]:
-        slot, channel = self._circle[place]
+    def _take(self, place: int) -> Optional[Tuple[int, bytes]]:
+        """Sequence and request of the caller at that place; None when it has none, or a damaged one."""
+        circle = self._circle
+        if place >= len(circle):
+            return None
         try:
-            taken = channel.request.take()
+            return circle[place][1].request.take()
         except RPCTransportError as error:
+            slot = circle[place][0]
             logger.warning("channel %d dropped: %s", slot, error)
             self._drop(slot)
             return None
-        return None if taken is None else (slot, channel, *taken)
 
     def _greet(self) -> None:
         """Whoever rang had no request: open the channels that are announced, free the slots that were left."""

@@ -9,9 +9,8 @@ orders the memory.
 import math
 import os
 from itertools import repeat
-from os import sched_yield
-from time import monotonic, sleep
-from typing import Callable, Optional, Type, TypeVar
+from time import monotonic, perf_counter, sleep
+from typing import Callable, List, Optional, Type, TypeVar
 
 from . import signals
 from .posix import Busy, Interrupted, Semaphore
@@ -24,16 +23,20 @@ SLICE = 0.1
 """Seconds parked at most before looking at deadline, peer and pending stop again. Also what bounds the harm of a
 wall clock that is set during a wait: ``sem_timedwait`` counts on CLOCK_REALTIME, deadlines here on CLOCK_MONOTONIC."""
 
-_LOOKS = 64
-"""Looks at ``value`` in one round of spinning: 5 to 10 microseconds. After it the core is offered to others: when the
-scheduler has put both sides on one core, the other cannot answer before it is its turn."""
+_ROUND_SECONDS = 6e-6
+"""Of looking at ``value`` before the core is offered to others: when the scheduler has put both sides on one core, the
+other cannot answer before it is its turn. More than the answer to a small call takes, so that such a call is never
+held up by an offer, which is a system call; not more, because on one core each side spends it in vain."""
 
 _ROUNDS = 4
-"""Rounds before parking: together about what one wake-up costs, so that spinning in vain at most doubles the price of
-a wait (the classic bound of competitive spinning, Karlin et al. 1991)."""
+"""Rounds before parking: 24 microseconds, about what one wake-up costs, so that spinning in vain at most doubles the
+price of a wait (the classic bound of competitive spinning, Karlin et al. 1991)."""
+
+_TAKEN_OFFER = 3e-6
+"""Seconds. An offer of the core that took longer was taken: somebody else runs here, most likely the other side."""
 
 _PROBE_ROUNDS = 24
-"""Rounds of a probe: 150 to 250 microseconds, enough to outlast the wake-up of a peer that has parked. When both sides
+"""Rounds of a probe: about 150 microseconds, enough to outlast the wake-up of a peer that has parked. When both sides
 park, no spin of `_ROUNDS` ever sees the answer, though both would be fast if both spun: one probe breaks that tie."""
 
 _WORTH_PROBING = 300e-6
@@ -90,12 +93,30 @@ def validated_strategy(wait: str) -> str:
     return wait
 
 
+_known_looks: List[int] = []
+
+
+def _looks_per_round(semaphore: Semaphore) -> int:
+    """How many looks at ``value`` take :data:`_ROUND_SECONDS` here, measured once a process: machines differ by 4."""
+    if not _known_looks:
+        took = []
+        for _ in range(5):  # the shortest is the one that nothing has interrupted
+            start = perf_counter()
+            for _ in repeat(None, 32):
+                if semaphore.value:
+                    pass
+            took.append(perf_counter() - start)
+        _known_looks.append(max(16, min(1024, round(32 * _ROUND_SECONDS / min(took)))))
+    return _known_looks[0]
+
+
 class Waiter:
     """Waits for one semaphore. Used by one thread at a time; the semaphore is its owner's to close."""
 
     __slots__ = (
         "_full",
         "_gap",
+        "_looks",
         "_recheck",
         "_rounds",
         "_semaphore",
@@ -113,6 +134,7 @@ class Waiter:
         self._slice = slice_seconds
         self._recheck = recheck
         self._spins_forever = strategy == "spin"
+        self._looks = 0 if strategy == "block" else _looks_per_round(semaphore)
         # With one usable CPU the other side cannot run while this one looks.
         self._full = _ROUNDS if strategy == "adaptive" and len(os.sched_getaffinity(0)) > 1 else 0
         self._rounds = self._full
@@ -122,8 +144,9 @@ class Waiter:
     def wait(self, deadline: float) -> bool:
         """Take one token; False when the monotonic `deadline` passes first."""
         semaphore = self._semaphore
+        crowded = False
         for spun in range(self._rounds):
-            for _ in repeat(None, _LOOKS):
+            for _ in repeat(None, self._looks):
                 if semaphore.value:
                     try:
                         semaphore.acquire(0)
@@ -131,9 +154,12 @@ class Waiter:
                         continue
                     if self._gap > 1:
                         self._regain_trust(spun)
-                    self._rounds = _ROUNDS
+                    # Both on one core, with another idle: only who sleeps is woken up elsewhere. So sleep, once.
+                    self._rounds = 0 if crowded else _ROUNDS
                     return True
-            sched_yield()
+            offered = monotonic()
+            os.sched_yield()
+            crowded = monotonic() - offered > _TAKEN_OFFER
         if self._spins_forever:
             return self._spin_on(deadline)
         return self._park(deadline)
@@ -196,7 +222,7 @@ class Waiter:
         semaphore = self._semaphore
         next_check = monotonic() + self._slice
         while True:
-            for _ in repeat(None, _LOOKS):
+            for _ in repeat(None, self._looks):
                 if semaphore.value:
                     break
             try:
@@ -211,4 +237,4 @@ class Waiter:
             if now >= next_check:
                 self._recheck()
                 next_check = now + self._slice
-            sched_yield()
+            os.sched_yield()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import diptest
 import numpy as np
 import pytest
 
@@ -47,6 +48,12 @@ def test_steps_of_the_clock_are_not_speeds() -> None:
 
 def test_speeds_too_close_to_mislead_are_not_reported() -> None:
     mixed = np.concatenate([_lognormal(1, 50, 0.01), _lognormal(2, 55, 0.01)])
+    assert caveats.modes(mixed.astype(np.int64)) is None
+
+
+def test_a_twentieth_of_the_calls_is_a_tail_and_no_second_speed() -> None:
+    mixed = np.concatenate([_lognormal(1, 50, 0.05, CALLS * 19), _lognormal(2, 100, 0.02, CALLS)])
+    assert diptest.diptest(np.log(mixed))[1] < caveats.DIP_P, "certain, but small"
     assert caveats.modes(mixed.astype(np.int64)) is None
 
 

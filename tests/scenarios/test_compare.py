@@ -43,6 +43,7 @@ def test_a_clear_change_beyond_the_floors_has_its_verdict_ratio_and_interval() -
         ([50, 51], [100, 101], UNCLEAR),  # two repeats say nothing
         ([0.07, 0.07, 0.07], [0.08, 0.08, 0.08], SAME),  # steps of the clock
         ([70.0] * 3, [80.0] * 3, SLOWER),  # no variance at all
+        ([70.0] * 3, [79.0, 80.0, 81.0], SLOWER),  # and on one side
     ],
 )
 def test_what_is_too_small_or_unsure_is_not_called_a_change(

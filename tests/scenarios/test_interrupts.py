@@ -150,4 +150,4 @@ def test_an_interrupt_while_drawing_says_how_to_draw_and_leaves_no_torn_picture(
     assert "Traceback" not in said
     assert run.about()["state"] == FINISHED
     _assert_valid(results)
-    assert {path.name for path in run.plots_folder.iterdir()} == {"latency.png", "latency.svg"}
+    assert sorted(path.suffix for path in run.plots_folder.iterdir()) == [".png", ".svg"], "the one that was done"

@@ -163,6 +163,29 @@ def test_a_busy_machine_at_the_start_has_its_word() -> None:
     assert noise.flags(_reading(load_1min=1000), _reading(**SECOND), _own()) == ("load",)
 
 
+def test_a_queue_at_both_ends_has_its_word_and_one_of_the_cells_own_has_none() -> None:
+    long = _reading(running=1000), _reading(**SECOND, running=1000)
+    assert noise.flags(*long, _own()) == ("queue",)
+    assert noise.flags(*long, _own(), processes=1000) == ()
+    assert noise.flags(_reading(running=1000), _reading(**SECOND), _own()) == (), "a thread about to sleep"
+
+
+def test_the_figures_behind_the_flags_are_shares_of_the_machine() -> None:
+    cpus = os.cpu_count() or 1
+    after = _reading(**SECOND, steal_ticks=10 * cpus, busy_ticks=60 * cpus, pressure_us=200_000, running=3)
+    found = noise.figures(_reading(load_1min=0.7, running=4), after, _own(cpu_ns=400_000_000 * cpus))
+    assert found == pytest.approx(
+        {"steal_pct": 10, "others_pct": 20, "pressure_pct": 20, "run_queue": 3, "load_1min": 0.7}
+    )
+    assert tuple(found) == noise.FIGURES
+
+
+def test_a_cell_of_a_few_ticks_has_no_shares_of_them() -> None:
+    found = noise.figures(_reading(), _reading(at_ns=10**6, steal_ticks=1, busy_ticks=1), _own())
+    assert (found["steal_pct"], found["others_pct"]) == (None, None)
+    assert found["pressure_pct"] == 0
+
+
 def test_a_quiet_cell_that_uses_its_cpu_itself_has_no_flags() -> None:
     assert noise.flags(_reading(), _reading(**SECOND, busy_ticks=100), _own(1_000_000_000, 0, 5)) == ()
 

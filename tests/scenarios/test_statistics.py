@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scenarios import statistics
@@ -32,6 +32,7 @@ def test_a_percentile_exists_from_ten_samples_beyond_it_on(name: str, needed: in
     assert statistics.describe(np.arange(1, needed))[name] is None
 
 
+@settings(deadline=None)
 @given(SAMPLES)
 def test_percentiles_are_samples_in_order_below_the_maximum(samples: np.ndarray) -> None:
     found = statistics.describe(samples)
@@ -41,6 +42,7 @@ def test_percentiles_are_samples_in_order_below_the_maximum(samples: np.ndarray)
     assert all(value <= (found["max_us"] or 0) for value in shown)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 10**10), min_size=20, max_size=100).map(np.array))
 def test_percentiles_are_numpys_inverted_cdf(samples: np.ndarray) -> None:
     expected = float(np.quantile(samples, 0.5, method="inverted_cdf")) / 1000
@@ -53,6 +55,7 @@ def test_an_interval_needs_three_repeats() -> None:
     assert statistics.interval([1.0, 2.0, 3.0]) == (1.0, 3.0)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.1, 1e6), min_size=3, max_size=12))
 def test_an_interval_lies_within_the_repeats_and_holds_their_median(values: list[float]) -> None:
     low, high = statistics.interval(values) or (math.nan, math.nan)
@@ -106,3 +109,26 @@ def test_a_summary_adds_up_cpu_and_counts_noise() -> None:
     assert found.loc["shm", "noisy"] == 1
     assert found.loc["shm", "flags"] == "load;steal"
     assert found["p50_low"].isna().all()
+
+
+def test_samples_that_lack_the_skipped_calls_make_no_interval_lower_than_the_figures() -> None:
+    kept = np.arange(1, 1001) * 1000
+    rows = [_row("shm", i, p50, skipped="500") for i, p50 in enumerate((900.0, 910.0, 920.0))]
+    rows = [row | {"p99_us": ""} for row in rows]
+    (filled, *_) = statistics.with_intervals(rows, lambda row: kept)
+    assert (filled["ci_low_us"], filled["ci_high_us"]) == ("900.000", "920.000")
+    whole = statistics.with_intervals([row | {"skipped": "0"} for row in rows], lambda row: kept)
+    assert float(whole[0]["ci_low_us"]) < 600
+
+
+def test_an_interval_of_ratios_holds_what_both_sides_calls_leave_open() -> None:
+    calls = np.random.default_rng(1).lognormal(10, 1, 1000).astype(np.int64)
+    p99 = statistics.describe(calls)["p99_us"]
+    rows = [_row(name, i, 1.0, p99_us=str(p99)) for name in ("shm", "zmq") for i in range(3)]
+    cells = statistics.frame(rows)
+    alone = statistics.ratios(cells, "shm", "p99_us").set_index("contender").loc["zmq"]
+    assert (alone["low"], alone["ratio"], alone["high"]) == (1, 1, 1)
+    known = statistics.ratios(cells, "shm", "p99_us", lambda row: calls).set_index("contender")
+    assert known.loc["zmq", "low"] < 0.95
+    assert known.loc["zmq", "high"] > 1.05
+    assert (known.loc["shm", "low"], known.loc["shm", "high"]) == (1, 1)

@@ -58,14 +58,18 @@ def test_blocking_never_looks(two_cpus):
 
 def test_adaptive_takes_what_comes_while_it_looks_without_parking(two_cpus):
     semaphore = FakeSemaphore(tokens=1, appears=50)
-    assert Waiter(semaphore, "adaptive", nothing).wait(math.inf)
+    waiter = Waiter(semaphore, "adaptive", nothing)
+    semaphore.looks = 0  # it has looked, to learn how long that takes
+    assert waiter.wait(math.inf)
     assert (semaphore.looks, semaphore.parked) == (51, 0)
 
 
 def test_with_one_usable_cpu_nobody_looks(monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0})
     semaphore = FakeSemaphore(tokens=1)
-    assert Waiter(semaphore, "adaptive", nothing).wait(math.inf)
+    waiter = Waiter(semaphore, "adaptive", nothing)
+    semaphore.looks = 0
+    assert waiter.wait(math.inf)
     assert semaphore.looks == 0
 
 
@@ -85,12 +89,32 @@ def test_probes_that_do_not_help_become_rare(two_cpus):
     """A parked wait that ends at once asks for a longer look; when that never helps, one in 64 at most is spent."""
     semaphore = FakeSemaphore(tokens=0)
     waiter = Waiter(semaphore, "adaptive", nothing)
-    long_looks = 0
+    looks = []
     for _ in range(1000):
         semaphore.tokens, semaphore.appears, semaphore.looks = 1, math.inf, 0
         assert waiter.wait(math.inf)
-        long_looks += semaphore.looks > 1000
+        looks.append(semaphore.looks)
+    long_looks = sum(each > 2 * looks[0] for each in looks)
     assert 1 < long_looks < 40
+
+
+def test_after_sharing_its_core_a_wait_sleeps_at_once_so_that_it_wakes_up_on_another(two_cpus, monkeypatch):
+    """Two processes on one core answer each other only in turns, and spinning on they stay there."""
+    semaphore = FakeSemaphore(tokens=0)
+
+    def the_other_side_runs():
+        semaphore.tokens = 1
+        until = monotonic() + 1e-4
+        while monotonic() < until:
+            pass
+
+    monkeypatch.setattr("os.sched_yield", the_other_side_runs)
+    waiter = Waiter(semaphore, "adaptive", nothing)
+    assert waiter.wait(math.inf)
+    assert semaphore.parked == 0
+    semaphore.tokens, semaphore.looks = 1, 0
+    assert waiter.wait(math.inf)
+    assert (semaphore.looks, semaphore.parked) == (0, 1)
 
 
 def test_recheck_ends_a_wait_in_every_strategy(two_cpus):
