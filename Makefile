@@ -23,6 +23,9 @@ bench: $(STAMP)  ## measure: make bench [SCENARIO=quick|full|... or a file.toml]
 plots: $(STAMP)  ## draw the plots of a run again: make plots [RUN=results/...]
 	$(BIN)/python -m scenarios plots $(RUN)
 
+selftest: $(STAMP)  ## let the harness measure what it must find: floor, known delay, stopped server, A/A; one minute
+	$(BIN)/python -m scenarios selftest
+
 test: $(STAMP)  ## all tests, under 5 minutes
 	$(BIN)/python -m pytest $(TESTS)
 
@@ -51,4 +54,4 @@ clean:  ## remove .venv, caches and every run but results/reference
 	find results -mindepth 1 -maxdepth 1 ! -name reference -exec rm -rf {} +
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help venv bench plots test tox lint reference readme footprint proto clean
+.PHONY: help venv bench selftest plots test tox lint reference readme footprint proto clean

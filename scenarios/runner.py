@@ -192,8 +192,9 @@ def _field(value: object) -> str:
 
 
 def _environment(scenario: Scenario, catalogue: Catalogue, command: str) -> dict[str, object]:
-    lanes = {lane: names for block in scenario.blocks for lane, names in block.contenders.items()}
-    instances = [catalogue[name](lane) for lane, names in lanes.items() for name in names]
+    # A lane may be in several blocks, with other contenders in each.
+    pairs = {(lane, name) for block in scenario.blocks for lane, names in block.contenders.items() for name in names}
+    instances = [catalogue[name](lane) for lane, name in sorted(pairs)]
     return environment.describe(instances, scenario.seed, command)
 
 

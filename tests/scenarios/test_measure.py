@@ -75,6 +75,16 @@ def test_an_open_loop_makes_every_call_of_its_schedule_and_knows_what_waiting_co
 
 
 @pytest.mark.usefixtures("collector")
+def test_waiting_for_the_clock_is_not_the_callers_cpu_time() -> None:
+    """Between two calls of an in-process contender, which take 1 µs, the dispatcher spins for some 100 µs."""
+    found = _measure(_task(load=Load(500.0, constant=True), seconds=0.2, calls=1000))
+    assert len(found.start_ns) == 100 * 8
+    assert found.harness_cpu_ns > 0
+    assert found.client.cpu_ns < found.harness_cpu_ns / 2
+    assert found.client.voluntary < 50, "a sleep before each of 100 calls is the dispatcher's switch too"
+
+
+@pytest.mark.usefixtures("collector")
 @pytest.mark.parametrize("load", [Load(), Load(2000.0)])
 def test_the_clients_begin_at_the_moment_they_are_told(load: Load) -> None:
     moments: list[int] = []

@@ -52,6 +52,13 @@ def test_a_run_leaves_a_row_and_all_samples_of_every_cell(run_it: RunIt, results
     assert not (run.folder / "failures.json").exists()
 
 
+def test_the_settings_of_every_block_are_kept(write: Write, results: Path) -> None:
+    block = '[[cells]]\nlanes = ["json"]\npayload_sizes = [100]\ncalls = 1\ncontenders = '
+    scenario = reading.read(write(f'{block}["plain"]\n{block}["pipes"]\nname = "more"\n'), CATALOGUE)
+    about = runner.begin(scenario, CATALOGUE, results).environment()
+    assert set(about["settings"]) == {"plain", "pipes"}
+
+
 def test_failed_cells_are_recorded_and_stop_no_other(run_it: RunIt, capfd: pytest.CaptureFixture[str]) -> None:
     run, failed = run_it(contenders='["plain", "stale", "raising", "dying", "no-server"]')
     assert failed == 8
