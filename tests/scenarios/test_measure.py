@@ -210,3 +210,10 @@ def test_this_machine_can_be_read() -> None:
     after = noise.read()
     assert after.at_ns > before.at_ns
     assert after.busy_ticks >= before.busy_ticks > 0
+
+
+def test_a_client_process_carries_none_of_the_analysis() -> None:
+    """It is in every client's memory and start time, which are measured."""
+    heavy = "{'numpy', 'pandas', 'scipy', 'rich', 'matplotlib'}"
+    code = f"import sys, scenarios.measure; print(sorted({heavy} & sys.modules.keys()))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
