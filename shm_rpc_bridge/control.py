@@ -56,7 +56,7 @@ class Control:
         control_name = names.control(name)
         missing = f"Cannot find shared memory {control_name!r}: start the server {name!r} first"
         try:
-            lock_file = posix.LockFile(control_name)
+            lock_file = posix.open_lock_file(control_name)
         except posix.NotFoundError:
             raise posix.NotFoundError(missing) from None
         try:
@@ -65,7 +65,7 @@ class Control:
                 pid = server_pid(header)
                 raise posix.NotFoundError(f"{missing} (process {pid}, which served it, is dead)" if pid else missing)
             size = _checked_size(control_name, header, missing)
-            segment = posix.Segment.open(control_name, size)
+            segment = posix.open_segment(control_name, size)
         except BaseException:
             lock_file.close()
             raise
@@ -178,12 +178,12 @@ def _create_locked(name: str, size: int) -> Tuple[posix.Segment, posix.LockFile]
     control_name = names.control(name)
     while True:
         try:
-            segment = posix.Segment.create(control_name, size)
+            segment = posix.create_segment(control_name, size)
         except posix.AlreadyExistsError:
             _remove_dead(name, control_name)
             continue
         try:
-            lock_file = posix.LockFile(control_name)
+            lock_file = posix.open_lock_file(control_name)
             if lock_file.try_lock(layout.SERVER_LOCK) and segment.is_linked():
                 return segment, lock_file
             lock_file.close()
@@ -195,7 +195,7 @@ def _create_locked(name: str, size: int) -> Tuple[posix.Segment, posix.LockFile]
 def _remove_dead(name: str, control_name: str) -> None:
     """Remove a control segment whose owner is dead; raise when it is alive."""
     try:
-        lock_file = posix.LockFile(control_name)
+        lock_file = posix.open_lock_file(control_name)
     except posix.NotFoundError:
         return
     try:

@@ -332,7 +332,7 @@ def test_restarting_100_times_leaves_nothing(name):
 
 
 def test_a_half_made_control_segment_is_in_nobodys_way(name):
-    posix.Segment.create(f"srb:{name}", 4096).close()  # as left by a server killed before it took its lock
+    posix.create_segment(f"srb:{name}", 4096).close()  # as left by a server killed before it took its lock
     with pytest.raises(RPCTransportError, match="start the server"):
         RPCClient(name)
     with serving(name), RPCClient(name) as client:
