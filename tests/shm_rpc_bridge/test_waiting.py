@@ -34,6 +34,8 @@ class FakeSemaphore:
             raise posix.Busy
         self.tokens -= 1
 
+    park = acquire
+
     def release(self):
         self.tokens += 1
 
