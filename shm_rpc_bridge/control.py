@@ -200,11 +200,13 @@ def _remove_dead(name: str, control_name: str) -> None:
         return
     try:
         pid = server_pid(lock_file.read(layout.CONTROL_HEADER_SIZE))
+        if pid and not lock_file.is_locked(layout.SERVER_LOCK):
+            # Its header came after its lock, so it is dead. Said before the lock is taken, by which clients judge:
+            # those it had connect anew on their next call, and none comes in the meantime.
+            lock_file.write(bytes([layout.CLOSED]), layout.CONTROL_STATE_OFFSET)
         if not lock_file.try_lock(layout.SERVER_LOCK):
             raise RPCTransportError(f"server name {name!r} is in use" + (f" by process {pid}" if pid else ""))
         if lock_file.is_linked():  # else another starting server has removed it
-            if pid:  # its clients, if any, connect anew on their next call
-                lock_file.write(bytes([layout.CLOSED]), layout.CONTROL_STATE_OFFSET)
             posix.unlink_segment(control_name)
             logger.info("removed what the dead server %r (process %d) had left", name, pid)
     finally:
