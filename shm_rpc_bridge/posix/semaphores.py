@@ -13,7 +13,7 @@ import posix_ipc
 
 from ..exceptions import RPCTransportError
 from .refusals import refuse_if_not_private, translated
-from .segments import FOLDER
+from .segments import FOLDER, is_full
 
 
 class Semaphore(Protocol):
@@ -102,7 +102,14 @@ class _SystemSemaphore(posix_ipc.Semaphore):  # type: ignore[misc]  # posix_ipc 
 def create_semaphore(name: str, value: int) -> Semaphore:
     """A new semaphore with `value` tokens. Raises AlreadyExistsError."""
     with translated(name):
-        semaphore: Semaphore = _SystemSemaphore("/" + name, posix_ipc.O_CREX, mode=0o600, initial_value=value)
+        try:
+            semaphore: Semaphore = _SystemSemaphore("/" + name, posix_ipc.O_CREX, mode=0o600, initial_value=value)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            disk = os.statvfs(FOLDER)
+            free, total = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
+            raise is_full(name, _SEMAPHORE_SIZE, free, total) from None
         os.chmod(_semaphore_file(name), 0o600)  # whatever the umask took away
     return semaphore
 
