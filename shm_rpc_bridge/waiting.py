@@ -175,11 +175,11 @@ class Waiter:
                 break
             except (Busy, Interrupted):
                 pass
+            self._recheck()  # at the deadline too: who only polls must hear of a dead peer as well
             now = monotonic()
             if now >= deadline:
                 self._spin_less()
                 return False
-            self._recheck()
         self._learn(monotonic() - start)
         return True
 
@@ -232,9 +232,9 @@ class Waiter:
             else:
                 return True
             now = monotonic()
-            if now >= deadline:
-                return False
-            if now >= next_check:
+            if now >= next_check or now >= deadline:
                 self._recheck()
                 next_check = now + self._slice
+            if now >= deadline:
+                return False
             os.sched_yield()
