@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from shm_rpc_bridge import RPCClient, names, posix
 from shm_rpc_bridge.control import Control
 
-from .services import PATIENCE, server_process, serving, spawn
+from .services import PATIENCE, context, server_process, serving
 
 
 def call_many(name, number, calls, failures):
@@ -17,9 +17,9 @@ def call_many(name, number, calls, failures):
 
 
 def test_two_clients_in_two_processes_are_served_at_once(name):
-    failures = spawn.SimpleQueue()
+    failures = context.SimpleQueue()
     with server_process(name) as child:
-        clients = [spawn.Process(target=call_many, args=(name, number, 500, failures)) for number in range(2)]
+        clients = [context.Process(target=call_many, args=(name, number, 500, failures)) for number in range(2)]
         for client in clients:
             client.start()
         for client in clients:

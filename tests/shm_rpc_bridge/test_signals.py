@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from shm_rpc_bridge import RPCClient, RPCServer, SharedMemoryTransport
+from shm_rpc_bridge import RPCClient, RPCServer, SharedMemoryTransport, cleanup
 
 from .services import PATIENCE, server_process, serving
 
@@ -84,3 +84,38 @@ def test_in_a_storm_of_signals_answers_are_right(name, handler):
         client.call("stop")
         child.join(PATIENCE)
     assert count
+
+
+def test_start_in_a_thread_leaves_the_signal_handlers_alone(name):
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with serving(name), RPCClient(name) as client:
+        assert client.call("add", a=1, b=2) == 3
+        assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_start_in_the_main_thread_stops_at_a_signal_and_restores_the_handlers(name, number):
+    before = signal.getsignal(number)
+    server = RPCServer(name)
+    server.register("interrupt", lambda: os.kill(os.getpid(), number))
+    answers = []
+
+    def call():
+        with RPCClient(name) as client:
+            answers.append(client.call("interrupt"))
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    server.start()
+    thread.join(PATIENCE)
+    assert answers == [None]
+    assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_parked_server_stops_cleanly_at_a_signal(name, number):
+    with server_process(name, wait="block") as child:
+        os.kill(child.pid, number)
+        child.join(PATIENCE)
+        assert child.exitcode == 0
+    assert cleanup.survey(name) == []
