@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import sys
 import threading
@@ -109,6 +110,24 @@ def checking_server(name: str) -> None:
 
     server.register("checked", checked)
     server.start()
+
+
+def checking_client(name: str, seed: int, calls: int, batch: int, done: Any) -> None:
+    """Call with data of mixed sizes and checksums; connect anew, and say so, after each batch of calls."""
+    chance = random.Random(seed)
+    text = "".join(chance.choice("abcdefghij\\nä漢") for _ in range(100_000))
+    sizes = [1, 10, 100, 100, 1000, 1000, 4000, 10_000]  # and one in 500 ten times the largest
+    while calls > 0:
+        now = min(calls, batch)
+        with RPCClient(name, timeout=PATIENCE, wait_for_server=PATIENCE) as client:
+            for number in range(now):
+                size = chance.choice(sizes) if number % 500 else 100_000
+                start = chance.randrange(len(text) - size + 1)
+                data = text[start : start + size]
+                if client.call("checked", data=data, crc=zlib.crc32(data.encode())) != data:
+                    raise AssertionError(f"an answer of {size} characters has arrived damaged")
+        calls -= now
+        done.put(now)
 
 
 def counting_client(name: str, start: Any, seconds: float, counts: Any) -> None:

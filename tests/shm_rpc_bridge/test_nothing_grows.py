@@ -9,6 +9,7 @@ from shm_rpc_bridge import RPCClient, RPCTransportError, cleanup
 from .services import serving
 
 
+@pytest.mark.fault("kill-restart-cycles")
 def test_restarting_100_times_leaves_nothing(name):
     for _ in range(100):
         with serving(name), RPCClient(name) as client:
@@ -20,6 +21,7 @@ def open_descriptors():
     return len(os.listdir("/proc/self/fd"))
 
 
+@pytest.mark.fault("soak")
 def test_connecting_calling_and_closing_leaks_no_file_descriptor(name):
     with serving(name):
         RPCClient(name).close()
@@ -31,6 +33,7 @@ def test_connecting_calling_and_closing_leaks_no_file_descriptor(name):
     assert open_descriptors() < before
 
 
+@pytest.mark.fault("soak")
 def test_failing_to_connect_leaks_no_file_descriptor(name):
     """Without letting go of the connection this ran a suite of tests out of 20,000 descriptors."""
     with serving(name, max_channels=1), RPCClient(name) as connected:

@@ -13,7 +13,7 @@ from .children import client_until, server_until
 from .services import PATIENCE, process, register_methods, server_process, serving, started
 from .steps import until
 
-MIDDLES = [("write response", "during"), ("release response_full", "before"), ("release request_empty", "before")]
+MIDDLES = [("write response", "during"), ("release response_full", "before"), ("acquire request_full", "after")]
 
 
 def wait_until_stopped(child):
