@@ -156,7 +156,7 @@ class AnyOrder(RuleBasedStateMachine):
 
 
 @pytest.mark.fault("any-order")
-@pytest.mark.parametrize("orders", [15, pytest.param(500, marks=[pytest.mark.soak])])
+@pytest.mark.parametrize("orders", [15, pytest.param(500, marks=pytest.mark.soak)])
 def test_in_any_order_everyone_gets_their_own_answer_and_nothing_is_left(name, orders, figures):
     """With `answered == sequence` taken out of `ClientChannel.exchange` a late reply is found within a few orders."""
     orders = figures.scaled(orders)
