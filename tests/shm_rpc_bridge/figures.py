@@ -32,9 +32,10 @@ class Figures:
 
     def record(self, fault: str, what: str, value: float, unit: str, n: int) -> None:
         """Keep one figure, in place of an earlier one of that name."""
-        self.show(f"{fault}: {what}: {value:.4g} {unit} (n = {n:,})")
+        shown = str(value) if isinstance(value, int) else f"{value:.4g}"
+        self.show(f"{fault}: {what}: {shown} {unit} (n = {n:,})")
         if self._file is not None:
-            row = {"fault": fault, "what": what, "value": f"{value:.4g}", "unit": unit, "n": n, "scale": self._scale}
+            row = {"fault": fault, "what": what, "value": shown, "unit": unit, "n": n, "scale": self._scale}
             _replace(self._file, {**row, **_about()})
 
     def progress(self, what: str, items: Iterable[Item], every: float = 5.0) -> Iterator[Item]:
@@ -64,11 +65,17 @@ def _about() -> Dict[str, str]:
 
 
 def _commit() -> str:
-    here = Path(__file__).parent
+    """Of the code that was tested; its figures change while they are measured."""
+    project = Path(__file__).parent.parent.parent
     with contextlib.suppress(OSError, subprocess.CalledProcessError):
-        command = ["git", "describe", "--always", "--dirty", "--abbrev=10", "--exclude=*"]
-        return subprocess.run(command, cwd=here, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+        commit = _git(project, "rev-parse", "--short=10", "HEAD").strip()
+        return commit + "-dirty" * bool(_git(project, "status", "--porcelain", "shm_rpc_bridge", "tests"))
     return "unknown"
+
+
+def _git(project: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(project), *arguments]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
 
 
 def _cpu() -> str:

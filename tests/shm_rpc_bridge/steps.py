@@ -2,7 +2,7 @@
 
 import threading
 import time
-from typing import Callable, Dict, Iterator, List
+from typing import Any, Callable, Dict, Iterator, List
 
 from shm_rpc_bridge import RPCClient, RPCServer, SharedMemoryTransport
 from shm_rpc_bridge.testing import Step, in_memory, watched
@@ -16,6 +16,15 @@ def until(patience: float) -> Iterator[None]:
     while time.monotonic() < end:
         yield
         time.sleep(0.002)
+
+
+def wait_until_stopped(child: Any) -> None:
+    """Until that process has stopped (SIGSTOP)."""
+    for _ in until(PATIENCE):
+        with open(f"/proc/{child.pid}/stat") as status:
+            if status.read().rpartition(")")[2].split()[0] == "T":
+                return
+    raise AssertionError("it has not stopped")
 
 
 def steps_by_thread(live: Callable[[], None]) -> List[List[Step]]:

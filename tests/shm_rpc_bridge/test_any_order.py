@@ -23,7 +23,7 @@ from shm_rpc_bridge.testing import leftovers
 
 from .children import stoppable_server
 from .services import PATIENCE, context, server_process
-from .test_stopped_peers import wait_until_stopped
+from .steps import wait_until_stopped
 
 
 class Pair(NamedTuple):

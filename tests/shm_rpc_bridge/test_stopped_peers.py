@@ -11,17 +11,9 @@ from shm_rpc_bridge.testing import drop, in_memory, watched
 
 from .children import client_until, server_until
 from .services import PATIENCE, process, register_methods, server_process, serving, started
-from .steps import until
+from .steps import wait_until_stopped
 
 MIDDLES = [("write response", "during"), ("release response_full", "before"), ("acquire request_full", "after")]
-
-
-def wait_until_stopped(child):
-    for _ in until(PATIENCE):
-        with open(f"/proc/{child.pid}/stat") as status:
-            if status.read().rpartition(")")[2].split()[0] == "T":
-                return
-    raise AssertionError("it has not stopped")
 
 
 def resume_and_stop(child):
