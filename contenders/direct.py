@@ -53,6 +53,7 @@ class Direct(_InProcess):
     """The method called by reference: what a call costs before anything is split."""
 
     name = "direct"
+    summary = "The method called by reference, in the same process: the monolith of today."
 
     def connect(self, address: str) -> Caller:
         return _DirectCaller(_methods_at(address))
@@ -81,6 +82,7 @@ class DirectCodec(_InProcess):
     """The same call with request and response encoded and decoded: serialization without a second process."""
 
     name = "direct-codec"
+    summary = "The method called in the same process, through orjson both ways: serialization without IPC."
     lanes = ("json", "native")  # lane bytes is the lane without a codec
 
     def connect(self, address: str) -> Caller:
@@ -110,6 +112,7 @@ class Noop(_InProcess):
     """A call that does nothing, not even reach the service: what the harness itself adds to every number."""
 
     name = "noop"
+    summary = "A call that reaches no service: what the harness itself adds to every figure."
 
     def connect(self, address: str) -> Caller:
         _methods_at(address)

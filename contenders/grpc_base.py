@@ -21,16 +21,17 @@ from contenders.grpc_native import NativeCaller, add_native_handlers
 from contenders.interface import Caller, Contender, ServerGone
 from contenders.service import Methods, methods_of
 
-_BOTH_ENDS = {
+_BOTH_ENDS: Mapping[str, int] = {
     "grpc.max_send_message_length": -1,
     "grpc.max_receive_message_length": -1,
     "grpc.enable_http_proxy": 0,
 }
-_SERVER = {**_BOTH_ENDS, "grpc.so_reuseport": 0}
+SERVER_OPTIONS: Mapping[str, int] = {**_BOTH_ENDS, "grpc.so_reuseport": 0}
 # Without a pool of its own a second channel of a process silently shares the first one's connection.
-_CHANNEL = {**_BOTH_ENDS, "grpc.use_local_subchannel_pool": 1}
+CHANNEL_OPTIONS: Mapping[str, int] = {**_BOTH_ENDS, "grpc.use_local_subchannel_pool": 1}
 
-_SERVICE = "shm_rpc_bridge.bench.Raw"
+CODECS = {"bytes": "none: no serializers", "json": "orjson, no serializers", "native": "protobuf"}
+RAW_SERVICE = "shm_rpc_bridge.bench.Raw"
 
 
 class GrpcContender(Contender):
@@ -52,8 +53,12 @@ class GrpcContender(Contender):
     def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
         stopped = threading.Event()
         with ThreadPoolExecutor(self.workers, thread_name_prefix=self.name) as workers:
-            server = grpc.server(workers, options=tuple(_SERVER.items()))
-            _ADD_HANDLERS[self.lane](server, methods_of(service))
+            server = grpc.server(workers, options=tuple(SERVER_OPTIONS.items()))
+            methods = methods_of(service)
+            if self.lane == "native":
+                add_native_handlers(server, methods)
+            else:
+                add_raw_handlers(server, raw_functions(self.lane, methods))
             self.bind(server, address)
             server.start()
             try:
@@ -63,7 +68,7 @@ class GrpcContender(Contender):
                 server.stop(grace=None).wait()
 
     def connect(self, address: str) -> Caller:
-        channel = grpc.insecure_channel(self.target(address), options=tuple(_CHANNEL.items()))
+        channel = grpc.insecure_channel(self.target(address), options=tuple(CHANNEL_OPTIONS.items()))
         ready = grpc.channel_ready_future(channel)
 
         def refuse(state: grpc.ChannelConnectivity) -> None:
@@ -81,54 +86,55 @@ class GrpcContender(Contender):
         return _CALLERS[self.lane](channel)
 
     def settings(self) -> Mapping[str, str]:
-        codecs = {"bytes": "none: no serializers", "json": "orjson, no serializers", "native": "protobuf"}
-        options = {**_SERVER, **_CHANNEL}
+        options = {**SERVER_OPTIONS, **CHANNEL_OPTIONS}
         return {
             "API": "sync, unary",
-            "codec": codecs[self.lane],
+            "codec": CODECS[self.lane],
             "server workers": str(self.workers),
             **{option: str(value) for option, value in options.items()},
         }
 
 
-def _add_raw_handlers(server: grpc.Server, functions: Mapping[str, Callable[[bytes], bytes]]) -> None:
-    handlers: dict[str, Any] = {
-        name: grpc.unary_unary_rpc_method_handler(reporting(function)) for name, function in functions.items()
-    }
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, handlers),))
+def raw_functions(lane: str, methods: Methods) -> Mapping[str, Callable[[bytes], bytes]]:
+    """What :data:`RAW_SERVICE` serves in lanes ``bytes`` and ``json``: bytes in, bytes out."""
+    if lane == "bytes":
+        return methods
 
-
-def _add_json_handler(server: grpc.Server, methods: Methods) -> None:
     def call(request: bytes) -> bytes:
         method, payload = codec.decode_request(request)
         return codec.encode_result(methods[method](payload))
 
-    _add_raw_handlers(server, {"call": call})
+    return {"call": call}
+
+
+def add_raw_handlers(
+    server: Any, functions: Mapping[str, Callable[[bytes], bytes]], report: Callable[..., Any] = reporting
+) -> None:
+    """Serve `functions` without serializers."""
+    handlers: dict[str, Any] = {
+        name: grpc.unary_unary_rpc_method_handler(report(function)) for name, function in functions.items()
+    }
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(RAW_SERVICE, handlers),))
 
 
 class _BytesCaller(GrpcCaller):
     def __init__(self, channel: grpc.Channel) -> None:
         super().__init__(channel)
-        self._echo: Any = channel.unary_unary(f"/{_SERVICE}/echo")
+        self._echo: Any = channel.unary_unary(f"/{RAW_SERVICE}/echo")
 
     def exchange(self, method: str, payload: Any) -> Any:
-        return (self._echo if method == "echo" else self._channel.unary_unary(f"/{_SERVICE}/{method}"))(payload)
+        return (self._echo if method == "echo" else self._channel.unary_unary(f"/{RAW_SERVICE}/{method}"))(payload)
 
 
 class _JsonCaller(GrpcCaller):
     def __init__(self, channel: grpc.Channel) -> None:
         super().__init__(channel)
-        self._call: Any = channel.unary_unary(f"/{_SERVICE}/call")
+        self._call: Any = channel.unary_unary(f"/{RAW_SERVICE}/call")
 
     def exchange(self, method: str, payload: Any) -> Any:
         return codec.decode_response(self._call(codec.encode_request(method, payload)))
 
 
-_ADD_HANDLERS: Mapping[str, Callable[[grpc.Server, Methods], None]] = {
-    "bytes": _add_raw_handlers,
-    "json": _add_json_handler,
-    "native": add_native_handlers,
-}
 _CALLERS: Mapping[str, Callable[[grpc.Channel], Caller]] = {
     "bytes": _BytesCaller,
     "json": _JsonCaller,

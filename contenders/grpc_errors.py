@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn, TypeVar
 
 import grpc
+import grpc.aio
 
 from contenders.interface import Caller, CallError, ServerGone
 
@@ -32,13 +33,32 @@ def reporting(handle: Callable[[Request], Response]) -> Callable[[Request, grpc.
     return handler
 
 
+def reporting_async(handle: Callable[[Request], Response]) -> Callable[[Request, Any], Awaitable[Response]]:
+    """As :func:`reporting`, for a server in an event loop: a coroutine function, for others run in threads there."""
+
+    async def handler(request: Request, context: Any) -> Response:
+        try:
+            return handle(request)
+        except Exception as error:  # a user's handler ran: anything may come out of it
+            context.set_trailing_metadata(_type_of(error))
+            await context.abort(grpc.StatusCode.UNKNOWN, str(error)[:_MESSAGE_CHARACTERS])
+            raise  # not reached: abort() raises
+
+    return handler
+
+
+def _type_of(error: Exception) -> tuple[tuple[str, bytes], ...]:
+    return ((_TYPE_KEY, type(error).__name__.encode()),)
+
+
 def _abort(context: grpc.ServicerContext, error: Exception) -> NoReturn:
-    context.set_trailing_metadata(((_TYPE_KEY, type(error).__name__.encode()),))
+    context.set_trailing_metadata(_type_of(error))
     context.abort(grpc.StatusCode.UNKNOWN, str(error)[:_MESSAGE_CHARACTERS])
 
 
-def _caller_error(error: grpc.RpcError) -> Exception:
-    if not isinstance(error, grpc.Call):
+def caller_error(error: grpc.RpcError) -> Exception:
+    """What a failed call is to the caller: :class:`CallError` or :class:`ServerGone`."""
+    if not isinstance(error, (grpc.Call, grpc.aio.AioRpcError)):
         return ServerGone(str(error))
     code, details = error.code(), error.details() or ""
     if code in _GONE:
@@ -64,7 +84,7 @@ class GrpcCaller(Caller):
         try:
             return self.exchange(method, payload)
         except grpc.RpcError as error:
-            raise _caller_error(error) from error
+            raise caller_error(error) from error
         except ValueError as error:  # how gRPC refuses a closed channel, and protobuf a value it cannot hold
             if self._closed:
                 raise ServerGone("this caller is closed") from error

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc
 import orjson
@@ -16,8 +16,10 @@ from contenders.proto.bench_pb2_grpc import BenchStub, add_BenchServicer_to_serv
 from contenders.service import Methods
 
 
-def add_native_handlers(server: grpc.Server, methods: Methods) -> None:
-    """Serve `methods` as the service ``Bench`` of `bench.proto`."""
+def add_native_handlers(
+    server: Any, methods: Methods, report: Callable[[Callable[[Any], Any]], Callable[..., Any]] = reporting
+) -> None:
+    """Serve `methods` as the service ``Bench`` of `bench.proto`; `report` makes handlers of plain functions."""
 
     def echo(request: Text) -> Text:
         return Text(text=methods["echo"](request.text))
@@ -32,25 +34,47 @@ def add_native_handlers(server: grpc.Server, methods: Methods) -> None:
         return Text(text=methods["fail"](request.text))
 
     handlers = {"Echo": echo, "Add": add, "Process": process, "Fail": fail}
-    servicer = SimpleNamespace(**{name: reporting(handle) for name, handle in handlers.items()})
+    servicer = SimpleNamespace(**{name: report(handle) for name, handle in handlers.items()})
     add_BenchServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
 
 
+class Method(NamedTuple):
+    """A method of the stub, and how payloads become messages and replies results."""
+
+    stub: Callable[[Any], Any]
+    request: Callable[[Any], Any]
+    result: Callable[[Any], Any]
+
+
+def stub_methods(channel: Any) -> Mapping[str, Method]:
+    """Each method of `bench.proto` by the service's name for it, on a channel of either API."""
+    stub = BenchStub(channel)  # type: ignore[no-untyped-call]
+    return {
+        "echo": Method(stub.Echo, lambda payload: Text(text=payload), lambda reply: reply.text),
+        "add": Method(stub.Add, lambda payload: Operands(a=payload["a"], b=payload["b"]), lambda reply: reply.value),
+        "process": Method(
+            stub.Process,
+            lambda payload: Document(json=orjson.dumps(payload)),
+            lambda reply: orjson.loads(reply.json),
+        ),
+        "fail": Method(stub.Fail, lambda payload: Text(text=payload), lambda reply: reply.text),
+    }
+
+
+def unknown(method: str) -> CallError:
+    """What calling a method that the `.proto` does not have comes to, without leaving the caller."""
+    return CallError("LookupError", f"bench.proto has no method {method!r}")
+
+
 class NativeCaller(GrpcCaller):
-    """A stub, and for each method how its payload becomes a message and its reply a result."""
+    """Calls through the generated stub."""
 
     def __init__(self, channel: grpc.Channel) -> None:
         super().__init__(channel)
-        stub = BenchStub(channel)  # type: ignore[no-untyped-call]
-        self._methods: dict[str, Callable[[Any], Any]] = {
-            "echo": lambda payload: stub.Echo(Text(text=payload)).text,
-            "add": lambda payload: stub.Add(Operands(a=payload["a"], b=payload["b"])).value,
-            "process": lambda payload: orjson.loads(stub.Process(Document(json=orjson.dumps(payload))).json),
-            "fail": lambda payload: stub.Fail(Text(text=payload)).text,
-        }
+        self._methods = stub_methods(channel)
 
     def exchange(self, method: str, payload: Any) -> Any:
-        call = self._methods.get(method)
-        if call is None:
-            raise CallError("LookupError", f"bench.proto has no method {method!r}")
-        return call(payload)
+        called = self._methods.get(method)
+        if called is None:
+            raise unknown(method)
+        return called.result(called.stub(called.request(payload)))

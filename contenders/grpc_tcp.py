@@ -22,6 +22,7 @@ class GrpcTcp(GrpcContender):
     """
 
     name = "grpc-tcp"
+    summary = "gRPC for Python, synchronous stubs, over TCP on the loopback interface."
 
     def new_address(self, folder: Path) -> str:
         return f"{_PORT_FILE}{fresh_path(folder, 'grpc-port')}"

@@ -15,6 +15,7 @@ class GrpcUds(GrpcContender):
     """An address is a gRPC target: ``unix:`` and an absolute path."""
 
     name = "grpc-uds"
+    summary = "gRPC for Python, synchronous stubs, over a Unix domain socket."
 
     def new_address(self, folder: Path) -> str:
         return f"unix:{fresh_socket_path(folder, 'grpc')}"

@@ -36,6 +36,9 @@ class ServerGone(Exception):
 class Caller(abc.ABC):
     """One client's connection. Used by one thread at a time unless the contender says otherwise."""
 
+    server_pid: int | None = None
+    """The process whose work the calls are, where an `in_process` contender has one beside the client's."""
+
     @abc.abstractmethod
     def call(self, method: str, payload: Any) -> Any:
         """Call `method` with one payload and return its result.
@@ -59,17 +62,35 @@ class Caller(abc.ABC):
         self.close()
 
 
+class AsyncCaller(abc.ABC):
+    """One client's connection inside a running event loop. Belongs to that loop; one call at a time unless the
+    contender says otherwise.
+    """
+
+    @abc.abstractmethod
+    async def call(self, method: str, payload: Any) -> Any:
+        """As :meth:`Caller.call`, awaited."""
+
+    @abc.abstractmethod
+    async def close(self) -> None:
+        """Release the connection. Idempotent."""
+
+
 class Contender(abc.ABC):
     """One way to call a function in another process, in one lane. Picklable: spawned processes get it."""
 
     name: ClassVar[str]
     """As it stands in scenarios, tables and plots."""
+    summary: ClassVar[str] = ""
+    """One sentence for the report: what it is. Empty when its author says nothing."""
     lanes: ClassVar[tuple[str, ...]] = LANES
     """The lanes it can be measured in."""
     wait: ClassVar[str] = "block"
     """How it waits for a message: ``adaptive`` (spin, then park), ``block``, ``spin``; ``none`` at all."""
     in_process: ClassVar[bool] = False
     """True when server and client are one process: the runner then serves in a thread of the client."""
+    is_async: ClassVar[bool] = False
+    """True for asyncio's own: a client in an event loop uses :meth:`connect_async`, and that is what is timed."""
     many_clients: bool = True
     """False when one address takes a single client; ask the object, for it may depend on the lane."""
 
@@ -89,6 +110,12 @@ class Contender(abc.ABC):
     @abc.abstractmethod
     def connect(self, address: str) -> Caller:
         """A caller connected to a server that has said it is ready. Raises :class:`ServerGone`."""
+
+    async def connect_async(self, address: str) -> AsyncCaller:
+        """As :meth:`connect`, for the running event loop. Only where `is_async`, and then :meth:`connect` is a
+        facade with a loop of its own that runs until each call is complete.
+        """
+        raise NotImplementedError(f"{self.name} has no asyncio client")
 
     @abc.abstractmethod
     def settings(self) -> Mapping[str, str]:

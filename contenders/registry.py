@@ -24,9 +24,22 @@ _BUILT_IN = {
     "direct-codec": "contenders.direct:DirectCodec",
     "shm": "contenders.shm:Shm",
     "shm-block": "contenders.shm_block:ShmBlock",
+    "shm-spin": "contenders.shm_spin:ShmSpin",
     "grpc-uds": "contenders.grpc_uds:GrpcUds",
     "grpc-tcp": "contenders.grpc_tcp:GrpcTcp",
+    "grpc-aio": "contenders.grpc_aio:GrpcAio",
     "zmq-ipc": "contenders.zmq_ipc:ZmqIpc",
+    "zmq-poll": "contenders.zmq_poll:ZmqPoll",
+    "zmq-dealer": "contenders.zmq_dealer:ZmqDealer",
+    "pynng": "contenders.pynng_ipc:PynngIpc",
+    "iceoryx2": "contenders.iceoryx:Iceoryx",
+    "iceoryx2-event": "contenders.iceoryx_event:IceoryxEvent",
+    "mp-pipe": "contenders.mp_pipe:MpPipe",
+    "process-pool": "contenders.process_pool:ProcessPool",
+    "asyncio-uds": "contenders.asyncio_uds:AsyncioUds",
+    "http-uds": "contenders.http_uds:HttpUds",
+    "pyro5": "contenders.pyro:Pyro",
+    "rpyc": "contenders.rpyc_uds:RpycUds",
 }
 
 # What to install for a module that is missing, where the two names differ.

@@ -31,6 +31,7 @@ class Shm(Contender):
     """An address is the name of a server, or of a transport in lane ``bytes``."""
 
     name = "shm"
+    summary = "This project's shared memory RPC, spinning briefly and then parking on a semaphore."
     wait = "adaptive"
 
     def __init__(self, lane: str) -> None:

@@ -9,4 +9,5 @@ class ShmBlock(Shm):
     """As :class:`contenders.shm.Shm`, with ``wait="block"`` on both sides."""
 
     name = "shm-block"
+    summary = "This project's shared memory RPC, parking on a semaphore at once."
     wait = "block"

@@ -17,7 +17,7 @@ from zmq.utils.monitor import recv_monitor_message
 from contenders.endpoints import fresh_socket_path
 from contenders.interface import Caller, Contender, ServerGone
 from contenders.service import methods_of
-from contenders.zmq_lanes import COPY_BELOW_BYTES, LANES, Lane
+from contenders.zmq_lanes import COPY_BELOW_BYTES, LANES, Lane, Wire
 
 IO_THREADS = 1
 SLICE_MS = 100  # how often a waiting caller looks whether its server is still connected
@@ -33,14 +33,18 @@ class ZmqIpc(Contender):
     """An address is a ZeroMQ endpoint: ``ipc://`` and an absolute path."""
 
     name = "zmq-ipc"
+    summary = "ZeroMQ REQ/REP over ipc://, blocking."
     connect_seconds: ClassVar[float] = 10.0
     """How long a connection may take; a refused one fails at once."""
+    client_socket: ClassVar[int] = zmq.REQ
+    server_socket: ClassVar[int] = zmq.REP
 
     def new_address(self, folder: Path) -> str:
         return f"ipc://{fresh_socket_path(folder, 'zmq')}"
 
     def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
-        wire, respond = LANES[self.lane].wire, LANES[self.lane].responder(methods_of(service))
+        lane = LANES[self.lane]
+        respond = lane.responder(methods_of(service))
         context = zmq.Context(IO_THREADS)
         stopping, stop_lock = threading.Event(), threading.Lock()
 
@@ -49,30 +53,44 @@ class ZmqIpc(Contender):
             with stop_lock:
                 if not stopping.is_set():
                     stopping.set()
-                    with context.socket(zmq.REQ) as waker:
+                    with context.socket(self.client_socket) as waker:
                         waker.connect(_WAKE)
                         waker.send(b"")
 
         try:
-            server = context.socket(zmq.REP)
+            server = context.socket(self.server_socket)
+            self.configure(server)
             server.copy_threshold = COPY_BELOW_BYTES
             server.bind(address)
             server.bind(_WAKE)  # costs nothing while nobody is connected to it
             ready(stop)
-            large = False
-            while True:
-                request = wire.receive(server, large)
-                if stopping.is_set():
-                    return
-                large = wire.is_large(request)
-                wire.send(server, respond(request))
+            self.answer(server, lane.wire, respond, stopping.is_set)
         finally:
             with stop_lock:  # a stop() under way needs the context; a later one finds nothing left to do
                 stopping.set()
                 context.destroy(linger=0)
 
+    def configure(self, socket: zmq.Socket[bytes]) -> None:
+        """Set options of either side's socket, before it is bound or connected."""
+
+    def answer(
+        self,
+        server: zmq.Socket[bytes],
+        wire: Wire[Any],
+        respond: Callable[[Any], Any],
+        stopping: Callable[[], bool],
+    ) -> None:
+        """Answer requests until `stopping`, which comes with a message that is not to be answered."""
+        large = False
+        while True:
+            request = wire.receive(server, large, 0)
+            if stopping():
+                return
+            large = wire.is_large(request)
+            wire.send(server, respond(request))
+
     def connect(self, address: str) -> Caller:
-        return _ZmqCaller(address, LANES[self.lane], self.connect_seconds)
+        return ZmqCaller(self, address, LANES[self.lane])
 
     def settings(self) -> Mapping[str, str]:
         return {
@@ -88,23 +106,25 @@ class ZmqIpc(Contender):
         }
 
 
-class _ZmqCaller(Caller):
+class ZmqCaller(Caller):
     """Waits in slices: a plain blocking receive, but one that notices a dead server within `SLICE_MS`.
 
     A receive timeout is free where an answer comes in time, and so is the monitor, which is read only after a
     slice without one. A connection is never made again: its outstanding request would be lost in silence.
     """
 
-    def __init__(self, address: str, lane: Lane[Any], connect_seconds: float) -> None:
+    def __init__(self, contender: ZmqIpc, address: str, lane: Lane[Any]) -> None:
         self._lane = lane
+        self._lost = False
         self._context = zmq.Context(IO_THREADS)
-        self._socket = self._context.socket(zmq.REQ)
+        self._socket = self._context.socket(contender.client_socket)
+        contender.configure(self._socket)
         self._socket.copy_threshold = COPY_BELOW_BYTES
         self._socket.reconnect_ivl = NEVER_RECONNECT_MS
         self._socket.rcvtimeo = self._socket.sndtimeo = SLICE_MS
         self._monitor = self._socket.get_monitor_socket(_EVENTS)
         self._socket.connect(address)
-        if self._next_event(int(connect_seconds * 1000)) != zmq.Event.HANDSHAKE_SUCCEEDED:
+        if self._next_event(int(contender.connect_seconds * 1000)) != zmq.Event.HANDSHAKE_SUCCEEDED:
             self.close()
             raise ServerGone(f"no server at {address}")
 
@@ -118,18 +138,24 @@ class _ZmqCaller(Caller):
         request = lane.request(method, payload)
         try:
             wire.send(socket, request)
-            response = self._receive(wire.is_large(request))
+            response = self.receive(wire, socket, wire.is_large(request))
         except zmq.ZMQError as error:  # nobody to send to, an earlier call was cut short, or closed
             raise ServerGone(str(error)) from error
         return lane.result(method, response)
 
-    def _receive(self, large: bool) -> Any:
+    def receive(self, wire: Wire[Any], socket: zmq.Socket[bytes], large: bool) -> Any:
+        """The response. Raises :class:`ServerGone` when the connection has been lost."""
         while True:
             try:
-                return self._lane.wire.receive(self._socket, large)
+                return wire.receive(socket, large, 0)
             except zmq.Again:
-                if self._next_event(0) is not None:  # after the handshake every event is the end
-                    raise ServerGone("the server closed the connection") from None
+                self.look()
+
+    def look(self) -> None:
+        """Raise :class:`ServerGone` when the connection has been lost."""
+        self._lost = self._lost or self._next_event(0) is not None  # after the handshake every event is the end
+        if self._lost:
+            raise ServerGone("the server closed the connection")
 
     def close(self) -> None:
         self._context.destroy(linger=0)

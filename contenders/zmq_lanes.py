@@ -29,13 +29,14 @@ Unit = TypeVar("Unit", Message, Parts)
 class Wire(Generic[Unit]):
     """One direction, used twice: how a unit is sent and received.
 
-    `receive` is told whether the message is expected to be large, and then leaves it in ZeroMQ's memory.
+    `receive` is told whether the message is expected to be large, and then leaves it in ZeroMQ's memory; its last
+    argument is ZeroMQ's flags.
     Being wrong costs time and nothing else: a caller expects an answer of the size of its request, a server a
     request of the size of the last one. Sending goes by the true size, through the socket's `copy_threshold`.
     """
 
     send: Callable[[zmq.Socket[bytes], Unit], object]
-    receive: Callable[[zmq.Socket[bytes], bool], Unit]
+    receive: Callable[[zmq.Socket[bytes], bool, int], Unit]
     is_large: Callable[[Unit], bool]
 
 
@@ -53,14 +54,15 @@ def _is_large(frame: Message) -> bool:
     return len(frame) >= COPY_BELOW_BYTES
 
 
-def _receive_frame(socket: zmq.Socket[bytes], large: bool) -> Message:
-    return socket.recv(copy=False).buffer if large else socket.recv()
+def _receive_frame(socket: zmq.Socket[bytes], large: bool, flags: int) -> Message:
+    return socket.recv(flags, copy=False).buffer if large else socket.recv(flags)
 
 
-def _receive_parts(socket: zmq.Socket[bytes], large: bool) -> Parts:
+def receive_parts(socket: zmq.Socket[bytes], large: bool, flags: int) -> Parts:
+    """A multipart message."""
     if large:
-        return [frame.buffer for frame in socket.recv_multipart(copy=False)]
-    return list(socket.recv_multipart())
+        return [frame.buffer for frame in socket.recv_multipart(flags, copy=False)]
+    return list(socket.recv_multipart(flags))
 
 
 _FRAME: Wire[Message] = Wire(
@@ -68,7 +70,7 @@ _FRAME: Wire[Message] = Wire(
 )
 _PARTS: Wire[Parts] = Wire(
     send=lambda socket, parts: socket.send_multipart(parts, copy=False),
-    receive=_receive_parts,
+    receive=receive_parts,
     is_large=lambda parts: any(map(_is_large, parts)),
 )
 

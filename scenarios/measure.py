@@ -91,7 +91,7 @@ class Measurement:
     client: usage.Usage
     """Over the timed part, checks taken off."""
     server: usage.Usage | None
-    """None when the server is this process."""
+    """None when the server is this process. The worker, where the caller has one."""
     noise_flags: tuple[str, ...]
 
 
@@ -144,7 +144,7 @@ def measure(task: Task, payloads: list[Any], server: Server | None) -> Measureme
         cold_start_ns = time.perf_counter_ns() - start
         if not same(first, answers[0]):
             raise WrongAnswer("the first call")
-        return _measure_connected(task, caller, payloads, answers, cold_start_ns, server.pid if server else None)
+        return _measure_connected(task, caller, payloads, answers, cold_start_ns, server.pid if server else caller.server_pid)
 
 
 def _measure_connected(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
+import re
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from multiprocessing.connection import wait
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -14,8 +19,10 @@ from typing import Any
 import pytest
 
 from contenders import registry
-from contenders.interface import Caller, CallError, Contender, ServerGone
+from contenders.direct import Direct
+from contenders.interface import LANES, Caller, CallError, Contender, ServerGone
 from contenders.process import ServerProcess
+from contenders.registry import ContenderUnavailable
 from contenders.service import BenchService
 from tests.contenders import background
 from tests.contenders.services import Stuck
@@ -53,18 +60,33 @@ PAYLOADS: dict[str, dict[str, Any]] = {
 SMALL = {"bytes": b"small", "json": {"small": [1, 2]}, "native": "small"}
 
 
+# httpcore 1.0 leaves a socket that could not be connected to the garbage collector.
+FILTERS = {"http-uds": [pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")]}
+
+
 def contenders_and_lanes() -> list[Any]:
     """Each contender in each lane; `noop` calls nothing and so promises nothing (see test_direct)."""
-    loaded = [registry.load(name) for name in registry.names() if name != "noop"]
-    return [
-        pytest.param(kind(lane), id=f"{kind.name}-{lane}")
-        for kind in loaded
-        for lane in ("bytes", "json", "native")
-        if lane in kind.lanes
-    ]
+    found: list[Any] = []
+    for name in registry.names():
+        try:
+            kind = registry.load(name)
+        except ContenderUnavailable as error:
+            found.append(pytest.param(Direct("json"), id=name, marks=pytest.mark.skip(str(error))))
+            continue
+        if name != "noop":
+            found += [
+                pytest.param(kind(lane), id=f"{name}-{lane}", marks=FILTERS.get(name, []))
+                for lane in LANES
+                if lane in kind.lanes
+            ]
+    return found
 
 
 EVERY = contenders_and_lanes()
+
+
+# A life is the same in lanes json and native, which differ in what a message holds.
+LIVES = [parameter for parameter in EVERY if parameter.values[0].lane != "json"]
 
 
 def across_processes(parameters: list[Any]) -> list[Any]:
@@ -148,9 +170,10 @@ def test_concurrent_callers_each_get_their_own_answers(contender: Contender, ser
     assert all(done.result(timeout=30) for done in works)
 
 
-@pytest.mark.parametrize("contender", EVERY)
-def test_a_caller_can_be_closed_twice_and_then_calls_nothing(contender: Contender) -> None:
-    with ServerProcess(contender, BenchService()) as server:
+def test_a_caller_can_be_closed_twice_and_then_calls_nothing(contender: Contender, server: ServerProcess) -> None:
+    with ExitStack() as stack:
+        if not contender.many_clients:  # the shared server has its client
+            server = stack.enter_context(ServerProcess(contender, BenchService()))
         caller = contender.connect(server.address)
         caller.close()
         caller.close()
@@ -158,11 +181,34 @@ def test_a_caller_can_be_closed_twice_and_then_calls_nothing(contender: Contende
             caller.call("echo", SMALL[contender.lane])
 
 
+def test_an_asyncio_contender_is_called_in_a_running_loop(contender: Contender, server: ServerProcess) -> None:
+    payload = SMALL[contender.lane]
+
+    async def use() -> None:
+        caller = await contender.connect_async(server.address)
+        assert await caller.call("echo", payload) == payload
+        with pytest.raises(CallError):
+            await caller.call("no_such_method", payload)
+        assert await caller.call("echo", payload) == payload
+        await caller.close()
+        await caller.close()
+        with pytest.raises(ServerGone):
+            await caller.call("echo", payload)
+
+    if contender.is_async:
+        asyncio.run(use())
+    else:
+        with pytest.raises(NotImplementedError, match=f"{contender.name} has no asyncio client"):
+            asyncio.run(use())
+
+
 def test_addresses_are_never_used_again(contender: Contender, tmp_path: Path) -> None:
     assert len({contender.new_address(tmp_path) for _ in range(100)}) == 100
 
 
-def test_settings_are_there_to_be_printed(contender: Contender) -> None:
+def test_what_it_is_and_every_setting_are_there_to_be_printed(contender: Contender) -> None:
+    assert re.fullmatch(r"[A-Z\w].+\.", contender.summary)
+    assert contender.wait in ("adaptive", "block", "spin", "none")
     settings = contender.settings()
     assert settings
     assert all(isinstance(text, str) and text for pair in settings.items() for text in pair)
@@ -173,7 +219,7 @@ def test_nobody_connects_where_nothing_is_served(contender: Contender, tmp_path:
         contender.connect(contender.new_address(tmp_path))
 
 
-@pytest.mark.parametrize("contender", EVERY)
+@pytest.mark.parametrize("contender", LIVES)
 def test_a_busy_server_stops_when_asked_by_any_thread_however_often(contender: Contender, tmp_path: Path) -> None:
     address, payload = contender.new_address(tmp_path), SMALL[contender.lane]
     stops: Queue[Callable[[], None]] = Queue()
@@ -196,7 +242,7 @@ def test_a_busy_server_stops_when_asked_by_any_thread_however_often(contender: C
     stop()
 
 
-@pytest.mark.parametrize("contender", EVERY)
+@pytest.mark.parametrize("contender", LIVES)
 def test_a_caller_notices_that_its_server_has_stopped(contender: Contender) -> None:
     with ServerProcess(contender, BenchService()) as server:
         caller = contender.connect(server.address)
@@ -206,7 +252,18 @@ def test_a_caller_notices_that_its_server_has_stopped(contender: Contender) -> N
         assert isinstance(call.exception(LIMIT_SECONDS), ServerGone)
 
 
-@pytest.mark.parametrize("contender", across_processes(EVERY))
+def kill(pid: int) -> None:
+    """SIGKILL, and wait for the end: a process that is ending closes its listening socket after its connections."""
+    if sys.platform != "linux":
+        os.kill(pid, signal.SIGKILL)
+        return
+    process = os.pidfd_open(pid)
+    os.kill(pid, signal.SIGKILL)
+    assert wait([process], LIMIT_SECONDS)
+    os.close(process)
+
+
+@pytest.mark.parametrize("contender", across_processes(LIVES))
 def test_a_server_killed_during_a_call_is_gone_and_stays_gone(contender: Contender, tmp_path: Path) -> None:
     fifo = tmp_path / "in-the-handler"
     os.mkfifo(fifo)
@@ -214,7 +271,7 @@ def test_a_server_killed_during_a_call_is_gone_and_stays_gone(contender: Contend
     with ServerProcess(contender, Stuck()) as server, contender.connect(server.address) as caller:
         call = background.start(caller.call, "echo", payload)
         fifo.read_bytes()  # returns once the handler runs
-        os.kill(server.pid, signal.SIGKILL)
+        kill(server.pid)
         assert isinstance(call.exception(LIMIT_SECONDS), ServerGone)
         with pytest.raises(ServerGone):
             caller.call("echo", payload)

@@ -1,0 +1,123 @@
+"""asyncio's own streams over a Unix domain socket, each message after its length: RPC without a library.
+
+The server runs handlers in its event loop, one at a time; callers belong to one loop, and one task at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import struct
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from contenders.endpoints import fresh_socket_path
+from contenders.interface import AsyncCaller, Caller, Contender, ServerGone
+from contenders.loop_caller import LoopCaller
+from contenders.message_lanes import LANES, MessageLane, Respond
+from contenders.service import methods_of
+
+READ_LIMIT_BYTES = 4 * 1024 * 1024
+"""What a stream may hold before it stops reading from its socket. With asyncio's 64 KiB it would stop and go
+on again some thirty times for a message of 2 MB."""
+
+_LENGTH = struct.Struct("<Q")
+
+
+async def _receive(reader: asyncio.StreamReader) -> bytes:
+    (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
+    return await reader.readexactly(length)
+
+
+async def _send(writer: asyncio.StreamWriter, message: Any) -> None:
+    writer.writelines((_LENGTH.pack(len(message)), message))
+    await writer.drain()
+
+
+class AsyncioUds(Contender):
+    """An address is the path of a socket."""
+
+    name = "asyncio-uds"
+    summary = "asyncio streams with a length prefix over a Unix domain socket, nothing but the standard library."
+    is_async: ClassVar[bool] = True
+
+    def new_address(self, folder: Path) -> str:
+        return str(fresh_socket_path(folder, "asyncio"))
+
+    def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
+        asyncio.run(_serve(LANES[self.lane].responder(methods_of(service)), address, ready))
+
+    async def connect_async(self, address: str) -> AsyncCaller:
+        try:
+            reader, writer = await asyncio.open_unix_connection(address, limit=READ_LIMIT_BYTES)
+        except OSError as error:
+            raise ServerGone(f"no server at {address}: {error}") from error
+        return _StreamCaller(reader, writer, LANES[self.lane])
+
+    def connect(self, address: str) -> Caller:
+        return LoopCaller(self.connect_async(address))
+
+    def settings(self) -> Mapping[str, str]:
+        return {
+            "transport": "Unix domain socket, length-prefixed messages",
+            "API": "asyncio streams",
+            "event loop": "asyncio's own",
+            "codec": LANES[self.lane].codec,
+            "stream limit": f"{READ_LIMIT_BYTES} bytes",
+            "server workers": "1 (the event loop)",
+        }
+
+
+async def _serve(respond: Respond, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
+    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+    connections: set[asyncio.Task[None]] = set()
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                await _send(writer, respond(await _receive(reader)))
+        except (asyncio.IncompleteReadError, OSError):
+            pass  # the client has gone
+        finally:
+            writer.close()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(converse(reader, writer))
+        connections.add(task)
+        task.add_done_callback(connections.discard)
+
+    def stop() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: it has stopped before
+            loop.call_soon_threadsafe(stopped.set)
+
+    Path(address).unlink(missing_ok=True)  # what a killed server has left
+    server = await asyncio.start_unix_server(accept, address, limit=READ_LIMIT_BYTES)
+    try:
+        ready(stop)
+        await stopped.wait()
+    finally:
+        server.close()
+        for task in connections:
+            task.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)
+        Path(address).unlink(missing_ok=True)
+
+
+class _StreamCaller(AsyncCaller):
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lane: MessageLane) -> None:
+        self._reader, self._writer, self._lane = reader, writer, lane
+
+    async def call(self, method: str, payload: Any) -> Any:
+        request = self._lane.request(method, payload)
+        try:
+            await _send(self._writer, request)
+            response = await _receive(self._reader)
+        except (asyncio.IncompleteReadError, OSError) as error:
+            raise ServerGone(str(error)) from error
+        return self._lane.result(response)
+
+    async def close(self) -> None:
+        self._writer.close()
+        with contextlib.suppress(OSError):  # a connection that was lost cannot be closed in order
+            await self._writer.wait_closed()

@@ -1,0 +1,34 @@
+"""An asyncio caller behind the synchronous call interface: what a program without a loop pays for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from contenders.interface import AsyncCaller, Caller, ServerGone
+
+
+class LoopCaller(Caller):
+    """Owns an event loop that runs until each call is complete. Used by one thread at a time, in none with a loop.
+
+    The constructor awaits `connecting` and raises what that raises.
+    """
+
+    def __init__(self, connecting: Coroutine[Any, Any, AsyncCaller]) -> None:
+        self._loop = asyncio.new_event_loop()
+        try:
+            self._caller = self._loop.run_until_complete(connecting)
+        except BaseException:
+            self._loop.close()
+            raise
+
+    def call(self, method: str, payload: Any) -> Any:
+        if self._loop.is_closed():
+            raise ServerGone("this caller is closed")
+        return self._loop.run_until_complete(self._caller.call(method, payload))
+
+    def close(self) -> None:
+        if not self._loop.is_closed():
+            self._loop.run_until_complete(self._caller.close())
+            self._loop.close()

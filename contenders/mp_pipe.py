@@ -1,0 +1,146 @@
+"""multiprocessing's connections over a Unix domain socket: what the standard library has for talking processes.
+
+Lane ``bytes`` is send_bytes and recv_bytes, lane ``json`` the same with orjson, lane ``native`` send and recv, which
+pickle. Each client is served by a thread of its own, as the blocking API asks for; a caller is for one thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Client, Connection, Listener
+from pathlib import Path
+from typing import Any
+
+from contenders.endpoints import fresh_socket_path
+from contenders.interface import Caller, CallError, Contender, ServerGone
+from contenders.message_lanes import LANES
+from contenders.service import Methods, methods_of
+
+Converse = Callable[[Connection], None]
+
+_BACKLOG = 64
+_GONE = (EOFError, OSError)
+
+
+class MpPipe(Contender):
+    """An address is the path of a socket. No key, as its folder is private, and a challenge only delays."""
+
+    name = "mp-pipe"
+    summary = "multiprocessing.connection over a Unix domain socket: send_bytes, or send with pickling."
+
+    def new_address(self, folder: Path) -> str:
+        return str(fresh_socket_path(folder, "mp"))
+
+    def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
+        converse = _conversation(self.lane, methods_of(service))
+        open_connections: set[Connection] = set()
+        stopping = threading.Event()
+
+        def attend(connection: Connection) -> None:
+            with connection, contextlib.suppress(*_GONE):
+                converse(connection)
+            open_connections.discard(connection)
+
+        def stop() -> None:
+            stopping.set()
+            with contextlib.suppress(*_GONE), Client(address):
+                pass  # accept() cannot be interrupted: a connection wakes it
+
+        Path(address).unlink(missing_ok=True)  # what a killed server has left
+        with Listener(address, "AF_UNIX", backlog=_BACKLOG) as listener:
+            ready(stop)
+            while True:
+                connection = listener.accept()
+                if stopping.is_set():
+                    connection.close()
+                    break
+                open_connections.add(connection)
+                threading.Thread(target=attend, args=(connection,), daemon=True).start()
+        for connection in tuple(open_connections):
+            _hang_up(connection)
+
+    def connect(self, address: str) -> Caller:
+        try:
+            connection = Client(address)
+        except OSError as error:
+            raise ServerGone(f"no server at {address}: {error}") from error
+        return _PicklingCaller(connection) if self.lane == "native" else _MessageCaller(connection, self.lane)
+
+    def settings(self) -> Mapping[str, str]:
+        pickled = self.lane == "native"
+        return {
+            "transport": "Unix domain socket",
+            "API": "multiprocessing.connection, " + ("send and recv" if pickled else "send_bytes and recv_bytes"),
+            "codec": "pickle, default protocol" if pickled else LANES[self.lane].codec,
+            "server workers": "1 thread per client",
+        }
+
+
+def _hang_up(connection: Connection) -> None:
+    """End the conversation of another thread: closing the descriptor under it would not wake it."""
+    with contextlib.suppress(OSError), socket.socket(fileno=connection.fileno()) as same:
+        try:
+            same.shutdown(socket.SHUT_RDWR)
+        finally:
+            same.detach()
+
+
+def _conversation(lane: str, methods: Methods) -> Converse:
+    """Answer one client's requests until it has gone, which is an exception of `_GONE`."""
+    if lane == "native":
+
+        def converse(connection: Connection) -> None:
+            while True:
+                method, payload = connection.recv()
+                try:
+                    answer: tuple[Any, ...] = (methods[method](payload),)
+                except Exception as error:  # a user's handler ran: anything may come out of it
+                    answer = (None, type(error).__name__, str(error))
+                connection.send(answer)
+
+        return converse
+    respond = LANES[lane].responder(methods)
+
+    def converse_in_bytes(connection: Connection) -> None:
+        while True:
+            connection.send_bytes(respond(connection.recv_bytes()))
+
+    return converse_in_bytes
+
+
+class _MessageCaller(Caller):
+    def __init__(self, connection: Connection, lane: str) -> None:
+        self._connection, self._lane = connection, LANES[lane]
+
+    def call(self, method: str, payload: Any) -> Any:
+        request = self._lane.request(method, payload)
+        try:
+            self._connection.send_bytes(request)
+            response = self._connection.recv_bytes()
+        except _GONE as error:
+            raise ServerGone(str(error) or "the server closed the connection") from error
+        return self._lane.result(response)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class _PicklingCaller(Caller):
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def call(self, method: str, payload: Any) -> Any:
+        try:
+            self._connection.send((method, payload))
+            answer = self._connection.recv()
+        except _GONE as error:
+            raise ServerGone(str(error) or "the server closed the connection") from error
+        if len(answer) > 1:
+            raise CallError(answer[1], answer[2])
+        return answer[0]
+
+    def close(self) -> None:
+        self._connection.close()

@@ -1,0 +1,146 @@
+"""Pyro5: remote objects over a Unix domain socket, with its marshal serializer.
+
+A call is a method call on a proxy, arguments and results serialized by Pyro. Lane ``native`` is that; lane ``bytes``
+is the same with bytes, which marshal passes through; lane ``json`` sends orjson's bytes that way. The server keeps
+a thread per client, Pyro's default. A caller is for one thread at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import Pyro5.api
+import Pyro5.errors
+from Pyro5.socketutil import interrupt_socket
+
+from contenders.endpoints import fresh_socket_path
+from contenders.interface import Caller, CallError, Contender, ServerGone
+from contenders.message_lanes import LANES, echo_only
+from contenders.service import Handler, methods_of
+
+SERIALIZER = "marshal"
+"""The fastest of Pyro's for built-in types, and one that takes bytes as they are: serpent, the default, turns them
+into base64 and answers with a dictionary."""
+
+_OBJECT = "bench"
+
+
+class Pyro(Contender):
+    """An address is a Pyro URI: ``PYRO:``, the object's name, and the path of a socket."""
+
+    name = "pyro5"
+    summary = "Pyro5 remote objects over a Unix domain socket, marshal serializer."
+
+    def new_address(self, folder: Path) -> str:
+        return f"PYRO:{_OBJECT}@./u:{fresh_socket_path(folder, 'pyro')}"
+
+    def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
+        path = Path(address.partition("./u:")[2])
+        path.unlink(missing_ok=True)  # what a killed server has left
+        methods = methods_of(service)
+        exposed = {"call": LANES["json"].responder(methods)} if self.lane == "json" else methods
+        daemon = _Daemon(unixsocket=str(path))
+        stopped = threading.Event()
+
+        def stop() -> None:
+            stopped.set()
+            interrupt_socket(str(path))  # the loop would wait two seconds for a client before it looks
+
+        try:
+            daemon.register(_remote(exposed), _OBJECT)
+            ready(stop)
+            daemon.requestLoop(lambda: not stopped.is_set())
+        finally:
+            daemon.close()
+            daemon.hang_up()
+            path.unlink(missing_ok=True)
+
+    def connect(self, address: str) -> Caller:
+        proxy = Pyro5.api.Proxy(address)
+        proxy._pyroSerializer = SERIALIZER
+        try:
+            proxy._pyroBind()
+        except Pyro5.errors.CommunicationError as error:
+            raise ServerGone(f"no server at {address}: {error}") from error
+        return _ProxyCaller(proxy, self.lane)
+
+    def settings(self) -> Mapping[str, str]:
+        return {
+            "transport": "Unix domain socket",
+            "server type": "thread",
+            "serializer": SERIALIZER,
+            "codec": {"bytes": "none beside the serializer", "json": "orjson", "native": SERIALIZER}[self.lane],
+            "server workers": "1 thread per client",
+        }
+
+
+class _Daemon(Pyro5.api.Daemon):  # type: ignore[misc]  # Pyro5 has no types
+    """Knows its connections: the threads that serve them would outlive a daemon that is merely closed."""
+
+    def __init__(self, **where: Any) -> None:
+        super().__init__(**where)
+        self._open: set[Any] = set()
+
+    def validateHandshake(self, conn: Any, data: Any) -> Any:  # noqa: N802  # Pyro's hook for a new connection
+        self._open.add(conn)
+        return super().validateHandshake(conn, data)
+
+    def clientDisconnect(self, conn: Any) -> None:  # noqa: N802  # Pyro's hook for one that has ended
+        self._open.discard(conn)
+
+    def hang_up(self) -> None:
+        """End every connection."""
+        for connection in tuple(self._open):
+            with contextlib.suppress(OSError):
+                connection.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _remote(functions: Mapping[str, Handler]) -> object:
+    """An object for a daemon, which serves methods of a class and only those marked for it."""
+
+    def method(function: Handler) -> Any:
+        def exposed(self: object, payload: Any) -> Any:
+            return function(payload)
+
+        return Pyro5.api.expose(exposed)
+
+    return type("Bench", (), {name: method(function) for name, function in functions.items()})()
+
+
+class _ProxyCaller(Caller):
+    def __init__(self, proxy: Any, lane: str) -> None:
+        self._proxy, self._lane = proxy, lane
+        self._owner = threading.get_ident()
+        self._closed = False
+
+    def call(self, method: str, payload: Any) -> Any:
+        if self._closed:  # a released proxy would connect again
+            raise ServerGone("this caller is closed")
+        self._own()
+        if self._lane == "json":
+            return LANES["json"].result(self._remote_call("call", LANES["json"].request(method, payload)))
+        return self._remote_call(method, echo_only(method, payload) if self._lane == "bytes" else payload)
+
+    def _own(self) -> None:
+        """Let this thread use the proxy, which belongs to one at a time."""
+        if threading.get_ident() != self._owner:
+            self._proxy._pyroClaimOwnership()
+            self._owner = threading.get_ident()
+
+    def _remote_call(self, method: str, argument: Any) -> Any:
+        try:
+            return getattr(self._proxy, method)(argument)
+        except Pyro5.errors.CommunicationError as error:
+            raise ServerGone(str(error)) from error
+        except Exception as error:  # whatever the handler raised: Pyro raises it again here
+            raise CallError(type(error).__name__, str(error)) from error
+
+    def close(self) -> None:
+        self._closed = True
+        self._own()
+        self._proxy._pyroRelease()
