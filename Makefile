@@ -29,6 +29,10 @@ selftest: $(STAMP)  ## let the harness measure what it must find: floor, known d
 test: $(STAMP)  ## all tests, under 5 minutes
 	$(BIN)/python -m pytest $(TESTS)
 
+soak: $(STAMP)  ## the fault tests' long forms and their figures, 20 minutes: make soak [PART=test_name] [SCALE=0.01]
+	$(BIN)/python -m pytest tests/shm_rpc_bridge -m soak $(if $(PART),-k '$(PART)') $(if $(SCALE),--scale $(SCALE)) \
+		--figures $(or $(FIGURES),$(if $(SCALE),results/reliability.csv,results/reference/reliability.csv))
+
 tox: $(STAMP)  ## the library's tests on every Python found, 3.8 to 3.13
 	$(BIN)/tox
 
@@ -54,4 +58,4 @@ clean:  ## remove .venv, caches and every run but results/reference
 	find results -mindepth 1 -maxdepth 1 ! -name reference -exec rm -rf {} +
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help venv bench selftest plots test tox lint reference readme footprint proto clean
+.PHONY: help venv bench selftest plots test soak tox lint reference readme footprint proto clean

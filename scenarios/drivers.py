@@ -19,6 +19,9 @@ from scenarios.loops import Record, Work
 class Driver(abc.ABC):
     """A connection and the loops over it. A context manager; belongs to one thread."""
 
+    server_pid: int | None = None
+    """The worker the caller brought along, where it did; once connected."""
+
     @abc.abstractmethod
     def connect(self) -> None:
         """Connect; raises what the contender raises."""
@@ -60,6 +63,7 @@ class _Blocking(Driver):
 
     def connect(self) -> None:
         self._caller = caller = self._contender.connect(self._address)
+        self.server_pid = caller.server_pid
         # On the instance: the loops are to find the contender's own method and no wrapper around it.
         self.call = caller.call  # type: ignore[method-assign]
 

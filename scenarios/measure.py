@@ -119,7 +119,7 @@ class Part:
     harness_cpu_ns: int
     """What was taken off the CPU time."""
     server_before: usage.Usage | None
-    """None when the server is this process."""
+    """None when the server is this process. The worker, where the caller has one."""
     server_after: usage.Usage | None
     machine_before: noise.Reading
     machine_after: noise.Reading
@@ -186,7 +186,8 @@ def measure(task: Task, payloads: list[Any], server: Server | None, begin: Calla
         if not same(first, answers[0]):
             raise WrongAnswer("the first call")
         work = Work(task.method, payloads, answers)
-        return _measure_connected(task, driver, work, cold_start_ns, server.pid if server else None, begin)
+        server_pid = server.pid if server else driver.server_pid
+        return _measure_connected(task, driver, work, cold_start_ns, server_pid, begin)
 
 
 def _measure_connected(

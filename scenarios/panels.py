@@ -7,6 +7,7 @@ downwards and show one mark each.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,6 +23,10 @@ from scenarios import style
 from scenarios.units import size, three
 
 PANEL_INCHES = (3.6, 3.0)
+LEGEND_COLUMN_INCHES = 1.75
+LINE_INCHES = 0.21
+ROOM_FOR = 9
+"""Contenders that a panel of the usual height can list."""
 FOOTER_INCHES = 0.3
 
 
@@ -45,14 +50,20 @@ class Sheet:
         self.figure = Figure(figsize=size_inches, layout="constrained")
         parts = self.figure.subfigures(2, 1, squeeze=False, height_ratios=(inches, FOOTER_INCHES))
         self.panels, self._strip = parts[:, 0]
+        self._rows = rows
 
     def finish(self, title: str, contenders: Sequence[str], *, legend: bool = True) -> None:
-        """Title above; the legend below, outside of the data."""
+        """Title above; the legend below, outside of the data. The figure grows with the number of contenders."""
         self.panels.suptitle(title, fontsize=12, x=0.01, ha="left")
+        more = (len(contenders) - ROOM_FOR) * self._rows  # without a legend the panels list them
         if legend:
             handles = [Line2D([], [], label=name, **style.of(name)) for name in contenders]
-            columns = min(len(handles), int(self.figure.get_figwidth() / 1.35))
-            self.panels.legend(handles=handles, loc="outside lower center", ncols=columns, handlelength=3.2)
+            columns = min(len(handles), int(self.figure.get_figwidth() / LEGEND_COLUMN_INCHES))
+            self.panels.legend(
+                handles=handles, loc="outside lower center", ncols=columns, handlelength=3.2, columnspacing=1.2
+            )
+            more = math.ceil(len(handles) / columns) - 2
+        self.figure.set_figheight(self.figure.get_figheight() + max(0, more) * LINE_INCHES)
 
     def footer(self, text: str) -> None:
         """Small print: where and with what the data was taken."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from scenarios import environment, loading, statistics
+from scenarios import environment, loading, reliability, statistics
 from scenarios.cells import GROUP
 from scenarios.errors import RunError
 from scenarios.store import FINISHED, Run, replace_file
@@ -50,20 +50,32 @@ def publish(run: Run, results: Path) -> Path:
             shutil.copytree(source, fresh / name)
         elif source.exists():
             shutil.copy2(source, fresh / name)
-    if (target / FOOTPRINT).exists():  # of another tool, and not made anew with each run
-        shutil.copy2(target / FOOTPRINT, fresh / FOOTPRINT)
+    for name in (FOOTPRINT, reliability.FIGURES):  # of other tools, and not made anew with each run
+        if (target / name).exists():
+            shutil.copy2(target / name, fresh / name)
     shutil.rmtree(target, ignore_errors=True)
     fresh.rename(target)
     return target
 
 
 def write_readme(run: Run, readme: Path) -> None:
-    """Replace what stands between the two marks in `readme`. Raises :class:`RunError` when they are not there."""
-    before, begin, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise RunError(f"{readme} has no {BEGIN} and {END}")
-    replace_file(readme, f"{before}{BEGIN}\n{section(run)}{END}{after}".encode())
+    """Write the run, and the fault contract with its figures, between their marks in `readme`.
+
+    Raises :class:`RunError` when the marks are not there.
+    """
+    text = readme.read_text(encoding="utf-8")
+    text = _between(text, BEGIN, END, section(run), readme)
+    if reliability.BEGIN in text:
+        text = _between(text, reliability.BEGIN, reliability.END, reliability.section(environment.PROJECT), readme)
+    replace_file(readme, text.encode())
+
+
+def _between(text: str, begin: str, end: str, new: str, readme: Path) -> str:
+    before, found, rest = text.partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not found or not found_end:
+        raise RunError(f"{readme} has no {begin} and {end}")
+    return f"{before}{begin}\n{new}{end}{after}"
 
 
 def section(run: Run) -> str:

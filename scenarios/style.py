@@ -44,12 +44,12 @@ _STYLES: dict[str, tuple[str, str, Any]] = {
     "process-pool": (_KHAKI, ">", _MULTIPROCESSING),
     "asyncio-uds": (_VIOLET, "8", _ASYNCIO),
     "http-uds": (_LILAC, "1", _ASYNCIO),
-    "pyro5": (_SLATE, "|", _OBJECTS),
+    "pyro5": (_SLATE, "3", _OBJECTS),
     "rpyc": (_SILVER, "4", _OBJECTS),
 }
 # For those of other packages: a line no family has.
 _COLOURS = (_PINK, _GREEN, _ORANGE, _BLUE, _RED, _SKY)
-_MARKERS = ("H", "3", "$o$", "$x$", "$*$", "$+$")
+_MARKERS = ("H", "|", "$o$", "$x$", "$*$", "$+$")
 _LINES: tuple[Any, ...] = ((0, (5, 3)), (0, (3, 3, 1, 3)), (0, (1, 3)))
 
 ORDER = tuple(_STYLES)

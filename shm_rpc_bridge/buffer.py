@@ -190,7 +190,7 @@ def create_buffer(
     """Create the three objects of a buffer; on error none of them remains."""
     empty = full = segment = None
     try:
-        segment = posix.Segment.create(segment_name, layout.region_size(capacity))
+        segment = posix.create_segment(segment_name, layout.region_size(capacity))
         layout.REGION_IDENTITY.pack_into(
             segment.map,
             layout.REGION_IDENTITY_OFFSET,
@@ -226,7 +226,7 @@ def open_buffer(
 
     Messages may be as large as both the creator and `max_message_size` allow.
     """
-    segment = posix.Segment.open(segment_name, layout.REGION_HEADER_SIZE)
+    segment = posix.open_segment(segment_name, layout.REGION_HEADER_SIZE)
     opened: List[Semaphore] = []
     try:
         magic, version, _, creators_limit = layout.REGION_IDENTITY.unpack_from(

@@ -46,7 +46,7 @@ def remove(owner: Owner) -> List[posix.Listed]:
 
 def _server(name: str, objects: List[posix.Listed]) -> Owner:
     try:
-        lock_file = posix.LockFile(names.control(name))
+        lock_file = posix.open_lock_file(names.control(name))
     except posix.NotFoundError:
         return Owner("server", name, 0, False, objects, objects)
     try:
@@ -67,7 +67,7 @@ def _server(name: str, objects: List[posix.Listed]) -> Owner:
 
 def _transport(name: str, objects: List[posix.Listed]) -> Owner:
     try:
-        lock_file = posix.LockFile(names.transport(name).request)
+        lock_file = posix.open_lock_file(names.transport(name).request)
     except posix.NotFoundError:
         return Owner("transport", name, 0, False, objects, objects)
     try:

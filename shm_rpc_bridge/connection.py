@@ -109,6 +109,8 @@ class ClientChannel:
         self.is_clean = False
         try:
             self._request.send(message, sequence, deadline)
+        except RPCTimeoutError:
+            raise  # nothing is under way, and yet there was no room: not to be used again
         except RPCError:
             self.is_clean = True
             raise

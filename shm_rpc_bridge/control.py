@@ -56,7 +56,7 @@ class Control:
         control_name = names.control(name)
         missing = f"Cannot find shared memory {control_name!r}: start the server {name!r} first"
         try:
-            lock_file = posix.LockFile(control_name)
+            lock_file = posix.open_lock_file(control_name)
         except posix.NotFoundError:
             raise posix.NotFoundError(missing) from None
         try:
@@ -65,7 +65,7 @@ class Control:
                 pid = server_pid(header)
                 raise posix.NotFoundError(f"{missing} (process {pid}, which served it, is dead)" if pid else missing)
             size = _checked_size(control_name, header, missing)
-            segment = posix.Segment.open(control_name, size)
+            segment = posix.open_segment(control_name, size)
         except BaseException:
             lock_file.close()
             raise
@@ -178,12 +178,12 @@ def _create_locked(name: str, size: int) -> Tuple[posix.Segment, posix.LockFile]
     control_name = names.control(name)
     while True:
         try:
-            segment = posix.Segment.create(control_name, size)
+            segment = posix.create_segment(control_name, size)
         except posix.AlreadyExistsError:
             _remove_dead(name, control_name)
             continue
         try:
-            lock_file = posix.LockFile(control_name)
+            lock_file = posix.open_lock_file(control_name)
             if lock_file.try_lock(layout.SERVER_LOCK) and segment.is_linked():
                 return segment, lock_file
             lock_file.close()
@@ -195,16 +195,18 @@ def _create_locked(name: str, size: int) -> Tuple[posix.Segment, posix.LockFile]
 def _remove_dead(name: str, control_name: str) -> None:
     """Remove a control segment whose owner is dead; raise when it is alive."""
     try:
-        lock_file = posix.LockFile(control_name)
+        lock_file = posix.open_lock_file(control_name)
     except posix.NotFoundError:
         return
     try:
         pid = server_pid(lock_file.read(layout.CONTROL_HEADER_SIZE))
+        if pid and not lock_file.is_locked(layout.SERVER_LOCK):
+            # Its header came after its lock, so it is dead. Said before the lock is taken, by which clients judge:
+            # those it had connect anew on their next call, and none comes in the meantime.
+            lock_file.write(bytes([layout.CLOSED]), layout.CONTROL_STATE_OFFSET)
         if not lock_file.try_lock(layout.SERVER_LOCK):
             raise RPCTransportError(f"server name {name!r} is in use" + (f" by process {pid}" if pid else ""))
         if lock_file.is_linked():  # else another starting server has removed it
-            if pid:  # its clients, if any, connect anew on their next call
-                lock_file.write(bytes([layout.CLOSED]), layout.CONTROL_STATE_OFFSET)
             posix.unlink_segment(control_name)
             logger.info("removed what the dead server %r (process %d) had left", name, pid)
     finally:

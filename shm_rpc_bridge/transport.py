@@ -59,7 +59,7 @@ class SharedMemoryTransport:
             channel_names, buffer_size, buffer_size, max_message_size, wait, lambda: end._recheck()
         )
         try:
-            lock_file = posix.LockFile(channel_names.request)
+            lock_file = posix.open_lock_file(channel_names.request)
             if not (lock_file.try_lock(layout.CREATOR_LOCK) and channel.is_linked()):
                 lock_file.close()
                 raise RPCTransportError(f"transport {name!r} is in use: another process is creating it")
@@ -233,7 +233,7 @@ def as_bytes(message: Message) -> Message:
 def _remove_abandoned(name: str, channel_names: names.ChannelNames) -> None:
     """Make way for a new channel: remove what a dead creator has left, refuse what a living one holds."""
     try:
-        lock_file = posix.LockFile(channel_names.request)
+        lock_file = posix.open_lock_file(channel_names.request)
     except posix.NotFoundError:
         unlink(channel_names)  # what was created before the request region and then abandoned
         return
@@ -247,7 +247,7 @@ def _remove_abandoned(name: str, channel_names: names.ChannelNames) -> None:
 
 def _lock_as_opener(name: str, segment_name: str) -> posix.LockFile:
     try:
-        lock_file = posix.LockFile(segment_name)
+        lock_file = posix.open_lock_file(segment_name)
     except posix.NotFoundError:
         raise posix.NotFoundError(
             f"Cannot find shared memory {segment_name!r}: transport {name!r} must be created first"

@@ -20,8 +20,8 @@ Result = TypeVar("Result")
 STRATEGIES = ("adaptive", "block", "spin")
 
 SLICE = 0.1
-"""Seconds parked at most before looking at deadline, peer and pending stop again. Also what bounds the harm of a
-wall clock that is set during a wait: ``sem_timedwait`` counts on CLOCK_REALTIME, deadlines here on CLOCK_MONOTONIC."""
+"""Seconds parked at most before looking at deadline, peer and pending stop again. Both these slices and deadlines
+count on CLOCK_MONOTONIC; only with a libc that lacks sem_clockwait does the wall clock, set back, lengthen a slice."""
 
 _ROUND_SECONDS = 6e-6
 """Of looking at ``value`` before the core is offered to others: when the scheduler has put both sides on one core, the
@@ -166,7 +166,7 @@ class Waiter:
 
     def _park(self, deadline: float) -> bool:
         held_back = signals.to_hold_back()
-        acquire = self._acquire_undisturbed if held_back else self._semaphore.acquire
+        acquire = self._park_undisturbed if held_back else self._semaphore.park
         longest = min(self._slice, signals.HOLD_SECONDS) if held_back else self._slice
         start = now = monotonic()
         while True:
@@ -175,11 +175,11 @@ class Waiter:
                 break
             except (Busy, Interrupted):
                 pass
+            self._recheck()  # at the deadline too: who only polls must hear of a dead peer as well
             now = monotonic()
             if now >= deadline:
                 self._spin_less()
                 return False
-            self._recheck()
         self._learn(monotonic() - start)
         return True
 
@@ -203,12 +203,12 @@ class Waiter:
     def _spin_less(self) -> None:
         self._rounds = min(self._rounds, self._full) // 2
 
-    def _acquire_undisturbed(self, timeout: float) -> None:
-        """Acquire while no handler that might raise can run; what they raise afterwards leaves the token there."""
+    def _park_undisturbed(self, timeout: float) -> None:
+        """Park while no handler that might raise can run; what they raise afterwards leaves the token there."""
         held_back = signals.to_hold_back()
         signals.hold_back(held_back)
         try:
-            self._semaphore.acquire(timeout)
+            self._semaphore.park(timeout)
         except (Busy, Interrupted):
             signals.let_through(held_back)
             raise
@@ -232,9 +232,9 @@ class Waiter:
             else:
                 return True
             now = monotonic()
-            if now >= deadline:
-                return False
-            if now >= next_check:
+            if now >= next_check or now >= deadline:
                 self._recheck()
                 next_check = now + self._slice
+            if now >= deadline:
+                return False
             os.sched_yield()

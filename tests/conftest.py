@@ -1,5 +1,21 @@
 import signal
+from typing import List
+
+import pytest
 
 # A shell that starts a job in the background lets it ignore SIGINT, and so would every process of the tests.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("soak")
+    group.addoption("--figures", metavar="FILE.csv", help="write what soak tests have measured to this file")
+    group.addoption("--scale", type=float, default=1.0, help="shorten the soak tests: 0.01 is a hundredth")
+
+
+def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
+    """The long tests may take long."""
+    for item in items:
+        if item.get_closest_marker("soak") is not None:
+            item.add_marker(pytest.mark.timeout(3600))

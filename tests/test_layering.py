@@ -23,11 +23,12 @@ LIBRARY = {
     "codec": {"exceptions"},
     "client": {"channel", "codec", "connection", "names", "posix", "waiting", "exceptions"},
     "server": {"channel", "codec", "endpoint", "names", "signals", "waiting", "exceptions"},
+    "testing": {"exceptions", "layout", "names", "posix"},
     "cleanup": {"control", "layout", "names", "posix"},
     "__main__": {"cleanup"},
     "__init__": {"client", "server", "transport", "exceptions"},
 }
-SYSTEM = {"posix_ipc", "mmap", "fcntl"}
+SYSTEM = {"posix_ipc", "mmap", "fcntl", "ctypes"}
 PURE = {"exceptions", "layout", "names", "codec"}
 OF_THE_SYSTEM = {"os", "time", "logging", "threading", "socket", "signal"}
 
@@ -41,24 +42,27 @@ def imports(path):
             yield "." * node.level + (node.module or ""), [alias.name for alias in node.names]
 
 
+PACKAGES = {"posix", "testing"}
+
+
 def library_modules():
-    """Files, and the package `posix`, which counts as one module."""
+    """All files; of these packages each counts as one module."""
     return sorted((ROOT / "shm_rpc_bridge").rglob("*.py"))
 
 
 def room(path):
-    return "posix" if path.parent.name == "posix" else path.stem
+    return path.parent.name if path.parent.name in PACKAGES else path.stem
 
 
 @pytest.mark.parametrize("path", library_modules(), ids=lambda path: path.stem)
 def test_a_module_of_the_library_imports_only_what_is_below_it(path):
     own = set()
     for module, imported in imports(path):
-        if module == ".":
+        if module in (".", ".."):
             own |= set(imported)
         elif module.startswith("."):
             own.add(module.lstrip(".").split(".")[0])
-    within = {part.stem for part in path.parent.glob("*.py")} if room(path) == "posix" else set()
+    within = {part.stem for part in path.parent.glob("*.py")} if room(path) in PACKAGES else set()
     assert own - within <= LIBRARY[room(path)]
 
 
@@ -73,7 +77,7 @@ def test_the_arrows_run_one_way():
 @pytest.mark.parametrize("path", library_modules(), ids=lambda path: path.stem)
 def test_only_posix_touches_the_system_and_pure_modules_touch_nothing(path):
     roots = {module.split(".")[0] for module, _ in imports(path)}
-    if room(path) != "posix":
+    if room(path) not in PACKAGES:
         assert not roots & SYSTEM
     if room(path) in PURE:
         assert not roots & OF_THE_SYSTEM

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import tomllib
 
-from scenarios import reading, reference, store
+from scenarios import reading, reference, reliability, store
 from scenarios.catalogue import Registered
 from shm_rpc_bridge import RPCClient
 
@@ -129,6 +129,10 @@ def test_every_make_target_in_the_readme_exists():
 def test_the_readmes_figures_are_those_of_the_reference_run():
     run = store.Run(ROOT / "results" / "reference")
     assert reference.section(run) in README
+
+
+def test_the_readmes_fault_contract_is_that_of_the_tests_and_the_last_soak():
+    assert reliability.section(ROOT) in README
 
 
 def test_every_link_to_a_file_leads_somewhere():

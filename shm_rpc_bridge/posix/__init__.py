@@ -15,26 +15,46 @@ if not (posix_ipc.SEMAPHORE_TIMEOUT_SUPPORTED and sys.platform.startswith("linux
         "or open file description locks"
     )
 
-from .listing import Listed, list_own_objects, unlink_object
+from .door import (
+    Door,
+    SystemDoor,
+    create_segment,
+    create_semaphore,
+    list_own_objects,
+    open_lock_file,
+    open_segment,
+    open_semaphore,
+    unlink_object,
+    unlink_segment,
+    unlink_semaphore,
+    using,
+)
+from .listing import Listed
 from .locks import LockFile
 from .refusals import AlreadyExistsError, NotFoundError
-from .segments import Segment, unlink_segment
-from .semaphores import Busy, Closed, Interrupted, Semaphore, create_semaphore, open_semaphore, unlink_semaphore
+from .segments import Segment
+from .semaphores import Busy, Closed, Interrupted, Semaphore
 
 __all__ = [
     "AlreadyExistsError",
     "Busy",
     "Closed",
+    "Door",
     "Interrupted",
     "Listed",
     "LockFile",
     "NotFoundError",
     "Segment",
     "Semaphore",
+    "SystemDoor",
+    "create_segment",
     "create_semaphore",
     "list_own_objects",
+    "open_lock_file",
+    "open_segment",
     "open_semaphore",
     "unlink_object",
     "unlink_segment",
     "unlink_semaphore",
+    "using",
 ]

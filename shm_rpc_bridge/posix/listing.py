@@ -4,8 +4,8 @@ import contextlib
 import os
 from typing import List, NamedTuple
 
-from .segments import FOLDER, unlink_segment
-from .semaphores import SEMAPHORE_PREFIX, unlink_semaphore
+from .segments import FOLDER
+from .semaphores import SEMAPHORE_PREFIX
 
 
 class Listed(NamedTuple):
@@ -30,8 +30,3 @@ def list_own_objects(prefix: str) -> List[Listed]:
                     if status.st_uid == os.geteuid():
                         found.append(Listed(name, is_semaphore, status.st_size))
     return sorted(found)
-
-
-def unlink_object(listed: Listed) -> bool:
-    """Remove the name that :func:`list_own_objects` found, if it is still there."""
-    return unlink_semaphore(listed.name) if listed.is_semaphore else unlink_segment(listed.name)

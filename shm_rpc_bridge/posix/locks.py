@@ -24,17 +24,23 @@ class LockFile:
     closed at once, so that a lock is held by exactly the process that took it.
     """
 
-    def __init__(self, name: str) -> None:
-        """Open the segment `name`. Raises NotFoundError; refuses what is not private and ours."""
+    def __init__(self, name: str, fd: int) -> None:
+        """Take over `fd`, an open of the segment `name` that nothing else uses."""
         self.name = name
-        with translated(name):
-            self._fd: int = posix_ipc.SharedMemory("/" + name).fd
-        try:
-            refuse_if_not_private(name, os.fstat(self._fd))
-        except BaseException:
-            os.close(self._fd)
-            raise
+        self._fd = fd
         _lock_files.add(self)
+
+    @classmethod
+    def open(cls, name: str) -> "LockFile":
+        """Open the segment `name`. Raises NotFoundError; refuses what is not private and ours."""
+        with translated(name):
+            fd: int = posix_ipc.SharedMemory("/" + name).fd
+        try:
+            refuse_if_not_private(name, os.fstat(fd))
+        except BaseException:
+            os.close(fd)
+            raise
+        return cls(name, fd)
 
     def try_lock(self, offset: int) -> bool:
         """Lock the byte at `offset` for as long as this object is open; False when another holds it."""

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import mmap
 import os
+from typing import Callable
 
 import posix_ipc
 
@@ -16,16 +17,19 @@ FOLDER = "/dev/shm"
 class Segment:
     """A shared memory object, mapped whole. Made by :meth:`create` or :meth:`open`; owned by who made it."""
 
-    __slots__ = ("_fd", "map", "name", "size")
+    __slots__ = ("_fd", "_make_map", "map", "name", "size")
 
     map: mmap.mmap
     """The mapping. Replaced by :meth:`grow` and :meth:`remap`."""
+    size: int
+    """Bytes mapped."""
 
     def __init__(self, name: str, fd: int) -> None:
+        """Take over `fd`, an open of the segment; nothing is mapped before :meth:`remap`."""
         self.name = name
         self._fd = fd
-        self.size = os.fstat(fd).st_size
-        """Bytes mapped."""
+        self.size = 0
+        self._make_map: Callable[[int, int], mmap.mmap] = mmap.mmap
 
     @classmethod
     def create(cls, name: str, size: int) -> "Segment":
@@ -34,9 +38,9 @@ class Segment:
             fd = posix_ipc.SharedMemory("/" + name, posix_ipc.O_CREX, mode=0o600).fd
         try:
             os.fchmod(fd, 0o600)
-            _reserve(name, fd, size)
             segment = cls(name, fd)
-            segment._map()
+            segment.reserve(size)
+            segment.remap()
         except BaseException:
             os.close(fd)
             unlink_segment(name)
@@ -54,27 +58,46 @@ class Segment:
             if status.st_size < least:
                 raise RPCTransportError(f"{name} is too short: {status.st_size} bytes, at least {least} expected")
             segment = cls(name, fd)
-            segment._map()
+            segment.remap()
         except BaseException:
             os.close(fd)
             raise
         return segment
 
-    def _map(self) -> None:
-        with translated(self.name):
-            self.map = mmap.mmap(self._fd, self.size)
+    def map_with(self, make_map: Callable[[int, int], mmap.mmap]) -> None:
+        """Map by ``make_map(fd, size)`` from here on, such as a subclass of mmap that watches what is written."""
+        self._make_map = make_map
+        self._map(self.size)
 
     def grow(self, size: int) -> None:
         """Enlarge to `size` bytes, all reserved, and map it anew. On error nothing has changed."""
-        _reserve(self.name, self._fd, size)
+        self.reserve(size)
         self.remap()
 
     def remap(self) -> None:
         """Map what the segment's size is now, which another process may have enlarged."""
-        before, self.size = self.size, os.fstat(self._fd).st_size
-        if self.size != before:
+        size = os.fstat(self._fd).st_size
+        if size != self.size:
+            self._map(size)
+
+    def _map(self, size: int) -> None:
+        with translated(self.name):
+            new = self._make_map(self._fd, size)
+        if self.size:
             self._unmap()
-            self._map()
+        self.map, self.size = new, size
+
+    def reserve(self, size: int) -> None:
+        """Have the system keep `size` bytes for it. Raises RPCTransportError when there are not so many."""
+        # ftruncate would reserve nothing, and the first write into a full /dev/shm would be a SIGBUS.
+        try:
+            os.posix_fallocate(self._fd, 0, size)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.ENOMEM):
+                raise RPCTransportError(f"{self.name}: cannot reserve {size:,} bytes: {error}") from error
+            disk = os.fstatvfs(self._fd)
+            free, total = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
+            raise is_full(self.name, size, free, total) from None
 
     def _unmap(self) -> None:
         # A view that the user still holds keeps its mapping: it goes when the view does.
@@ -92,24 +115,19 @@ class Segment:
     def close(self) -> None:
         """Unmap. Idempotent. The name, if any, stays."""
         if self._fd >= 0:
-            self._unmap()
+            if self.size:
+                self._unmap()
             os.close(self._fd)
             self._fd = -1
 
 
-def _reserve(name: str, fd: int, size: int) -> None:
-    # ftruncate would reserve nothing, and the first write into a full /dev/shm would be a SIGBUS.
-    try:
-        os.posix_fallocate(fd, 0, size)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.ENOMEM):
-            raise RPCTransportError(f"{name}: cannot reserve {size:,} bytes: {error}") from error
-        disk = os.fstatvfs(fd)
-        raise RPCTransportError(
-            f"Shared memory is full: {name} needs {size:,} bytes, {FOLDER} has {disk.f_bavail * disk.f_frsize:,} of "
-            f"{disk.f_blocks * disk.f_frsize:,} free. Send less, run `python -m shm_rpc_bridge clean`, or enlarge it "
-            f"(mount -o remount,size=... {FOLDER}; docker run --shm-size=...)"
-        ) from None
+def is_full(name: str, size: int, free: int, total: int) -> RPCTransportError:
+    """What to raise when `name` cannot have `size` of the `free` bytes."""
+    return RPCTransportError(
+        f"Shared memory is full: {name} needs {size:,} bytes, {FOLDER} has {free:,} of {total:,} free. "
+        f"Send less, run `python -m shm_rpc_bridge clean`, or enlarge it "
+        f"(mount -o remount,size=... {FOLDER}; docker run --shm-size=...)"
+    )
 
 
 def unlink_segment(name: str) -> bool:

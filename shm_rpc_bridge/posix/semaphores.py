@@ -1,26 +1,40 @@
 """Semaphores. What waits for one is in :mod:`shm_rpc_bridge.waiting`."""
 
+import contextlib
+import ctypes
+import errno
 import os
 import stat
 import struct
+import time
 from typing import Optional, Protocol
 
 import posix_ipc
 
 from ..exceptions import RPCTransportError
 from .refusals import refuse_if_not_private, translated
-from .segments import FOLDER
+from .segments import FOLDER, is_full
 
 
 class Semaphore(Protocol):
-    """What is used of ``posix_ipc.Semaphore``, which has no type information."""
+    """What is used of a semaphore."""
 
-    value: int
-    """Tokens at this moment: a hint."""
+    @property
+    def value(self) -> int:
+        """Tokens at this moment: a hint."""
 
-    def acquire(self, timeout: Optional[float] = None) -> None: ...
-    def release(self) -> None: ...
-    def close(self) -> None: ...
+    def acquire(self, timeout: Optional[float] = None) -> None:
+        """Take a token. Raises Busy or Interrupted."""
+
+    def park(self, timeout: float) -> None:
+        """Take a token, waiting for it up to `timeout` seconds that no setting of the wall clock changes, where the
+        system can do that. Raises Busy or Interrupted."""
+
+    def release(self) -> None:
+        """Add a token."""
+
+    def close(self) -> None:
+        """Let go of it. Idempotent. No thread may be inside another method, or come back to one."""
 
 
 Busy = posix_ipc.BusyError
@@ -35,10 +49,67 @@ _SEMAPHORE_SIZE = 16 if struct.calcsize("P") == 4 else 32
 """sizeof(sem_t) in glibc and musl: a shorter file would be a SIGBUS at the first wait."""
 
 
+class _Timespec(ctypes.Structure):
+    _fields_ = (("tv_sec", ctypes.c_long), ("tv_nsec", ctypes.c_long))
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_HAS_CLOCKWAIT = hasattr(_libc, "sem_clockwait")
+if _HAS_CLOCKWAIT:
+    _libc.sem_open.restype = ctypes.c_void_p
+    _libc.sem_open.argtypes = ctypes.c_char_p, ctypes.c_int
+    _libc.sem_clockwait.argtypes = ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(_Timespec)
+    _libc.sem_close.argtypes = (ctypes.c_void_p,)
+
+
+class _SystemSemaphore(posix_ipc.Semaphore):  # type: ignore[misc]  # posix_ipc has no type information
+    """posix_ipc's, with waits that count on CLOCK_MONOTONIC.
+
+    Its own timeout is sem_timedwait's, which counts on the wall clock: a clock set back an hour makes it an hour
+    longer. glibc 2.30 has sem_clockwait, which is used where it is there. POSIX gives one address to all opens of a
+    semaphore in a process, so this one, made by name again, waits on the very same.
+    """
+
+    __slots__ = ("_address",)
+
+    def __init__(self, name: str, *arguments: object, **options: object) -> None:
+        super().__init__(name, *arguments, **options)
+        self._address: Optional[int] = None
+        if _HAS_CLOCKWAIT:
+            self._address = _libc.sem_open(name.encode(), 0)
+
+    def park(self, timeout: float) -> None:
+        if self._address is None:
+            self.acquire(timeout)
+            return
+        until = _Timespec(*divmod(time.monotonic_ns() + int(timeout * 1e9), 1_000_000_000))
+        if _libc.sem_clockwait(self._address, time.CLOCK_MONOTONIC, until):  # releases the GIL
+            code = ctypes.get_errno()
+            if code == errno.ETIMEDOUT:
+                raise Busy
+            if code == errno.EINTR:
+                raise Interrupted
+            raise OSError(code, os.strerror(code))
+
+    def close(self) -> None:
+        address, self._address = self._address, None
+        if address is not None:
+            _libc.sem_close(address)
+        with contextlib.suppress(Closed):
+            super().close()
+
+
 def create_semaphore(name: str, value: int) -> Semaphore:
     """A new semaphore with `value` tokens. Raises AlreadyExistsError."""
     with translated(name):
-        semaphore: Semaphore = posix_ipc.Semaphore("/" + name, posix_ipc.O_CREX, mode=0o600, initial_value=value)
+        try:
+            semaphore: Semaphore = _SystemSemaphore("/" + name, posix_ipc.O_CREX, mode=0o600, initial_value=value)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            disk = os.statvfs(FOLDER)
+            free, total = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
+            raise is_full(name, _SEMAPHORE_SIZE, free, total) from None
         os.chmod(_semaphore_file(name), 0o600)  # whatever the umask took away
     return semaphore
 
@@ -53,7 +124,7 @@ def open_semaphore(name: str) -> Semaphore:
     if status.st_size != _SEMAPHORE_SIZE:
         raise RPCTransportError(f"semaphore {name} is damaged: {status.st_size} bytes, {_SEMAPHORE_SIZE} expected")
     with translated(name):
-        semaphore: Semaphore = posix_ipc.Semaphore("/" + name)
+        semaphore: Semaphore = _SystemSemaphore("/" + name)
     return semaphore
 
 

@@ -85,6 +85,10 @@ def contenders_and_lanes() -> list[Any]:
 EVERY = contenders_and_lanes()
 
 
+# A life is the same in lanes json and native, which differ in what a message holds.
+LIVES = [parameter for parameter in EVERY if parameter.values[0].lane != "json"]
+
+
 def across_processes(parameters: list[Any]) -> list[Any]:
     return [parameter for parameter in parameters if not parameter.values[0].in_process]
 
@@ -215,7 +219,7 @@ def test_nobody_connects_where_nothing_is_served(contender: Contender, tmp_path:
         contender.connect(contender.new_address(tmp_path))
 
 
-@pytest.mark.parametrize("contender", EVERY)
+@pytest.mark.parametrize("contender", LIVES)
 def test_a_busy_server_stops_when_asked_by_any_thread_however_often(contender: Contender, tmp_path: Path) -> None:
     address, payload = contender.new_address(tmp_path), SMALL[contender.lane]
     stops: Queue[Callable[[], None]] = Queue()
@@ -238,7 +242,7 @@ def test_a_busy_server_stops_when_asked_by_any_thread_however_often(contender: C
     stop()
 
 
-@pytest.mark.parametrize("contender", EVERY)
+@pytest.mark.parametrize("contender", LIVES)
 def test_a_caller_notices_that_its_server_has_stopped(contender: Contender) -> None:
     with ServerProcess(contender, BenchService()) as server:
         caller = contender.connect(server.address)
@@ -259,7 +263,7 @@ def kill(pid: int) -> None:
     os.close(process)
 
 
-@pytest.mark.parametrize("contender", across_processes(EVERY))
+@pytest.mark.parametrize("contender", across_processes(LIVES))
 def test_a_server_killed_during_a_call_is_gone_and_stays_gone(contender: Contender, tmp_path: Path) -> None:
     fifo = tmp_path / "in-the-handler"
     os.mkfifo(fifo)

@@ -5,6 +5,9 @@ from typing import Iterator
 import pytest
 
 from shm_rpc_bridge import cleanup
+from shm_rpc_bridge.testing import leftovers
+
+from .figures import Figures
 
 _numbers = itertools.count()
 
@@ -14,7 +17,16 @@ def name() -> Iterator[str]:
     """A name no other test has. Afterwards nothing of it may be left in shared memory."""
     name = f"test-{os.getpid()}-{next(_numbers)}"
     yield name
-    left = [listed.name for owner in cleanup.survey(name) for listed in owner.objects]
+    left = leftovers(name)
     for owner in cleanup.survey(name):
         cleanup.remove(owner)
     assert not left, f"left in shared memory: {left}"
+
+
+@pytest.fixture
+def figures(request: pytest.FixtureRequest) -> Figures:
+    """Where a test says what it has measured; what a soak test says is kept."""
+    options = request.config.option
+    if request.node.get_closest_marker("soak") is None:
+        return Figures(None, 1.0, None)
+    return Figures(options.figures, options.scale, request.config.pluginmanager.getplugin("capturemanager"))

@@ -1,13 +1,18 @@
-"""Server and client processes for the tests. Spawned, so that nothing is shared with the test but shared memory."""
+"""Server and client processes for the tests. Nothing is shared with the test but shared memory.
+
+What a process runs stands in modules that do not import pytest, so that the fork server starts one in milliseconds.
+"""
 
 import contextlib
 import multiprocessing
 import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Callable, Iterator
 
 from shm_rpc_bridge import RPCClient, RPCServer
 
-spawn = multiprocessing.get_context("spawn")
+context = multiprocessing.get_context("forkserver")
+context.set_forkserver_preload(["shm_rpc_bridge", "shm_rpc_bridge.testing", __package__ + ".children"])
 
 PATIENCE = 30.0
 """Seconds any step of a test may take before it counts as hung; reached only by a failure."""
@@ -39,14 +44,28 @@ def serving(name: str, **options: Any) -> Iterator[RPCServer]:
     """A server in a thread of this process."""
     server = RPCServer(name, **options)
     register_methods(server)
+    with started(server):
+        yield server
+
+
+@contextlib.contextmanager
+def started(server: RPCServer) -> Iterator[None]:
+    """Run `server` in a thread for the time of the block."""
     thread = threading.Thread(target=server.start)
     thread.start()
     try:
-        yield server
+        yield
     finally:
         server.stop()
         thread.join(PATIENCE)
         assert not thread.is_alive()
+
+
+@contextlib.contextmanager
+def calling(function: Callable[..., Any], *arguments: Any, **params: Any) -> Iterator["Future[Any]"]:
+    """Call `function` in a thread; its result or error is in the future. It must have ended when the block does."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(function, *arguments, **params)
 
 
 def run_server(name: str, options: "dict[str, Any]") -> None:
@@ -58,8 +77,8 @@ def run_server(name: str, options: "dict[str, Any]") -> None:
 
 @contextlib.contextmanager
 def process(target: Callable[..., None], *arguments: Any) -> Iterator[Any]:
-    """A spawned process, killed at the end if it still runs."""
-    child = spawn.Process(target=target, args=arguments)
+    """A process of its own, killed at the end if it still runs."""
+    child = context.Process(target=target, args=arguments)
     child.start()
     try:
         yield child

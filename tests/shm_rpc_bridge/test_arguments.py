@@ -10,6 +10,7 @@ CONSTRUCTORS = [RPCServer, RPCClient, SharedMemoryTransport.create, SharedMemory
 WITH_SIZES = [RPCServer, RPCClient, SharedMemoryTransport.create]
 
 
+@pytest.mark.fault("name-bad")
 @pytest.mark.parametrize("construct", CONSTRUCTORS)
 @pytest.mark.parametrize("bad", ["", "a/b", "..", "/a", "a\0b", "a b", "x" * 300, "ä", "a:b", "-a", "a\n"])
 def test_a_bad_name_is_a_value_error(construct, bad):
@@ -19,6 +20,7 @@ def test_a_bad_name_is_a_value_error(construct, bad):
     assert posix.list_own_objects("srb") == before
 
 
+@pytest.mark.fault("name-bad")
 @pytest.mark.parametrize("construct", CONSTRUCTORS)
 def test_a_name_that_is_no_text_is_a_type_error(construct):
     with pytest.raises(TypeError, match="name must be a str, not int"):
@@ -45,6 +47,7 @@ def test_an_unknown_wait_strategy_is_a_value_error(construct):
         construct("never-made", wait="fast")
 
 
+@pytest.mark.fault("timeout-odd")
 @pytest.mark.parametrize("bad", [-1, -0.001, math.nan, math.inf, 1e20])
 def test_a_timeout_out_of_range_is_a_value_error(bad, name):
     for construct in (RPCServer, RPCClient):

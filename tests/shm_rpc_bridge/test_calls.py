@@ -56,6 +56,7 @@ def test_any_parameter_name_is_allowed(client):
     assert client.call("everything", **params) == params
 
 
+@pytest.mark.fault("handler-fails")
 def test_a_method_that_raises_is_an_error_with_type_message_and_traceback_and_the_next_call_works(client):
     with pytest.raises(RPCMethodError) as caught:
         client.call("divide", a=1, b=0)
@@ -66,29 +67,34 @@ def test_a_method_that_raises_is_an_error_with_type_message_and_traceback_and_th
     assert client.call("divide", a=1, b=2) == 0.5
 
 
+@pytest.mark.fault("handler-fails")
 def test_an_unknown_method_is_named_beside_the_known_ones(client):
     with pytest.raises(RPCMethodError, match=r"unknown method 'subtract'; registered: .*add.*echo"):
         client.call("subtract")
 
 
+@pytest.mark.fault("handler-fails")
 @pytest.mark.parametrize("params", [{}, {"a": 1}, {"a": 1, "b": 2, "c": 3}])
 def test_missing_and_unknown_parameters_are_a_method_error(client, params):
     with pytest.raises(RPCMethodError, match="argument"):
         client.call("add", **params)
 
 
+@pytest.mark.fault("handler-fails")
 def test_recursing_too_deep_costs_one_call(client):
     with pytest.raises(RPCMethodError, match="RecursionError"):
         client.call("recurse")
     assert client.call("add", a=1, b=1) == 2
 
 
+@pytest.mark.fault("handler-fails")
 def test_a_result_that_cannot_be_encoded_names_method_and_type_and_the_next_call_works(client):
     with pytest.raises(RPCSerializationError, match="in the server: the result of 'make_set', a set"):
         client.call("make_set")
     assert client.call("add", a=1, b=1) == 2
 
 
+@pytest.mark.fault("messages-random")
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
@@ -106,6 +112,7 @@ def test_a_parameter_that_cannot_be_encoded_is_named_before_anything_is_sent(cli
     assert client.call("echo", data=1) == 1
 
 
+@pytest.mark.fault("messages-random")
 def test_nan_and_infinity_arrive_as_none(client):
     assert client.call("echo", data=[math.nan, math.inf, -math.inf]) == [None, None, None]
 
@@ -121,6 +128,7 @@ def test_a_method_that_is_no_text_is_refused(client):
         client.call(7)
 
 
+@pytest.mark.fault("handler-fails")
 def test_a_message_of_100_mb_goes_both_ways(name):
     text = "x" * 100_000_000
     with serving(name), RPCClient(name, timeout=60) as client:
@@ -148,6 +156,7 @@ def test_the_servers_limit_holds_for_requests_too(name):
         assert client.call("add", a=1, b=1) == 2
 
 
+@pytest.mark.fault("handler-fails")
 def test_a_result_too_large_is_an_error_at_its_caller_and_the_connection_stays_usable(name):
     with serving(name, max_message_size=1000), RPCClient(name) as client:
         with pytest.raises(RPCMethodError, match=r"Message too large: 2,\d+ bytes, max_message_size is 1,000"):
@@ -155,6 +164,7 @@ def test_a_result_too_large_is_an_error_at_its_caller_and_the_connection_stays_u
         assert client.call("add", a=1, b=1) == 2
 
 
+@pytest.mark.fault("handler-fails")
 def test_an_error_with_unprintable_text_still_arrives(name):
     class Odd(Exception):
         def __str__(self):

@@ -1,13 +1,18 @@
 """The codec: whatever JSON can say arrives unchanged; whatever bytes come, the answer is a value or one error."""
 
 import contextlib
+from time import monotonic
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shm_rpc_bridge import RPCError, RPCMethodError, RPCSerializationError, RPCTransportError, codec
+from shm_rpc_bridge import RPCError, RPCMethodError, RPCSerializationError, RPCServer, RPCTransportError, codec
+from shm_rpc_bridge.connection import Connection
+from shm_rpc_bridge.testing import in_memory
+
+from .services import PATIENCE, register_methods, started
 
 json_values = st.recursive(
     st.none()
@@ -39,6 +44,7 @@ def test_an_error_arrives_with_type_message_and_traceback(type_name, message, tr
         assert caught.value.remote_message == message
 
 
+@pytest.mark.fault("messages-random")
 @given(st.binary() | json_values.map(orjson.dumps))
 def test_any_bytes_as_a_request_are_a_call_or_one_error(message):
     try:
@@ -49,12 +55,14 @@ def test_any_bytes_as_a_request_are_a_call_or_one_error(message):
     assert isinstance(params, dict)
 
 
+@pytest.mark.fault("messages-random")
 @given(st.binary() | json_values.map(orjson.dumps))
 def test_any_bytes_as_a_response_are_a_value_or_one_error(message):
     with contextlib.suppress(RPCError):
         codec.decode_response("m", message)
 
 
+@pytest.mark.fault("messages-random")
 @pytest.mark.parametrize(
     "message",
     [b"", b"{", b"[1", b'["m"]', b'["m", {}, 1]', b'{"m": 1, "n": 2}', b"7", b'["m", []]', b"[" * 2000 + b"]" * 2000],
@@ -72,3 +80,28 @@ def test_each_kind_of_error_is_raised_as_its_own():
     ):
         with pytest.raises(error):
             codec.decode_response("m", codec.encode_error(kind, "T", "text"))
+
+
+@pytest.mark.fault("messages-random")
+def test_a_server_answers_any_bytes_with_one_response_and_goes_on():
+    """Raw bytes on a client's channel: what comes back is a result or one of the errors, and then the next answer."""
+    with in_memory():
+        server = RPCServer("codec")
+        register_methods(server)
+        with started(server):
+            connection = Connection("codec")
+            channel = connection.open_channel(1000, 100_000, "adaptive")
+
+            @given(st.binary(max_size=2000) | json_values.map(orjson.dumps))
+            @example(b"[" * 100_000)
+            @example(b'["echo", {"data": 1e999}]')
+            @example(b'["echo", {"data": ' + b"9" * 4000 + b"}]")
+            def exchange(message):
+                with contextlib.suppress(RPCError):
+                    codec.decode_response("m", channel.exchange(message, monotonic() + PATIENCE))
+                answer = channel.exchange(b'["add", {"a": 1, "b": 2}]', monotonic() + PATIENCE)
+                assert codec.decode_response("m", answer) == 3
+
+            exchange()
+            connection.close_channel(channel)
+            connection.retire()

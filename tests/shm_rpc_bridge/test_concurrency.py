@@ -3,10 +3,12 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from shm_rpc_bridge import RPCClient, names, posix
 from shm_rpc_bridge.control import Control
 
-from .services import PATIENCE, server_process, serving, spawn
+from .services import PATIENCE, context, server_process, serving
 
 
 def call_many(name, number, calls, failures):
@@ -17,9 +19,9 @@ def call_many(name, number, calls, failures):
 
 
 def test_two_clients_in_two_processes_are_served_at_once(name):
-    failures = spawn.SimpleQueue()
+    failures = context.SimpleQueue()
     with server_process(name) as child:
-        clients = [spawn.Process(target=call_many, args=(name, number, 500, failures)) for number in range(2)]
+        clients = [context.Process(target=call_many, args=(name, number, 500, failures)) for number in range(2)]
         for client in clients:
             client.start()
         for client in clients:
@@ -31,6 +33,7 @@ def test_two_clients_in_two_processes_are_served_at_once(name):
         child.join(PATIENCE)
 
 
+@pytest.mark.fault("threads")
 def test_one_client_shared_by_16_threads_gives_everyone_their_own_answer(name):
     with serving(name), RPCClient(name, timeout=PATIENCE) as client, ThreadPoolExecutor(16) as pool:
 
@@ -40,6 +43,7 @@ def test_one_client_shared_by_16_threads_gives_everyone_their_own_answer(name):
         assert all(pool.map(call, range(16)))
 
 
+@pytest.mark.fault("threads")
 def test_calls_of_one_client_from_several_threads_run_concurrently(name):
     """Both requests are under way at once: the second is sent while the method of the first is held up."""
     entered, release = threading.Event(), threading.Event()
@@ -54,6 +58,7 @@ def test_calls_of_one_client_from_several_threads_run_concurrently(name):
             assert second.result(PATIENCE) == 3
 
 
+@pytest.mark.fault("clients-64")
 def test_64_clients_take_turns(name):
     """When all 64 have a request waiting, each gets its turn before any gets two."""
     turns = []

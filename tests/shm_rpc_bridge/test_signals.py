@@ -6,9 +6,10 @@ import threading
 
 import pytest
 
-from shm_rpc_bridge import RPCClient, RPCServer, SharedMemoryTransport
+from shm_rpc_bridge import RPCClient, RPCServer, RPCTimeoutError, SharedMemoryTransport, cleanup
 
-from .services import PATIENCE, server_process, serving
+from .children import signalled_server
+from .services import PATIENCE, process, server_process, serving
 
 
 @pytest.fixture
@@ -32,6 +33,7 @@ def raise_from_handler(number, frame):
     raise FromHandler
 
 
+@pytest.mark.fault("handler-raises")
 @pytest.mark.parametrize("wait", ["adaptive", "block", "spin"])
 def test_what_a_handler_raises_during_a_call_is_not_lost_and_the_client_stays_usable(name, handler, wait):
     """posix_ipc clears what a handler raises inside acquire: without holding signals back this call never ends."""
@@ -46,6 +48,7 @@ def test_what_a_handler_raises_during_a_call_is_not_lost_and_the_client_stays_us
         assert client.call("add", a=1, b=2) == 3
 
 
+@pytest.mark.fault("handler-raises")
 def test_what_a_handler_raises_in_a_parked_server_ends_it(name, handler):
     handler(raise_from_handler)
     with RPCServer(name) as server:
@@ -54,6 +57,7 @@ def test_what_a_handler_raises_in_a_parked_server_ends_it(name, handler):
             server.start()
 
 
+@pytest.mark.fault("handler-raises")
 def test_a_message_is_not_lost_to_a_handler_that_raises(name, handler):
     handler(raise_from_handler)
     with SharedMemoryTransport.create(name) as server, SharedMemoryTransport.open(name) as client:
@@ -64,6 +68,7 @@ def test_a_message_is_not_lost_to_a_handler_that_raises(name, handler):
         assert server.receive_request(PATIENCE) == b"after the signal"
 
 
+@pytest.mark.fault("handler-raises")
 def test_keyboard_interrupt_ends_a_waiting_call(name):
     release = threading.Event()
     with serving(name) as server, RPCClient(name, timeout=PATIENCE) as client:
@@ -74,6 +79,7 @@ def test_keyboard_interrupt_ends_a_waiting_call(name):
         assert client.call("add", a=1, b=2) == 3
 
 
+@pytest.mark.fault("signal-storm")
 def test_in_a_storm_of_signals_answers_are_right(name, handler):
     count = []
     with server_process(name) as child, RPCClient(name, timeout=PATIENCE) as client:
@@ -84,3 +90,65 @@ def test_in_a_storm_of_signals_answers_are_right(name, handler):
         client.call("stop")
         child.join(PATIENCE)
     assert count
+
+
+def test_start_in_a_thread_leaves_the_signal_handlers_alone(name):
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with serving(name), RPCClient(name) as client:
+        assert client.call("add", a=1, b=2) == 3
+        assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+@pytest.mark.fault("stop-signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_start_in_the_main_thread_stops_at_a_signal_and_restores_the_handlers(name, number):
+    before = signal.getsignal(number)
+    server = RPCServer(name)
+    server.register("interrupt", lambda: os.kill(os.getpid(), number))
+    answers = []
+
+    def call():
+        with RPCClient(name) as client:
+            answers.append(client.call("interrupt"))
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    server.start()
+    thread.join(PATIENCE)
+    assert answers == [None]
+    assert signal.getsignal(number) is before
+
+
+@pytest.mark.fault("stop-signals")
+@pytest.mark.parametrize("wait", ["block", "spin"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_parked_or_spinning_server_stops_cleanly_at_a_signal(name, number, wait):
+    with server_process(name, wait=wait) as child:
+        os.kill(child.pid, number)
+        child.join(PATIENCE)
+        assert child.exitcode == 0
+    assert cleanup.survey(name) == []
+
+
+@pytest.mark.fault("stop-signals")
+@pytest.mark.parametrize("wait", ["block", "spin"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_inside_a_method_lets_it_answer_and_the_application_decides_how_it_exits(name, number, wait):
+    with process(signalled_server, name, wait) as child, RPCClient(name, wait_for_server=PATIENCE) as client:
+        assert client.call("signal", number=number) is None
+        child.join(PATIENCE)
+        assert child.exitcode == 3
+    assert cleanup.survey(name) == []
+
+
+@pytest.mark.fault("signal-storm")
+def test_in_a_storm_of_signals_deadlines_are_kept(name, handler):
+    release = threading.Event()
+    with serving(name) as server, RPCClient(name, timeout=0.1) as client:
+        server.register("hold", lambda: release.wait(PATIENCE))
+        handler(lambda number, frame: None)
+        signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+        with pytest.raises(RPCTimeoutError):
+            client.call("hold")
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        release.set()

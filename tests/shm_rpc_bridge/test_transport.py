@@ -5,9 +5,10 @@ import threading
 
 import pytest
 
-from shm_rpc_bridge import RPCTimeoutError, RPCTransportError, SharedMemoryTransport, cleanup, names, posix
+from shm_rpc_bridge import RPCTimeoutError, RPCTransportError, SharedMemoryTransport, cleanup, posix
 
-from .services import PATIENCE, process, spawn
+from .children import create_and_hang, echo_peer, open_and_hang
+from .services import PATIENCE, context, process
 
 
 @pytest.fixture
@@ -16,17 +17,8 @@ def pair(name):
         yield client, server
 
 
-def serve_echo(name):
-    with SharedMemoryTransport.create(name) as transport:
-        while True:
-            try:
-                transport.send_response(transport.receive_request())
-            except RPCTransportError:
-                return
-
-
 def test_messages_go_to_another_process_and_back(name):
-    with process(serve_echo, name) as child:
+    with process(echo_peer, name) as child:
         with SharedMemoryTransport.open(name, wait_for=PATIENCE) as client:
             for size in (0, 1, 100, 65_536, 65_537, 3_000_000, 5):
                 message = os.urandom(size)
@@ -133,7 +125,7 @@ def test_a_name_in_use_is_refused(pair, name):
 
 
 def test_what_a_dead_creator_left_is_replaced(name):
-    made = spawn.Event()
+    made = context.Event()
     with process(create_and_hang, name, made) as child:
         assert made.wait(PATIENCE)
         child.kill()
@@ -145,14 +137,8 @@ def test_what_a_dead_creator_left_is_replaced(name):
         assert server.receive_request() == b"hello"
 
 
-def create_and_hang(name, made):
-    SharedMemoryTransport.create(name)
-    made.set()
-    threading.Event().wait()
-
-
 def test_a_dead_peer_is_noticed(name):
-    opened = spawn.Event()
+    opened = context.Event()
     with SharedMemoryTransport.create(name) as server:
         with process(open_and_hang, name, opened) as child:
             assert opened.wait(PATIENCE)
@@ -161,10 +147,17 @@ def test_a_dead_peer_is_noticed(name):
             server.receive_request()
 
 
-def open_and_hang(name, opened):
-    SharedMemoryTransport.open(name, wait_for=PATIENCE)
-    opened.set()
-    threading.Event().wait()
+@pytest.mark.parametrize("wait", ["adaptive", "block", "spin"])
+def test_who_only_polls_hears_of_a_dead_peer_too(name, wait):
+    """Before the peer was looked at when a deadline passes, polling with less than 100 ms never ended."""
+    opened = context.Event()
+    with SharedMemoryTransport.create(name, wait=wait) as server:
+        with process(open_and_hang, name, opened) as child:
+            assert opened.wait(PATIENCE)
+            child.kill()
+        for method in (server.receive_request, server.receive_response):
+            with pytest.raises(RPCTransportError, match="has closed it or died"):
+                method(timeout=0)
 
 
 def test_a_creator_waits_for_its_peer_to_come(name):
@@ -176,89 +169,10 @@ def test_a_creator_waits_for_its_peer_to_come(name):
             assert server.receive_request() == b"here"
 
 
-@pytest.mark.parametrize("method", ["receive_request", "receive_response"])
-def test_closing_ends_a_wait_in_another_thread(name, method):
-    waiting = threading.Event()
-    transport = SharedMemoryTransport.create(name)
-    errors = []
-
-    def wait():
-        waiting.set()
-        try:
-            getattr(transport, method)()
-        except RPCTransportError as error:
-            errors.append(str(error))
-
-    thread = threading.Thread(target=wait)
-    thread.start()
-    assert waiting.wait(PATIENCE)
-    transport.close()
-    thread.join(PATIENCE)
-    assert len(errors) == 1
-    assert "closed" in errors[0]
-    with pytest.raises(RPCTransportError, match="is closed"):
-        transport.send_request(b"")
-    transport.close()
-
-
-@pytest.mark.parametrize(
-    ("damage", "reason"),
-    [
-        (lambda file: file.truncate(0), "too short: 0 bytes"),
-        (lambda file: file.truncate(63), "too short: 63 bytes"),
-        (lambda file: file.write(os.urandom(16) + b"SRBother"), "is no region of a channel"),
-        (lambda file: (file.seek(24), file.write(b"\x63")), "layout version 99, this library 1"),
-    ],
-)
-def test_a_damaged_segment_is_an_error_that_says_how(name, damage, reason):
-    with SharedMemoryTransport.create(name):
-        with open(f"/dev/shm/{names.transport(name).request}", "r+b") as file:
-            damage(file)
-        with pytest.raises(RPCTransportError, match=reason):
-            SharedMemoryTransport.open(name)
-
-
-def test_a_damaged_semaphore_is_an_error(name):
-    with SharedMemoryTransport.create(name):
-        os.truncate(f"/dev/shm/sem.{names.transport(name).request_full}", 5)
-        with pytest.raises(RPCTransportError, match="is damaged: 5 bytes, 32 expected"):
-            SharedMemoryTransport.open(name)
-
-
-def test_what_is_open_to_others_is_refused(name):
-    with SharedMemoryTransport.create(name):
-        os.chmod(f"/dev/shm/{names.transport(name).request}", 0o666)
-        with pytest.raises(RPCTransportError, match=r"open to other users \(mode 0666, expected 0600"):
-            SharedMemoryTransport.open(name)
-
-
-def test_a_symbolic_link_is_refused(name, tmp_path):
-    (tmp_path / "target").write_bytes(bytes(4096))
-    path = f"/dev/shm/{names.transport(name).request}"
-    os.symlink(tmp_path / "target", path)
-    try:
-        with pytest.raises(RPCTransportError, match="symbolic link"):
-            SharedMemoryTransport.open(name)
-    finally:
-        os.unlink(path)
-
-
-@pytest.mark.parametrize("umask", [0o000, 0o077, 0o777])
-def test_everything_is_private_under_any_umask(name, umask):
-    before = os.umask(umask)
-    try:
-        transport = SharedMemoryTransport.create(name)
-    finally:
-        os.umask(before)
-    modes = {os.stat(entry.path).st_mode & 0o777 for entry in os.scandir("/dev/shm") if f":{name}:" in entry.name}
-    transport.close()
-    assert modes == {0o600}
-
-
 def test_leftovers_are_listed_and_removed_only_when_their_owner_is_dead(name, capsys):
     from shm_rpc_bridge.__main__ import main
 
-    made = spawn.Event()
+    made = context.Event()
     with process(create_and_hang, name, made) as child:
         assert made.wait(PATIENCE)
         assert main(["clean", "--force", "--prefix", name]) == 0

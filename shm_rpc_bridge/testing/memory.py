@@ -1,0 +1,217 @@
+"""Segments, semaphores and locks of this process alone: the library without /dev/shm."""
+
+import contextlib
+import mmap
+import os
+import threading
+import time
+import weakref
+from typing import Dict, Iterator, List, Optional
+
+from .. import posix
+from ..exceptions import RPCTransportError
+from ..posix.segments import is_full
+
+
+@contextlib.contextmanager
+def in_memory(capacity: Optional[int] = None) -> Iterator["MemoryDoor"]:
+    """Let servers, clients and transports made in this block, in any thread of this process, find only each other.
+
+    `capacity`: bytes that all segments together may have, as if /dev/shm were so small; None: no limit.
+    """
+    with posix.using(lambda _: MemoryDoor(capacity)) as door:
+        assert isinstance(door, MemoryDoor)
+        try:
+            yield door
+        finally:
+            door.close()
+
+
+class MemoryDoor:
+    """A :class:`~shm_rpc_bridge.posix.Door` to nowhere: files without a name, semaphores without a kernel.
+
+    Segments are mapped and locked as real ones are; semaphores are conditions between threads. May be used by several
+    threads; whoever makes it closes it, after what was made through it.
+    """
+
+    def __init__(self, capacity: Optional[int] = None) -> None:
+        """`capacity`: bytes that all segments together may have; None: no limit."""
+        self._capacity = capacity
+        self._lock = threading.Lock()
+        self._files: Dict[str, int] = {}
+        self._semaphores: Dict[str, _Tokens] = {}
+        self._opened: weakref.WeakSet[_MemorySegment] = weakref.WeakSet()
+
+    def create_segment(self, name: str, size: int) -> posix.Segment:
+        with self._lock:
+            if name in self._files:
+                raise posix.AlreadyExistsError(f"{name} exists already")
+            self._files[name] = os.memfd_create(name)
+        segment = self._opened_segment(name)
+        try:
+            segment.grow(size)
+        except BaseException:
+            segment.close()
+            self.unlink_segment(name)
+            raise
+        return segment
+
+    def open_segment(self, name: str, least: int) -> posix.Segment:
+        segment = self._opened_segment(name)
+        segment.remap()
+        if segment.size < least:
+            segment.close()
+            raise RPCTransportError(f"{name} is too short: {segment.size} bytes, at least {least} expected")
+        return segment
+
+    def unlink_segment(self, name: str) -> bool:
+        with self._lock:
+            fd = self._files.pop(name, -1)
+        if fd >= 0:
+            os.close(fd)
+        return fd >= 0
+
+    def create_semaphore(self, name: str, value: int) -> posix.Semaphore:
+        with self._lock:
+            if name in self._semaphores:
+                raise posix.AlreadyExistsError(f"{name} exists already")
+            self._refuse_if_full(name, 32, mmap.PAGESIZE)
+            tokens = self._semaphores[name] = _Tokens(value)
+        return _MemorySemaphore(tokens)
+
+    def open_semaphore(self, name: str) -> posix.Semaphore:
+        with self._lock:
+            if name not in self._semaphores:
+                raise posix.NotFoundError(f"{name} does not exist")
+            return _MemorySemaphore(self._semaphores[name])
+
+    def unlink_semaphore(self, name: str) -> bool:
+        with self._lock:
+            return self._semaphores.pop(name, None) is not None
+
+    def open_lock_file(self, name: str) -> posix.LockFile:
+        return _MemoryLockFile(name, self._open(name), self)
+
+    def list_own_objects(self, prefix: str) -> List[posix.Listed]:
+        with self._lock:
+            found = [posix.Listed(name, False, os.fstat(fd).st_size) for name, fd in self._files.items()]
+            found += [posix.Listed(name, True, 0) for name in self._semaphores]
+        return sorted(listed for listed in found if listed.name.startswith(prefix))
+
+    def close(self) -> None:
+        """Forget everything. Idempotent."""
+        for name in list(self._files):
+            self.unlink_segment(name)
+        self._semaphores.clear()
+
+    def _opened_segment(self, name: str) -> "_MemorySegment":
+        segment = _MemorySegment(name, self._open(name), self)
+        with self._lock:
+            self._opened.add(segment)
+        return segment
+
+    def _open(self, name: str) -> int:
+        """The file of that name, opened anew: locks are held by an open of a file, not by a descriptor."""
+        with self._lock:
+            if name not in self._files:
+                raise posix.NotFoundError(f"{name} does not exist")
+            return os.open(f"/proc/self/fd/{self._files[name]}", os.O_RDWR | os.O_CLOEXEC)
+
+    def is_linked(self, name: str, fd: int) -> bool:
+        """Whether the open file `fd` still has its name."""
+        with self._lock:
+            return name in self._files and os.path.sameopenfile(fd, self._files[name])
+
+    def refuse_if_full(self, name: str, fd: int, size: int) -> None:
+        """Raise as the system does when `name` cannot have `size` bytes."""
+        with self._lock:
+            self._refuse_if_full(name, size, _pages(size) - _pages(os.fstat(fd).st_size))
+
+    def _refuse_if_full(self, name: str, size: int, more: int) -> None:
+        if self._capacity is not None:
+            # A file takes its place until its name is gone and the last open of it is closed.
+            opens = (segment.descriptor for segment in self._opened if not segment.is_closed)
+            found = {status.st_ino: status.st_size for status in map(os.fstat, (*self._files.values(), *opens))}
+            used = sum(map(_pages, found.values()))
+            free = self._capacity - used - len(self._semaphores) * mmap.PAGESIZE
+            if more > free:
+                raise is_full(name, size, free, self._capacity)
+
+
+def _pages(size: int) -> int:
+    """Bytes that so many take in whole pages, as in /dev/shm."""
+    return -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
+
+
+class _MemorySegment(posix.Segment):
+    __slots__ = ("__weakref__", "_door")
+
+    def __init__(self, name: str, fd: int, door: MemoryDoor) -> None:
+        super().__init__(name, fd)
+        self._door = door
+
+    @property
+    def descriptor(self) -> int:
+        return self._fd
+
+    def reserve(self, size: int) -> None:
+        self._door.refuse_if_full(self.name, self._fd, size)
+        super().reserve(size)
+
+    def is_linked(self) -> bool:
+        return self._door.is_linked(self.name, self._fd)
+
+
+class _MemoryLockFile(posix.LockFile):
+    def __init__(self, name: str, fd: int, door: MemoryDoor) -> None:
+        super().__init__(name, fd)
+        self._door = door
+
+    def is_linked(self) -> bool:
+        return self._door.is_linked(self.name, self._fd)
+
+
+class _Tokens:
+    """What all opens of one semaphore share."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.changed = threading.Condition()
+
+
+class _MemorySemaphore:
+    def __init__(self, tokens: _Tokens) -> None:
+        self._tokens = tokens
+        self._closed = False
+
+    @property
+    def value(self) -> int:
+        return self._tokens.count
+
+    def acquire(self, timeout: Optional[float] = None) -> None:
+        until = None if timeout is None else time.monotonic() + timeout
+        with self._open() as tokens:
+            while not tokens.count:
+                left = None if until is None else until - time.monotonic()
+                if left is not None and left <= 0:
+                    raise posix.Busy("no token")
+                tokens.changed.wait(left)
+            tokens.count -= 1
+
+    def park(self, timeout: float) -> None:
+        self.acquire(timeout)
+
+    def release(self) -> None:
+        with self._open() as tokens:
+            tokens.count += 1
+            tokens.changed.notify()
+
+    def close(self) -> None:
+        self._closed = True
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[_Tokens]:
+        if self._closed:
+            raise posix.Closed("the semaphore was closed")
+        with self._tokens.changed:
+            yield self._tokens

@@ -1,0 +1,262 @@
+"""Hooks at every step that another process can see.
+
+A step is an action, such as ``release request_full``, and when: before it, after it, or in the middle of copying a
+message. Actions are named for what they are done to (the last part of an object's name, see
+:mod:`shm_rpc_bridge.names`)::
+
+    create, open, unlink, map    request, response, control; all but map also: request_full ..., doorbell
+    acquire, release             request_empty, request_full, response_empty, response_full, doorbell
+    write                        request, response: the message, of which DURING is the middle
+    lock, unlock                 server, slot; of a transport: creator, opener
+    close                        locks: from here on its owner counts as dead
+    publish, say closed          the control segment's state
+    claim, announce, leave       a slot's state, by the client
+    serve, free                  a slot's state, by the server
+
+An ``acquire`` that finds no token is no step; one that waited for it is a step when it has it.
+"""
+
+import contextlib
+import mmap
+import os
+import signal
+import threading
+from typing import Any, Callable, Iterator, List, NamedTuple, Optional, cast
+
+from .. import layout, posix
+
+BEFORE, DURING, AFTER = "before", "during", "after"
+
+
+class Step(NamedTuple):
+    """One moment of one action, for example ``Step("release request_full", BEFORE)``."""
+
+    action: str
+    when: str
+
+    def __str__(self) -> str:
+        return f"{self.when} {self.action}"
+
+
+Hook = Callable[[Step], Optional[bool]]
+"""Called in the thread that does the step. True before a ``release``, an ``unlink`` or a write of a state leaves it
+out; an exception comes out of the library's call."""
+
+
+@contextlib.contextmanager
+def watched(hook: Hook) -> Iterator[None]:
+    """Call `hook` at every step of what is made or opened in this block, in any thread of this process."""
+    with posix.using(lambda door: _WatchedDoor(door, hook)):
+        yield
+
+
+def at(action: str, do: Callable[[], object], when: str = BEFORE) -> Hook:
+    """A hook that calls `do` when `action` is first met, once."""
+    awaited = [Step(action, when)]
+
+    def hook(step: Step) -> None:
+        if awaited == [step]:
+            awaited.clear()
+            do()
+
+    return hook
+
+
+def drop(action: str, times: int = 1) -> Hook:
+    """A hook that leaves out the first `times` of `action`: a lost wake-up, a state that was never written."""
+    left = [None] * times
+
+    def hook(step: Step) -> bool:
+        return step == Step(action, BEFORE) and bool(left) and left.pop() is None
+
+    return hook
+
+
+def kill_self() -> None:
+    """Die as by ``kill -9``."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def stop_self() -> None:
+    """Stop as by ``kill -STOP``, until SIGCONT comes."""
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+class Pause:
+    """To be given to :func:`at`: holds the thread that comes there until another lets it go on."""
+
+    def __init__(self, patience: float = 30.0) -> None:
+        """`patience`: seconds after which either side takes the other for hung."""
+        self._patience = patience
+        self._reached = threading.Event()
+        self._resumed = threading.Event()
+
+    def __call__(self) -> None:
+        self._reached.set()
+        if not self._resumed.wait(self._patience):
+            raise TimeoutError("nobody has let this step go on")
+
+    def wait_until_reached(self) -> None:
+        if not self._reached.wait(self._patience):
+            raise TimeoutError("nobody has come to this step")
+
+    def resume(self) -> None:
+        self._resumed.set()
+
+
+_SLOT_STATES = {
+    layout.SLOT_CLAIMED: "claim slot",
+    layout.SLOT_READY: "announce slot",
+    layout.SLOT_SERVED: "serve slot",
+    layout.SLOT_LEFT: "leave slot",
+    layout.SLOT_FREE: "free slot",
+}
+_CONTROL_STATES = {layout.READY: "publish control", layout.CLOSED: "say closed"}
+
+
+class _Watch:
+    """One object's name in steps, and the hook to tell."""
+
+    def __init__(self, hook: Hook, name: str) -> None:
+        self._hook = hook
+        *rest, last = name.split(":")
+        self.object = last if len(rest) > 1 else "control"
+
+    def tell(self, action: str, when: str) -> bool:
+        return bool(self._hook(Step(action, when)))
+
+    def around(self, verb: str, do: Callable[[], Any], droppable: bool = False) -> Any:
+        action = f"{verb} {self.object}"
+        if self.tell(action, BEFORE) and droppable:
+            return None
+        done = do()
+        self.tell(action, AFTER)
+        return done
+
+
+class _WatchedDoor:
+    def __init__(self, door: posix.Door, hook: Hook) -> None:
+        self._door = door
+        self._hook = hook
+
+    def create_segment(self, name: str, size: int) -> posix.Segment:
+        return self._segment(name, "create", lambda: self._door.create_segment(name, size))
+
+    def open_segment(self, name: str, least: int) -> posix.Segment:
+        return self._segment(name, "open", lambda: self._door.open_segment(name, least))
+
+    def _segment(self, name: str, verb: str, make: Callable[[], posix.Segment]) -> posix.Segment:
+        watch = _Watch(self._hook, name)
+        segment: posix.Segment = watch.around(verb, make)
+        segment.map_with(lambda fd, size: cast(mmap.mmap, watch.around("map", lambda: _WatchedMap.of(fd, size, watch))))
+        return segment
+
+    def unlink_segment(self, name: str) -> bool:
+        return bool(_Watch(self._hook, name).around("unlink", lambda: self._door.unlink_segment(name), droppable=True))
+
+    def create_semaphore(self, name: str, value: int) -> posix.Semaphore:
+        watch = _Watch(self._hook, name)
+        return _WatchedSemaphore(watch.around("create", lambda: self._door.create_semaphore(name, value)), watch)
+
+    def open_semaphore(self, name: str) -> posix.Semaphore:
+        watch = _Watch(self._hook, name)
+        return _WatchedSemaphore(watch.around("open", lambda: self._door.open_semaphore(name)), watch)
+
+    def unlink_semaphore(self, name: str) -> bool:
+        watch = _Watch(self._hook, name)
+        return bool(watch.around("unlink", lambda: self._door.unlink_semaphore(name), droppable=True))
+
+    def open_lock_file(self, name: str) -> posix.LockFile:
+        locks = _WatchedLocks(self._door.open_lock_file(name), _Watch(self._hook, name))
+        return cast(posix.LockFile, locks)
+
+    def list_own_objects(self, prefix: str) -> List[posix.Listed]:
+        return self._door.list_own_objects(prefix)
+
+
+class _WatchedSemaphore:
+    def __init__(self, semaphore: posix.Semaphore, watch: _Watch) -> None:
+        self._semaphore = semaphore
+        self._watch = watch
+
+    @property
+    def value(self) -> int:
+        return self._semaphore.value
+
+    def acquire(self, timeout: Optional[float] = None) -> None:
+        self._semaphore.acquire(timeout)
+        self._watch.tell(f"acquire {self._watch.object}", AFTER)
+
+    def park(self, timeout: float) -> None:
+        self._semaphore.park(timeout)
+        self._watch.tell(f"acquire {self._watch.object}", AFTER)
+
+    def release(self) -> None:
+        self._watch.around("release", self._semaphore.release, droppable=True)
+
+    def close(self) -> None:
+        self._semaphore.close()
+
+
+class _WatchedMap(mmap.mmap):
+    """Only what is assigned to is watched; what is packed into it is the headers beside."""
+
+    _watch: _Watch
+
+    @classmethod
+    def of(cls, fd: int, size: int, watch: _Watch) -> "_WatchedMap":
+        made = cls(fd, size)
+        made._watch = watch
+        return made
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        watch = self._watch
+        if isinstance(key, slice):
+            action, (start, stop, _) = f"write {watch.object}", key.indices(len(self))
+            middle = (stop - start) // 2
+            watch.tell(action, BEFORE)
+            super().__setitem__(slice(start, start + middle), value[:middle])
+            watch.tell(action, DURING)
+            super().__setitem__(slice(start + middle, stop), value[middle:])
+            watch.tell(action, AFTER)
+            return
+        if key >= layout.CONTROL_HEADER_SIZE:
+            action = _SLOT_STATES.get(value, f"write {watch.object}")
+        else:
+            action = _CONTROL_STATES.get(value, f"write {watch.object}")
+        if not watch.tell(action, BEFORE):
+            super().__setitem__(key, value)
+            watch.tell(action, AFTER)
+
+
+class _WatchedLocks:
+    """A :class:`~shm_rpc_bridge.posix.LockFile` whose locking is watched; the rest is its own."""
+
+    def __init__(self, locks: posix.LockFile, watch: _Watch) -> None:
+        self._locks = locks
+        self._watch = watch
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._locks, name)
+
+    def try_lock(self, offset: int) -> bool:
+        locked = self._locks.try_lock(offset)
+        if locked:
+            self._watch.tell(f"lock {self._locked(offset)}", AFTER)
+        return locked
+
+    def unlock(self, offset: int) -> None:
+        self._watch.tell(f"unlock {self._locked(offset)}", BEFORE)
+        self._locks.unlock(offset)
+        self._watch.tell(f"unlock {self._locked(offset)}", AFTER)
+
+    def close(self) -> None:
+        if not self._locks.is_closed:
+            self._watch.tell("close locks", BEFORE)
+            self._locks.close()
+            self._watch.tell("close locks", AFTER)
+
+    def _locked(self, offset: int) -> str:
+        if self._watch.object == "control":
+            return "server" if offset == layout.SERVER_LOCK else "slot"
+        return "creator" if offset == layout.CREATOR_LOCK else "opener"

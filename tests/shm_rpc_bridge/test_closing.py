@@ -1,0 +1,86 @@
+"""Closing and stopping what another thread waits in: it is told at once, and nothing crashes."""
+
+import threading
+
+import pytest
+
+from shm_rpc_bridge import RPCClient, RPCServer, RPCTransportError, SharedMemoryTransport
+from shm_rpc_bridge.testing import AFTER, Pause, at, in_memory, watched
+
+from .services import PATIENCE, calling, register_methods, serving, started
+
+pytestmark = pytest.mark.fault("close-while-parked")
+
+
+def test_closing_the_server_ends_a_waiting_call_with_an_error(name):
+    server = RPCServer(name)
+    with RPCClient(name, timeout=PATIENCE) as client, calling(client.call, "add", a=1, b=2) as call:
+        server.close()
+        with pytest.raises(RPCTransportError):
+            call.result(PATIENCE)
+
+
+def test_closing_a_client_ends_the_call_of_another_thread(name):
+    """Without `interrupt_reader` the call ends when its deadline does."""
+    entered, release = threading.Event(), threading.Event()
+    with serving(name) as server:
+        server.register("hang", lambda: entered.set() or release.wait(PATIENCE))
+        client = RPCClient(name, timeout=PATIENCE)
+        with calling(client.call, "hang") as call:
+            assert entered.wait(PATIENCE)
+            client.close()
+            with pytest.raises(RPCTransportError, match="the client was closed during the call"):
+                call.result(PATIENCE)
+        release.set()
+        with pytest.raises(RPCTransportError, match="is closed"):
+            client.call("add", a=1, b=2)
+        client.close()
+
+
+@pytest.mark.parametrize("wait", ["adaptive", "block", "spin"])
+def test_stopping_ends_a_waiting_server(name, wait):
+    server = RPCServer(name, wait=wait)
+    register_methods(server)
+    with calling(server.start) as serving_thread:
+        with RPCClient(name, timeout=PATIENCE) as client:
+            assert client.call("add", a=1, b=2) == 3
+        server.stop()
+        assert serving_thread.result(PATIENCE) is None
+
+
+@pytest.mark.parametrize("action", ["release request_full", "acquire response_full", "release response_empty"])
+def test_a_client_may_be_closed_while_another_thread_is_at_any_step_of_a_call(action):
+    """The memory stays until the call has left it: closing a semaphore under its waiter is a segmentation fault."""
+    pause = Pause(PATIENCE)
+    with in_memory():
+        server = RPCServer("closing")
+        register_methods(server)
+        with started(server):
+            with watched(at(action, pause, AFTER)):
+                client = RPCClient("closing", timeout=PATIENCE)
+            with calling(client.call, "add", a=1, b=2) as call:
+                pause.wait_until_reached()
+                client.close()
+                pause.resume()
+                assert call.exception(PATIENCE) is None or isinstance(call.exception(), RPCTransportError)
+            with RPCClient("closing", timeout=PATIENCE) as another:
+                assert another.call("add", a=1, b=2) == 3
+
+
+@pytest.mark.parametrize("method", ["receive_request", "receive_response"])
+def test_closing_a_transport_ends_a_wait_in_another_thread(name, method):
+    waiting = threading.Event()
+    transport = SharedMemoryTransport.create(name)
+
+    def wait():
+        waiting.set()
+        getattr(transport, method)()
+
+    with calling(wait) as call:
+        assert waiting.wait(PATIENCE)
+        transport.close()
+        with pytest.raises(RPCTransportError, match="closed"):
+            call.result(PATIENCE)
+    with pytest.raises(RPCTransportError, match="is closed"):
+        transport.send_request(b"")
+    transport.close()

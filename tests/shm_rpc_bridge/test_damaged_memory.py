@@ -1,0 +1,251 @@
+"""Shared memory that is not what it should be: refused at open, an error at a call, never a signal."""
+
+import contextlib
+import math
+import os
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shm_rpc_bridge import (
+    RPCClient,
+    RPCError,
+    RPCServer,
+    RPCTransportError,
+    SharedMemoryTransport,
+    layout,
+    names,
+    posix,
+)
+from shm_rpc_bridge.buffer import create_buffer, open_buffer
+from shm_rpc_bridge.testing import in_memory, leftovers, watched
+
+from .services import PATIENCE, register_methods, serving, started
+
+
+def change(name, edit):
+    with open(f"/dev/shm/{name}", "r+b") as file:
+        edit(file)
+
+
+def write_at(offset, data):
+    return lambda file: (file.seek(offset), file.write(data))
+
+
+@pytest.mark.fault("segment-damaged")
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda file: file.truncate(0), "too short: 0 bytes"),
+        (lambda file: file.truncate(63), "too short: 63 bytes"),
+        (lambda file: file.write(os.urandom(16) + b"SRBother"), "is no region of a channel"),
+        (write_at(24, b"\x63"), "layout version 99, this library 1"),
+    ],
+)
+def test_a_damaged_region_is_an_error_that_says_how(name, damage, reason):
+    """Mapping before the size is checked against `fstat` makes the first two a SIGBUS at the first look."""
+    with SharedMemoryTransport.create(name):
+        change(names.transport(name).request, damage)
+        with pytest.raises(RPCTransportError, match=reason):
+            SharedMemoryTransport.open(name)
+
+
+@pytest.mark.fault("segment-damaged")
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda file: file.truncate(0), "start the server"),
+        (lambda file: file.truncate(40), "too short: 40 bytes"),
+        (lambda file: file.truncate(70), "too short: 70 bytes"),
+        (lambda file: file.write(b"SRBother"), r"is no control segment: it begins with b'SRBother'"),
+        (write_at(8, b"\x63"), "layout version 99, this library 1"),
+        (write_at(12, b"\xff\xff\xff\xff"), "too short: .* at least 4,?294,?967,?359 expected"),
+        (write_at(20, b"\x00"), "it is starting"),
+        (write_at(20, b"\x77"), "it has closed"),
+    ],
+)
+def test_a_damaged_control_segment_is_an_error_that_says_how(name, damage, reason):
+    with RPCServer(name):
+        change(names.control(name), damage)
+        with pytest.raises(RPCTransportError, match=reason):
+            RPCClient(name)
+        change(names.control(name), lambda file: file.truncate(4096))
+
+
+@pytest.mark.fault("segment-damaged")
+def test_a_server_starts_over_a_control_segment_of_garbage(name):
+    with open(f"/dev/shm/{names.control(name)}", "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+        file.write(os.urandom(5000))
+    with pytest.raises(RPCTransportError):
+        RPCClient(name)
+    with serving(name), RPCClient(name) as client:
+        assert client.call("add", a=1, b=2) == 3
+
+
+@pytest.mark.fault("semaphore-damaged")
+@pytest.mark.parametrize("size", [0, 5, 33])
+def test_a_semaphore_of_another_size_is_an_error(name, size):
+    """glibc maps a shorter one all the same, and the first wait on it is a SIGBUS."""
+    with SharedMemoryTransport.create(name):
+        os.truncate(f"/dev/shm/sem.{names.transport(name).request_full}", size)
+        with pytest.raises(RPCTransportError, match=f"is damaged: {size} bytes, 32 expected"):
+            SharedMemoryTransport.open(name)
+
+
+@pytest.mark.fault("semaphore-damaged")
+def test_a_semaphore_replaced_by_a_folder_or_missing_is_an_error(name):
+    with SharedMemoryTransport.create(name):
+        path = f"/dev/shm/sem.{names.transport(name).request_full}"
+        os.unlink(path)
+        with pytest.raises(RPCTransportError, match="request_full does not exist"):
+            SharedMemoryTransport.open(name)
+        os.mkdir(path)
+        try:
+            with pytest.raises(RPCTransportError, match="is not a regular file"):
+                SharedMemoryTransport.open(name)
+        finally:
+            os.rmdir(path)
+
+
+@pytest.mark.fault("symlink")
+@pytest.mark.parametrize("kind", ["request", "sem.request_full"])
+def test_a_symbolic_link_is_refused(name, kind):
+    """It leads to what would be taken otherwise: a whole, private object of our own."""
+    with SharedMemoryTransport.create(name):
+        prefix, _, field = kind.rpartition(".")
+        path = f"/dev/shm/{prefix}{prefix and '.'}{getattr(names.transport(name), field)}"
+        os.rename(path, path + ".aside")
+        os.symlink(path + ".aside", path)
+        with pytest.raises(RPCTransportError, match=r"symbolic link|not a regular file"):
+            SharedMemoryTransport.open(name)
+        os.rename(path + ".aside", path)
+
+
+@pytest.mark.fault("unlinked-live")
+def test_objects_unlinked_under_a_live_pair_do_not_disturb_it_and_a_restart_repairs(name):
+    with serving(name), RPCClient(name) as client:
+        assert client.call("add", a=1, b=2) == 3
+        for left in leftovers(name):
+            os.unlink(f"/dev/shm/{left}")
+        assert client.call("add", a=2, b=2) == 4
+        with pytest.raises(RPCTransportError, match="start the server"):
+            RPCClient(name)
+        with serving(name), RPCClient(name) as new:
+            assert new.call("add", a=3, b=2) == 5
+            assert client.call("add", a=4, b=2) == 6
+    assert leftovers(name) == []
+
+
+@pytest.mark.fault("headers-overwritten")
+@given(st.binary(min_size=16, max_size=16), st.integers(0, 1200))
+def test_any_message_header_is_a_message_of_the_segment_or_an_error(header, length):
+    """Without `Buffer._check_header` a header of 4 GiB gave a message of 1,000 bytes, as if it were whole."""
+    ends = "fuzz:a:request", "fuzz:a:request_empty", "fuzz:a:request_full"
+    with in_memory():
+        writer = create_buffer(*ends, 1000, 5000, "block", lambda: None)
+        reader = open_buffer(*ends, 5000, "block", lambda: None)
+        scribbler = posix.open_segment(ends[0], 64)
+        writer.send(b"x" * length, 1, math.inf)
+        scribbler.map[0:16] = header
+        size, kind, flags, sequence = layout.MESSAGE.unpack(header)
+        if kind or flags or size > max(1000, length):
+            with pytest.raises(RPCTransportError, match="is damaged"):
+                reader.receive(0.0)
+        else:
+            assert reader.receive(0.0) == (sequence, (b"x" * length).ljust(size, b"\0")[:size])
+        for each in (writer, reader, scribbler):
+            each.close()
+
+
+class Scribbler:
+    """A hook that overwrites a piece of a message's header between writing and posting it."""
+
+    def __init__(self):
+        self.chance = random.Random(7)
+        self.regions = {}
+        self.scribbles = 0
+
+    def __call__(self, step):
+        if step.when == "before" and step.action in ("release request_full", "release response_full"):
+            region = self.regions.get(step.action.split()[1].split("_")[0])
+            if region is not None:
+                start, length = self.chance.randrange(16), self.chance.randrange(1, 9)
+                region.map[start : start + length] = self.chance.getrandbits(8 * length).to_bytes(length, "little")
+                self.scribbles += 1
+
+
+class DoorThatKeepsRegions:
+    """A door in whose regions the test can write: those of the channel opened last."""
+
+    def __init__(self, door, regions):
+        self._door = door
+        self._regions = regions
+
+    def __getattr__(self, name):
+        return getattr(self._door, name)
+
+    def create_segment(self, name, size):
+        segment = self._door.create_segment(name, size)
+        if name.count(":") > 1:
+            kept = self._regions.pop(name.rpartition(":")[2], None)
+            if kept is not None:
+                kept.close()
+            self._regions[name.rpartition(":")[2]] = self._door.open_segment(name, 64)
+        return segment
+
+
+@contextlib.contextmanager
+def scribbled_on(scribbler):
+    with posix.using(lambda door: DoorThatKeepsRegions(door, scribbler.regions)), watched(scribbler):
+        yield
+
+
+@pytest.mark.fault("headers-overwritten")
+@pytest.mark.parametrize("overwrites", [1000, pytest.param(100_000, marks=pytest.mark.soak)])
+def test_headers_overwritten_during_calls_cost_that_call_at_most_and_nobody_else(overwrites, figures):
+    overwrites, scribbler, errors, calls = figures.scaled(overwrites), Scribbler(), 0, 0
+    with in_memory():
+        server = RPCServer("scribbled")
+        register_methods(server)
+        with started(server), RPCClient("scribbled", timeout=PATIENCE) as bystander:
+            assert bystander.call("add", a=1, b=2) == 3
+            with scribbled_on(scribbler), RPCClient("scribbled", timeout=0.003) as victim:
+                progress = figures.progress("calls whose headers are overwritten", range(overwrites))
+                while scribbler.scribbles < overwrites:
+                    calls += 1
+                    next(progress, None)
+                    try:
+                        assert victim.call("echo", data=calls) == calls
+                    except RPCError:
+                        errors += 1
+                    if calls % 10 == 0:
+                        assert bystander.call("echo", data=calls) == calls
+            for region in scribbler.regions.values():
+                region.close()
+            assert bystander.call("echo", data="still there") == "still there"
+    assert errors > 0
+    times = scribbler.scribbles
+    figures.record("headers-overwritten", "headers overwritten between writing and posting", times, "times", calls)
+    figures.record("headers-overwritten", "calls that raised an error", errors, "calls", calls)
+
+
+@pytest.mark.fault("headers-overwritten")
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 127), st.binary(min_size=1, max_size=64))
+def test_a_control_segment_overwritten_anywhere_costs_errors_at_most(offset, data):
+    """The server's own header is read once, at its start; slots are only ever looked at, and locks judge."""
+    with in_memory():
+        server = RPCServer("scribbled", max_channels=64)
+        register_methods(server)
+        with started(server):
+            scribbler = posix.open_segment(names.control("scribbled"), 128)
+            for _ in range(2):
+                try:
+                    with RPCClient("scribbled", timeout=0.02) as client:
+                        scribbler.map[offset : offset + len(data)] = data[: 128 - offset]
+                        assert client.call("echo", data=1) == 1
+                except RPCError:
+                    continue
+            scribbler.close()

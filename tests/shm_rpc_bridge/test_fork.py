@@ -1,0 +1,57 @@
+"""Forked children: they call on channels of their own and take nothing of their parent's away."""
+
+import os
+
+import pytest
+
+from shm_rpc_bridge import RPCClient, RPCServer, SharedMemoryTransport
+
+from .services import PATIENCE, register_methods, server_process, started
+
+pytestmark = [
+    pytest.mark.fault("fork"),
+    pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning"),  # Python 3.12: pytest has threads
+]
+
+
+def test_a_forked_childs_client_calls_on_its_own_and_the_parents_goes_on(name):
+    with server_process(name) as child, RPCClient(name) as client:
+        assert client.call("add", a=1, b=1) == 2
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                status = 0 if client.call("add", a=2, b=2) == 4 else 2
+                client.close()
+            finally:
+                os._exit(status)
+        assert client.call("add", a=3, b=3) == 6
+        assert os.WEXITSTATUS(os.waitpid(pid, 0)[1]) == 0
+        assert client.call("add", a=4, b=4) == 8
+        client.call("stop")
+        child.join(PATIENCE)
+
+
+def test_a_forked_childs_copy_of_a_server_removes_nothing(name):
+    server = RPCServer(name)
+    register_methods(server)
+    pid = os.fork()
+    if pid == 0:
+        server.close()
+        os._exit(0)
+    os.waitpid(pid, 0)
+    with RPCClient(name) as client, started(server):
+        assert client.call("add", a=1, b=2) == 3
+
+
+def test_a_forked_childs_copy_of_a_transport_removes_nothing(name):
+    """Were the lock inherited, the child would keep the name in use; were it the owner, it would unlink it."""
+    with SharedMemoryTransport.create(name) as creator:
+        pid = os.fork()
+        if pid == 0:
+            creator.close()
+            os._exit(0)
+        os.waitpid(pid, 0)
+        with SharedMemoryTransport.open(name) as opener:
+            opener.send_request(b"still there")
+            assert creator.receive_request() == b"still there"

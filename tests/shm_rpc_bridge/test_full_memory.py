@@ -1,0 +1,61 @@
+"""/dev/shm is full: an error with numbers and a remedy, and nothing half-made."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shm_rpc_bridge.testing import in_memory
+
+from .children import live_in_too_little_memory
+from .services import PATIENCE
+
+pytestmark = pytest.mark.fault("memory-full")
+ROOT = Path(__file__).parent.parent.parent
+BODY = "from tests.shm_rpc_bridge.children import live_in_too_little_memory as live; live('full')"
+FULL = (
+    r"Shared memory is full: \S+ needs [\d,]+ bytes, /dev/shm has [\d,]+ of [\d,]+ free. Send less, run .* enlarge it"
+)
+
+
+def check(outcomes):
+    done = [what for what, came in outcomes.items() if came == "done"]
+    assert done == [
+        "call before",
+        "call after large request",
+        "call after large result",
+        "its call",
+        "call when full",
+        "call when quite full",
+    ]
+    for what in ("large request", "large result", "another client", "another server"):
+        assert re.search(FULL, outcomes[what]), outcomes[what]
+    assert outcomes["large request"].startswith("RPCTransportError")
+    assert outcomes["large result"].startswith("RPCMethodError: RPCTransportError")
+    assert outcomes["nothing half-made"]
+    assert outcomes["nothing of the other server"]
+    assert outcomes["left"] == []
+
+
+def test_a_small_memory_is_an_error_for_what_does_not_fit_and_for_nothing_else(capsys):
+    with in_memory(capacity=400_000):
+        live_in_too_little_memory("full")
+    check(json.loads(capsys.readouterr().out))
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root, to mount a small /dev/shm")
+@pytest.mark.parametrize("size", ["400k", "404k"])  # a page more or less: the last one is a segment's or a semaphore's
+def test_a_small_dev_shm_is_an_error_for_what_does_not_fit_and_never_a_sigbus(size):
+    """With ftruncate in place of posix_fallocate the process dies of SIGBUS at the large request."""
+    mount = f"mount -t tmpfs -o size={size},mode=1777 tmpfs /dev/shm && exec "
+    command = ["unshare", "--mount", "sh", "-c", mount + '"$0" -c "$1"', sys.executable, BODY]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
+    if "Operation not permitted" in done.stderr or "permission denied" in done.stderr:
+        pytest.skip("mounting is not permitted here")
+    assert done.returncode == 0, done.stderr
+    check(json.loads(done.stdout))

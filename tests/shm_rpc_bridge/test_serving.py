@@ -1,0 +1,106 @@
+"""Starting and stopping a server, without anybody dying."""
+
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from shm_rpc_bridge import RPCClient, RPCMethodError, RPCServer, RPCTimeoutError, RPCTransportError, cleanup, posix
+
+from .children import exiting_server
+from .services import PATIENCE, calling, process, register_methods, server_process, serving, started
+
+
+def test_without_a_server_the_error_says_to_start_it_first(name):
+    with pytest.raises(RPCTransportError, match=f"Cannot find shared memory 'srb:{name}': start the server .* first"):
+        RPCClient(name)
+
+
+def test_a_client_can_wait_for_a_server_that_starts_later(name):
+    def connect_and_call():
+        waiting.set()
+        with RPCClient(name, wait_for_server=PATIENCE) as client:
+            return client.call("add", a=1, b=2)
+
+    waiting = threading.Event()
+    with calling(connect_and_call) as call:
+        assert waiting.wait(PATIENCE)
+        with serving(name):
+            assert call.result(PATIENCE) == 3
+
+
+@pytest.mark.fault("name-in-use")
+def test_a_second_server_of_the_same_name_is_told_by_whom_it_is_in_use_and_the_first_goes_on(name):
+    with server_process(name) as first, RPCClient(name) as client:
+        with pytest.raises(RPCTransportError, match=f"server name '{name}' is in use by process {first.pid}"):
+            RPCServer(name)
+        assert client.call("add", a=1, b=2) == 3
+        client.call("stop")
+        first.join(PATIENCE)
+
+
+def test_clients_may_connect_before_start(name):
+    server = RPCServer(name)
+    register_methods(server)
+    with RPCClient(name) as client, started(server):
+        assert client.call("add", a=1, b=2) == 3
+
+
+def test_a_method_can_stop_its_server_and_is_answered(name):
+    with server_process(name) as child, RPCClient(name) as client:
+        assert client.call("stop") is None
+        child.join(PATIENCE)
+        assert child.exitcode == 0
+        with pytest.raises(RPCTransportError, match="start the server"):
+            client.call("add", a=1, b=2)
+
+
+def test_stop_and_close_are_idempotent_and_a_closed_server_cannot_start(name):
+    with RPCServer(name) as server:
+        server.stop()
+        server.start()  # a stop that came before is not forgotten
+        server.stop()
+        server.close()
+        server.close()
+        with pytest.raises(RPCTransportError, match="is closed"):
+            server.start()
+
+
+def test_a_server_cannot_be_started_twice(name):
+    with serving(name) as server, RPCClient(name) as client:
+        client.call("add", a=1, b=2)
+        with pytest.raises(RPCTransportError, match="is running already"):
+            server.start()
+
+
+def test_an_idle_timeout_ends_the_server_with_an_error(name):
+    server = RPCServer(name, timeout=0.05)
+    with pytest.raises(RPCTimeoutError, match=r"had no request for 0\.05 s"):
+        server.start()
+
+
+def test_a_server_never_closed_is_removed_when_the_interpreter_exits(name):
+    code = f"import shm_rpc_bridge; server = shm_rpc_bridge.RPCServer({name!r})"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE)
+    assert cleanup.survey(name) == []
+
+
+def test_system_exit_in_a_method_answers_the_caller_and_ends_the_server(name):
+    with process(exiting_server, name) as child, RPCClient(name, wait_for_server=PATIENCE) as client:
+        with pytest.raises(RPCMethodError, match="SystemExit: 7"):
+            client.call("leave")
+        child.join(PATIENCE)
+        assert child.exitcode == 7
+
+
+def test_a_client_never_closed_warns(name):
+    with serving(name), pytest.warns(ResourceWarning, match="was never closed"):
+        RPCClient(name).__del__()
+
+
+def test_while_a_client_is_connected_its_objects_have_no_names(name):
+    with serving(name), RPCClient(name) as client:
+        client.call("add", a=1, b=2)
+        kinds = [listed.name.rpartition(":")[2] for listed in posix.list_own_objects(f"srb:{name}")]
+        assert kinds == [name, "doorbell"]
