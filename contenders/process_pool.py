@@ -98,9 +98,15 @@ class _PoolCaller(Caller):
         if self._pool is None:
             raise ServerGone("this caller is closed")
         try:
-            answer = self._pool.submit(_run, method, payload).result()
-        except (BrokenProcessPool, CancelledError, RuntimeError) as error:  # RuntimeError: the pool has shut down
+            called = self._pool.submit(_run, method, payload)
+        except RuntimeError as error:  # broken, or shut down
+            raise ServerGone(str(error)) from error
+        try:
+            answer = called.result()
+        except (BrokenProcessPool, CancelledError) as error:
             raise ServerGone(str(error) or "the pool has shut down") from error
+        except Exception as error:  # the payload or the result cannot be pickled
+            raise CallError(type(error).__name__, str(error)) from error
         if len(answer) > 1:
             raise CallError(answer[1], answer[2])
         return answer[0]

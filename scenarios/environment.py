@@ -18,6 +18,7 @@ from contenders.interface import Contender
 PROJECT = Path(__file__).resolve().parent.parent
 PACKAGES = (
     *("shm-rpc-bridge", "posix-ipc", "orjson", "grpcio", "protobuf", "pyzmq"),
+    *("iceoryx2", "pynng", "Pyro5", "rpyc", "starlette", "uvicorn", "uvloop", "httptools", "httpx", "httpcore"),
     *("numpy", "scipy", "pandas", "matplotlib"),
 )
 SAME = ("cpu", "cpus_usable", "kernel", "python", "packages", "git_commit", "virtualization")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from scenarios import loading, style
 from scenarios.load import CLOSED
@@ -25,31 +25,32 @@ def sheets(cells: pd.DataFrame) -> dict[str, Sheet]:
     if cells[cells["load"] == CLOSED]["clients"].nunique() > 1:
         lines = loading.by_clients(cells)
         if len(lines):
-            found["clients"] = _sheet(
-                lines, "Several clients, each calling as fast as it is answered", "clients", _CLIENTS
-            )
+            found["clients"] = _sheet(lines, "Several clients, closed loop", "client processes", _CLIENTS)
     if (cells["load"] != CLOSED).any():
         lines = loading.by_rate(cells)
-        title = "Open loop: latency from the intended send (dashed end: more was offered than was answered)"
-        found["load"] = _sheet(lines, title, "offered calls/s", _RATES)
+        found["load"] = _sheet(lines, "Open loop (hollow: overloaded)", "offered calls/s", _RATES)
     return found
 
 
 def _sheet(lines: pd.DataFrame, title: str, x_label: str, rows: dict[str, Fill]) -> Sheet:
-    """A column per scenario, lane, size and whatever else does not lie along x; a row per quantity."""
+    """A column per scenario, lane, size and whatever else does not lie along x, and a row per quantity; where there is
+    one column, the quantities two by two.
+    """
     beside = ["scenario", "lane", "payload_bytes", *(["clients", "constant"] if "rate" in lines else [])]
     parts = list(lines.groupby(beside, sort=True))
-    sheet = Sheet(max(len(parts), 2), len(rows))
-    axes = sheet.panels.subplots(len(rows), len(parts), squeeze=False, sharex=True, sharey="row")
-    for (label, fill), line_of_axes in zip(rows.items(), axes, strict=True):
-        for (names, part), each in zip(parts, line_of_axes, strict=True):
+    names = [_name(each, lines) for each, _ in parts]
+    height, width = (len(rows), len(parts)) if len(parts) > 1 else ((len(rows) + 1) // 2, 2)
+    sheet = Sheet(width, height)
+    axes = sheet.panels.subplots(height, width, squeeze=False, sharey="row" if len(parts) > 1 else False)
+    for number, (label, fill) in enumerate(rows.items()):
+        for column, (_, part) in enumerate(parts):
+            each = axes[number, column] if len(parts) > 1 else axes.flat[number]
             fill(each, part)
-            if label == next(iter(rows)):
-                each.set_title(_name(names, lines), fontsize=9.5)
-            if label == list(rows)[-1]:
-                each.set_xlabel(x_label)
-        line_of_axes[0].set_ylabel(label)
-    sheet.finish(title, style.ordered(lines["contender"]))
+            each.set_xlabel(x_label)
+            each.set_title(label if len(parts) == 1 else f"{label}\n{names[column]}", fontsize=9.5)
+    for unused in axes.flat[len(rows) * len(parts) :]:
+        unused.set_axis_off()
+    sheet.finish(title if len(parts) > 1 else f"{title}: {names[0]}", style.ordered(lines["contender"]))
     return sheet
 
 
@@ -61,30 +62,35 @@ def _name(names: tuple[object, ...], lines: pd.DataFrame) -> str:
     if load:
         clients, constant = load
         words.append("1 client" if clients == 1 else f"{clients} clients")
-        words.append("evenly" if constant else "at random moments")
+        if constant:
+            words.append("evenly")
     return ", ".join(words)
 
 
 def _throughput(axes: Axes, part: pd.DataFrame) -> None:
     _lines(axes, part, "clients", "calls_per_s", ribbon=True)
-    axes.set_yscale("log")
+    _plain(axes)
     _clients_along_x(axes, part)
 
 
 def _client_latency(column: str) -> Fill:
     def fill(axes: Axes, part: pd.DataFrame) -> None:
         _lines(axes, part, "clients", column)
-        axes.set_yscale("log")
+        _times_upwards(axes)
         _clients_along_x(axes, part)
 
     return fill
 
 
 def _fairness(axes: Axes, part: pd.DataFrame) -> None:
+    _clients_along_x(axes, part)
     _lines(axes, part[part["clients"] > 1], "clients", "fairness")
     axes.axhline(1, color="#555555", linewidth=0.8)
-    axes.set_yscale("log")
-    _clients_along_x(axes, part)
+    highest = part["fairness"].replace(np.inf, np.nan).max()
+    if highest > 5:
+        _plain(axes)
+    else:
+        axes.set_ylim(0.9, None)
 
 
 def _clients_along_x(axes: Axes, part: pd.DataFrame) -> None:
@@ -93,25 +99,29 @@ def _clients_along_x(axes: Axes, part: pd.DataFrame) -> None:
     axes.xaxis.set_major_locator(FixedLocator(counts))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
-    _plain(axes)
 
 
 def _rate_latency(column: str) -> Fill:
     def fill(axes: Axes, part: pd.DataFrame) -> None:
+        endless = {}
         for contender in style.ordered(part["contender"]):
             mine = part[part["contender"] == contender].sort_values("rate")
             look = style.of(contender)
+            hollow = {"color": look["color"], "marker": look["marker"], "linestyle": "", "mfc": "white"}
             x, y = mine["rate"].to_numpy(), mine[column].replace(np.inf, np.nan).to_numpy()
             served = mine["served"].to_numpy()
             # The line goes on, thin and hollow, to where the queue only grows: a figure there depends on how long
             # the run was, and says no more than "too much".
-            within = np.where(served, y, np.nan)
             axes.plot(x, y, color=look["color"], linewidth=0.8, linestyle=":")
-            axes.plot(x[~served], y[~served], color=look["color"], marker=look["marker"], linestyle="", mfc="white")
-            axes.plot(x, within, **look)
+            axes.plot(x[~served], y[~served], **hollow)
+            axes.plot(x, np.where(served, y, np.nan), **look)
+            endless[contender] = x[np.isinf(mine[column].to_numpy())], hollow
         _rates_along_x(axes, part)
-        axes.set_yscale("log")
-        _plain(axes)
+        _times_upwards(axes)
+        # At the upper edge, wherever the axis ends: so many calls were skipped that the figure has no limit.
+        for x, hollow in endless.values():
+            (marks,) = axes.plot(x, np.ones(x.size), transform=axes.get_xaxis_transform(), clip_on=False, **hollow)
+            marks.set_in_layout(False)
 
     return fill
 
@@ -119,11 +129,17 @@ def _rate_latency(column: str) -> Fill:
 def _answered(axes: Axes, part: pd.DataFrame) -> None:
     rates = np.array(sorted(set(part["rate"])))
     axes.plot(rates, rates, color="#555555", linewidth=0.8)
-    axes.annotate("all that is offered", (rates[0], rates[0]), (4, 12), textcoords="offset points", fontsize=7.5)
+    label = axes.annotate("all of it", (rates[-1], rates[-1]), (-12, -2), textcoords="offset points", fontsize=7.5)
+    label.set(ha="right", in_layout=False)
     _lines(axes, part, "rate", "calls_per_s")
     _rates_along_x(axes, part)
-    axes.set_yscale("log")
     _plain(axes)
+
+
+def _cpu(axes: Axes, part: pd.DataFrame) -> None:
+    _lines(axes, part, "rate", "cpu_us")
+    _rates_along_x(axes, part)
+    _times_upwards(axes)
 
 
 def _rates_along_x(axes: Axes, part: pd.DataFrame) -> None:
@@ -136,7 +152,34 @@ def _rates_along_x(axes: Axes, part: pd.DataFrame) -> None:
     )
 
 
+def _times_upwards(axes: Axes) -> None:
+    """1 µs to 10 s: a saturated queue is as long as the run."""
+    if not _log_upwards(axes):
+        return
+    axes.yaxis.set_major_locator(LogLocator(10, numticks=12))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda us, _: _time(us)))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _log_upwards(axes: Axes) -> bool:
+    """A logarithmic axis, if there is anything to show on one."""
+    if not any(np.nanmax(np.asarray(line.get_ydata(), float), initial=0) > 0 for line in axes.lines):
+        axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", color="#555555")
+        return False
+    axes.set_yscale("log")
+    return True
+
+
+def _time(us: float) -> str:
+    for unit, of_us in (("s", 1e6), ("ms", 1e3)):
+        if us >= of_us:
+            return f"{us / of_us:g} {unit}"
+    return f"{us:g} µs"
+
+
 def _plain(axes: Axes) -> None:
+    if not _log_upwards(axes):
+        return
     axes.yaxis.set_major_locator(LogLocator(10, numticks=12))
     plain_numbers(axes.yaxis)
 
@@ -153,13 +196,14 @@ def _lines(axes: Axes, part: pd.DataFrame, x: str, y: str, *, ribbon: bool = Fal
 
 
 _CLIENTS: dict[str, Fill] = {
-    "calls/s, all clients": _throughput,
-    "p50 [µs]": _client_latency("p50_us"),
-    "p99 [µs]": _client_latency("p99_us"),
-    "fairness (most / fewest calls)": _fairness,
+    "calls/s of all clients": _throughput,
+    "fairness: most calls of a client over fewest": _fairness,
+    "p50": _client_latency("p50_us"),
+    "p99": _client_latency("p99_us"),
 }
 _RATES: dict[str, Fill] = {
-    "p50 [µs]": _rate_latency("p50_us"),
-    "p99 [µs]": _rate_latency("p99_us"),
+    "p50 from the intended send": _rate_latency("p50_us"),
+    "p99 from the intended send": _rate_latency("p99_us"),
     "answered calls/s": _answered,
+    "CPU per call, client and server": _cpu,
 }

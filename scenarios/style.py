@@ -1,7 +1,8 @@
 """How a contender looks in every picture: one colour, one marker, one line, the same in all runs.
 
-Colours are those of Okabe and Ito (Color Universal Design, 2008), told apart by colour-blind readers; markers
-and lines differ as well, so that a picture printed in grey still can be read.
+Contenders come in families (shared memory, gRPC, ZeroMQ and its kin, ...): a line style each, and for their members
+markers that nobody else has, so that a picture printed in grey still can be read. Colours are those of Okabe and Ito
+(Color Universal Design, 2008), told apart by colour-blind readers, and shades of them.
 """
 
 from __future__ import annotations
@@ -14,22 +15,42 @@ from typing import Any
 import matplotlib
 
 _BLACK, _ORANGE, _SKY, _GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
-_YELLOW, _BLUE, _RED, _PINK = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
-_GREY = "#777777"
+_BLUE, _RED, _PINK, _GREY = "#0072B2", "#D55E00", "#CC79A7", "#777777"
+# Darker and lighter kin of those, for families of more than two.
+_NAVY, _MAROON, _PLUM, _FOREST, _LIME, _TEAL = "#08306B", "#7F2704", "#7A3B69", "#00523B", "#74C476", "#5AA9A0"
+_OLIVE, _KHAKI, _VIOLET, _LILAC, _SLATE, _SILVER = "#7F6A00", "#BFA730", "#54278F", "#9E9AC8", "#444444", "#999999"
+
+# A line per family, a marker and a shade per member.
+_DIRECT, _SHM, _GRPC, _ZMQ = (0, (1, 1)), "-", "--", "-."
+_ICEORYX, _MULTIPROCESSING, _ASYNCIO, _OBJECTS = (0, (7, 1)), (0, (3, 1, 1, 1)), ":", (0, (4, 1, 1, 1, 1, 1))
 
 _STYLES: dict[str, tuple[str, str, Any]] = {
-    "noop": (_GREY, ".", ":"),
-    "direct": (_BLACK, "+", (0, (1, 1))),
-    "direct-codec": (_BLACK, "x", "--"),
-    "shm": (_BLUE, "o", "-"),
-    "shm-block": (_SKY, "s", "--"),
-    "grpc-uds": (_RED, "^", "-"),
-    "grpc-tcp": (_ORANGE, "v", "--"),
-    "zmq-ipc": (_GREEN, "D", "-."),
+    "noop": (_GREY, ".", _DIRECT),
+    "direct": (_BLACK, "+", _DIRECT),
+    "direct-codec": (_BLACK, "x", _DIRECT),
+    "shm": (_BLUE, "o", _SHM),
+    "shm-block": (_SKY, "s", _SHM),
+    "shm-spin": (_NAVY, "*", _SHM),
+    "iceoryx2": (_PINK, "P", _ICEORYX),
+    "iceoryx2-event": (_PLUM, "X", _ICEORYX),
+    "grpc-uds": (_RED, "^", _GRPC),
+    "grpc-tcp": (_ORANGE, "v", _GRPC),
+    "grpc-aio": (_MAROON, "2", _GRPC),
+    "zmq-ipc": (_GREEN, "D", _ZMQ),
+    "zmq-poll": (_FOREST, "d", _ZMQ),
+    "zmq-dealer": (_LIME, "p", _ZMQ),
+    "pynng": (_TEAL, "h", _ZMQ),
+    "mp-pipe": (_OLIVE, "<", _MULTIPROCESSING),
+    "process-pool": (_KHAKI, ">", _MULTIPROCESSING),
+    "asyncio-uds": (_VIOLET, "8", _ASYNCIO),
+    "http-uds": (_LILAC, "1", _ASYNCIO),
+    "pyro5": (_SLATE, "|", _OBJECTS),
+    "rpyc": (_SILVER, "4", _OBJECTS),
 }
+# For those of other packages: a line no family has.
 _COLOURS = (_PINK, _GREEN, _ORANGE, _BLUE, _RED, _SKY)
-_MARKERS = ("P", "X", "h", "*", "p", "8", "<", ">", "d")
-_LINES: tuple[Any, ...] = ("-.", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 3)))
+_MARKERS = ("H", "3", "$o$", "$x$", "$*$", "$+$")
+_LINES: tuple[Any, ...] = ((0, (5, 3)), (0, (3, 3, 1, 3)), (0, (1, 3)))
 
 ORDER = tuple(_STYLES)
 

@@ -11,6 +11,10 @@ from contenders import registry
 from contenders.direct import Direct
 from contenders.interface import LANES, Contender
 from contenders.registry import ENTRY_POINT_GROUP, ContenderUnavailable, UnknownContender
+from scenarios import style
+
+# What a contender is imported with: replacing these would make two classes of one name.
+KEPT = {"contenders", "contenders.registry", "contenders.interface"}
 
 
 def install(monkeypatch: pytest.MonkeyPatch, **targets: str) -> None:
@@ -32,14 +36,26 @@ def test_every_known_contender_loads_under_its_own_name() -> None:
 
 
 def test_the_contenders_of_the_comparison_are_known() -> None:
-    expected = {"direct", "direct-codec", "shm", "shm-block", "grpc-uds", "grpc-tcp", "zmq-ipc", "noop"}
-    assert expected <= set(registry.names())
+    expected = {
+        *("noop", "direct", "direct-codec", "shm", "shm-block", "shm-spin", "iceoryx2", "iceoryx2-event"),
+        *("grpc-uds", "grpc-tcp", "grpc-aio", "zmq-ipc", "zmq-poll", "zmq-dealer", "pynng"),
+        *("mp-pipe", "process-pool", "asyncio-uds", "http-uds", "pyro5", "rpyc"),
+    }
+    assert expected == set(registry.names())
+
+
+def test_every_contender_has_a_look_of_its_own_in_pictures() -> None:
+    looks = {name: style.of(name) for name in registry.names()}
+    assert set(style.ORDER) == set(looks)
+    assert len({look["marker"] for look in looks.values()}) == len(looks)
 
 
 def test_listing_the_contenders_imports_none_of_their_dependencies() -> None:
     program = (
         "import sys; from contenders import registry; registry.names(); registry.load('direct');"
-        "sys.exit(', '.join({'grpc', 'zmq', 'google.protobuf', 'shm_rpc_bridge', 'numpy'} & sys.modules.keys()) or 0)"
+        "heavy = {'grpc', 'zmq', 'google.protobuf', 'shm_rpc_bridge', 'numpy', 'iceoryx2', 'pynng', 'Pyro5', 'rpyc', "
+        "'starlette', 'uvicorn', 'httpx', 'asyncio', 'concurrent.futures.process'};"
+        "sys.exit(', '.join(heavy & sys.modules.keys()) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -72,7 +88,23 @@ def test_a_target_that_is_no_contender_of_that_name_is_refused(monkeypatch: pyte
             registry.load(name)
 
 
-@pytest.mark.parametrize(("name", "module", "package"), [("zmq-ipc", "zmq", "pyzmq"), ("grpc-uds", "grpc", "grpcio")])
+@pytest.mark.parametrize(
+    ("name", "module", "package"),
+    [
+        ("zmq-ipc", "zmq", "pyzmq"),
+        ("zmq-dealer", "zmq", "pyzmq"),
+        ("grpc-uds", "grpc", "grpcio"),
+        ("grpc-aio", "grpc", "grpcio"),
+        ("iceoryx2-event", "iceoryx2", "iceoryx2"),
+        ("pynng", "pynng", "pynng"),
+        ("pyro5", "Pyro5", "Pyro5"),
+        ("rpyc", "rpyc", "rpyc"),
+        ("http-uds", "starlette", "starlette"),
+        ("http-uds", "uvicorn", "uvicorn"),
+        ("http-uds", "uvloop", "uvloop"),
+        ("http-uds", "httptools", "httptools"),
+    ],
+)
 def test_a_missing_dependency_is_named_with_what_to_install(
     monkeypatch: pytest.MonkeyPatch, name: str, module: str, package: str
 ) -> None:
@@ -85,7 +117,7 @@ def test_a_missing_dependency_is_named_with_what_to_install(
 
     monkeypatch.setattr(sys, "meta_path", [Absent(), *sys.meta_path])
     for loaded in list(sys.modules):
-        if loaded.partition(".")[0] == module or loaded.startswith(("contenders.grpc_", "contenders.zmq_")):
+        if loaded.partition(".")[0] in (module, "contenders") and loaded not in KEPT:
             monkeypatch.delitem(sys.modules, loaded)
     with pytest.raises(ContenderUnavailable) as caught:
         registry.load(name)
