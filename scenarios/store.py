@@ -86,8 +86,8 @@ class Run:
     def failures(self) -> dict[str, dict[str, Any]]:
         """failures.json: cells that gave no number, by key. Empty when all did.
 
-        Each has `axes` (as the columns of cells.csv), `method`, `kind` (a short word: WrongAnswer, CallError, TimeLimit,
-        ClientDied, ServerFailed, or an exception's name), `reason` (a sentence) and `trace`.
+        Each has `axes` (as the columns of cells.csv), `method`, `kind` (a short word: WrongAnswer, CallError,
+        TimeLimit, ClientDied, ServerFailed, or an exception's name), `reason` (a sentence) and `trace`.
         """
         return self.read_json("failures.json") if (self.folder / "failures.json").exists() else {}
 
