@@ -47,7 +47,7 @@ def draw(run: Run, console: Console) -> list[Path]:
         sheets |= load_plots.sheets(cells)
         if GRPC in set(single["contender"]):
             sheets["speedup"] = _speedup(single, run.samples_of)
-        else:
+        elif len(single):
             console.print(f"speedup skipped: {GRPC} is not in this run", highlight=False)
         if any(run.samples_file(key_of(row)).exists() for row in rows):
             sheets |= _distributions(run, single)

@@ -84,7 +84,11 @@ class Run:
         return self.read_json("environment.json")
 
     def failures(self) -> dict[str, dict[str, Any]]:
-        """failures.json: cells that gave no number, by key. Empty when all did."""
+        """failures.json: cells that gave no number, by key. Empty when all did.
+
+        Each has `axes` (as the columns of cells.csv), `method`, `kind` (a short word: WrongAnswer, CallError,
+        TimeLimit, ClientDied, ServerFailed, or an exception's name), `reason` (a sentence) and `trace`.
+        """
         return self.read_json("failures.json") if (self.folder / "failures.json").exists() else {}
 
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
