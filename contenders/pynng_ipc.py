@@ -9,7 +9,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pynng
 
@@ -27,6 +27,8 @@ class PynngIpc(Contender):
 
     name = "pynng"
     summary = "nng (the successor of nanomsg) REQ/REP over ipc:// through pynng, blocking."
+
+    connect_seconds: ClassVar[float] = 10.0
 
     def new_address(self, folder: Path) -> str:
         return f"ipc://{fresh_socket_path(folder, 'nng')}"
@@ -57,12 +59,16 @@ class PynngIpc(Contender):
             reconnect_time_min=NEVER_MS,
             reconnect_time_max=NEVER_MS,
         )
+        connected, lost = threading.Event(), threading.Event()
+        socket.add_post_pipe_connect_cb(lambda pipe: connected.set())
+        socket.add_post_pipe_remove_cb(lambda pipe: lost.set())
         try:
             socket.dial(address, block=True)
         except pynng.NNGException as error:
             socket.close()
             raise ServerGone(f"no server at {address}: {error}") from error
-        return _NngCaller(socket, LANES[self.lane])
+        connected.wait(self.connect_seconds)  # nng tells so from a thread of its own
+        return _NngCaller(socket, lost, LANES[self.lane])
 
     def settings(self) -> Mapping[str, str]:
         return {
@@ -88,23 +94,24 @@ def _received(socket: Any) -> bytes:
 class _NngCaller(Caller):
     """Waits in slices, after each of which it looks whether the connection is still there."""
 
-    def __init__(self, socket: Any, lane: MessageLane) -> None:
-        self._socket, self._lane = socket, lane
+    def __init__(self, socket: Any, lost: threading.Event, lane: MessageLane) -> None:
+        self._socket, self._lost, self._lane = socket, lost, lane
 
     def call(self, method: str, payload: Any) -> Any:
         request = self._lane.request(method, payload)
         try:
-            self._socket.send(request)
-            response = self._receive()
+            self._patiently(self._socket.send, request)
+            response = self._patiently(_received, self._socket)
         except pynng.NNGException as error:  # closed, or no connection to send over
             raise ServerGone(str(error)) from error
         return self._lane.result(response)
 
-    def _receive(self) -> bytes:
+    def _patiently(self, act: Callable[[Any], Any], what: Any) -> Any:
+        """What `act` returns, tried again while it times out and the connection is there."""
         while True:
             with contextlib.suppress(pynng.Timeout):
-                return _received(self._socket)
-            if not self._socket.pipes:
+                return act(what)
+            if self._lost.is_set():
                 raise ServerGone("the server closed the connection")
 
     def close(self) -> None:

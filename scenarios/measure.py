@@ -144,7 +144,9 @@ def measure(task: Task, payloads: list[Any], server: Server | None) -> Measureme
         cold_start_ns = time.perf_counter_ns() - start
         if not same(first, answers[0]):
             raise WrongAnswer("the first call")
-        return _measure_connected(task, caller, payloads, answers, cold_start_ns, server.pid if server else caller.server_pid)
+        return _measure_connected(
+            task, caller, payloads, answers, cold_start_ns, server.pid if server else caller.server_pid
+        )
 
 
 def _measure_connected(
