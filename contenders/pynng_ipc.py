@@ -5,7 +5,6 @@ nng does its I/O in threads of its own; pynng copies each message into Python by
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,7 +17,6 @@ from contenders.interface import Caller, Contender, ServerGone
 from contenders.message_lanes import LANES, MessageLane
 from contenders.service import methods_of
 
-SLICE_MS = 100  # how often a waiting caller looks whether its server is still connected
 NEVER_MS = 24 * 60 * 60 * 1000
 
 
@@ -50,19 +48,16 @@ class PynngIpc(Contender):
 
     def connect(self, address: str) -> Caller:
         socket = pynng.Req0(
-            recv_max_size=0,
-            recv_timeout=SLICE_MS,
-            send_timeout=SLICE_MS,
-            resend_time=NEVER_MS,
-            reconnect_time_min=NEVER_MS,
-            reconnect_time_max=NEVER_MS,
+            recv_max_size=0, resend_time=NEVER_MS, reconnect_time_min=NEVER_MS, reconnect_time_max=NEVER_MS
         )
+        caller = _NngCaller(socket, LANES[self.lane])
+        socket.add_post_pipe_remove_cb(caller.connection_lost)
         try:
             socket.dial(address, block=True)
         except pynng.NNGException as error:
-            socket.close()
+            caller.close()
             raise ServerGone(f"no server at {address}: {error}") from error
-        return _NngCaller(socket, LANES[self.lane])
+        return caller
 
     def settings(self) -> Mapping[str, str]:
         return {
@@ -71,7 +66,7 @@ class PynngIpc(Contender):
             "codec": LANES[self.lane].codec,
             "largest message": "unlimited",
             "resending and reconnecting": "never",
-            "receive timeout": f"slices of {SLICE_MS} ms, then the connection is looked at",
+            "timeouts": "none; a lost connection closes the socket",
             "server workers": "1",
         }
 
@@ -86,26 +81,25 @@ def _received(socket: Any) -> bytes:
 
 
 class _NngCaller(Caller):
-    """Waits in slices, after each of which it looks whether the connection is still there."""
+    """Waits without a timeout, for one would end the request itself: nng wants exactly one receive per send."""
 
     def __init__(self, socket: Any, lane: MessageLane) -> None:
         self._socket, self._lane = socket, lane
+        self._closing = threading.Lock()
+
+    def connection_lost(self, pipe: object) -> None:
+        """Wake whoever waits. From a thread of its own: this one is nng's, and closing waits for it."""
+        threading.Thread(target=self.close, daemon=True).start()
 
     def call(self, method: str, payload: Any) -> Any:
         request = self._lane.request(method, payload)
         try:
             self._socket.send(request)
-            response = self._receive()
-        except pynng.NNGException as error:  # closed, or no connection to send over
+            response = _received(self._socket)
+        except pynng.NNGException as error:  # closed
             raise ServerGone(str(error)) from error
         return self._lane.result(response)
 
-    def _receive(self) -> bytes:
-        while True:
-            with contextlib.suppress(pynng.Timeout):
-                return _received(self._socket)
-            if not self._socket.pipes:
-                raise ServerGone("the server closed the connection")
-
     def close(self) -> None:
-        self._socket.close()
+        with self._closing:
+            self._socket.close()
