@@ -45,7 +45,7 @@ def write_at(offset, data):
     ],
 )
 def test_a_damaged_region_is_an_error_that_says_how(name, damage, reason):
-    """Mapping before the size is checked against `fstat` makes the first two a SIGBUS at the first look."""
+    """Opened without looking at `fstat` the one of 63 bytes was used as if it were whole."""
     with SharedMemoryTransport.create(name):
         change(names.transport(name).request, damage)
         with pytest.raises(RPCTransportError, match=reason):
