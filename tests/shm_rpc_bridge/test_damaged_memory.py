@@ -87,7 +87,7 @@ def test_a_server_starts_over_a_control_segment_of_garbage(name):
 @pytest.mark.fault("semaphore-damaged")
 @pytest.mark.parametrize("size", [0, 5, 33])
 def test_a_semaphore_of_another_size_is_an_error(name, size):
-    """glibc maps a shorter one all the same, and the first wait on it is a SIGBUS."""
+    """glibc maps any: with the first of these, taken as it is, the first wait is a SIGBUS."""
     with SharedMemoryTransport.create(name):
         os.truncate(f"/dev/shm/sem.{names.transport(name).request_full}", size)
         with pytest.raises(RPCTransportError, match=f"is damaged: {size} bytes, 32 expected"):
