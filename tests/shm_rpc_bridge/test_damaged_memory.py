@@ -63,6 +63,7 @@ def test_a_damaged_region_is_an_error_that_says_how(name, damage, reason):
         (write_at(8, b"\x63"), "layout version 99, this library 1"),
         (write_at(12, b"\xff\xff\xff\xff"), "too short: .* at least 4,?294,?967,?359 expected"),
         (write_at(20, b"\x00"), "it is starting"),
+        (write_at(8, bytes(20)), "it is starting"),  # as read while it is being written
         (write_at(20, b"\x77"), "it has closed"),
     ],
 )
