@@ -2,7 +2,9 @@
 
 ``posix_ipc`` runs Python's handlers inside ``acquire`` when a signal interrupts it, and clears what they raise
 (``sem_acquire`` in its C source; KeyboardInterrupt alone is let through). So a wait in the main thread, where Python
-runs handlers, holds back the signals whose handlers might raise until it is outside of ``acquire``.
+runs handlers, holds back the signals whose handlers might raise until it is outside of ``acquire``. Where the wait is
+not posix_ipc's (see :mod:`shm_rpc_bridge.posix`) nothing is cleared, but a token taken in the instant in which a
+handler raises would be lost: held back, the signal comes when the token can be given back.
 """
 
 import signal

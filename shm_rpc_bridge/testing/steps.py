@@ -8,7 +8,7 @@ message. Actions are named for what they are done to (the last part of an object
     acquire, release             request_empty, request_full, response_empty, response_full, doorbell
     write                        request, response: the message, of which DURING is the middle
     lock, unlock                 server, slot; of a transport: creator, opener
-    close                        locks: from here on its owner counts as dead
+    open, close                  locks: once they are closed, their owner counts as dead
     publish, say closed          the control segment's state
     claim, announce, leave       a slot's state, by the client
     serve, free                  a slot's state, by the server
@@ -167,7 +167,10 @@ class _WatchedDoor:
         return bool(watch.around("unlink", lambda: self._door.unlink_semaphore(name), droppable=True))
 
     def open_lock_file(self, name: str) -> posix.LockFile:
-        locks = _WatchedLocks(self._door.open_lock_file(name), _Watch(self._hook, name))
+        watch = _Watch(self._hook, name)
+        watch.tell("open locks", BEFORE)
+        locks = _WatchedLocks(self._door.open_lock_file(name), watch)
+        watch.tell("open locks", AFTER)
         return cast(posix.LockFile, locks)
 
     def list_own_objects(self, prefix: str) -> List[posix.Listed]:

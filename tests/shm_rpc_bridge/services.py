@@ -93,3 +93,17 @@ def server_process(name: str, **options: Any) -> Iterator[Any]:
     with process(run_server, name, options) as child:
         RPCClient(name, wait_for_server=PATIENCE).close()
         yield child
+
+
+OLD_LIBC = """
+import ctypes
+
+class OldLibrary(ctypes.CDLL):
+    def __getattr__(self, name):
+        if name == "sem_clockwait":
+            raise AttributeError(name)
+        return super().__getattr__(name)
+
+ctypes.CDLL = OldLibrary
+"""
+"""To begin a script with: from there on the C library is as before glibc 2.30, or musl."""

@@ -77,7 +77,7 @@ def test_a_client_killed_at_any_step_disturbs_no_other(killed_clients, step):
 @pytest.mark.fault("client-killed")
 @pytest.mark.fault("killed-creating")
 def test_clients_killed_at_every_step_leave_nothing(name, killed_clients):
-    """With `unlink` taken out of `Endpoint._forget` 20 objects remained: those of channels nobody had opened yet."""
+    """With `unlink` taken out of `Endpoint._forget` the objects of channels that nobody had opened yet remained."""
     assert killed_clients["after all"] == ([0], ["doorbell", killed_clients["name"]])
     assert killed_clients["after closing"] == []
 

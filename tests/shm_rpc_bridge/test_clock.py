@@ -9,7 +9,7 @@ import pytest
 from shm_rpc_bridge import RPCClient, RPCServer, RPCTimeoutError, posix
 from shm_rpc_bridge.testing import in_memory
 
-from .services import PATIENCE, calling, register_methods, started
+from .services import OLD_LIBC, PATIENCE, calling, register_methods, started
 
 pytestmark = pytest.mark.fault("clock-set")
 
@@ -83,16 +83,9 @@ def test_a_call_ends_at_its_deadline_when_the_clock_is_set_by_an_hour(wait, shif
         assert door.waits_on_the_wall_clock == 0
 
 
-OLD_LIBC = """
-import ctypes
-
-class OldLibrary(ctypes.CDLL):
-    def __getattr__(self, name):
-        if name == "sem_clockwait":
-            raise AttributeError(name)
-        return super().__getattr__(name)
-
-ctypes.CDLL = OldLibrary
+SERVE_AND_CALL = (
+    OLD_LIBC
+    + """
 import threading
 from shm_rpc_bridge import RPCClient, RPCServer, RPCTimeoutError
 server = RPCServer({name!r}, wait="block")
@@ -109,9 +102,10 @@ with RPCClient({name!r}, wait="block") as client:
 server.stop()
 thread.join()
 """
+)
 
 
 def test_with_a_libc_that_lacks_sem_clockwait_everything_else_works(name):
-    command = [sys.executable, "-c", OLD_LIBC.format(name=name)]
+    command = [sys.executable, "-c", SERVE_AND_CALL.replace("{name!r}", repr(name))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert (done.stdout, done.stderr) == ("in time\n3\n", "")

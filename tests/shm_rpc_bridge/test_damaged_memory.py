@@ -142,7 +142,7 @@ def test_objects_unlinked_under_a_live_pair_do_not_disturb_it_and_a_restart_repa
 @pytest.mark.fault("headers-overwritten")
 @given(st.binary(min_size=16, max_size=16), st.integers(0, 1200))
 def test_any_message_header_is_a_message_of_the_segment_or_an_error(header, length):
-    """Without `Buffer._check_header` a header of 4 GiB gave a message of 1,000 bytes, as if it were whole."""
+    """Without `Buffer._check_header` the first of unknown kind was taken for a message."""
     ends = "fuzz:a:request", "fuzz:a:request_empty", "fuzz:a:request_full"
     with in_memory():
         writer = create_buffer(*ends, 1000, 5000, "block", lambda: None)

@@ -33,6 +33,7 @@ def test_a_forked_childs_client_calls_on_its_own_and_the_parents_goes_on(name):
 
 
 def test_a_forked_childs_copy_of_a_server_removes_nothing(name):
+    """Without letting go of inherited locks (`_close_inherited_locks`) the child's close removed the server."""
     server = RPCServer(name)
     register_methods(server)
     pid = os.fork()
@@ -45,7 +46,7 @@ def test_a_forked_childs_copy_of_a_server_removes_nothing(name):
 
 
 def test_a_forked_childs_copy_of_a_transport_removes_nothing(name):
-    """Were the lock inherited, the child would keep the name in use; were it the owner, it would unlink it."""
+    """Without letting go of inherited locks the child's close removed the parent's channel."""
     with SharedMemoryTransport.create(name) as creator:
         pid = os.fork()
         if pid == 0:

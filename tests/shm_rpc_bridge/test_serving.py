@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from shm_rpc_bridge import RPCClient, RPCMethodError, RPCServer, RPCTimeoutError, RPCTransportError, cleanup, posix
-from shm_rpc_bridge.testing import leftovers
+from shm_rpc_bridge.testing import AFTER, Pause, at, leftovers, watched
 
 from .children import exiting_server
 from .services import PATIENCE, calling, process, register_methods, run_server, server_process, serving, started
@@ -44,7 +44,6 @@ def test_a_second_server_of_the_same_name_is_told_by_whom_it_is_in_use_and_the_f
 
 @pytest.mark.fault("name-in-use")
 def test_of_many_servers_that_start_at_once_over_a_dead_one_exactly_one_has_the_name(name):
-    """Without the second look at its name (`is_linked` in `_create_locked`) some serve under a name they have lost."""
     starters = 6
     for _ in range(10):
         with process(run_server, name, {}) as child:
@@ -70,6 +69,22 @@ def test_of_many_servers_that_start_at_once_over_a_dead_one_exactly_one_has_the_
         with started(servers[0]), RPCClient(name) as client:
             assert client.call("add", a=1, b=2) == 3
         assert leftovers(name) == []
+
+
+@pytest.mark.fault("name-in-use")
+def test_a_starting_server_that_was_taken_for_dead_does_not_serve_under_a_name_it_has_lost(name):
+    """Between making its segment and locking it, it looks dead. Without the second look at its name (`is_linked` in
+    `_create_locked`) there were two servers."""
+    pause = Pause(PATIENCE)
+    with watched(at("open locks", pause, AFTER)), calling(RPCServer, name) as slow:
+        pause.wait_until_reached()
+        with RPCServer(name) as quick:
+            pause.resume()
+            with pytest.raises(RPCTransportError, match="is in use"):
+                slow.result(PATIENCE)
+            register_methods(quick)
+            with started(quick), RPCClient(name) as client:
+                assert client.call("add", a=1, b=2) == 3
 
 
 def test_clients_may_connect_before_start(name):

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from shm_rpc_bridge import RPCClient, RPCServer, RPCTimeoutError, SharedMemoryTransport, cleanup
 
 from .children import signalled_server
-from .services import PATIENCE, process, server_process, serving
+from .services import OLD_LIBC, PATIENCE, process, server_process, serving
 
 
 @pytest.fixture
@@ -36,7 +38,6 @@ def raise_from_handler(number, frame):
 @pytest.mark.fault("handler-raises")
 @pytest.mark.parametrize("wait", ["adaptive", "block", "spin"])
 def test_what_a_handler_raises_during_a_call_is_not_lost_and_the_client_stays_usable(name, handler, wait):
-    """posix_ipc clears what a handler raises inside acquire: without holding signals back this call never ends."""
     release = threading.Event()
     with serving(name) as server, RPCClient(name, timeout=PATIENCE, wait=wait) as client:
         server.register("hold", lambda: release.wait(PATIENCE))
@@ -66,6 +67,33 @@ def test_a_message_is_not_lost_to_a_handler_that_raises(name, handler):
             server.receive_request()
         client.send_request(b"after the signal")
         assert server.receive_request(PATIENCE) == b"after the signal"
+
+
+RAISE_WHILE_PARKED = """
+import signal
+from shm_rpc_bridge import SharedMemoryTransport
+
+def handle(number, frame):
+    raise OverflowError
+
+signal.signal(signal.SIGALRM, handle)
+with SharedMemoryTransport.create({name!r}, wait="block") as transport:
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    try:
+        transport.receive_request(timeout=2)
+    except OverflowError:
+        print("raised")
+"""
+
+
+@pytest.mark.fault("handler-raises")
+@pytest.mark.parametrize("libc", ["", OLD_LIBC], ids=["libc", "old libc"])
+def test_what_a_handler_raises_is_not_lost_whatever_the_libc(name, libc):
+    """posix_ipc clears what a handler raises inside `acquire`: with it, and without holding signals back, the wait
+    went on to its end. sem_clockwait is called without it."""
+    command = [sys.executable, "-c", libc + RAISE_WHILE_PARKED.replace("{name!r}", repr(name))]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=PATIENCE, check=True)
+    assert done.stdout == "raised\n"
 
 
 @pytest.mark.fault("handler-raises")
