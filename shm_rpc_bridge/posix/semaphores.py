@@ -54,6 +54,7 @@ class _Timespec(ctypes.Structure):
 
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_libc.sem_init.argtypes = ctypes.c_void_p, ctypes.c_int, ctypes.c_uint
 _HAS_CLOCKWAIT = hasattr(_libc, "sem_clockwait")
 if _HAS_CLOCKWAIT:
     _libc.sem_open.restype = ctypes.c_void_p
@@ -100,17 +101,26 @@ class _SystemSemaphore(posix_ipc.Semaphore):  # type: ignore[misc]  # posix_ipc 
 
 
 def create_semaphore(name: str, value: int) -> Semaphore:
-    """A new semaphore with `value` tokens. Raises AlreadyExistsError."""
+    """A new semaphore with `value` tokens. Raises AlreadyExistsError, or an error when /dev/shm is full."""
+    # sem_open would make a file of a random name first: whoever dies before that is renamed leaves it for ever.
+    token = ctypes.create_string_buffer(_SEMAPHORE_SIZE)
+    _libc.sem_init(token, 1, value)
+    path = _semaphore_file(name)
     with translated(name):
+        fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600)
         try:
-            semaphore: Semaphore = _SystemSemaphore("/" + name, posix_ipc.O_CREX, mode=0o600, initial_value=value)
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
-            disk = os.statvfs(FOLDER)
-            free, total = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
-            raise is_full(name, _SEMAPHORE_SIZE, free, total) from None
-        os.chmod(_semaphore_file(name), 0o600)  # whatever the umask took away
+            os.fchmod(fd, 0o600)  # whatever the umask took away
+            os.write(fd, token.raw)
+            semaphore: Semaphore = _SystemSemaphore("/" + name)
+        except BaseException as error:
+            os.unlink(path)
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                disk = os.statvfs(FOLDER)
+                free, total = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
+                raise is_full(name, _SEMAPHORE_SIZE, free, total) from None
+            raise
+        finally:
+            os.close(fd)
     return semaphore
 
 
