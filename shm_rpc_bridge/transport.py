@@ -59,13 +59,11 @@ class SharedMemoryTransport:
             channel_names, buffer_size, buffer_size, max_message_size, wait, lambda: end._recheck()
         )
         try:
-            lock_file = posix.open_lock_file(channel_names.request)
-            if not (lock_file.try_lock(layout.CREATOR_LOCK) and channel.is_linked()):
-                lock_file.close()
-                raise RPCTransportError(f"transport {name!r} is in use: another process is creating it")
+            lock_file = _lock_as_creator(name, channel)
         except BaseException:
+            if channel.is_linked():  # else the names are another creator's by now
+                unlink(channel_names)
             channel.close()
-            unlink(channel_names)
             raise
         end = cls(name, lock_file, is_creator=True)
         end._channel = channel
@@ -243,6 +241,20 @@ def _remove_abandoned(name: str, channel_names: names.ChannelNames) -> None:
         unlink(channel_names)
     finally:
         lock_file.close()
+
+
+def _lock_as_creator(name: str, channel: Channel) -> posix.LockFile:
+    """Lock a channel just created, unless another creator has taken it for dead in between and removed its names."""
+    lock_file = posix.open_lock_file(names.transport(name).request)
+    # Nobody opens it before the lock; afterwards an opener may have come already and removed the names itself.
+    if (
+        channel.is_linked()
+        and lock_file.try_lock(layout.CREATOR_LOCK)
+        and (channel.is_linked() or lock_file.is_locked(layout.OPENER_LOCK))
+    ):
+        return lock_file
+    lock_file.close()
+    raise RPCTransportError(f"transport {name!r} is in use: another process is creating it")
 
 
 def _lock_as_opener(name: str, segment_name: str) -> posix.LockFile:

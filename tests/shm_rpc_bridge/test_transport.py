@@ -6,9 +6,10 @@ import threading
 import pytest
 
 from shm_rpc_bridge import RPCTimeoutError, RPCTransportError, SharedMemoryTransport, cleanup, posix
+from shm_rpc_bridge.testing import AFTER, Pause, at, watched
 
 from .children import create_and_hang, echo_peer, open_and_hang
-from .services import PATIENCE, context, process
+from .services import PATIENCE, calling, context, process
 
 
 @pytest.fixture
@@ -158,6 +159,33 @@ def test_who_only_polls_hears_of_a_dead_peer_too(name, wait):
         for method in (server.receive_request, server.receive_response):
             with pytest.raises(RPCTransportError, match="has closed it or died"):
                 method(timeout=0)
+
+
+def test_an_opener_may_come_while_the_creator_is_still_at_it(name):
+    """The opener takes the names away: the creator, between its lock and its second look at them, took that for
+    another creator's doing and gave up."""
+    pause = Pause(PATIENCE)
+    with watched(at("lock creator", pause, AFTER)), calling(SharedMemoryTransport.create, name) as creating:
+        pause.wait_until_reached()
+        with SharedMemoryTransport.open(name) as opener:
+            pause.resume()
+            with creating.result(PATIENCE) as creator:
+                opener.send_request(b"early")
+                assert creator.receive_request() == b"early"
+
+
+def test_a_creator_that_was_taken_for_dead_leaves_the_name_to_the_other(name):
+    """In giving up it removed the names, which were the other's by then."""
+    pause = Pause(PATIENCE)
+    with watched(at("open locks", pause, AFTER)), calling(SharedMemoryTransport.create, name) as slow:
+        pause.wait_until_reached()
+        with SharedMemoryTransport.create(name) as quick:
+            pause.resume()
+            with pytest.raises(RPCTransportError, match="is in use"):
+                slow.result(PATIENCE)
+            with SharedMemoryTransport.open(name) as opener:
+                opener.send_request(b"to the quick one")
+                assert quick.receive_request() == b"to the quick one"
 
 
 def test_a_creator_waits_for_its_peer_to_come(name):
