@@ -49,6 +49,12 @@ _LONGEST_GAP = 64
 """Waits between probes, at most: each probe that did not lead to answers within `_ROUNDS` doubles the gap, so that a
 method which simply takes 100 microseconds costs a probe in 64 calls."""
 
+_QUICKER = 0.7
+"""Of the usual time parked: a wait that ends sooner was for one wake-up and not for two. The other side is probing."""
+
+_FORGETTING = 0.1
+"""Weight of the newest wait in what is usual."""
+
 LONGEST_TIMEOUT = 1e9
 """Seconds (31 years): beyond it a timeout is taken for a mistake, since None says "for ever"."""
 
@@ -124,6 +130,7 @@ class Waiter:
         "_spins_forever",
         "_streak",
         "_until_probe",
+        "_usually_parked",
     )
 
     def __init__(
@@ -140,6 +147,7 @@ class Waiter:
         self._rounds = self._full
         self._gap = self._until_probe = 1
         self._streak = 0
+        self._usually_parked = 0.0
 
     def wait(self, deadline: float) -> bool:
         """Take one token; False when the monotonic `deadline` passes first."""
@@ -192,10 +200,15 @@ class Waiter:
     def _learn(self, parked_seconds: float) -> None:
         """Decide from a wait that had to park how long the next one spins."""
         self._streak = 0
+        quicker = parked_seconds < _QUICKER * self._usually_parked
+        self._usually_parked += (parked_seconds - self._usually_parked) * _FORGETTING
         if parked_seconds < _WORTH_PROBING and self._full:
             self._until_probe -= 1
             if self._until_probe <= 0:
                 self._until_probe = self._gap = min(2 * self._gap, _LONGEST_GAP)
+                self._rounds = _PROBE_ROUNDS
+                return
+            if quicker:  # the other side has not parked this time: looking back at it is all it takes
                 self._rounds = _PROBE_ROUNDS
                 return
         self._spin_less()

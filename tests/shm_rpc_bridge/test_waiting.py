@@ -119,6 +119,36 @@ def test_after_sharing_its_core_a_wait_sleeps_at_once_so_that_it_wakes_up_on_ano
     assert (semaphore.looks, semaphore.parked) == (0, 1)
 
 
+def test_a_side_that_parks_looks_back_as_soon_as_the_other_one_probes(two_cpus, monkeypatch):
+    """Else both park in turns though both would be fast: their own probes, one in 64, hardly ever meet. Without this
+    up to 1,400 calls after a pause took 55 us instead of 4.
+    """
+    now = [0.0]
+    monkeypatch.setattr("shm_rpc_bridge.waiting.monotonic", lambda: now[0])
+    semaphore = FakeSemaphore(tokens=0)
+
+    def park_for(seconds):
+        def park(timeout):
+            semaphore.tokens = 0
+            now[0] += seconds
+
+        semaphore.park = park
+        semaphore.looks, semaphore.appears = 0, math.inf
+        assert waiter.wait(math.inf)
+        return semaphore.looks
+
+    waiter = Waiter(semaphore, "adaptive", nothing)
+    first_looks = park_for(70e-6)
+    for _ in range(200):  # two wake-ups each: probing has become rare
+        park_for(70e-6)
+    while park_for(70e-6) == 0:  # right after a probe of its own, which is the longest before the next
+        pass
+    for _ in range(5):  # looking in vain, it looks less and less
+        park_for(70e-6)
+    assert park_for(40e-6) == 0  # one wake-up: the other side is looking
+    assert park_for(40e-6) > 2 * first_looks
+
+
 def test_recheck_ends_a_wait_in_every_strategy(two_cpus):
     class PeerIsGone(Exception):
         pass
