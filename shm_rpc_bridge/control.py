@@ -227,10 +227,12 @@ def _checked_size(control_name: str, header: bytes, missing: str) -> int:
     if len(header) < layout.CONTROL_HEADER_SIZE:
         raise RPCTransportError(f"{control_name} is too short: {len(header)} bytes")
     magic, version, max_channels, _, state, *_ = layout.CONTROL.unpack_from(header, 0)
+    if state == layout.CREATING:  # and the rest of the header perhaps half written
+        raise posix.NotFoundError(f"{missing} (it is starting)")
     if magic != layout.CONTROL_MAGIC:
         raise RPCTransportError(f"{control_name} is no control segment: it begins with {magic!r}")
     if version != layout.VERSION:
         raise RPCTransportError(f"{control_name} has layout version {version}, this library {layout.VERSION}")
     if state != layout.READY:
-        raise posix.NotFoundError(f"{missing} ({'it is starting' if state == layout.CREATING else 'it has closed'})")
+        raise posix.NotFoundError(f"{missing} (it has closed)")
     return layout.control_size(max_channels)

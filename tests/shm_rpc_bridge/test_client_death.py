@@ -7,12 +7,12 @@ import time
 
 import pytest
 
-from shm_rpc_bridge import RPCClient, RPCTransportError
+from shm_rpc_bridge import RPCClient, RPCServer, RPCTransportError, SharedMemoryTransport
 from shm_rpc_bridge.control import Control
 from shm_rpc_bridge.testing import leftovers
 
-from .children import caller_forever, client_forever, client_until
-from .services import PATIENCE, context, process, server_process, serving
+from .children import caller_forever, client_forever, client_until, opener_until
+from .services import PATIENCE, context, process, server_process, serving, started
 from .steps import CLIENT_STEPS, WRITING_STEPS, until
 
 
@@ -84,19 +84,30 @@ def test_clients_killed_at_every_step_leave_nothing(name, killed_clients):
 
 @pytest.mark.fault("client-killed-writing")
 @pytest.mark.parametrize("step", WRITING_STEPS, ids=str)
-def test_of_a_large_message_whose_client_is_killed_while_writing_nothing_is_dispatched(name, step):
-    """Posting `request_full` before the message is copied lets the method run with half a message."""
+def test_of_a_request_whose_client_is_killed_while_writing_nothing_is_dispatched(name, step):
     dispatched = []
-    with serving(name) as server:
-        server.register("note", dispatched.append)
+    server = RPCServer(name)
+    server.register("echo", lambda data: dispatched.append(data))
+    with started(server):
         with process(client_until, name, *step, "kill", "x" * 3_000_000) as child:
             child.join(PATIENCE)
             assert child.exitcode == -signal.SIGKILL
         with RPCClient(name, timeout=PATIENCE) as other:
-            assert other.call("echo", data="y") == "y"
+            other.call("echo", data="of another client")
             slots, objects = wait_until_only_one_is_left(name)
             assert (len(slots), len(objects)) == (1, 2)
-    assert dispatched == []
+    assert dispatched == ["of another client"]
+
+
+@pytest.mark.fault("client-killed-writing")
+@pytest.mark.parametrize("step", WRITING_STEPS, ids=str)
+def test_half_a_message_is_never_received(name, step):
+    """With `request_full` posted before the message is copied, half of it and zeros arrive as a whole one."""
+    with SharedMemoryTransport.create(name) as creator, process(opener_until, name, *step) as child:
+        child.join(PATIENCE)
+        assert child.exitcode == -signal.SIGKILL
+        with pytest.raises(RPCTransportError, match="has closed it or died"):
+            creator.receive_request(PATIENCE)
 
 
 @pytest.mark.fault("client-killed")

@@ -45,7 +45,7 @@ def write_at(offset, data):
     ],
 )
 def test_a_damaged_region_is_an_error_that_says_how(name, damage, reason):
-    """Mapping before the size is checked against `fstat` makes the first two a SIGBUS at the first look."""
+    """Opened without looking at `fstat` the one of 63 bytes was used as if it were whole."""
     with SharedMemoryTransport.create(name):
         change(names.transport(name).request, damage)
         with pytest.raises(RPCTransportError, match=reason):
@@ -63,6 +63,7 @@ def test_a_damaged_region_is_an_error_that_says_how(name, damage, reason):
         (write_at(8, b"\x63"), "layout version 99, this library 1"),
         (write_at(12, b"\xff\xff\xff\xff"), "too short: .* at least 4,?294,?967,?359 expected"),
         (write_at(20, b"\x00"), "it is starting"),
+        (write_at(8, bytes(20)), "it is starting"),  # as read while it is being written
         (write_at(20, b"\x77"), "it has closed"),
     ],
 )
@@ -87,7 +88,7 @@ def test_a_server_starts_over_a_control_segment_of_garbage(name):
 @pytest.mark.fault("semaphore-damaged")
 @pytest.mark.parametrize("size", [0, 5, 33])
 def test_a_semaphore_of_another_size_is_an_error(name, size):
-    """glibc maps a shorter one all the same, and the first wait on it is a SIGBUS."""
+    """glibc maps any: with the first of these, taken as it is, the first wait is a SIGBUS."""
     with SharedMemoryTransport.create(name):
         os.truncate(f"/dev/shm/sem.{names.transport(name).request_full}", size)
         with pytest.raises(RPCTransportError, match=f"is damaged: {size} bytes, 32 expected"):

@@ -3,13 +3,15 @@
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from shm_rpc_bridge import RPCClient, RPCMethodError, RPCServer, RPCTimeoutError, RPCTransportError, cleanup, posix
+from shm_rpc_bridge.testing import leftovers
 
 from .children import exiting_server
-from .services import PATIENCE, calling, process, register_methods, server_process, serving, started
+from .services import PATIENCE, calling, process, register_methods, run_server, server_process, serving, started
 
 
 def test_without_a_server_the_error_says_to_start_it_first(name):
@@ -38,6 +40,36 @@ def test_a_second_server_of_the_same_name_is_told_by_whom_it_is_in_use_and_the_f
         assert client.call("add", a=1, b=2) == 3
         client.call("stop")
         first.join(PATIENCE)
+
+
+@pytest.mark.fault("name-in-use")
+def test_of_many_servers_that_start_at_once_over_a_dead_one_exactly_one_has_the_name(name):
+    """Without the second look at its name (`is_linked` in `_create_locked`) some serve under a name they have lost."""
+    starters = 6
+    for _ in range(10):
+        with process(run_server, name, {}) as child:
+            RPCClient(name, wait_for_server=PATIENCE).close()
+            child.kill()
+            child.join(PATIENCE)
+        barrier = threading.Barrier(starters)
+
+        def start(barrier=barrier):
+            barrier.wait(PATIENCE)
+            try:
+                return RPCServer(name)
+            except RPCTransportError as error:
+                return str(error)
+
+        with ThreadPoolExecutor(starters) as pool:
+            started_at_once = [call.result(PATIENCE) for call in [pool.submit(start) for _ in range(starters)]]
+        servers = [server for server in started_at_once if isinstance(server, RPCServer)]
+        refusals = [refusal for refusal in started_at_once if isinstance(refusal, str)]
+        assert len(servers) == 1
+        assert all("is in use" in refusal for refusal in refusals)
+        register_methods(servers[0])
+        with started(servers[0]), RPCClient(name) as client:
+            assert client.call("add", a=1, b=2) == 3
+        assert leftovers(name) == []
 
 
 def test_clients_may_connect_before_start(name):

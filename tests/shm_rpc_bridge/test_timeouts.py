@@ -10,8 +10,10 @@ from .services import PATIENCE, serving
 
 
 @pytest.mark.fault("handler-slow")
-def test_a_late_reply_is_never_taken_for_the_answer_of_another_call(name):
-    gates = [threading.Event() for _ in range(100)]
+@pytest.mark.parametrize("times", [100, pytest.param(1000, marks=pytest.mark.soak)])
+def test_a_late_reply_is_never_taken_for_the_answer_of_another_call(name, times, figures):
+    """Without sequences, and with channels used again, the first answer was `["late", 0]`; either is enough."""
+    gates = [threading.Event() for _ in range(figures.scaled(times))]
     with serving(name) as server, RPCClient(name, timeout=0.005) as client:
         server.register("late", lambda number: gates[number].wait(PATIENCE) and ["late", number])
         for number, gate in enumerate(gates):
@@ -22,6 +24,7 @@ def test_a_late_reply_is_never_taken_for_the_answer_of_another_call(name):
                 assert client.call("echo", data=number) == number
             except RPCTimeoutError:  # a busy machine may need longer; a wrong answer is what must not come
                 continue
+    figures.record("handler-slow", "late replies, none of them taken for another's", len(gates), "replies", len(gates))
 
 
 @pytest.mark.fault("handler-slow")
