@@ -26,7 +26,7 @@ from scenarios.scenario import Scenario
 
 RESULTS = environment.PROJECT / "results"
 DEFAULT = "quick"
-PLAIN_WIDTH = 160
+PLAIN_WIDTH = 200
 """Columns of a table that goes into a file or a pipe, where rich would assume 80."""
 
 

@@ -21,22 +21,20 @@ from scenarios.units import factor, micros, pair, size
 BASE = "shm"
 FLOOR = "noop"
 COSTS = ("voluntary_switches_per_call", "involuntary_switches_per_call", "client_rss_mib", "server_rss_mib")
-WIDE = 156
-"""Columns of a terminal from which latency and cost stand side by side."""
 NARROW = {
     "latency": ("p50", "95% interval", "p99", f"p50 against {BASE}"),
-    "cost": ("calls/s", "CPU µs", "switches", "RSS MiB", "cold ms", "noisy"),
+    "cost": ("waits", "calls/s", "CPU µs", "switches", "RSS MiB", "cold ms", "noisy"),
 }
 
 
 def show(run: Run, console: Console) -> None:
     """Print the table of a run. Raises :class:`RunError` when it has no finished cell."""
-    console.print(render(run, console.width))
+    console.print(render(run, console))
 
 
-def render(run: Run, width: int) -> Group:
-    """The table of a run as something rich can print: one per scenario and lane, or two where `width` is too small
-    for latency and cost side by side; then those of several clients and of offered rates.
+def render(run: Run, console: Console) -> Group:
+    """The table of a run as something rich can print: one per scenario and lane, or two where the console is too
+    narrow for latency and cost side by side; then those of several clients and of offered rates.
     """
     rows = run.rows()
     if not rows:
@@ -46,20 +44,19 @@ def render(run: Run, width: int) -> Group:
     lines = statistics.summary(cells)
     single = loading.plain(lines)
     if len(single):
-        costs = cells.groupby(list(GROUP))[list(COSTS)].median().reset_index()
-        single = single.merge(costs, on=list(GROUP))
+        groups = cells.groupby(list(GROUP))
+        single = single.merge(groups[list(COSTS)].median().join(groups["wait"].first()).reset_index(), on=list(GROUP))
         ratio = statistics.ratios(loading.plain(cells), BASE, samples=run.samples_of).set_index(list(GROUP))
         of_line = _columns(ratio)
-        wide = width >= WIDE
+        unlimited = console.options.update(max_width=10_000)
         for (name, lane), each in single.groupby(["scenario", "lane"], sort=True):
             title = f"{name}, lane {lane}"
-            if wide:
-                tables.append(_table(title, each, of_line))
-            else:
-                tables += [
-                    _table(f"{title}: {what}", each, {heading: of_line[heading] for heading in chosen})
-                    for what, chosen in NARROW.items()
-                ]
+            whole = _table(title, each, of_line)
+            if console.measure(whole, options=unlimited).maximum <= console.width:
+                tables.append(whole)
+                continue
+            for what, chosen in NARROW.items():
+                tables.append(_table(f"{title}: {what}", each, {heading: of_line[heading] for heading in chosen}))
     tables += load_table.tables(cells)
     return Group(*tables, *_footer(run, lines))
 
@@ -70,6 +67,7 @@ Column = Callable[["pd.Series[Any]"], str]
 def _columns(ratio: pd.DataFrame) -> dict[str, Column]:
     """Headings, and how a line's field is made."""
     return {
+        "waits": lambda line: str(line["wait"]),
         "p50": lambda line: micros(line["p50_us"]),
         "95% interval": lambda line: _interval(line["p50_low"], line["p50_high"]),
         "p99": lambda line: micros(line["p99_us"]),

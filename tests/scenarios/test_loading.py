@@ -81,7 +81,7 @@ def test_the_tables_show_fairness_lateness_and_what_was_skipped(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = run_of(tmp_path / "run", [*PLAIN, *CLIENTS, *LOAD])
-    table.show(run, Console(width=160))
+    table.show(run, Console(width=200))
     shown = capsys.readouterr().out
     for text in ("s, lane json", "s/clients, lane json, 100 B: several clients", "fairness", "1.25", "20.0 + 10.0"):
         assert text in shown
@@ -96,7 +96,7 @@ def test_a_narrow_terminal_gets_latency_and_cost_below_each_other(
 ) -> None:
     table.show(run_of(tmp_path / "run", PLAIN), Console(width=width))
     shown = capsys.readouterr().out
-    for text in (*titles, "p99", "calls/s", "CPU µs", "switches", "RSS MiB", "cold ms"):
+    for text in (*titles, "waits", "p99", "calls/s", "CPU µs", "switches", "RSS MiB", "cold ms"):
         assert text in shown
     assert "…" not in shown
 
@@ -105,7 +105,7 @@ def test_who_is_left_out_is_said_below_the_table(tmp_path: Path, capsys: pytest.
     run = run_of(tmp_path / "run", PLAIN)
     about = run.about()
     run.write_json("run.json", about | {"scenario": about["scenario"] | {"left_out": ["pipe takes one client"]}})
-    table.show(run, Console(width=160))
+    table.show(run, Console(width=200))
     assert "left out: pipe takes one client" in capsys.readouterr().out
 
 
