@@ -18,8 +18,12 @@ import numpy as np
 import pandas as pd
 
 from scenarios.advice_curves import Curves, Estimate, curves_of
-from scenarios.statistics import CONFIDENCE, FEWEST_REPEATS, RESAMPLES
 from scenarios.store import Run
+
+CONFIDENCE = 0.95
+DRAWS = 2000
+FEWEST_REPEATS = 3
+"""An interval over fewer is not given."""
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -151,7 +155,7 @@ def _interval(curves: Curves, smaller: str, larger: str, grid: list[int], at: fl
     whole = sorted(set(tables[0].index) & set(tables[1].index))
     if len(whole) < FEWEST_REPEATS:
         return Estimate(value), None
-    draws = np.random.default_rng(0).integers(len(whole), size=(RESAMPLES, len(whole)))
+    draws = np.random.default_rng(0).integers(len(whole), size=(DRAWS, len(whole)))
     logs = np.log(np.array(grid, float))
     low, high = (_drawn(table.loc[whole], draws, logs) for table in tables)
     gap = low - high
@@ -165,7 +169,7 @@ def _interval(curves: Curves, smaller: str, larger: str, grid: list[int], at: fl
         return Estimate(value), 0.0
     tail = (1 - CONFIDENCE) / 2
     ends = np.exp(np.quantile(seen, [tail, 1 - tail]))
-    return Estimate(value, float(ends[0]), float(ends[1])), seen.size / RESAMPLES
+    return Estimate(value, float(ends[0]), float(ends[1])), seen.size / DRAWS
 
 
 def _repeats(curves: Curves, contender: str) -> pd.DataFrame:

@@ -73,7 +73,9 @@ class Curves:
             for (contender, size), part in cells.groupby(["contender", "payload_bytes"])
             if part["p50_us"].notna().any()
         }
+        # A bootstrap takes a millisecond, and the same one is asked for again and again.
         self._estimate = functools.cache(self._measured)
+        self._paired = functools.cache(self._ratio)
 
     def sizes(self, contender: str) -> list[int]:
         """The payload sizes in bytes that a contender has a median for, ascending."""
@@ -106,9 +108,7 @@ class Curves:
         """The contender's p50 as a multiple of the base's, paired within repeats; None where either is missing."""
         if self.basis(contender, payload_bytes) != self.basis(base, payload_bytes):
             return None
-        return self._between(
-            contender, payload_bytes, lambda size: _estimate(self.values(contender, size) / self.values(base, size))
-        )
+        return self._between(contender, payload_bytes, lambda size: self._paired(contender, base, size))
 
     def values(self, contender: str, payload_bytes: int, column: str = "p50_us") -> pd.Series[Any]:
         """One figure per repeat, by repeat; empty when the contender has no median at that size."""
@@ -125,7 +125,16 @@ class Curves:
         return [self._repeats[contender, size] for size in self.sizes(contender)]
 
     def _measured(self, contender: str, column: str, payload_bytes: int) -> Estimate | None:
-        return _estimate(self.values(contender, payload_bytes, column))
+        found = _estimate(self.values(contender, payload_bytes, column))
+        if found and found.low is not None and column == "p50_us":
+            # The run's own interval of the median, the one in its table: it may know of every single call.
+            low, high = (self.values(contender, payload_bytes, name) for name in ("ci_low_us", "ci_high_us"))
+            if low.notna().all() and high.notna().all():
+                return Estimate(found.value, float(low.iloc[0]), float(high.iloc[0]))
+        return found
+
+    def _ratio(self, contender: str, base: str, payload_bytes: int) -> Estimate | None:
+        return _estimate(self.values(contender, payload_bytes) / self.values(base, payload_bytes))
 
     def _between(
         self, contender: str, payload_bytes: float, estimate: Callable[[int], Estimate | None]

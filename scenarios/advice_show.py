@@ -10,7 +10,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from scenarios import environment, statistics
+from scenarios import environment
 from scenarios.advice import SHARE, Advice, BreakEven, Question, advise, break_even, curves_of, recommended
 from scenarios.advice_curves import Curves, Estimate
 from scenarios.errors import RunError
@@ -28,7 +28,7 @@ def show(run: Run, question: Question, console: Console, *, as_json: bool = Fals
     curves = curves_of(run, question.lane)
     rows = advise(curves, question.payload_bytes, question.rate, question.handler_us, question.lane)
     limits = break_even(curves, question.payload_bytes, question.lane)
-    said = sentences(curves, question, rows, _where(run))
+    said = sentences(curves, question, rows, where(run))
     if as_json:
         console.print_json(json.dumps(_as_json(run, question, rows, limits, said)))
         return
@@ -55,10 +55,10 @@ def table(question: Question, rows: list[Advice], limits: list[BreakEven]) -> Ta
         found.add_row(
             f"{row.contender}{PARKED if row.figures_of != row.contender else CAVEAT if row.caveat else ''}",
             micros(row.p50_us.value) if row.p50_us else "",
-            _interval(row.p50_us),
+            interval(row.p50_us),
             "not measured" if row.p99_us is None else micros(row.p99_us),
-            "none" if row.in_process else _percent(row.ipc_share),
-            _cores(row),
+            "none" if row.in_process else percent(row.ipc_share),
+            cores(row),
             f"{row.most_calls_per_s.value:,.0f}/s" if row.most_calls_per_s else "",
             str(row.servers),
             _limit(from_handler.get(row.contender)),
@@ -93,7 +93,7 @@ def sentences(curves: Curves, question: Question, rows: list[Advice], where: str
 def _recommendation(question: Question, rows: list[Advice], best: Advice) -> str:
     assert best.p50_us is not None
     assert best.ipc_p50_us is not None
-    ipc = f"{micros(best.ipc_p50_us.value)} ({_percent(best.ipc_share)})"
+    ipc = f"{micros(best.ipc_p50_us.value)} ({percent(best.ipc_share)})"
     costs = (
         f"a call takes {micros(best.p50_us.value)} at the median, of which {ipc} are IPC, and the calls burn "
         f"{three(best.cores or 0.0)} cores beside the handler's"
@@ -135,14 +135,13 @@ def _grounds(curves: Curves, question: Question, rows: list[Advice], best: Advic
     elif best.caveat:
         parts.append(f"{best.contender} {best.caveat}")
     alike = [row.contender for row in rows if row.told_apart is False and not row.in_process]
-    unknown = curves.repeats < statistics.FEWEST_REPEATS
-    if interval := _interval(best.ipc_p50_us):
-        parts.append(f"the 95% interval of the IPC is {interval}")
-    if unknown:
-        parts.append(f"how sure it is cannot be said from fewer than {statistics.FEWEST_REPEATS} repeats")
-    elif alike:
-        parts.append(f"{_and(alike)} cannot be told from it")
+    if ends := interval(best.ipc_p50_us):
+        parts.append(f"the 95% interval of the IPC is {ends}")
     else:
+        parts.append("from so few it cannot be said how sure it is")
+    if alike:
+        parts.append(f"{_and(alike)} cannot be told from it")
+    elif any(row.told_apart and not row.in_process for row in rows):
         parts.append("every other IPC is told apart from it")
     noisy, repeats = curves.noise(best.figures_of, question.payload_bytes)
     if noisy:
@@ -164,14 +163,16 @@ def _as_json(
     }
 
 
-def _where(run: Run) -> str:
+def where(run: Run) -> str:
+    """The run and the machine it was made on, to go into a sentence."""
     try:
         return f"of run {run.id} on {environment.in_one_line(run.environment())}"
     except RunError:
         return f"of run {run.id}, which does not say where it was made"
 
 
-def _interval(estimate: Estimate | None) -> str:
+def interval(estimate: Estimate | None) -> str:
+    """Both ends of an interval of µs; empty without one."""
     if estimate is None or estimate.low is None or estimate.high is None:
         return ""
     low, high = micros(estimate.low), micros(estimate.high)
@@ -179,13 +180,15 @@ def _interval(estimate: Estimate | None) -> str:
     return f"{low[:-3] if low[-2:] == high[-2:] else low} to {high}"
 
 
-def _percent(share: Estimate | None) -> str:
+def percent(share: Estimate | None) -> str:
+    """A share of 0 to 1 in percent; empty without one."""
     if share is None or pd.isna(share.value):
         return ""
     return f"{share.value:.0%}" if share.value >= 0.1 else f"{share.value:.1%}"
 
 
-def _cores(row: Advice) -> str:
+def cores(row: Advice) -> str:
+    """Cores of client and server; of the client alone within one process."""
     parts = [each for each in (row.client_cores, row.server_cores) if each is not None]
     return " + ".join(f"{each:.2f}" for each in parts)
 
@@ -193,8 +196,8 @@ def _cores(row: Advice) -> str:
 def _limit(handler_us: Estimate | None) -> str:
     if handler_us is None:
         return ""
-    interval = _interval(handler_us)
-    return micros(handler_us.value) + (f" ({interval})" if interval else "")
+    ends = interval(handler_us)
+    return micros(handler_us.value) + (f" ({ends})" if ends else "")
 
 
 def _and(names: list[str]) -> str:

@@ -94,7 +94,7 @@ def test_a_busy_server_a_negligible_choice_and_a_parked_contender_are_pointed_ou
 def test_two_repeats_are_said_to_be_too_few(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _small(tmp_path, cells("a", {100: (10.0, 11.0)}) + cells("b", {100: (20.0, 22.0)}))
     assert _ask("--results", str(tmp_path), payload="100B") == 0
-    assert "cannot be said from fewer than 3 repeats" in capsys.readouterr().out
+    assert "from so few it cannot be said how sure it is" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
