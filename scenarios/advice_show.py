@@ -94,8 +94,9 @@ def _recommendation(question: Question, rows: list[Advice], best: Advice) -> str
     assert best.p50_us is not None
     assert best.ipc_p50_us is not None
     ipc = f"{micros(best.ipc_p50_us.value)} ({percent(best.ipc_share)})"
+    p99 = f" and {micros(best.p99_us)} at p99" if best.p99_us is not None else ""
     costs = (
-        f"a call takes {micros(best.p50_us.value)} at the median, of which {ipc} are IPC, and the calls burn "
+        f"a call takes {micros(best.p50_us.value)} at the median{p99}; {ipc} of the median are IPC, and the calls burn "
         f"{three(best.cores or 0.0)} cores beside the handler's"
     )
     if best.servers != 1:

@@ -11,6 +11,7 @@ import dataclasses
 import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 from matplotlib.artist import Artist
@@ -27,6 +28,7 @@ BASE = "shm"
 MANY = 9
 """More lines than this in one panel cannot be told apart: the others stay grey behind them."""
 QUIET = {"color": "#c4c4c4", "linewidth": 0.9, "marker": "", "linestyle": "-", "zorder": 1}
+OTHERS = "others"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Opened:
 
     run: Run
     cells: pd.DataFrame
+    _curves: dict[str, Curves] = dataclasses.field(default_factory=dict, repr=False, compare=False)
 
     @property
     def lanes(self) -> list[str]:
@@ -72,7 +75,9 @@ class Opened:
 
     def curves(self, lane: str) -> Curves:
         """One lane's figures by payload. Raises :class:`scenarios.advice_curves.AdviceError`."""
-        return Curves(self.cells, lane)
+        if lane not in self._curves:
+            self._curves[lane] = Curves(self.cells, lane)
+        return self._curves[lane]
 
     def _repr_markdown_(self) -> str:
         about = self.run.about()
@@ -134,13 +139,18 @@ def in_front(contenders: Iterable[str], p50_us: Mapping[str, float]) -> list[str
     return kept[:MANY]
 
 
+def look_of(name: str, front: Iterable[str]) -> dict[str, Any]:
+    """Keyword arguments of a contender's line, its label among them: its own look, or that of all the others."""
+    return style.of(name) | {"label": name} if name in front else QUIET | {"label": OTHERS}
+
+
 def legend_below(drawn: Figure, axes: Sequence[Axes]) -> None:
     """One legend for all panels, outside of the data; a name once, in the order of the project's plots."""
     handles: dict[str, Artist] = {}
     for each in axes:
         found, labels = each.get_legend_handles_labels()
         handles |= dict(zip(labels, found, strict=True))
-    names = style.ordered(handles)
+    names = [*style.ordered(handles.keys() - {OTHERS}), *(handles.keys() & {OTHERS})]
     columns = max(1, min(len(names), int(drawn.get_figwidth() / 1.45)))
     drawn.legend(
         handles=[handles[name] for name in names],

@@ -8,13 +8,13 @@ from matplotlib.ticker import FuncFormatter, LogLocator, PercentFormatter
 from scenarios import advice, advice_show, panels, style
 from scenarios.advice import SHARE, Question
 from scenarios.analysis import (
-    QUIET,
     Opened,
     Picture,
     Prose,
     figure,
     in_front,
     legend_below,
+    look_of,
     markdown_table,
     not_measured,
 )
@@ -73,8 +73,7 @@ def share_by_handler(opened: Opened, question: Question) -> Picture | Prose:
     front = in_front(shares, {name: values[0] for name, values in shares.items()})
     drawn, ((axes,),) = figure(1, 1, 8.5, 4.2)
     for name, values in shares.items():
-        look = style.of(name) | {"markevery": 10} if name in front else QUIET
-        axes.plot(HANDLERS_US, values, label=name if name in front else None, **look)
+        axes.plot(HANDLERS_US, values, markevery=10, **look_of(name, front))
     axes.axhline(SHARE, color="#333333", linewidth=0.9, linestyle=":")
     axes.annotate(f"{SHARE:.0%}", (HANDLERS_US[0], SHARE), (2, 3), textcoords="offset points", fontsize=8.5)
     axes.set_xscale("log")

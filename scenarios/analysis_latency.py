@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
@@ -12,13 +12,13 @@ from scenarios import advice, panels, style
 from scenarios.advice_curves import Curves
 from scenarios.analysis import (
     BASE,
-    QUIET,
     Opened,
     Picture,
     Prose,
     figure,
     in_front,
     legend_below,
+    look_of,
     markdown_table,
     not_measured,
     ribbon,
@@ -36,7 +36,7 @@ def by_payload(opened: Opened, column: str = "p50_us") -> Picture:
         curves = opened.curves(lane)
         front = in_front(curves.contenders, _smallest(curves))
         for name in curves.contenders:
-            _line(each, curves, name, column, front=name in front)
+            _line(each, curves, name, column, front)
         payload_axis(each, curves)
         each.set_title(f"lane {lane}")
     axes[0].set_ylabel(f"{word} [µs]")
@@ -112,10 +112,10 @@ def against(opened: Opened, lane: str, base: str = BASE) -> Picture | Prose:
     for name in curves.contenders:
         if name == base or curves.in_process(name):
             continue
-        look: dict[str, Any] = style.of(name) if name in front else QUIET
+        look = look_of(name, front)
         found = [(at, ratio) for at in curves.sizes(name) if (ratio := curves.ratio(name, base, at))]
         x = [at for at, _ in found]
-        axes.plot(x, [ratio.value for _, ratio in found], label=name if name in front else None, **look)
+        axes.plot(x, [ratio.value for _, ratio in found], **look)
         if name in front:
             ribbon(axes, [(at, ratio.low, ratio.high) for at, ratio in found], look["color"])
     axes.axhline(1, color="#555555", linewidth=0.8)
@@ -189,11 +189,11 @@ def payload_axis(axes: Axes, curves: Curves) -> None:
     axes.set_xlabel("payload size")
 
 
-def _line(axes: Axes, curves: Curves, name: str, column: str, *, front: bool) -> None:
-    look: dict[str, Any] = style.of(name) if front else QUIET
+def _line(axes: Axes, curves: Curves, name: str, column: str, front: Sequence[str]) -> None:
+    look = look_of(name, front)
     found = [(at, figure) for at in curves.sizes(name) if (figure := curves.at(name, column, at))]
-    axes.plot([at for at, _ in found], [each.value for _, each in found], label=name if front else None, **look)
-    if front:
+    axes.plot([at for at, _ in found], [each.value for _, each in found], **look)
+    if name in front:
         ribbon(axes, [(at, each.low, each.high) for at, each in found], look["color"])
 
 

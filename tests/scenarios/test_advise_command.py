@@ -83,7 +83,7 @@ def test_a_busy_server_a_negligible_choice_and_a_parked_contender_are_pointed_ou
     _small(tmp_path, adaptive + cells("ring-block", {100: (20.0,) * 3}, **flags))
     assert _ask("--results", str(tmp_path), payload="100B", rate="900", handler="1ms") == 0
     shown = capsys.readouterr().out
-    assert "Use ring: a call takes 1,020 µs at the median, of which 20.0 µs (2.0%) are IPC" in shown
+    assert "Use ring: a call takes 1,020 µs at the median; 20.0 µs (2.0%) of the median are IPC" in shown
     assert "the server would be at work 92% of the time" in shown
     assert "with every other IPC here it is under 5%, too" in shown
     assert "the figures are ring-block's" in shown
