@@ -103,8 +103,8 @@ def offered(opened: Opened) -> Picture | Prose:
     return _against(cells, "offered_rps", "offered calls/s", columns, "latency against the offered rate")
 
 
-def kept_up(opened: Opened) -> Prose:
-    """Up to which offered rate a contender skipped no call, and what its dispatcher was late by there."""
+def nothing_skipped(opened: Opened) -> Prose:
+    """Up to which offered rate no call of a contender was skipped, and what its dispatcher was late by there."""
     cells = of_rates(opened)
     if cells.empty:
         return not_measured("calls at a rate of their own", REMEDY)

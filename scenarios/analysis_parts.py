@@ -147,7 +147,7 @@ def switches(opened: Opened, lane: str = "bytes") -> Picture | Prose:
         slept = curves.at(name, "voluntary_switches_per_call", at)
         if p50 and slept and not curves.in_process(name):
             look = style.of(name)
-            axes.plot([slept.value], [p50.value], look["marker"], color=look["color"], markersize=8)
+            axes.plot([slept.value], [p50.value], **look | {"linestyle": ""}, markersize=8)
             axes.annotate(name, (slept.value, p50.value), (7, 3), textcoords="offset points", fontsize=8.5)
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from scenarios import store
+from scenarios import statistics, store
 from scenarios.__main__ import main
 from scenarios.advice import advise
+from scenarios.advice_curves import Curves
 from scenarios.quantities import QuantityError, rate_per_s, size_bytes, time_us
 from tests.scenarios.tables import Cells, cells
 
@@ -27,13 +28,15 @@ def _small(results: Path, rows: Cells) -> None:
 
 
 def test_it_prints_the_models_figures_and_two_sentences(capsys: pytest.CaptureFixture[str]) -> None:
-    assert _ask("--run", str(REFERENCE), "--json") == 0
+    first, second = Curves(statistics.frame(store.Run(REFERENCE).rows()), "native").sizes("shm")[:2]
+    between = round((first * second) ** 0.5)
+    assert _ask("--run", str(REFERENCE), "--json", payload=f"{between}B") == 0
     found = json.loads(capsys.readouterr().out)
-    rows = advise(store.Run(REFERENCE), 20_000, 500, 500)
+    rows = advise(store.Run(REFERENCE), between, 500, 500)
     assert [row["contender"] for row in found["rows"]] == [row.contender for row in rows]
-    assert found["question"] == {"payload_bytes": 20_000, "rate": 500, "handler_us": 500, "lane": "native"}
+    assert found["question"] == {"payload_bytes": between, "rate": 500, "handler_us": 500, "lane": "native"}
     assert len(found["sentences"]) == 2
-    assert _ask("--run", str(REFERENCE)) == 0
+    assert _ask("--run", str(REFERENCE), payload=f"{between}B") == 0
     shown = capsys.readouterr().out
     for sentence in found["sentences"]:
         assert sentence in shown

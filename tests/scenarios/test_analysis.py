@@ -92,7 +92,7 @@ SHOWN: dict[str, Show] = {
     "best number": analysis_load.best_number,
     "fairness": analysis_load.fairness,
     "offered": analysis_load.offered,
-    "kept up": analysis_load.kept_up,
+    "nothing skipped": analysis_load.nothing_skipped,
     "answer": lambda run: analysis_advice.answer(run, QUESTION),
     "share": lambda run: analysis_advice.share_by_handler(run, QUESTION),
     "break even": lambda run: analysis_advice.break_even(run, QUESTION),
@@ -110,7 +110,7 @@ LACKING = {
     "best number",
     "fairness",
     "offered",
-    "kept up",
+    "nothing skipped",
     "share",
     "break even",
     "cores",
@@ -177,9 +177,11 @@ def test_a_fixed_cost_and_one_per_byte_describe_a_curve(tmp_path: Path) -> None:
     assert row == "| a | 10.0 µs | 100 µs | 1.00 GB/s | 10 KB |"
 
 
-def test_the_tables_of_load_name_the_best_number_of_clients_and_the_last_rate_kept_up_with(whole: Opened) -> None:
+def test_the_tables_of_load_name_the_best_number_of_clients_and_the_last_rate_without_a_skipped_call(
+    whole: Opened,
+) -> None:
     assert "| shm | 1,000 | 4,000 | 4 | 4.00x |" in analysis_load.best_number(whole).text
-    kept = analysis_load.kept_up(whole).text
+    kept = analysis_load.nothing_skipped(whole).text
     assert "| shm | 5,000/s | 500 µs | 3.00 µs | 11.0 µs |" in kept
     assert "| zmq-ipc | 1,000/s |" in kept
     assert "| zmq-ipc | 1.25 | 1.25 |" in analysis_load.fairness(whole).text
