@@ -37,6 +37,9 @@ class Prose:
 
     text: str
 
+    def __repr__(self) -> str:
+        return self.text
+
     def _repr_markdown_(self) -> str:
         return self.text
 
@@ -78,6 +81,9 @@ class Opened:
         if lane not in self._curves:
             self._curves[lane] = Curves(self.cells, lane)
         return self._curves[lane]
+
+    def __repr__(self) -> str:
+        return self._repr_markdown_()
 
     def _repr_markdown_(self) -> str:
         about = self.run.about()

@@ -80,6 +80,13 @@ def test_it_is_committed_executed_on_the_reference_without_an_error(path: Path) 
 
 
 @every_notebook
+def test_nothing_of_the_machine_it_was_executed_on_is_in_the_file(path: Path) -> None:
+    text = path.read_text()
+    assert str(ROOT) not in text
+    assert " object at 0x" not in text
+
+
+@every_notebook
 def test_it_takes_its_run_from_the_one_parameter_cell_and_the_file_names_none(path: Path) -> None:
     book = _book(path)
     (parameters,) = TOOL.parameter_cells(book)
