@@ -225,6 +225,8 @@ def _figures_of(curves: Curves, contender: str, payload_bytes: float, longest_wa
 
 
 def _caveat(wait: str, parked: bool, own_us: float, longest_wait_us: float) -> str:
+    if wait == SPIN:
+        return "never sleeps: a core of each server is gone whatever the rate, and the client's while it waits"
     if wait == ADAPTIVE and not parked and longest_wait_us > own_us:
         return "will park in waits this long, which was not measured"
     return ""

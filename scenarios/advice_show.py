@@ -71,7 +71,11 @@ def table(question: Question, rows: list[Advice], limits: list[BreakEven]) -> Ta
 
 def _footnotes(rows: list[Advice]) -> list[str]:
     notes = ["p50 and p99 include the handler; cores don't. p99 is the median of the repeats' own."]
-    notes += [f"{PARKED} figures of {row.figures_of}" for row in rows if row.figures_of != row.contender]
+    notes += [
+        f"{PARKED} parks in waits this long: figures of {row.figures_of}"
+        for row in rows
+        if row.figures_of != row.contender
+    ]
     notes += [f"{CAVEAT} {row.contender} {row.caveat}" for row in rows if row.caveat]
     return notes
 

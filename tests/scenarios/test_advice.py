@@ -145,6 +145,7 @@ def test_who_spins_burns_a_core_on_the_server_and_the_handlers_time_on_the_clien
     row = _row(advise(frame, 100, 100, 490), "ring")
     assert row.server_cores == 1
     assert row.client_cores == pytest.approx(100 * 500e-6)
+    assert "never sleeps" in row.caveat
 
 
 def test_within_one_process_there_is_no_ipc_and_no_server() -> None:
