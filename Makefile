@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+JUPYTER := $(VENV)/.jupyter-installed
 
 .DEFAULT_GOAL := help
 
 help:  ## show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
 
 venv: $(STAMP)  ## install everything needed into .venv
 
@@ -26,6 +27,16 @@ plots: $(STAMP)  ## draw the plots of a run again: make plots [RUN=results/...]
 selftest: $(STAMP)  ## let the harness measure what it must find: floor, known delay, stopped server, A/A; one minute
 	$(BIN)/python -m scenarios selftest
 
+notebooks: $(JUPYTER)  ## open the notebooks in JupyterLab
+	$(BIN)/jupyter lab notebooks
+
+$(JUPYTER): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[notebooks]'
+	@touch $@
+
+notebooks-executed: $(STAMP)  ## run the committed notebooks again on results/reference
+	$(BIN)/python util/execute_notebooks.py
+
 test: $(STAMP)  ## all tests, under 5 minutes
 	$(BIN)/python -m pytest $(TESTS)
 
@@ -43,6 +54,7 @@ lint: $(STAMP)  ## ruff and mypy --strict
 
 reference: $(STAMP)  ## make a finished run the committed one: make reference RUN=results/...
 	$(BIN)/python -m scenarios publish $(RUN)
+	$(BIN)/python util/execute_notebooks.py
 
 readme: $(STAMP)  ## write the README's figures from results/reference
 	$(BIN)/python -m scenarios readme
@@ -58,4 +70,4 @@ clean:  ## remove .venv, caches and every run but results/reference
 	find results -mindepth 1 -maxdepth 1 ! -name reference -exec rm -rf {} +
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help venv bench selftest plots test soak tox lint reference readme footprint proto clean
+.PHONY: help venv bench selftest plots notebooks notebooks-executed test soak tox lint reference readme footprint proto clean

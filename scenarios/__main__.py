@@ -197,6 +197,20 @@ def _readme(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     return 0
 
 
+def _advise(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
+    from scenarios import advice_show, quantities
+    from scenarios.advice import Question
+
+    question = Question(
+        payload_bytes=quantities.size_bytes(asked.payload, "--payload"),
+        rate=quantities.rate_per_s(asked.rate, "--rate"),
+        handler_us=quantities.time_us(asked.handler, "--handler"),
+        lane=asked.lane,
+    )
+    advice_show.show(store.find(asked.results, asked.run), question, console, as_json=asked.json)
+    return 0
+
+
 def _list(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     catalogue = Registered()
     for name in reading.names():
@@ -267,6 +281,15 @@ def _parser() -> Parser:
     add("selftest", _selftest, f"{text}; one minute", results)
     add("publish", _publish, "make a finished run the committed results/reference", one_run, results)
     add("readme", _readme, "write the reference run into README.md", results)
+    advise = add("advise", _advise, "say which contender fits a payload, a rate and a handler's time", results)
+    advise.add_argument(
+        "--payload", required=True, metavar="SIZE", help="of a request, the answer as large: 100B, 20KB"
+    )
+    advise.add_argument("--rate", required=True, metavar="CALLS", help="per second, all clients together: 2000")
+    advise.add_argument("--handler", required=True, metavar="TIME", help="what the called function takes: 500us, 2ms")
+    advise.add_argument("--lane", default="native", metavar="LANE", help="bytes, json, native (default: %(default)s)")
+    advise.add_argument("--run", metavar="RUN", help="a run's folder or id (default: the latest, else the reference)")
+    advise.add_argument("--json", action="store_true", help="print the answer as one JSON object")
     add("list", _list, "list the scenarios that come with the project")
     return parser
 
