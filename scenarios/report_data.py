@@ -1,0 +1,84 @@
+"""What a report's page computes its answers from: the curves and ratios of :mod:`scenarios.advice`, as JSON types.
+
+``templates/report.js`` is the only reader. Everything is at measured payload sizes; the page interpolates as
+:mod:`scenarios.advice_curves` does.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scenarios import report_tables, statistics
+from scenarios.advice_curves import Curves
+from scenarios.report_answer import lanes
+from scenarios.report_percentiles import Look
+
+
+def embedded(cells: pd.DataFrame, lines: pd.DataFrame) -> dict[str, Any]:
+    """What the page computes answers from: each lane's curves and the paired ratios, as JSON types."""
+    return {lane: _lane(Curves(cells, lane), cells, lines) for lane in lanes(cells)}
+
+
+def _lane(curves: Curves, cells: pd.DataFrame, lines: pd.DataFrame) -> dict[str, Any]:
+    lines = lines[(lines["lane"] == curves.lane) & (lines["scenario"] == curves.scenario)]
+    contenders = {}
+    for name in curves.contenders:
+        own = lines[lines["contender"] == name].sort_values("payload_bytes")
+        look = Look.of(name)
+        contenders[name] = {
+            "wait": curves.wait(name),
+            "in_process": curves.in_process(name),
+            "look": [look.colour, look.dashes],
+            "sizes": [int(each) for each in own["payload_bytes"]],
+            "noisy": [int(each) for each in own["noisy"]],
+            "repeats": [int(each) for each in own["repeats"]],
+        } | {
+            column: [_digits(value) for value in own[column]]
+            for column in ("p50_us", "p50_low", "p50_high", "p99_us", "calls_per_s", "client_cpu_us", "server_cpu_us")
+        }
+    return {"repeats": curves.repeats, "contenders": contenders, "ratios": _ratios(curves, cells)}
+
+
+def _ratios(curves: Curves, cells: pd.DataFrame) -> dict[str, dict[str, list[float]]]:
+    """Intervals of the paired ratio of p50 by payload size, for each contender against each that is IPC.
+
+    A pair whose ratios are on one side of 1 in all repeats at all sizes is told apart by any interval: there the
+    range stands in for the bootstrap, which takes seconds for the pairs of twenty contenders.
+    """
+    own = report_tables.cells_of(cells, curves.scenario, curves.lane)
+    by_size = {
+        str(payload): each.pivot_table(index="repeat", columns="contender", values="p50_us")
+        for payload, each in own.groupby("payload_bytes")
+    }
+    found: dict[str, dict[str, list[float]]] = {}
+    for name, base in itertools.permutations(curves.contenders, 2):
+        if curves.in_process(base):
+            continue
+        ratios = {
+            payload: (table[name] / table[base]).dropna().to_numpy(float)
+            for payload, table in by_size.items()
+            if name in table and base in table
+        }
+        ratios = {payload: each for payload, each in ratios.items() if each.size >= statistics.FEWEST_REPEATS}
+        if not ratios:
+            continue
+        every = np.concatenate(list(ratios.values()))
+        clear = bool((every > 1).all() or (every < 1).all())
+        ends = {
+            payload: (each.min(), each.max()) if clear else statistics.interval(each)
+            for payload, each in ratios.items()
+        }
+        found[f"{name} {base}"] = {
+            payload: [float(f"{end:.5g}") for end in each] for payload, each in ends.items() if each
+        }
+    return found
+
+
+def _digits(value: float) -> float | None:
+    """As many digits as cells.csv has of a small one; None for NaN, which JSON has not."""
+    return None if math.isnan(value) else float(f"{value:.7g}")
