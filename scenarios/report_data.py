@@ -39,7 +39,7 @@ def _lane(curves: Curves, cells: pd.DataFrame, lines: pd.DataFrame) -> dict[str,
             "repeats": [int(each) for each in own["repeats"]],
         } | {
             column: [_digits(value) for value in own[column]]
-            for column in ("p50_us", "p50_low", "p50_high", "p99_us", "calls_per_s", "client_cpu_us", "server_cpu_us")
+            for column in ("p50_us", "p50_low", "p50_high", "p99_us", "mean_us", "client_cpu_us", "server_cpu_us")
         }
     return {"repeats": curves.repeats, "contenders": contenders, "ratios": _ratios(curves, cells)}
 

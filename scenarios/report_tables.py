@@ -79,10 +79,10 @@ def lane_order(lane: str) -> tuple[int, str]:
 
 
 def extras(cells: pd.DataFrame) -> pd.DataFrame:
-    """Medians over the repeats of what a summary leaves out: switches, memory; and how many repeats have a p99."""
+    """Medians over the repeats of what a summary leaves out; and how many repeats have a p99."""
     columns = [
         *("voluntary_switches_per_call", "involuntary_switches_per_call", "client_rss_mib", "server_rss_mib"),
-        *("fairness", "offered_rps", "skipped", "lateness_p50_us", "lateness_p99_us", "errors"),
+        *("fairness", "offered_rps", "skipped", "lateness_p50_us", "lateness_p99_us", "mean_us"),
     ]
     grouped = cells.groupby(list(GROUP), sort=False)
     found = grouped[[column for column in columns if column in cells]].median()

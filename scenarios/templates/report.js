@@ -55,14 +55,14 @@ const report = (() => {
     if (own === null) return row;
     const source = figuresOf(lane, name, q.bytes, Math.max(q.handler, 1e6 / q.rate - q.handler - own));
     const of = lane.contenders[source], get = (column) => at(of, column, q.bytes);
-    const ipc = get("p50_us"), rate = get("calls_per_s"), p99 = get("p99_us");
+    const ipc = get("p50_us"), mean = get("mean_us"), p99 = get("p99_us");
     row.figuresOf = source;
     row.basis = basis(of, q.bytes);
     row.ipc = { value: ipc, low: get("p50_low"), high: get("p50_high") };
     row.p99 = p99;
     row.p50 = ipc + q.handler;
     row.share = one.in_process ? 0 : ipc / (ipc + q.handler);
-    row.most = rate === null ? null : 1e6 / (1e6 / rate + q.handler);
+    row.most = mean === null ? null : 1e6 / (mean + q.handler); // throughput goes by the mean, unlike the median
     row.servers = row.most === null ? null : Math.ceil(Number((q.rate / row.most).toFixed(9)));
     // Who spins also burns the time it waits.
     const [waits, least] = of.wait === "spin" ? [q.handler, row.servers || 1] : [0, 0];
