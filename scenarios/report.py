@@ -33,7 +33,7 @@ from scenarios.advice_curves import Curves
 from scenarios.cells import GROUP
 from scenarios.errors import RunError
 from scenarios.report_percentiles import Look
-from scenarios.store import Run, replace_file
+from scenarios.store import FINISHED, Run, replace_file
 from scenarios.units import size, unbroken
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -46,6 +46,16 @@ FLAGS = {
     "load": "the machine was loaded before the cell began",
 }
 """What the words in `noise_flags` mean, see :mod:`scenarios.noise`."""
+KINDS = {
+    "few-calls": "a repeat had too few calls for a p99",
+    "repeats-differ": "the slowest repeat's median is more than twice the fastest's",
+    "several-modes": "calls come in several speeds, and a median hides that",
+    "disturbed": "every repeat was disturbed",
+}
+"""What the kinds in warnings.json mean. Others are shown by their name."""
+
+Warned = tuple[str, list[str]]
+"""A sentence, and what it is about one by one."""
 
 
 def write(run: Run, console: Console) -> Path:
@@ -84,7 +94,7 @@ def render(run: Run) -> str:
         "plots_left_out": left_out,
         "environment": _environment(about),
         "settings": _settings(about),
-        "cells": [(_title(cells, *key), *report_tables.details(each)) for key, each in _grouped(cells)],
+        "cells": [(_title(cells, *key), *report_tables.details(each)) for key, each in _grouped(pd.DataFrame(rows))],
         "css": Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         "js": Markup((TEMPLATES / "report.js").read_text(encoding="utf-8")),
     }
@@ -111,7 +121,11 @@ def _answer(cells: pd.DataFrame, headline: pd.DataFrame) -> dict[str, Any]:
         return nothing
     answer = report_answer.answer(curves, question)
     lines, sentences = report_payloads.by_payload(closed)
-    embedded = json.dumps({"lanes": report_data.embedded(closed, headline)}, separators=(",", ":"), allow_nan=False)
+    embedded = json.dumps(
+        {"lanes": report_data.embedded(closed, headline), "sure": report_answer.SURE_REPEATS},
+        separators=(",", ":"),
+        allow_nan=False,
+    )
     return {
         "answer": answer,
         "ranked": report_answer.ranking(answer),
@@ -173,43 +187,67 @@ def _title(table: pd.DataFrame, scenario: str, lane: str) -> str:
     return f"{scenario}, lane {lane}" if table["scenario"].nunique() > 1 else f"lane {lane}"
 
 
-def _warnings(run: Run, cells: pd.DataFrame, lines: pd.DataFrame) -> list[str]:
-    """What a reader must know before believing the figures, one sentence each."""
-    found = []
-    flags = cells["noise_flags"].fillna("")
-    disturbed = int((flags != "").sum())
-    if disturbed:
-        counts = Counter(word for words in flags for word in words.split(";") if word)
-        words = "; ".join(
-            f"{word} {count}{f' ({FLAGS[word]})' if word in FLAGS else ''}" for word, count in counts.most_common()
-        )
-        found.append(
-            f"{disturbed} of {len(cells)} repeats were disturbed and are in the figures all the same: {words}."
-        )
-    else:
-        found.append(f"None of {len(cells)} repeats was seen to be disturbed.")
+def _warnings(run: Run, cells: pd.DataFrame, lines: pd.DataFrame) -> list[Warned]:
+    """What a reader must know before believing the figures."""
+    found: list[Warned] = [(_disturbed(cells), [])]
     fewest = int(lines["repeats"].min())
     if fewest < statistics.FEWEST_REPEATS:
-        found.append(f"Some figures are of {fewest} repeats: too few for an interval.")
+        found.append((f"Some figures are of {fewest} repeats: too few for an interval.", []))
     else:
-        found.append(
-            f"Intervals are 95% bootstrap intervals of the median over {fewest} or more repeats: "
-            "they hold for this machine on that day, not for another one."
+        least = 1 - 2.0 ** (1 - fewest)
+        text = f"Intervals are from the bootstrap, of the median over {fewest} or more repeats, for 95%"
+        text += f"; over {fewest} they cannot be wider than the repeats, whose range is {least:.0%} sure" * (
+            least < 0.95
         )
+        found.append((f"{text}. They hold for this machine on that day, not for another one.", []))
     partly = lines[(lines["p99_repeats"] > 0) & (lines["p99_repeats"] < lines["repeats"])]
     if len(partly):
+        text = f"{len(partly)} of {len(lines)} figures have a p99 from only some of their repeats, the faster ones "
+        found.append((f"{text}(it takes 1,000 calls): they are too low, and say so in their small print.", []))
+    if again := sum(row.get("attempt", "") not in ("", "0") for row in run.rows()):
         found.append(
-            f"{len(partly)} of {len(lines)} figures have a p99 from only some of their repeats, the faster ones "
-            "(it takes 1,000 calls): they are too low, and say so in their small print."
+            (f"{again} disturbed cells were measured again; of a cell, the less disturbed attempt counts.", [])
         )
+    found += _listed(run)
     if failed := run.failures():
-        found.append(f"{len(failed)} cells failed and gave no figure; they are named at the end.")
+        found.append((f"{len(failed)} cells failed and gave no figure; they are named at the end.", []))
     about = run.about()
-    if about.get("state") != "finished":
-        found.append("This run is not complete.")
+    if about.get("state") != FINISHED:
+        found.append(("This run is not complete.", []))
     if resumed := run.environment().get("resumed"):
-        found.append(f"This run was interrupted and gone on with {len(resumed)} times.")
-    return found + [f"Not measured: {line}." for line in about["scenario"].get("left_out", [])]
+        found.append((f"This run was interrupted and gone on with {len(resumed)} times.", []))
+    return found + [(f"Not measured: {line}.", []) for line in about["scenario"].get("left_out", [])]
+
+
+def _disturbed(cells: pd.DataFrame) -> str:
+    flags = cells["noise_flags"].fillna("")
+    disturbed = int((flags != "").sum())
+    if not disturbed:
+        return f"None of {len(cells)} repeats was seen to be disturbed."
+    counts = Counter(word for words in flags for word in words.split(";") if word)
+    words = "; ".join(
+        f"{word} {count}{f' ({FLAGS[word]})' if word in FLAGS else ''}" for word, count in counts.most_common()
+    )
+    return f"{disturbed} of {len(cells)} repeats were disturbed and are in the figures all the same: {words}."
+
+
+def _listed(run: Run) -> list[Warned]:
+    """What warnings.json of the run says: of the whole run as sentences, of single groups as a list to fold out."""
+    try:
+        listed = json.loads((run.folder / "warnings.json").read_bytes())["warnings"]
+    except FileNotFoundError:
+        return []
+    found: list[Warned] = [(f"{each['message']}.", []) for each in listed if not each["group"]]
+    for kind in dict.fromkeys(each["kind"] for each in listed if each["group"]):
+        texts = [_of_group(each) for each in listed if each["group"] and each["kind"] == kind]
+        found.append((f"Of {len(texts)} figures: {KINDS.get(kind, kind)}.", texts))
+    return found
+
+
+def _of_group(warning: dict[str, Any]) -> str:
+    group = warning["group"]
+    payload = size(float(group["payload_bytes"]))
+    return f"{group['scenario']}, lane {group['lane']}, {group['contender']}, {payload}: {warning['message']}"
 
 
 def _environment(about: dict[str, Any]) -> list[tuple[str, str]]:

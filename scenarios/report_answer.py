@@ -23,6 +23,9 @@ TYPICAL_BYTES = 1000
 TYPICAL_RATE = 1000.0
 TYPICAL_HANDLER_US = 100.0
 """The question a page opens with: a small message, a method that does a little. The reader puts in their own."""
+SURE_REPEATS = 5
+"""From fewer, what all repeats agree on is only likely: by chance alone n of them agree with probability 2 ** (1 - n),
+which is 25% of 3 and 6% of 5."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,10 +121,12 @@ def _sure(curves: Curves, question: Question, best: Advice, remote: list[Advice]
     others = [row for row in remote if row not in equal and row.servers == best.servers and row.ipc_p50_us]
     if others and others[0].ipc_p50_us and best.ipc_p50_us:
         slower = f"{others[0].contender}, the next, takes {three(others[0].ipc_p50_us.value / best.ipc_p50_us.value)}x"
-        if others[0].told_apart:
-            parts.append(f"sure that {slower}: so in {curves.repeats} paired repeats")
-        else:
+        if others[0].told_apart is None:
             parts.append(f"{slower}, but {curves.repeats} repeats are too few to be sure")
+        elif curves.repeats < SURE_REPEATS:
+            parts.append(f"likely that {slower}: so in all of only {curves.repeats} paired repeats")
+        else:
+            parts.append(f"sure that {slower}: so in {curves.repeats} paired repeats")
     if best.basis and best.basis[0] != best.basis[1]:
         parts.append(f"interpolated between {size(best.basis[0])} and {size(best.basis[1])}")
     noisy, measured = curves.noise(best.figures_of, question.payload_bytes)

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scenarios import report_tables, statistics
+from scenarios import report_tables
 from scenarios.advice_curves import Curves
 from scenarios.report_answer import lanes
 from scenarios.report_percentiles import Look
+from scenarios.statistics import FEWEST_REPEATS
 
 
 def embedded(cells: pd.DataFrame, lines: pd.DataFrame) -> dict[str, Any]:
@@ -39,12 +40,15 @@ def _lane(curves: Curves, cells: pd.DataFrame, lines: pd.DataFrame) -> dict[str,
             "repeats": [int(each) for each in own["repeats"]],
         } | {
             column: [_digits(value) for value in own[column]]
-            for column in ("p50_us", "p50_low", "p50_high", "p99_us", "mean_us", "client_cpu_us", "server_cpu_us")
+            for column in ("p50_us", "p99_us", "mean_us", "client_cpu_us", "server_cpu_us")
         }
+        p50 = [curves.at(name, "p50_us", each) for each in own["payload_bytes"]]
+        contenders[name]["p50_low"] = [_digits(each.low if each else None) for each in p50]
+        contenders[name]["p50_high"] = [_digits(each.high if each else None) for each in p50]
     return {"repeats": curves.repeats, "contenders": contenders, "ratios": _ratios(curves, cells)}
 
 
-def _ratios(curves: Curves, cells: pd.DataFrame) -> dict[str, dict[str, list[float]]]:
+def _ratios(curves: Curves, cells: pd.DataFrame) -> dict[str, dict[int, list[float]]]:
     """Intervals of the paired ratio of p50 by payload size, for each contender against each that is IPC.
 
     A pair whose ratios are on one side of 1 in all repeats at all sizes is told apart by any interval: there the
@@ -52,10 +56,10 @@ def _ratios(curves: Curves, cells: pd.DataFrame) -> dict[str, dict[str, list[flo
     """
     own = report_tables.cells_of(cells, curves.scenario, curves.lane)
     by_size = {
-        str(payload): each.pivot_table(index="repeat", columns="contender", values="p50_us")
+        int(str(payload)): each.pivot_table(index="repeat", columns="contender", values="p50_us")
         for payload, each in own.groupby("payload_bytes")
     }
-    found: dict[str, dict[str, list[float]]] = {}
+    found: dict[str, dict[int, list[float]]] = {}
     for name, base in itertools.permutations(curves.contenders, 2):
         if curves.in_process(base):
             continue
@@ -64,21 +68,22 @@ def _ratios(curves: Curves, cells: pd.DataFrame) -> dict[str, dict[str, list[flo
             for payload, table in by_size.items()
             if name in table and base in table
         }
-        ratios = {payload: each for payload, each in ratios.items() if each.size >= statistics.FEWEST_REPEATS}
-        if not ratios:
-            continue
-        every = np.concatenate(list(ratios.values()))
+        ratios = {payload: each for payload, each in ratios.items() if each.size >= FEWEST_REPEATS}
+        every = np.concatenate([*ratios.values(), []])
         clear = bool((every > 1).all() or (every < 1).all())
         ends = {
-            payload: (each.min(), each.max()) if clear else statistics.interval(each)
+            payload: (each.min(), each.max()) if clear else _interval(curves, name, base, payload)
             for payload, each in ratios.items()
         }
-        found[f"{name} {base}"] = {
-            payload: [float(f"{end:.5g}") for end in each] for payload, each in ends.items() if each
-        }
+        found[f"{name} {base}"] = {payload: [float(f"{end:.5g}") for end in each] for payload, each in ends.items()}
     return found
 
 
-def _digits(value: float) -> float | None:
+def _interval(curves: Curves, name: str, base: str, payload: int) -> tuple[float, ...]:
+    ratio = curves.ratio(name, base, payload)
+    return () if ratio is None or ratio.low is None or ratio.high is None else (ratio.low, ratio.high)
+
+
+def _digits(value: float | None) -> float | None:
     """As many digits as cells.csv has of a small one; None for NaN, which JSON has not."""
-    return None if math.isnan(value) else float(f"{value:.7g}")
+    return None if value is None or math.isnan(value) else float(f"{value:.7g}")

@@ -170,7 +170,7 @@ def load(lines: pd.DataFrame) -> Table:
         *(("skipped", "calls"), ("p50", "µs"), ("p99", "µs"), ("fairness", "max/min"), ("dispatch late p99", "µs")),
         *(("CPU both", "µs/call"), ("disturbed", "repeats")),
     ]
-    lines = lines.sort_values(["lane", "payload_bytes", "load", "clients", "contender"])
+    lines = lines.sort_values(["lane", "payload_bytes", "offered_rps", "load", "clients", "contender"])
     found = []
     for _, line in lines.iterrows():
         fields = [
@@ -200,6 +200,8 @@ DETAILS = {
     "order_index": "order",
     "calls": "calls",
     "errors": "errors",
+    "skipped": "skipped",
+    "offered_rps": "offered [calls/s]",
     "p50_us": "p50 [µs]",
     "p90_us": "p90",
     "p99_us": "p99",
@@ -213,18 +215,22 @@ DETAILS = {
     "client_rss_mib": "RSS client",
     "server_rss_mib": "RSS server",
     "cold_start_ms": "cold start [ms]",
+    "fairness": "fairness",
+    "lateness_p50_us": "late p50 [µs]",
+    "lateness_p99_us": "late p99 [µs]",
     "noise_flags": "flags",
 }
 """Columns of cells.csv in a cell's details."""
 
 
 def details(cells: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
-    """Every cell as measured, one row each: heads and texts. Axes that do not vary are left out."""
-    varying = [axis for axis in ("clients", "load", "offered_rps", "attempt") if axis in cells]
-    varying = [axis for axis in varying if cells[axis].nunique() > 1]
-    columns = [*varying, *(column for column in DETAILS if column in cells)]
-    ordered = cells.sort_values(["payload_bytes", "contender", *varying, "repeat"])
-    rows = [[_plain(value) for value in row] for row in ordered[columns].itertuples(index=False)]
+    """Every cell as it stands in cells.csv, all attempts, one row each: heads and texts. Axes that do not vary and
+    columns that are empty are left out."""
+    varying = [axis for axis in ("clients", "load", "attempt") if axis in cells and cells[axis].nunique() > 1]
+    columns = [*varying, *(column for column in DETAILS if column in cells and (cells[column] != "").any())]
+    places = {column: pd.to_numeric(cells[column].replace("", "0")) for column in ("payload_bytes", "repeat")}
+    ordered = cells.assign(**places).sort_values(["payload_bytes", "contender", *varying, "repeat"])
+    rows = [[_short(value) for value in row] for row in ordered[columns].astype(str).itertuples(index=False)]
     return [DETAILS.get(column, column) for column in columns], rows
 
 
@@ -249,7 +255,6 @@ def _figure(value: float) -> str:
     return "0" if value == 0 else three(value)
 
 
-def _plain(value: object) -> str:
-    if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.6g}"
-    return str(value)
+def _short(text: str) -> str:
+    """A number without the zeros at its end: half of a page's bytes."""
+    return text.rstrip("0").rstrip(".") if "." in text and text.replace(".", "").isdigit() else text

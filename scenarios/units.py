@@ -67,6 +67,8 @@ def three(value: float) -> str:
 def span(low: float, high: float) -> str:
     """Two times in µs from one to the other, the unit once where they share it."""
     low_text, high_text = micros(low), micros(high)
+    if low_text == high_text:
+        return low_text
     return f"{low_text[:-3] if low_text[-2:] == high_text[-2:] else low_text} to {high_text}"
 
 

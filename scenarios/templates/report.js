@@ -20,7 +20,7 @@ const report = (() => {
   const unbroken = (text) => text.replace(/(\d) (B|KB|MB|µs|ms)\b/g, "$1\u00a0$2");
   const range = (low, high) => {
     const [a, b] = [micros(low), micros(high)];
-    return `${a.slice(-2) === b.slice(-2) ? a.slice(0, -3) : a} to ${b}`;
+    return a === b ? a : `${a.slice(-2) === b.slice(-2) ? a.slice(0, -3) : a} to ${b}`;
   };
 
   // -- the curves of one contender: log-log between measured sizes, nothing outside
@@ -81,7 +81,7 @@ const report = (() => {
     const [a, b] = [basis(one, bytes), basis(base, bytes)];
     if (String(a) !== String(b)) return null;
     const [below, above] = a.map((s) => ratios[s]);
-    if (!below || !above) return null;
+    if (!below || !above || !below.length || !above.length) return null;
     const share = shareOf(a, bytes);
     const [low, high] = [0, 1].map((end) => (a[0] === a[1] ? below[end] : between(below[end], above[end], share)));
     return !(low <= 1 && 1 <= high);
@@ -162,9 +162,10 @@ const report = (() => {
       parts.push("not sure which of them is fastest: their paired ratios include 1");
     const next = remote.find((r) => !equal.includes(r) && r.servers === best.servers);
     if (next) {
-      const slower = `${next.contender}, the next, takes ${three(next.ipc.value / best.ipc.value)}x`;
-      parts.push(next.told ? `sure that ${slower}: so in ${lane.repeats} paired repeats`
-        : `${slower}, but ${lane.repeats} repeats are too few to be sure`);
+      const slower = `${next.contender}, the next, takes ${three(next.ipc.value / best.ipc.value)}x`, few = lane.repeats < data.sure;
+      parts.push(next.told === null ? `${slower}, but ${lane.repeats} repeats are too few to be sure`
+        : few ? `likely that ${slower}: so in all of only ${lane.repeats} paired repeats`
+        : `sure that ${slower}: so in ${lane.repeats} paired repeats`);
     }
     const [below, above] = best.basis;
     if (below !== above) parts.push(`interpolated between ${size(below)} and ${size(above)}`);
