@@ -100,8 +100,8 @@ def _latency(curves: Curves, best: Advice, question: Question) -> str:
         text += f"; with the handler {micros(best.p50_us.value)}, {percent(best.ipc_share.value)} of it IPC"
     if best.figures_of != best.contender:
         own = curves.at(best.contender, "p50_us", question.payload_bytes)
-        back_to_back = f" (calls back to back: {micros(own.value)})" if own else ""
-        text += f". It would not spin so long and parks: the figures are those of {best.figures_of}{back_to_back}"
+        back_to_back = f"; back to back a call takes {micros(own.value)}" if own else ""
+        text += f". Calls this seldom find it asleep, so the figures are those of {best.figures_of}{back_to_back}"
     return text
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scenarios import report_tables
+from scenarios import advice, report_tables
 from scenarios.advice_curves import Curves
 from scenarios.report_answer import lanes
 from scenarios.report_percentiles import Look
@@ -49,10 +49,11 @@ def _lane(curves: Curves, cells: pd.DataFrame, lines: pd.DataFrame) -> dict[str,
 
 
 def _ratios(curves: Curves, cells: pd.DataFrame) -> dict[str, dict[int, list[float]]]:
-    """Intervals of the paired ratio of p50 by payload size, for each contender against each that is IPC.
+    """Intervals of the paired ratio of p50 by payload size, for each contender against each that may be recommended.
 
-    A pair whose ratios are on one side of 1 in all repeats at all sizes is told apart by any interval: there the
-    range stands in for the bootstrap, which takes seconds for the pairs of twenty contenders.
+    Where the ratios of all repeats are on one side of 1, and those of the neighbouring sizes on the same, any interval
+    tells the two apart: there the range stands in for the bootstrap, which would take seconds for the pairs of twenty
+    contenders.
     """
     own = report_tables.cells_of(cells, curves.scenario, curves.lane)
     by_size = {
@@ -60,23 +61,46 @@ def _ratios(curves: Curves, cells: pd.DataFrame) -> dict[str, dict[int, list[flo
         for payload, each in own.groupby("payload_bytes")
     }
     found: dict[str, dict[int, list[float]]] = {}
-    for name, base in itertools.permutations(curves.contenders, 2):
-        if curves.in_process(base):
+    bases = _eligible(curves, own)
+    for name, base in itertools.product(curves.contenders, sorted(bases)):
+        if name == base:
             continue
         ratios = {
-            payload: (table[name] / table[base]).dropna().to_numpy(float)
+            payload: (table[name].to_numpy(float) / table[base].to_numpy(float))
             for payload, table in by_size.items()
             if name in table and base in table
         }
-        ratios = {payload: each for payload, each in ratios.items() if each.size >= FEWEST_REPEATS}
-        every = np.concatenate([*ratios.values(), []])
-        clear = bool((every > 1).all() or (every < 1).all())
-        ends = {
-            payload: (each.min(), each.max()) if clear else _interval(curves, name, base, payload)
-            for payload, each in ratios.items()
-        }
-        found[f"{name} {base}"] = {payload: [float(f"{end:.5g}") for end in each] for payload, each in ends.items()}
+        ranges = [(float(np.nanmin(each)), float(np.nanmax(each))) for each in ratios.values()]
+        sides = [(low > 1) - (high < 1) for low, high in ranges]
+        found[f"{name} {base}"] = {}
+        for place, (payload, each) in enumerate(ratios.items()):
+            if np.count_nonzero(~np.isnan(each)) < FEWEST_REPEATS:
+                continue
+            clear = abs(sum(sides[max(place - 1, 0) : place + 2])) == len(sides[max(place - 1, 0) : place + 2])
+            ends = ranges[place] if clear else _interval(curves, name, base, payload)
+            found[f"{name} {base}"][payload] = [float(f"{end:.5g}") for end in ends]
     return found
+
+
+def _eligible(curves: Curves, cells: pd.DataFrame) -> set[str]:
+    """Whose figures may be those of the recommended contender, for any question.
+
+    Not those of one that another beats at every measured size in median and mean: between the sizes it is beaten then,
+    too, whatever the handler takes, and gives no rate that the other cannot. Either may park, and then has the figures
+    of its twin: the worse of the one's must beat the better of the other's.
+    """
+    figures = cells.groupby(["contender", "payload_bytes"])[["p50_us", "mean_us"]].median()
+    remote = [name for name in curves.contenders if not curves.in_process(name)]
+    sources = {name: [name, *({advice.PARKED.format(name)} & set(remote))] for name in remote}
+
+    def beats(one: str, other: str) -> bool:
+        ours, theirs = ([figures.loc[source] for source in sources[name]] for name in (one, other))
+        if any(not each.index.equals(theirs[0].index) for each in (*ours, *theirs)):
+            return False
+        return all(bool((our < their).all(axis=None)) for our in ours for their in theirs)
+
+    unbeaten = [name for name in remote if not any(beats(other, name) for other in remote if other != name)]
+    return {source for name in unbeaten for source in sources[name]}
 
 
 def _interval(curves: Curves, name: str, base: str, payload: int) -> tuple[float, ...]:

@@ -166,15 +166,14 @@ def everything(lines: pd.DataFrame, ratio: pd.DataFrame) -> Table:
 def load(lines: pd.DataFrame) -> Table:
     """Many clients, or calls at an offered rate: what got through, how late, how evenly."""
     heads = [
-        *(("lane", ""), ("payload", ""), ("clients", ""), ("load", ""), ("offered", "calls/s"), ("done", "calls/s")),
+        *(("payload", ""), ("clients", ""), ("load", ""), ("offered", "calls/s"), ("done", "calls/s")),
         *(("skipped", "calls"), ("p50", "µs"), ("p99", "µs"), ("fairness", "max/min"), ("dispatch late p99", "µs")),
         *(("CPU both", "µs/call"), ("disturbed", "repeats")),
     ]
-    lines = lines.sort_values(["lane", "payload_bytes", "offered_rps", "load", "clients", "contender"])
+    lines = lines.sort_values(["payload_bytes", "offered_rps", "load", "clients", "contender"])
     found = []
     for _, line in lines.iterrows():
         fields = [
-            Field(str(line["lane"]), str(line["lane"])),
             Field(size(line["payload_bytes"]), float(line["payload_bytes"])),
             Field(f"{line['clients']:g}", float(line["clients"])),
             Field(str(line["load"]), str(line["load"])),
@@ -190,7 +189,14 @@ def load(lines: pd.DataFrame) -> Table:
         ]
         contender = str(line["contender"])
         found.append(Line(contender, Look.of(contender), fields))
-    return Table(heads, found)
+    return _without_empty(Table(heads, found))
+
+
+def _without_empty(table: Table) -> Table:
+    """The table without the columns that no line has a figure in."""
+    kept = [place for place, _ in enumerate(table.heads) if any(line.fields[place].key for line in table.lines)]
+    lines = [dataclasses.replace(line, fields=[line.fields[place] for place in kept]) for line in table.lines]
+    return dataclasses.replace(table, heads=[table.heads[place] for place in kept], lines=lines)
 
 
 DETAILS = {

@@ -143,7 +143,7 @@ const report = (() => {
     if (q.handler) text += `; with the handler ${micros(best.p50)}, ${percent(best.share)} of it IPC`;
     if (best.figuresOf !== best.contender) {
       const own = micros(at(lane.contenders[best.contender], "p50_us", q.bytes));
-      text += `. It would not spin so long and parks: the figures are those of ${best.figuresOf} (calls back to back: ${own})`;
+      text += `. Calls this seldom find it asleep, so the figures are those of ${best.figuresOf}; back to back a call takes ${own}`;
     }
     return text;
   }

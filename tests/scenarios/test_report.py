@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import html
+import itertools
 import json
 import math
 import re
@@ -18,7 +19,16 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from scenarios import report, report_answer, report_percentiles, report_plots, report_tables, statistics
+from scenarios import (
+    advice,
+    report,
+    report_answer,
+    report_data,
+    report_percentiles,
+    report_plots,
+    report_tables,
+    statistics,
+)
 from scenarios.__main__ import main
 from scenarios.advice_curves import Curves
 from scenarios.cells import GROUP, key_of
@@ -237,6 +247,26 @@ def test_the_answer_owns_up_to_too_few_repeats() -> None:
     found = report_answer.answer(Curves(table, "native"), report_answer.opening(Curves(table, "native")))
     assert found.verdict == "is fastest for 1 KB: 10.5 µs a call"
     assert "2 repeats are too few to be sure" in dict(found.facts)["How sure"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_page_has_the_ratios_to_whatever_may_be_recommended(seed: int) -> None:
+    """It has them to few contenders, or it would take seconds to write; they must be the right ones."""
+    drawn = np.random.default_rng(seed)
+    names = ("a", "a-block", "b", "b-block", "c", "d")
+    parts = [cells(**{name: drawn.uniform(5, 500, 3) for name in names}) for _ in range(3)]
+    table = pd.concat([part.assign(payload_bytes=10.0**place) for place, part in enumerate(parts, 2)])
+    table["mean_us"] = table["p50_us"] * drawn.uniform(1, 3, len(table))
+    table.loc[table["contender"].isin(["a", "b"]), "wait"] = "adaptive"
+    curves = Curves(table, "native")
+    lines = statistics.summary(table).merge(report_tables.extras(table))
+    ratios = report_data.embedded(table, lines)["native"]["ratios"]
+    for size, rate, handler in itertools.product((100, 450, 10_000), (10, 3_000, 6_000, 50_000), (0, 30, 400)):
+        rows = advice.advise(curves, size, rate, handler)
+        best = advice.recommended(rows)
+        assert best is not None
+        missing = {row.figures_of for row in rows} - {best.figures_of}
+        assert all(f"{name} {best.figures_of}" in ratios for name in missing)
 
 
 def test_equally_fast_is_decided_by_ratios_within_repeats() -> None:
