@@ -255,7 +255,7 @@ def test_the_page_has_the_ratios_to_whatever_may_be_recommended(seed: int) -> No
     drawn = np.random.default_rng(seed)
     names = ("a", "a-block", "b", "b-block", "c", "d")
     parts = [cells(**{name: drawn.uniform(5, 500, 3) for name in names}) for _ in range(3)]
-    table = pd.concat([part.assign(payload_bytes=10.0**place) for place, part in enumerate(parts, 2)])
+    table = pd.concat([part.assign(payload_bytes=10**place) for place, part in enumerate(parts, 2)])
     table["mean_us"] = table["p50_us"] * drawn.uniform(1, 3, len(table))
     table.loc[table["contender"].isin(["a", "b"]), "wait"] = "adaptive"
     curves = Curves(table, "native")
