@@ -191,7 +191,7 @@ def _warnings(run: Run, cells: pd.DataFrame, lines: pd.DataFrame) -> list[Warned
     """What a reader must know before believing the figures."""
     found: list[Warned] = [(_disturbed(cells), [])]
     fewest = int(lines["repeats"].min())
-    if fewest < statistics.FEWEST_REPEATS:
+    if not report_tables.enough(fewest):
         found.append((f"Some figures are of {fewest} repeats: too few for an interval.", []))
     else:
         least = 1 - 2.0 ** (1 - fewest)

@@ -17,7 +17,6 @@ from scenarios import advice, report_tables
 from scenarios.advice_curves import Curves
 from scenarios.report_answer import lanes
 from scenarios.report_percentiles import Look
-from scenarios.statistics import FEWEST_REPEATS
 
 
 def embedded(cells: pd.DataFrame, lines: pd.DataFrame) -> dict[str, Any]:
@@ -74,7 +73,7 @@ def _ratios(curves: Curves, cells: pd.DataFrame) -> dict[str, dict[int, list[flo
         sides = [(low > 1) - (high < 1) for low, high in ranges]
         found[f"{name} {base}"] = {}
         for place, (payload, each) in enumerate(ratios.items()):
-            if np.count_nonzero(~np.isnan(each)) < FEWEST_REPEATS:
+            if not report_tables.enough(int(np.count_nonzero(~np.isnan(each)))):
                 continue
             clear = abs(sum(sides[max(place - 1, 0) : place + 2])) == len(sides[max(place - 1, 0) : place + 2])
             ends = ranges[place] if clear else _interval(curves, name, base, payload)

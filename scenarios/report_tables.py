@@ -7,6 +7,7 @@ means. Rows with more clients or with an offered rate are about something else a
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 
 import pandas as pd
@@ -88,6 +89,12 @@ def extras(cells: pd.DataFrame) -> pd.DataFrame:
     found = grouped[[column for column in columns if column in cells]].median()
     found["p99_repeats"] = grouped["p99_us"].count()
     return found.reset_index()
+
+
+@functools.cache
+def enough(repeats: int) -> bool:
+    """Whether an interval is given over so many repeats."""
+    return statistics.interval([float(each) for each in range(repeats)]) is not None
 
 
 def equally_fast(cells: pd.DataFrame) -> dict[float, list[str]]:
