@@ -44,6 +44,7 @@ FLAGS = {
     "pressure": "processes waited for a CPU",
     "preempted": "the scheduler interrupted client or server often",
     "load": "the machine was loaded before the cell began",
+    "queue": "more processes were ready to run than there are CPUs",
 }
 """What the words in `noise_flags` mean, see :mod:`scenarios.noise`."""
 KINDS = {
@@ -82,7 +83,6 @@ def render(run: Run) -> str:
         "state": run.about().get("state"),
         "base": report_tables.BASE,
         "machine": environment.in_one_line(about),
-        "several": lines["scenario"].nunique() > 1,
         "repeats": int(lines["repeats"].max()),
         "warnings": _warnings(run, cells, lines),
         "failures": [f"{key}: {why['kind']}: {why['reason']}" for key, why in run.failures().items()],
@@ -237,7 +237,9 @@ def _listed(run: Run) -> list[Warned]:
         listed = json.loads((run.folder / "warnings.json").read_bytes())["warnings"]
     except FileNotFoundError:
         return []
-    found: list[Warned] = [(f"{each['message']}.", []) for each in listed if not each["group"]]
+    # How few repeats there are is said with the intervals already.
+    general = [each for each in listed if not each["group"] and each["kind"] != "few-repeats"]
+    found: list[Warned] = [(f"{each['message']}.", []) for each in general]
     for kind in dict.fromkeys(each["kind"] for each in listed if each["group"]):
         texts = [_of_group(each) for each in listed if each["group"] and each["kind"] == kind]
         found.append((f"Of {len(texts)} figures: {KINDS.get(kind, kind)}.", texts))

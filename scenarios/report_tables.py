@@ -159,11 +159,7 @@ def everything(lines: pd.DataFrame, ratio: pd.DataFrame) -> Table:
             else _field(
                 against["ratio"], "" if line["contender"] == BASE else interval(against["low"], against["high"])
             ),
-            Field(
-                f"{line['noisy']} of {line['repeats']}",
-                float(line["noisy"] / line["repeats"]),
-                str(line["flags"]).replace(";", ", "),
-            ),
+            _disturbed(line),
         ]
         contender = str(line["contender"])
         found.append(Line(contender, Look.of(contender), fields, size(line["payload_bytes"])))
@@ -192,7 +188,7 @@ def load(lines: pd.DataFrame) -> Table:
             _field(line.get("fairness", math.nan)),
             _field(line.get("lateness_p99_us", math.nan)),
             _field(line["cpu_us"]),
-            Field(f"{line['noisy']} of {line['repeats']}", float(line["noisy"] / line["repeats"]), str(line["flags"])),
+            _disturbed(line),
         ]
         contender = str(line["contender"])
         found.append(Line(contender, Look.of(contender), fields))
@@ -262,6 +258,12 @@ def _p99(line: pd.Series) -> Field:
     there = int(line.get("p99_repeats", line["repeats"]))
     few = f"{there} of {line['repeats']} repeats" if 0 < there < line["repeats"] else ""
     return _field(line["p99_us"], few or interval(line["p99_low"], line["p99_high"]))
+
+
+def _disturbed(line: pd.Series) -> Field:
+    """How many of the repeats were, and by what."""
+    share = float(line["noisy"] / line["repeats"])
+    return Field(f"{line['noisy']} of {line['repeats']}", share, str(line["flags"]).replace(";", ", "))
 
 
 def _figure(value: float) -> str:

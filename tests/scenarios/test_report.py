@@ -171,13 +171,13 @@ def test_warnings_of_the_run_are_listed_and_fold_out(run: Run) -> None:
         "load": "closed",
     }
     listed = [
-        {"kind": "few-repeats", "group": {}, "message": "few repeats (5)", "figures": {}},
+        {"kind": "hot", "group": {}, "message": "the machine was hot", "figures": {}},
         {"kind": "several-modes", "group": group, "message": "two speeds, 10 and 90 µs", "figures": {}},
         {"kind": "new-kind", "group": group, "message": "odd", "figures": {}},
     ]
     run.write_json("warnings.json", {"warnings": listed})
     page = text_of(report.render(run))
-    assert "few repeats (5)." in page
+    assert "the machine was hot." in page
     assert "Of 1 figures: calls come in several speeds" in page
     assert "full, lane native, shm, 1 KB: two speeds, 10 and 90 µs" in page
     assert "Of 1 figures: new-kind." in page
