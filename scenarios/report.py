@@ -104,7 +104,7 @@ def render(run: Run) -> str:
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
     jinja.filters["unbroken"] = unbroken
-    return jinja.get_template("report.html").render(values)
+    return jinja.get_template("report.html").render(values).lstrip()
 
 
 def _answer(cells: pd.DataFrame, headline: pd.DataFrame) -> dict[str, Any]:

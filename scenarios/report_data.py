@@ -96,7 +96,7 @@ def _eligible(curves: Curves, cells: pd.DataFrame) -> set[str]:
         ours, theirs = ([figures.loc[source] for source in sources[name]] for name in (one, other))
         if any(not each.index.equals(theirs[0].index) for each in (*ours, *theirs)):
             return False
-        return all(bool((our < their).all(axis=None)) for our in ours for their in theirs)
+        return all(bool((our < their).to_numpy().all()) for our in ours for their in theirs)
 
     unbeaten = [name for name in remote if not any(beats(other, name) for other in remote if other != name)]
     return {source for name in unbeaten for source in sources[name]}
