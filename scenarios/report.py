@@ -128,7 +128,7 @@ def _answer(cells: pd.DataFrame, headline: pd.DataFrame) -> dict[str, Any]:
     )
     return {
         "answer": answer,
-        "ranked": report_answer.ranking(answer),
+        "ranked": report_answer.ranking(curves, answer),
         "payload": size(question.payload_bytes),
         "payloads": [payload for payload, _ in lines],
         "question_lanes": lanes,
@@ -202,8 +202,9 @@ def _warnings(run: Run, cells: pd.DataFrame, lines: pd.DataFrame) -> list[Warned
         found.append((f"{text}. They hold for this machine on that day, not for another one.", []))
     partly = lines[(lines["p99_repeats"] > 0) & (lines["p99_repeats"] < lines["repeats"])]
     if len(partly):
-        text = f"{len(partly)} of {len(lines)} figures have a p99 from only some of their repeats, the faster ones "
-        found.append((f"{text}(it takes 1,000 calls): they are too low, and say so in their small print.", []))
+        text = f"{len(partly)} of {len(lines)} figures have a p99 in only some repeats, the faster ones: it takes "
+        text += "1,000 calls. Where half have none it is left empty, else it is a least and marked ≥."
+        found.append((text, []))
     if again := sum(row.get("attempt", "") not in ("", "0") for row in run.rows()):
         found.append(
             (f"{again} disturbed cells were measured again; of a cell, the less disturbed attempt counts.", [])

@@ -94,7 +94,9 @@ def _latency(curves: Curves, best: Advice, question: Question) -> str:
         return "not measured"
     low, high = best.ipc_p50_us.low, best.ipc_p50_us.high
     interval = "" if low is None or high is None else f" (95% interval {span(low, high)})"
-    tail = "p99 not measured" if best.ipc_p99_us is None else f"p99 {micros(best.ipc_p99_us)}"
+    known = p99_known(curves, best)
+    tail = {None: "p99 not measured", False: "p99 at least "}.get(known, "p99 ")
+    tail += micros(best.ipc_p99_us) if known is not None and best.ipc_p99_us is not None else ""
     text = f"median {micros(best.ipc_p50_us.value)}{interval}, {tail}"
     if question.handler_us:
         text += f"; with the handler {micros(best.p50_us.value)}, {percent(best.ipc_share.value)} of it IPC"
@@ -103,6 +105,15 @@ def _latency(curves: Curves, best: Advice, question: Question) -> str:
         back_to_back = f"; back to back a call takes {micros(own.value)}" if own else ""
         text += f". Calls this seldom find it asleep, so the figures are those of {best.figures_of}{back_to_back}"
     return text
+
+
+def p99_known(curves: Curves, row: Advice) -> bool | None:
+    """Whether a p99 is of all repeats behind it. Those without one had too few calls, and were the slower ones: it is
+    the least it can be then. None where half of them or more have none, or all."""
+    if row.ipc_p99_us is None or row.basis is None:
+        return None
+    found = [curves.values(row.figures_of, each, "p99_us").notna() for each in row.basis]
+    return None if any(2 * each.sum() <= len(each) for each in found) else all(bool(each.all()) for each in found)
 
 
 def _cpu(best: Advice, question: Question) -> str:
@@ -155,13 +166,13 @@ class Ranked:
     fields: list[tuple[str, bool]]
 
 
-def ranking(found: Answer) -> list[Ranked]:
-    """The ranking below an answer, the same that the page computes."""
+def ranking(curves: Curves, found: Answer) -> list[Ranked]:
+    """The ranking beside an answer, the same that the page computes."""
     best = advice.recommended(found.rows)
-    return [_ranked(row, best, row.contender in found.fastest) for row in found.rows]
+    return [_ranked(row, best, row.contender in found.fastest, p99_known(curves, row)) for row in found.rows]
 
 
-def _ranked(row: Advice, best: Advice | None, top: bool) -> Ranked:
+def _ranked(row: Advice, best: Advice | None, top: bool, p99: bool | None) -> Ranked:
     style = "aside" if row.in_process else "" if row.servers == 1 else "no"
     if row.ipc_p50_us is None:
         fields = [("not measured", False), *[("", False)] * 5]
@@ -173,7 +184,7 @@ def _ranked(row: Advice, best: Advice | None, top: bool) -> Ranked:
     texts = [
         three(row.ipc_p50_us.value),
         interval,
-        BLANK if row.ipc_p99_us is None else three(row.ipc_p99_us),
+        BLANK if p99 is None or row.ipc_p99_us is None else f"{'' if p99 else '≥ '}{three(row.ipc_p99_us)}",
         three(row.ipc_p50_us.value / best.ipc_p50_us.value) if best and best.ipc_p50_us else BLANK,
         BLANK if row.cores is None else percent(row.cores),
         percent(row.ipc_share.value) if row.servers == 1 and row.ipc_share else "too slow",

@@ -37,6 +37,7 @@ def _lane(curves: Curves, cells: pd.DataFrame, lines: pd.DataFrame) -> dict[str,
             "sizes": [int(each) for each in own["payload_bytes"]],
             "noisy": [int(each) for each in own["noisy"]],
             "repeats": [int(each) for each in own["repeats"]],
+            "p99_repeats": [int(each) for each in own["p99_repeats"]],
         } | {
             column: [_digits(value) for value in own[column]]
             for column in ("p50_us", "p99_us", "mean_us", "client_cpu_us", "server_cpu_us")

@@ -254,10 +254,13 @@ def _field(value: float, small: str = "", best: bool = False) -> Field:
 
 
 def _p99(line: pd.Series) -> Field:
-    """A p99 that only some repeats have is of the fast ones among them, and says so."""
-    there = int(line.get("p99_repeats", line["repeats"]))
-    few = f"{there} of {line['repeats']} repeats" if 0 < there < line["repeats"] else ""
-    return _field(line["p99_us"], few or interval(line["p99_low"], line["p99_high"]))
+    """A p99 that only some repeats have is of the faster ones, so it is a least; of half of them it is none."""
+    there, repeats = int(line.get("p99_repeats", line["repeats"])), int(line["repeats"])
+    if 2 * there <= repeats:
+        return Field(BLANK, small=f"{there} of {repeats} repeats" if there else "")
+    if there < repeats:
+        return Field(f"≥ {_figure(line['p99_us'])}", float(line["p99_us"]), f"{there} of {repeats} repeats")
+    return _field(line["p99_us"], interval(line["p99_low"], line["p99_high"]))
 
 
 def _disturbed(line: pd.Series) -> Field:

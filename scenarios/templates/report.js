@@ -73,6 +73,14 @@ const report = (() => {
     return row;
   }
 
+  /** Whether a p99 is of all repeats behind it; null where half of them or more have none. */
+  function p99Known(lane, row) {
+    if (row.p99 === null) return null;
+    const of = lane.contenders[row.figuresOf], places = row.basis.map((s) => of.sizes.indexOf(s));
+    if (places.some((i) => 2 * of.p99_repeats[i] <= of.repeats[i])) return null;
+    return places.every((i) => of.p99_repeats[i] === of.repeats[i]);
+  }
+
   function toldApart(lane, row, best, bytes) {
     if (row === best || !row.measured) return null;
     if (row.figuresOf === best.figuresOf) return false;
@@ -139,7 +147,9 @@ const report = (() => {
   function latency(lane, q, best) {
     const { value, low, high } = best.ipc;
     const interval = low === null || high === null ? "" : ` (95% interval ${range(low, high)})`;
-    let text = `median ${micros(value)}${interval}, ${best.p99 === null ? "p99 not measured" : `p99 ${micros(best.p99)}`}`;
+    const known = p99Known(lane, best);
+    const tail = known === null ? "p99 not measured" : `p99 ${known ? "" : "at least "}${micros(best.p99)}`;
+    let text = `median ${micros(value)}${interval}, ${tail}`;
     if (q.handler) text += `; with the handler ${micros(best.p50)}, ${percent(best.share)} of it IPC`;
     if (best.figuresOf !== best.contender) {
       const own = micros(at(lane.contenders[best.contender], "p50_us", q.bytes));
@@ -235,7 +245,8 @@ const report = (() => {
     const top = best && !row.inProcess && row.servers === best.servers && (row === best || row.told === false);
     cell(three(row.ipc.value), top);
     cell(row.ipc.low === null ? "–" : `${three(row.ipc.low)} – ${three(row.ipc.high)}`);
-    cell(row.p99 === null ? "–" : three(row.p99));
+    const known = p99Known(lane, row);
+    cell(known === null ? "–" : `${known ? "" : "≥ "}${three(row.p99)}`);
     cell(best ? `${three(row.ipc.value / best.ipc.value)}` : "–");
     cell(row.cores === null ? "–" : percent(row.cores));
     cell(row.servers === 1 ? percent(row.share) : "too slow");

@@ -272,13 +272,26 @@ def test_equally_fast_is_decided_by_ratios_within_repeats() -> None:
     assert report_tables.equally_fast(cells(a=[10, 20, 30], b=[11, 19, 33])) == {1000: ["b", "a"]}
 
 
-def test_a_p99_of_some_repeats_says_so() -> None:
+@pytest.mark.parametrize(
+    ("there", "shown", "small", "said"),
+    [
+        (0, "\N{EN DASH}", "", "p99 not measured"),
+        (1, "\N{EN DASH}", "1 of 3 repeats", "p99 not measured"),
+        (2, "≥ 99.0", "2 of 3 repeats", "p99 at least 99.0 µs"),
+        (3, "99.0", "99.0 \N{EN DASH} 99.0", "p99 99.0 µs"),
+    ],
+)
+def test_a_p99_that_slower_repeats_have_not_is_a_least_or_none(there: int, shown: str, small: str, said: str) -> None:
     table = cells(a=[10, 11, 12])
-    table.loc[0, "p99_us"] = 99.0
+    table["p99_us"] = [99.0] * there + [math.nan] * (3 - there)
     lines = statistics.summary(table).merge(report_tables.extras(table))
     found = report_tables.everything(lines, statistics.ratios(table, "shm").set_index([*GROUP]))
-    heads = [head for head, _ in found.heads]
-    assert found.lines[0].fields[heads.index("p99")].small == "1 of 3 repeats"
+    field = found.lines[0].fields[[head for head, _ in found.heads].index("p99")]
+    assert (field.text, field.small) == (shown, small)
+    curves = Curves(table, "native")
+    answer = report_answer.answer(curves, report_answer.opening(curves))
+    assert said in dict(answer.facts)["Latency"]
+    assert report_answer.ranking(curves, answer)[0].fields[2] == (shown, False)
 
 
 def test_a_percentile_curve_of_samples_ends_where_ten_are_beyond_it() -> None:
