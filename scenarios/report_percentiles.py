@@ -26,8 +26,10 @@ from scenarios.units import size, three
 
 POINTS_PER_DECADE = 16
 """Of the x axis. A line through more could not be told from it at this size."""
-WIDTH, HEIGHT = 420, 300
-LEFT, RIGHT, TOP, BOTTOM = 52, 22, 10, 36
+LABEL_HEIGHT = 12.0
+"""Between two names beside the plot."""
+WIDTH, HEIGHT = 480, 300
+LEFT, RIGHT, TOP, BOTTOM = 52, 104, 10, 36
 _DASHES = {"-": "", "--": "6 3", "-.": "6 2 1.5 2", ":": "1.5 2"}
 
 Point = tuple[float, float]
@@ -53,13 +55,16 @@ class Look:
 
 @dataclasses.dataclass(frozen=True)
 class Curve:
-    """One contender's line: its path in the plot, and where its dots are (none when it has all samples)."""
+    """One contender's line: its path in the plot, where its dots are (none when it has all samples), where it ends and
+    how high its name stands beside the plot."""
 
     contender: str
     look: Look
     path: str
     dots: list[Point]
     from_samples: bool
+    end: Point
+    label_y: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,6 +122,21 @@ def from_columns(cells: pd.DataFrame) -> list[Point]:
     return points
 
 
+def apart(heights: list[float], top: float, bottom: float) -> list[float]:
+    """Where labels stand that would be at `heights`: at least a label's height apart, in the same order, within bounds
+    as far as there is room."""
+    order = sorted(range(len(heights)), key=lambda place: heights[place])
+    room = min(LABEL_HEIGHT, (bottom - top) / max(len(heights) - 1, 1))
+    found = list(heights)
+    for above, place in zip([None, *order], order, strict=False):
+        least = top if above is None else found[above] + room
+        found[place] = max(heights[place], least)
+    for below, place in zip([None, *order[::-1]], order[::-1], strict=False):
+        most = bottom if below is None else found[below] - room
+        found[place] = min(found[place], most)
+    return [round(height, 1) for height in found]
+
+
 def _points(run: Run, cells: pd.DataFrame) -> tuple[list[Point], bool]:
     rows = [{str(key): value for key, value in row.items()} for row in cells.to_dict("records")]
     kept = [samples for samples in (run.samples(key_of(row)) for row in rows) if samples is not None]
@@ -142,7 +162,9 @@ def _plot(scenario: str, lane: str, payload: str, found: dict[str, tuple[list[Po
     for name, (points, sampled) in found.items():
         dots = [place(point) for point in points]
         path = "M" + "L".join(f"{x:g} {y:g}" for x, y in dots)
-        curves.append(Curve(name, Look.of(name), path, [] if sampled else dots, sampled))
+        curves.append(Curve(name, Look.of(name), path, [] if sampled else dots, sampled, dots[-1], 0.0))
+    heights = apart([curve.end[1] for curve in curves], TOP, HEIGHT - BOTTOM)
+    curves = [dataclasses.replace(curve, label_y=height) for curve, height in zip(curves, heights, strict=True)]
     shares = [0.0, 0.5, *(1 - 10.0**-nines for nines in range(1, math.floor(most) + 1))]
     x_ticks = [Tick(place((share, 1.0))[0], f"{share * 100:.10g}%") for share in shares]
     # Between the powers of ten where there are few of them.

@@ -313,6 +313,15 @@ def test_a_percentile_that_most_repeats_have_not_is_not_drawn() -> None:
     assert report_percentiles.from_columns(table)[-1] == (0.99, 100.0)
 
 
+def test_names_beside_a_plot_keep_apart_and_in_order() -> None:
+    assert report_percentiles.apart([50, 10, 30], 0, 100) == [50, 10, 30]
+    assert report_percentiles.apart([99, 98, 5], 0, 100) == [100, 88, 5]
+    assert report_percentiles.apart([1, 2], 10, 100) == [10, 22]
+    crowd = report_percentiles.apart([50.0] * 40, 0, 100)
+    assert crowd == sorted(crowd)
+    assert (crowd[0], crowd[-1]) == (0, 100)
+
+
 def test_samples_are_preferred_and_their_want_is_said(run_it: RunIt) -> None:
     made, _ = run_it(contenders='["pipes"]', repeats=1, calls=400)
     table = statistics.frame(made.rows())
