@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from scenarios import statistics, style
+from scenarios.bootstrap import Samples
 from scenarios.cells import key_of
 from scenarios.store import Run
 from scenarios.units import size, three
@@ -101,7 +102,7 @@ def plots(run: Run, cells: pd.DataFrame) -> Iterator[Plot]:
             yield _plot(str(scenario), str(lane), size(float(str(payload_bytes))), found)
 
 
-def from_samples(ordered_ns: statistics.Samples) -> list[Point]:
+def from_samples(ordered_ns: Samples) -> list[Point]:
     """Points of ascending latencies in ns, evenly spaced on the plot's x axis."""
     last = ordered_ns.size / statistics.SAMPLES_BEYOND
     if last <= 1:
