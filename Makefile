@@ -27,6 +27,9 @@ plots: $(STAMP)  ## draw the plots of a run again: make plots [RUN=results/...]
 selftest: $(STAMP)  ## let the harness measure what it must find: floor, known delay, stopped server, A/A; one minute
 	$(BIN)/python -m scenarios selftest
 
+report: $(STAMP)  ## write the report.html of a run again: make report [RUN=results/...]
+	$(BIN)/python -m scenarios report $(RUN)
+
 notebooks: $(JUPYTER)  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks
 
@@ -70,4 +73,4 @@ clean:  ## remove .venv, caches and every run but results/reference
 	find results -mindepth 1 -maxdepth 1 ! -name reference -exec rm -rf {} +
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help venv bench selftest plots notebooks notebooks-executed test soak tox lint reference readme footprint proto clean
+.PHONY: help venv bench selftest plots report notebooks notebooks-executed test soak tox lint reference readme footprint proto clean

@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
-    from scenarios import plots, runner, table
+    from scenarios import plots, report, runner, table
 
     catalogue = Registered()
     scenario = _asked_scenario(asked, catalogue)
@@ -76,8 +76,11 @@ def _run(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
         if run.rows():
             table.show(run, console)
             plots.draw(run, console)
+            report.write(run, console)
     except KeyboardInterrupt:
-        again = shlex.join(["python", "-m", "scenarios", "plots", str(run.folder)])
+        again = " && ".join(
+            shlex.join(["python", "-m", "scenarios", what, str(run.folder)]) for what in ("plots", "report")
+        )
         say.interrupted(f"interrupted; the run is whole: {run.folder}", run, [f"draw it with: {again}"])
         return 130
     say.failures(run)
@@ -132,6 +135,13 @@ def _plots(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     from scenarios import plots
 
     plots.draw(_found(asked), console)
+    return 0
+
+
+def _report(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
+    from scenarios import report
+
+    report.write(store.find(asked.results, asked.run), console)
     return 0
 
 
@@ -253,12 +263,13 @@ def _parser() -> Parser:
         command.set_defaults(command=function)
         return command
 
-    text = "measure a scenario, then print its table and draw its plots"
+    text = "measure a scenario, then print its table, draw its plots and write its report"
     run = add("run", _run, text, one_scenario, chosen, results)
     run.add_argument("--resume", action="store_true", help="go on with the newest unfinished run")
     run.add_argument("--reruns", type=count, metavar="N", help="measure a disturbed cell again, at most N times")
     add("plan", _plan, "show the cells of a scenario and the expected time, without measuring", scenario, chosen)
     add("plots", _plots, "draw the plots of a run again", one_run, chosen, results)
+    add("report", _report, "write the report.html of a run again", one_run, results)
     add("table", _table, "print the table of a run again", one_run, chosen, results)
     compare = add("compare", _compare, "what is slower, faster or the same in RUN_B than in RUN_A", results)
     compare.add_argument("before", metavar="RUN_A", help="a run's folder or id")

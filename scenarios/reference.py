@@ -17,7 +17,7 @@ from scenarios.store import FINISHED, Run, replace_file
 from scenarios.table import COSTS
 from scenarios.units import pair, size
 
-KEPT = ("cells.csv", "environment.json", "run.json", "failures.json", "warnings.json", "plots")
+KEPT = ("cells.csv", "environment.json", "run.json", "failures.json", "warnings.json", "plots", "report.html")
 """What of a run is committed: all but the samples, which are a hundred times as large."""
 FOOTPRINT = "library.csv"
 """What ``make footprint`` has measured of the library beside its calls."""

@@ -1,4 +1,4 @@
-"""Numbers as people read them, the same in the table and in the plots."""
+"""Numbers as people read them, the same in tables, plots and reports."""
 
 from __future__ import annotations
 
@@ -62,3 +62,21 @@ def three(value: float) -> str:
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def span(low: float, high: float) -> str:
+    """Two times in µs from one to the other, the unit once where they share it."""
+    low_text, high_text = micros(low), micros(high)
+    if low_text == high_text:
+        return low_text
+    return f"{low_text[:-3] if low_text[-2:] == high_text[-2:] else low_text} to {high_text}"
+
+
+def unbroken(text: str) -> str:
+    """A number and its unit stay on one line."""
+    return re.sub(r"(\d) (B|KB|MB|µs|ms)\b", "\\1\N{NO-BREAK SPACE}\\2", text)
+
+
+def percent(share: float) -> str:
+    """A share as three digits of a percentage."""
+    return f"{three(share * 100)}%"

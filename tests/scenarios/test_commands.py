@@ -35,6 +35,10 @@ def _run(results: Path) -> Run:
     return find(results, None)
 
 
+def test_a_run_ends_with_its_report_written(measured: Path) -> None:
+    assert (_run(measured).folder / "report.html").read_text().startswith("<!DOCTYPE html>")
+
+
 def test_a_run_ends_with_its_plots_drawn(measured: Path) -> None:
     plots = _run(measured).plots_folder
     names = {path.stem for path in plots.glob("*.png")}
