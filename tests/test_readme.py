@@ -29,7 +29,12 @@ DRY = {
     "make bench SCENARIO=transport": "-m scenarios run transport",
     "make bench SCENARIO=mine.toml": "-m scenarios run mine.toml",
     "make bench RESUME=1": "-m scenarios run  --resume",
+    "make bench SCENARIO=clients": "-m scenarios run clients",
+    "make bench SCENARIO=load": "-m scenarios run load",
     "make plots RUN=results/reference": "-m scenarios plots results/reference",
+    "make report RUN=results/reference": "-m scenarios report results/reference",
+    "make notebooks": "lab notebooks",
+    "make selftest": "-m scenarios selftest",
 }
 ELSEWHERE = {"pip install .": "tests/test_packaging.py installs the wheel into an empty environment"}
 
