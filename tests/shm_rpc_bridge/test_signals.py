@@ -152,6 +152,8 @@ def test_start_in_the_main_thread_stops_at_a_signal_and_restores_the_handlers(na
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_parked_or_spinning_server_stops_cleanly_at_a_signal(name, number, wait):
     with server_process(name, wait=wait) as child:
+        with RPCClient(name) as client:
+            assert client.call("add", a=1, b=2) == 3  # answering, it has installed its handlers
         os.kill(child.pid, number)
         child.join(PATIENCE)
         assert child.exitcode == 0
