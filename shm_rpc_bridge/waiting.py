@@ -120,6 +120,7 @@ class Waiter:
     """Waits for one semaphore. Used by one thread at a time; the semaphore is its owner's to close."""
 
     __slots__ = (
+        "_crowded",
         "_full",
         "_gap",
         "_looks",
@@ -148,6 +149,7 @@ class Waiter:
         self._gap = self._until_probe = 1
         self._streak = 0
         self._usually_parked = 0.0
+        self._crowded = False  # whether somebody else took the core when it was offered last
 
     def wait(self, deadline: float) -> bool:
         """Take one token; False when the monotonic `deadline` passes first."""
@@ -163,11 +165,12 @@ class Waiter:
                     if self._gap > 1:
                         self._regain_trust(spun)
                     # Both on one core, with another idle: only who sleeps is woken up elsewhere. So sleep, once.
+                    self._crowded = crowded
                     self._rounds = 0 if crowded else _ROUNDS
                     return True
             offered = monotonic()
             os.sched_yield()
-            crowded = monotonic() - offered > _TAKEN_OFFER
+            crowded = self._crowded = monotonic() - offered > _TAKEN_OFFER
         if self._spins_forever:
             return self._spin_on(deadline)
         return self._park(deadline)
@@ -208,7 +211,9 @@ class Waiter:
                 self._until_probe = self._gap = min(2 * self._gap, _LONGEST_GAP)
                 self._rounds = _PROBE_ROUNDS
                 return
-            if quicker:  # the other side has not parked this time: looking back at it is all it takes
+            # The other side has not parked this time: looking back at it is all it takes. Not with all cores busy:
+            # those that look would get the answers, and those that park would starve.
+            if quicker and not self._crowded:
                 self._rounds = _PROBE_ROUNDS
                 return
         self._spin_less()
