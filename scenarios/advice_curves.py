@@ -66,7 +66,6 @@ class Curves:
         cells = _one_scenario(cells[cells["lane"] == lane])
         self.lane = lane
         self.scenario = str(cells["scenario"].iloc[0])
-        self.repeats = int(cells["repeat"].nunique())
         self.contenders = sorted(set(map(str, cells["contender"])) - {FLOOR})
         self._repeats: dict[tuple[str, int], pd.DataFrame] = {
             (str(contender), int(str(size))): part.set_index("repeat").sort_index()
@@ -114,6 +113,12 @@ class Curves:
         """One figure per repeat, by repeat; empty when the contender has no median at that size."""
         part = self._repeats.get((contender, payload_bytes))
         return pd.Series(dtype=float) if part is None else part[column]
+
+    def repeats(self, contender: str, payload_bytes: float) -> int:
+        """How many repeats a figure rests on: the fewer of its two neighbours'; 0 where nothing was measured."""
+        return min(
+            (len(self.values(contender, size)) for size in self.basis(contender, payload_bytes) or ()), default=0
+        )
 
     def noise(self, contender: str, payload_bytes: float) -> tuple[int, int]:
         """How many of the repeats behind a figure were flagged as disturbed, and how many there are."""

@@ -132,7 +132,7 @@ def _grounds(curves: Curves, question: Question, rows: list[Advice], best: Advic
     at = size(best.basis[0])
     if best.basis[0] != best.basis[1]:
         at = f"{at} and {size(best.basis[1])}, interpolated between them"
-    parts = [f"It rests on {curves.repeats} repeats at {at}, {where}"]
+    parts = [f"It rests on {curves.repeats(best.figures_of, question.payload_bytes)} repeats at {at}, {where}"]
     if best.figures_of != best.contender:
         parts.append(
             f"the figures are {best.figures_of}'s, because with waits this long {best.contender} parks as that does"

@@ -90,5 +90,5 @@ def _legend(drawn: Sheet, contenders: list[str], flagged: int, again: int) -> No
         Line2D([], [], label=f"disturbed ({flagged}{more})", **FLAGGED),
         Line2D([], [], label=f"running median of {WINDOW} cells", **RUNNING),
     ]
-    columns = min(len(handles), int(drawn.figure.get_figwidth() / 1.6))
+    columns = min(len(handles), int(drawn.figure.get_figwidth() / 2))  # "disturbed ..." is the widest
     drawn.panels.legend(handles=handles, loc="outside lower center", ncols=columns)

@@ -83,7 +83,9 @@ def render(run: Run) -> str:
         "state": run.about().get("state"),
         "base": report_tables.BASE,
         "machine": environment.in_one_line(about),
-        "repeats": int(lines["repeats"].max()),
+        "repeats": " to ".join(
+            str(each) for each in sorted({int(lines["repeats"].min()), int(lines["repeats"].max())})
+        ),
         "warnings": _warnings(run, cells, lines),
         "failures": [f"{key}: {why['kind']}: {why['reason']}" for key, why in run.failures().items()],
         "lanes": _lanes(

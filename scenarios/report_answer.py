@@ -131,13 +131,14 @@ def _sure(curves: Curves, question: Question, best: Advice, remote: list[Advice]
         parts.append("not sure which of them is fastest: their paired ratios include 1")
     others = [row for row in remote if row not in equal and row.servers == best.servers and row.ipc_p50_us]
     if others and others[0].ipc_p50_us and best.ipc_p50_us:
+        repeats = curves.repeats(best.figures_of, question.payload_bytes)
         slower = f"{others[0].contender}, the next, takes {three(others[0].ipc_p50_us.value / best.ipc_p50_us.value)}x"
         if others[0].told_apart is None:
-            parts.append(f"{slower}, but {curves.repeats} repeats are too few to be sure")
-        elif curves.repeats < SURE_REPEATS:
-            parts.append(f"likely that {slower}: so in all of only {curves.repeats} paired repeats")
+            parts.append(f"{slower}, but {repeats} repeats are too few to be sure")
+        elif repeats < SURE_REPEATS:
+            parts.append(f"likely that {slower}: so in all of only {repeats} paired repeats")
         else:
-            parts.append(f"sure that {slower}: so in {curves.repeats} paired repeats")
+            parts.append(f"sure that {slower}: so in {repeats} paired repeats")
     if best.basis and best.basis[0] != best.basis[1]:
         parts.append(f"interpolated between {size(best.basis[0])} and {size(best.basis[1])}")
     noisy, measured = curves.noise(best.figures_of, question.payload_bytes)

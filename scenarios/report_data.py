@@ -45,7 +45,7 @@ def _lane(curves: Curves, cells: pd.DataFrame, lines: pd.DataFrame) -> dict[str,
         p50 = [curves.at(name, "p50_us", each) for each in own["payload_bytes"]]
         contenders[name]["p50_low"] = [_digits(each.low if each else None) for each in p50]
         contenders[name]["p50_high"] = [_digits(each.high if each else None) for each in p50]
-    return {"repeats": curves.repeats, "contenders": contenders, "ratios": _ratios(curves, cells)}
+    return {"contenders": contenders, "ratios": _ratios(curves, cells)}
 
 
 def _ratios(curves: Curves, cells: pd.DataFrame) -> dict[str, dict[int, list[float]]]:

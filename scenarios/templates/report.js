@@ -172,10 +172,12 @@ const report = (() => {
       parts.push("not sure which of them is fastest: their paired ratios include 1");
     const next = remote.find((r) => !equal.includes(r) && r.servers === best.servers);
     if (next) {
-      const slower = `${next.contender}, the next, takes ${three(next.ipc.value / best.ipc.value)}x`, few = lane.repeats < data.sure;
-      parts.push(next.told === null ? `${slower}, but ${lane.repeats} repeats are too few to be sure`
-        : few ? `likely that ${slower}: so in all of only ${lane.repeats} paired repeats`
-        : `sure that ${slower}: so in ${lane.repeats} paired repeats`);
+      const slower = `${next.contender}, the next, takes ${three(next.ipc.value / best.ipc.value)}x`;
+      const mine = lane.contenders[best.figuresOf];
+      const repeats = Math.min(...best.basis.map((s) => mine.repeats[mine.sizes.indexOf(s)])), few = repeats < data.sure;
+      parts.push(next.told === null ? `${slower}, but ${repeats} repeats are too few to be sure`
+        : few ? `likely that ${slower}: so in all of only ${repeats} paired repeats`
+        : `sure that ${slower}: so in ${repeats} paired repeats`);
     }
     const [below, above] = best.basis;
     if (below !== above) parts.push(`interpolated between ${size(below)} and ${size(above)}`);
