@@ -28,9 +28,10 @@ _ROUND_SECONDS = 6e-6
 other cannot answer before it is its turn. More than the answer to a small call takes, so that such a call is never
 held up by an offer, which is a system call; not more, because on one core each side spends it in vain."""
 
-_ROUNDS = 4
-"""Rounds before parking: 24 microseconds, about what one wake-up costs, so that spinning in vain at most doubles the
-price of a wait (the classic bound of competitive spinning, Karlin et al. 1991)."""
+_ROUNDS = 10
+"""Rounds before parking: 60 microseconds, about what parking costs a call, which is two wake-ups: where one side parks
+the other's wait gets longer by that and parks, too. So spinning in vain at most doubles the price of a wait (the
+classic bound of competitive spinning, Karlin et al. 1991)."""
 
 _TAKEN_OFFER = 3e-6
 """Seconds. An offer of the core that took longer was taken: somebody else runs here, most likely the other side."""
