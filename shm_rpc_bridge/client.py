@@ -8,8 +8,7 @@ import warnings
 import weakref
 from collections import deque
 from time import monotonic
-from types import TracebackType
-from typing import Any, Deque, Optional, Type
+from typing import Any, Deque, Optional
 
 from . import codec, names, posix
 from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
@@ -119,12 +118,7 @@ class RPCClient:
     def __enter__(self) -> "RPCClient":
         return self
 
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __del__(self) -> None:

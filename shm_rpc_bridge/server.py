@@ -6,8 +6,7 @@ import threading
 import traceback
 import weakref
 from time import monotonic
-from types import TracebackType
-from typing import Any, Callable, Dict, Optional, Type, TypeVar
+from typing import Any, Callable, Dict, Optional, TypeVar
 
 from . import codec, names, signals
 from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
@@ -125,12 +124,7 @@ class RPCServer:
     def __enter__(self) -> "RPCServer":
         return self
 
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _leave_to_parent(self) -> None:
