@@ -70,7 +70,7 @@ class Segment:
         self._map(self.size)
 
     def grow(self, size: int) -> None:
-        """Enlarge to `size` bytes, all reserved, and map it anew. On error nothing has changed."""
+        """Enlarge to `size` bytes, all reserved, and map it anew. On error the mapping is what it was."""
         self.reserve(size)
         self.remap()
 

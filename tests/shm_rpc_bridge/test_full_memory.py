@@ -1,6 +1,8 @@
 """/dev/shm is full: an error with numbers and a remedy, and nothing half-made."""
 
+import errno
 import json
+import mmap
 import os
 import re
 import shutil
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from shm_rpc_bridge import RPCTransportError, SharedMemoryTransport, posix
 from shm_rpc_bridge.testing import in_memory
 
 from .children import live_in_too_little_memory
@@ -59,3 +62,36 @@ def test_a_small_dev_shm_is_an_error_for_what_does_not_fit_and_never_a_sigbus(si
         pytest.skip("mounting is not permitted here")
     assert done.returncode == 0, done.stderr
     check(json.loads(done.stdout))
+
+
+class DoorToLittleAddressSpace:
+    """A door whose segments cannot be mapped beyond a megabyte, as under ``ulimit -v``."""
+
+    def __init__(self, door):
+        self._door = door
+
+    def __getattr__(self, name):
+        return getattr(self._door, name)
+
+    def open_segment(self, name, least):
+        segment = self._door.open_segment(name, least)
+        segment.map_with(self._map)
+        return segment
+
+    @staticmethod
+    def _map(fd, size):
+        if size > 1_000_000:
+            raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+        return mmap.mmap(fd, size)
+
+
+def test_a_message_that_cannot_be_mapped_fails_alone(name):
+    """With the old mapping let go of before the new one is there, the next message met a closed one."""
+    with SharedMemoryTransport.create(name) as creator:
+        with posix.using(DoorToLittleAddressSpace):
+            opener = SharedMemoryTransport.open(name)
+        with opener:
+            with pytest.raises(RPCTransportError, match="does not fit into memory"):
+                opener.send_request(bytes(2_000_000))
+            opener.send_request(b"the next")
+            assert creator.receive_request() == b"the next"
