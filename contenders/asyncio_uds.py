@@ -18,10 +18,6 @@ from contenders.loop_caller import LoopCaller
 from contenders.message_lanes import LANES, MessageLane, Respond
 from contenders.service import methods_of
 
-READ_LIMIT_BYTES = 4 * 1024 * 1024
-"""What a stream may hold before it stops reading from its socket. With asyncio's 64 KiB it would stop and go
-on again some thirty times for a message of 2 MB."""
-
 _LENGTH = struct.Struct("<Q")
 
 
@@ -41,35 +37,40 @@ class AsyncioUds(Contender):
     name = "asyncio-uds"
     summary = "asyncio streams with a length prefix over a Unix domain socket, nothing but the standard library."
     is_async: ClassVar[bool] = True
+    stream_limit_bytes: ClassVar[int] = 64 * 1024
+    """What a stream may hold before it stops reading from its socket."""
+    loop_name: ClassVar[str] = "asyncio's own"
 
     def new_address(self, folder: Path) -> str:
         return str(fresh_socket_path(folder, "asyncio"))
 
     def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
-        asyncio.run(_serve(LANES[self.lane].responder(methods_of(service)), address, ready))
+        respond = LANES[self.lane].responder(methods_of(service))
+        with asyncio.Runner(loop_factory=self.new_event_loop) as runner:
+            runner.run(_serve(respond, address, self.stream_limit_bytes, ready))
 
     async def connect_async(self, address: str) -> AsyncCaller:
         try:
-            reader, writer = await asyncio.open_unix_connection(address, limit=READ_LIMIT_BYTES)
+            reader, writer = await asyncio.open_unix_connection(address, limit=self.stream_limit_bytes)
         except OSError as error:
             raise ServerGone(f"no server at {address}: {error}") from error
         return _StreamCaller(reader, writer, LANES[self.lane])
 
     def connect(self, address: str) -> Caller:
-        return LoopCaller(self.connect_async(address))
+        return LoopCaller(self.new_event_loop(), self.connect_async(address))
 
     def settings(self) -> Mapping[str, str]:
         return {
             "transport": "Unix domain socket, length-prefixed messages",
             "API": "asyncio streams",
-            "event loop": "asyncio's own",
+            "event loop": self.loop_name,
             "codec": LANES[self.lane].codec,
-            "stream limit": f"{READ_LIMIT_BYTES} bytes",
+            "stream limit": f"{self.stream_limit_bytes} bytes",
             "server workers": "1 (the event loop)",
         }
 
 
-async def _serve(respond: Respond, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
+async def _serve(respond: Respond, address: str, limit_bytes: int, ready: Callable[[Callable[[], None]], None]) -> None:
     loop, stopped = asyncio.get_running_loop(), asyncio.Event()
     connections: set[asyncio.Task[None]] = set()
 
@@ -92,7 +93,7 @@ async def _serve(respond: Respond, address: str, ready: Callable[[Callable[[], N
             loop.call_soon_threadsafe(stopped.set)
 
     Path(address).unlink(missing_ok=True)  # what a killed server has left
-    server = await asyncio.start_unix_server(accept, address, limit=READ_LIMIT_BYTES)
+    server = await asyncio.start_unix_server(accept, address, limit=limit_bytes)
     try:
         ready(stop)
         await stopped.wait()

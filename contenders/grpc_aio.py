@@ -51,7 +51,7 @@ class GrpcAio(Contender):
         return _AioCaller(channel, self.lane)
 
     def connect(self, address: str) -> Caller:
-        return LoopCaller(self.connect_async(address))
+        return LoopCaller(self.new_event_loop(), self.connect_async(address))
 
     def settings(self) -> Mapping[str, str]:
         return {

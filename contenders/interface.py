@@ -12,7 +12,10 @@ import abc
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
 
 LANES = ("bytes", "json", "native")
 
@@ -116,6 +119,12 @@ class Contender(abc.ABC):
         facade with a loop of its own that runs until each call is complete.
         """
         raise NotImplementedError(f"{self.name} has no asyncio client")
+
+    def new_event_loop(self) -> AbstractEventLoop:
+        """The loop :meth:`connect_async` is to run in: asyncio's own, unless the contender brings another."""
+        import asyncio  # not for those that need none: it takes a while
+
+        return asyncio.new_event_loop()
 
     @abc.abstractmethod
     def settings(self) -> Mapping[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from asyncio import AbstractEventLoop
 from collections.abc import Coroutine
 from typing import Any
 
@@ -12,11 +12,11 @@ from contenders.interface import AsyncCaller, Caller, ServerGone
 class LoopCaller(Caller):
     """Owns an event loop that runs until each call is complete. Used by one thread at a time, in none with a loop.
 
-    The constructor awaits `connecting` and raises what that raises.
+    The constructor awaits `connecting` in `loop` and raises what that raises; either way it is closed in the end.
     """
 
-    def __init__(self, connecting: Coroutine[Any, Any, AsyncCaller]) -> None:
-        self._loop = asyncio.new_event_loop()
+    def __init__(self, loop: AbstractEventLoop, connecting: Coroutine[Any, Any, AsyncCaller]) -> None:
+        self._loop = loop
         try:
             self._caller = self._loop.run_until_complete(connecting)
         except BaseException:

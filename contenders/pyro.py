@@ -1,8 +1,9 @@
-"""Pyro5: remote objects over a Unix domain socket, with its marshal serializer.
+"""Pyro5: remote objects over a Unix domain socket, with serpent, its default serializer.
 
 A call is a method call on a proxy, arguments and results serialized by Pyro. Lane ``native`` is that; lane ``bytes``
-is the same with bytes, which marshal passes through; lane ``json`` sends orjson's bytes that way. The server keeps
-a thread per client, Pyro's default. A caller is for one thread at a time.
+is the same with bytes, which serpent makes base64 and a dictionary of, and its ``tobytes`` bytes again; lane ``json``
+sends orjson's bytes that way. The server keeps a thread per client, Pyro's default. A caller is for one thread at a
+time.
 """
 
 from __future__ import annotations
@@ -12,20 +13,17 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import Pyro5.api
 import Pyro5.errors
+import serpent
 from Pyro5.socketutil import interrupt_socket
 
 from contenders.endpoints import fresh_socket_path
 from contenders.interface import Caller, CallError, Contender, ServerGone
 from contenders.message_lanes import LANES, echo_only
 from contenders.service import Handler, methods_of
-
-SERIALIZER = "marshal"
-"""The fastest of Pyro's for built-in types, and one that takes bytes as they are: serpent, the default, turns them
-into base64 and answers with a dictionary."""
 
 _OBJECT = "bench"
 
@@ -34,7 +32,8 @@ class Pyro(Contender):
     """An address is a Pyro URI: ``PYRO:``, the object's name, and the path of a socket."""
 
     name = "pyro5"
-    summary = "Pyro5 remote objects over a Unix domain socket, marshal serializer."
+    summary = "Pyro5 remote objects over a Unix domain socket, serpent serializer."
+    serializer: ClassVar[str] = "serpent"
 
     def new_address(self, folder: Path) -> str:
         return f"PYRO:{_OBJECT}@./u:{fresh_socket_path(folder, 'pyro')}"
@@ -44,6 +43,8 @@ class Pyro(Contender):
         path.unlink(missing_ok=True)  # what a killed server has left
         methods = methods_of(service)
         exposed = {"call": LANES["json"].responder(methods)} if self.lane == "json" else methods
+        if self.lane != "native":
+            exposed = {name: _of_bytes(function) for name, function in exposed.items()}
         daemon = _Daemon(unixsocket=str(path))
         stopped = threading.Event()
 
@@ -62,7 +63,7 @@ class Pyro(Contender):
 
     def connect(self, address: str) -> Caller:
         proxy = Pyro5.api.Proxy(address)
-        proxy._pyroSerializer = SERIALIZER
+        proxy._pyroSerializer = self.serializer
         try:
             proxy._pyroBind()
         except Pyro5.errors.CommunicationError as error:
@@ -73,10 +74,15 @@ class Pyro(Contender):
         return {
             "transport": "Unix domain socket",
             "server type": "thread",
-            "serializer": SERIALIZER,
-            "codec": {"bytes": "none beside the serializer", "json": "orjson", "native": SERIALIZER}[self.lane],
+            "serializer": self.serializer,
+            "codec": {"bytes": "none beside the serializer", "json": "orjson", "native": self.serializer}[self.lane],
             "server workers": "1 thread per client",
         }
+
+
+def _of_bytes(function: Handler) -> Handler:
+    """`function`, given bytes whatever the serializer has made of them."""
+    return lambda payload: function(serpent.tobytes(payload))
 
 
 class _Daemon(Pyro5.api.Daemon):  # type: ignore[misc]  # Pyro5 has no types
@@ -123,8 +129,14 @@ class _ProxyCaller(Caller):
             raise ServerGone("this caller is closed")
         self._own()
         if self._lane == "json":
-            return LANES["json"].result(self._remote_call("call", LANES["json"].request(method, payload)))
-        return self._remote_call(method, echo_only(method, payload) if self._lane == "bytes" else payload)
+            return LANES["json"].result(self._exchange("call", LANES["json"].request(method, payload)))
+        if self._lane == "bytes":
+            return self._exchange(method, echo_only(method, payload))
+        return self._remote_call(method, payload)
+
+    def _exchange(self, method: str, message: Any) -> Any:
+        """Bytes for bytes."""
+        return serpent.tobytes(self._remote_call(method, message))
 
     def _own(self) -> None:
         """Let this thread use the proxy, which belongs to one at a time."""

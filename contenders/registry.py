@@ -26,6 +26,7 @@ _BUILT_IN = {
     "shm-block": "contenders.shm_block:ShmBlock",
     "shm-spin": "contenders.shm_spin:ShmSpin",
     "grpc-uds": "contenders.grpc_uds:GrpcUds",
+    "grpc-uds-tuned": "contenders.grpc_uds_tuned:GrpcUdsTuned",
     "grpc-tcp": "contenders.grpc_tcp:GrpcTcp",
     "grpc-aio": "contenders.grpc_aio:GrpcAio",
     "zmq-ipc": "contenders.zmq_ipc:ZmqIpc",
@@ -37,9 +38,12 @@ _BUILT_IN = {
     "mp-pipe": "contenders.mp_pipe:MpPipe",
     "process-pool": "contenders.process_pool:ProcessPool",
     "asyncio-uds": "contenders.asyncio_uds:AsyncioUds",
+    "asyncio-uds-tuned": "contenders.asyncio_uds_tuned:AsyncioUdsTuned",
     "http-uds": "contenders.http_uds:HttpUds",
     "pyro5": "contenders.pyro:Pyro",
+    "pyro5-tuned": "contenders.pyro_tuned:PyroTuned",
     "rpyc": "contenders.rpyc_uds:RpycUds",
+    "rpyc-tuned": "contenders.rpyc_uds_tuned:RpycUdsTuned",
 }
 
 # What to install for a module that is missing, where the two names differ.

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 import rpyc
 from rpyc.core.channel import Channel
-from rpyc.utils.factory import unix_connect
+from rpyc.core.stream import SocketStream
+from rpyc.utils.factory import connect_channel
 from rpyc.utils.server import ThreadedServer
 
 from contenders.endpoints import fresh_socket_path
@@ -33,23 +33,23 @@ class RpycUds(Contender):
     """An address is the path of a socket."""
 
     name = "rpyc"
-    summary = "RPyC over a Unix domain socket, methods fetched once, compression off."
+    summary = "RPyC over a Unix domain socket, methods fetched once."
+    compress: ClassVar[bool] = True
 
     def new_address(self, folder: Path) -> str:
         return str(fresh_socket_path(folder, "rpyc"))
 
     def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
-        _never_compress()
         Path(address).unlink(missing_ok=True)  # what a killed server has left
         try:
-            _Server(_remote(self.lane, methods_of(service)), address, ready).start()
+            _Server(_remote(self.lane, methods_of(service)), address, self.compress, ready).start()
         finally:
             Path(address).unlink(missing_ok=True)
 
     def connect(self, address: str) -> Caller:
-        _never_compress()
         try:
-            return _RpycCaller(unix_connect(address, config=CONFIG), self.lane)
+            channel = Channel(SocketStream.unix_connect(address), self.compress)
+            return _RpycCaller(connect_channel(channel, config=CONFIG), self.lane)
         except _GONE as error:
             raise ServerGone(f"no server at {address}: {error}") from error
 
@@ -59,24 +59,23 @@ class RpycUds(Contender):
             "transport": "Unix domain socket",
             "server": "ThreadedServer",
             "codec": native if self.lane == "native" else LANES[self.lane].codec,
-            "compression": "off (by default from 3000 bytes up)",
+            "compression": f"zlib from {Channel.COMPRESSION_THRESHOLD} bytes up" if self.compress else "off",
             "remote methods": "fetched once per connection",
             **{option: str(value) for option, value in CONFIG.items()},
             "server workers": "1 thread per client",
         }
 
 
-def _never_compress() -> None:
-    Channel.COMPRESSION_THRESHOLD = sys.maxsize  # zlib between processes of one host only costs time
-
-
 class _Server(ThreadedServer):  # type: ignore[misc]  # rpyc has no types
     """Says when it is ready: with the first accept it listens."""
 
-    def __init__(self, remote: rpyc.Service, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
+    def __init__(
+        self, remote: rpyc.Service, address: str, compress: bool, ready: Callable[[Callable[[], None]], None]
+    ) -> None:
         quiet = logging.getLogger("contenders.rpyc")
         quiet.setLevel(logging.CRITICAL)  # it logs every connection that ends
         super().__init__(remote, socket_path=address, protocol_config=dict(CONFIG), logger=quiet)
+        self._compress = compress
         self._ready: Callable[[Callable[[], None]], None] | None = ready
 
     def accept(self) -> None:
@@ -86,6 +85,7 @@ class _Server(ThreadedServer):  # type: ignore[misc]  # rpyc has no types
         super().accept()
 
     def _handle_connection(self, conn: Any) -> None:
+        conn._channel.compress = self._compress  # ThreadedServer makes the channel, and has no option for it
         with contextlib.suppress(*_GONE):  # close() closes sockets under the threads that wait on them
             super()._handle_connection(conn)
 

@@ -83,11 +83,15 @@ class ZmqIpc(Contender):
         """Answer requests until `stopping`, which comes with a message that is not to be answered."""
         large = False
         while True:
-            request = wire.receive(server, large, 0)
+            request = self.next_request(server, wire, large)
             if stopping():
                 return
             large = wire.is_large(request)
             wire.send(server, respond(request))
+
+    def next_request(self, server: zmq.Socket[bytes], wire: Wire[Any], large: bool) -> Any:
+        """Wait for one, however long that takes."""
+        return wire.receive(server, large, 0)
 
     def connect(self, address: str) -> Caller:
         return ZmqCaller(self, address, LANES[self.lane])

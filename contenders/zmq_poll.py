@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import zmq
@@ -25,24 +25,12 @@ class ZmqPoll(ZmqIpc):
     summary = "ZeroMQ REQ/REP over ipc://, both sides polling with NOBLOCK all the time."
     wait = "spin"
 
-    def answer(
-        self,
-        server: zmq.Socket[bytes],
-        wire: Wire[Any],
-        respond: Callable[[Any], Any],
-        stopping: Callable[[], bool],
-    ) -> None:
-        large = False
+    def next_request(self, server: zmq.Socket[bytes], wire: Wire[Any], large: bool) -> Any:
         while True:
             try:
-                request = wire.receive(server, large, zmq.NOBLOCK)
+                return wire.receive(server, large, zmq.NOBLOCK)
             except zmq.Again:
                 os.sched_yield()
-                continue
-            if stopping():
-                return
-            large = wire.is_large(request)
-            wire.send(server, respond(request))
 
     def connect(self, address: str) -> Caller:
         return _PollingCaller(self, address, LANES[self.lane])

@@ -84,7 +84,7 @@ class _Blocking(Driver):
 class _Awaiting(Driver):
     def __init__(self, contender: Contender, address: str) -> None:
         self._contender, self._address = contender, address
-        self._runner = asyncio.Runner()
+        self._runner = asyncio.Runner(loop_factory=contender.new_event_loop)
         self._runner.get_loop()  # made now: a program that is split has its loop running already
 
     def connect(self) -> None:

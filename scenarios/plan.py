@@ -21,8 +21,8 @@ time on two cores."""
 TYPICAL_US = dict(
     [("noop", 0.1), ("direct", 0.3), ("direct-codec", 3), ("shm", 8), ("shm-spin", 8), ("iceoryx2", 20)]
     + [("mp-pipe", 60), ("iceoryx2-event", 80), ("shm-block", 100), ("pyro5", 150), ("process-pool", 300)]
-    + [(name, 200) for name in ("zmq-ipc", "zmq-poll", "zmq-dealer", "pynng", "asyncio-uds")]
-    + [("rpyc", 350)]
+    + [(name, 200) for name in ("zmq-ipc", "zmq-poll", "zmq-dealer", "pynng", "asyncio-uds", "asyncio-uds-tuned")]
+    + [("pyro5-tuned", 100), ("rpyc", 350), ("rpyc-tuned", 350)]
 )
 """µs per small call, an order of magnitude each; 800, gRPC's, for what is not listed."""
 OTHER_US = 800

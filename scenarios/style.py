@@ -18,6 +18,7 @@ _BLACK, _ORANGE, _SKY, _GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 _BLUE, _RED, _PINK, _GREY = "#0072B2", "#D55E00", "#CC79A7", "#777777"
 # Darker and lighter kin of those, for families of more than two.
 _NAVY, _MAROON, _PLUM, _FOREST, _LIME, _TEAL = "#08306B", "#7F2704", "#7A3B69", "#00523B", "#74C476", "#5AA9A0"
+_BRICK, _INDIGO, _INK, _ASH = "#F4845F", "#8073AC", "#222222", "#BBBBBB"
 _OLIVE, _KHAKI, _VIOLET, _LILAC, _SLATE, _SILVER = "#7F6A00", "#BFA730", "#54278F", "#9E9AC8", "#444444", "#999999"
 
 # A line per family, a marker and a shade per member.
@@ -34,6 +35,7 @@ _STYLES: dict[str, tuple[str, str, Any]] = {
     "iceoryx2": (_PINK, "P", _ICEORYX),
     "iceoryx2-event": (_PLUM, "X", _ICEORYX),
     "grpc-uds": (_RED, "^", _GRPC),
+    "grpc-uds-tuned": (_BRICK, "$T$", _GRPC),
     "grpc-tcp": (_ORANGE, "v", _GRPC),
     "grpc-aio": (_MAROON, "2", _GRPC),
     "zmq-ipc": (_GREEN, "D", _ZMQ),
@@ -43,9 +45,12 @@ _STYLES: dict[str, tuple[str, str, Any]] = {
     "mp-pipe": (_OLIVE, "<", _MULTIPROCESSING),
     "process-pool": (_KHAKI, ">", _MULTIPROCESSING),
     "asyncio-uds": (_VIOLET, "8", _ASYNCIO),
+    "asyncio-uds-tuned": (_INDIGO, "$t$", _ASYNCIO),
     "http-uds": (_LILAC, "1", _ASYNCIO),
     "pyro5": (_SLATE, "3", _OBJECTS),
+    "pyro5-tuned": (_INK, "$p$", _OBJECTS),
     "rpyc": (_SILVER, "4", _OBJECTS),
+    "rpyc-tuned": (_ASH, "$r$", _OBJECTS),
 }
 # For those of other packages: a line no family has.
 _COLOURS = (_PINK, _GREEN, _ORANGE, _BLUE, _RED, _SKY)

@@ -38,8 +38,9 @@ def test_every_known_contender_loads_under_its_own_name() -> None:
 def test_the_contenders_of_the_comparison_are_known() -> None:
     expected = {
         *("noop", "direct", "direct-codec", "shm", "shm-block", "shm-spin", "iceoryx2", "iceoryx2-event"),
-        *("grpc-uds", "grpc-tcp", "grpc-aio", "zmq-ipc", "zmq-poll", "zmq-dealer", "pynng"),
-        *("mp-pipe", "process-pool", "asyncio-uds", "http-uds", "pyro5", "rpyc"),
+        *("grpc-uds", "grpc-uds-tuned", "grpc-tcp", "grpc-aio", "zmq-ipc", "zmq-poll", "zmq-dealer", "pynng"),
+        *("mp-pipe", "process-pool", "asyncio-uds", "asyncio-uds-tuned", "http-uds"),
+        *("pyro5", "pyro5-tuned", "rpyc", "rpyc-tuned"),
     }
     assert expected == set(registry.names())
 
@@ -99,6 +100,7 @@ def test_a_target_that_is_no_contender_of_that_name_is_refused(monkeypatch: pyte
         ("pynng", "pynng", "pynng"),
         ("pyro5", "Pyro5", "Pyro5"),
         ("rpyc", "rpyc", "rpyc"),
+        ("asyncio-uds-tuned", "uvloop", "uvloop"),
         ("http-uds", "starlette", "starlette"),
         ("http-uds", "uvicorn", "uvicorn"),
         ("http-uds", "uvloop", "uvloop"),
