@@ -15,7 +15,7 @@ from scenarios.measure import Part
 from scenarios.usage import Usage
 
 S = 1_000_000_000
-QUIET = {"busy_ticks": 0, "steal_ticks": 0, "pressure_us": 0, "load_1min": 0.0, "running": 1}
+QUIET = {"busy_ticks": 0, "steal_ticks": 0, "pressure_us": 0, "load_1min": 0.0, "running": 1, "cpu_mhz": None}
 
 
 def _part(calls: list[tuple[int, int]], due: list[int] | None = None, **values: Any) -> Part:

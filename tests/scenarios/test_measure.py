@@ -146,7 +146,7 @@ def test_own_usage_is_that_of_the_process() -> None:
 
 def _reading(**values: float) -> noise.Reading:
     quiet = {"at_ns": 0, "busy_ticks": 0, "steal_ticks": 0, "pressure_us": 0, "load_1min": 0.1, "running": 1}
-    return noise.Reading(**quiet | values)  # type: ignore[arg-type]
+    return noise.Reading(**{"cpu_mhz": None, **quiet, **values})  # type: ignore[arg-type]
 
 
 SECOND = {"at_ns": 10**9}
@@ -182,10 +182,12 @@ def test_a_queue_at_both_ends_has_its_word_and_one_of_the_cells_own_has_none() -
 
 def test_the_figures_behind_the_flags_are_shares_of_the_machine() -> None:
     cpus = os.cpu_count() or 1
-    after = _reading(**SECOND, steal_ticks=10 * cpus, busy_ticks=60 * cpus, pressure_us=200_000, running=3)
+    after = _reading(
+        **SECOND, cpu_mhz=2600.0, steal_ticks=10 * cpus, busy_ticks=60 * cpus, pressure_us=200_000, running=3
+    )
     found = noise.figures(_reading(load_1min=0.7, running=4), after, _own(cpu_ns=400_000_000 * cpus))
     assert found == pytest.approx(
-        {"steal_pct": 10, "others_pct": 20, "pressure_pct": 20, "run_queue": 3, "load_1min": 0.7}
+        {"steal_pct": 10, "others_pct": 20, "pressure_pct": 20, "run_queue": 3, "load_1min": 0.7, "cpu_mhz": 2600.0}
     )
     assert tuple(found) == noise.FIGURES
 
