@@ -169,7 +169,8 @@ def _interval(curves: Curves, smaller: str, larger: str, grid: list[int], at: fl
         return Estimate(value), 0.0
     tail = (1 - CONFIDENCE) / 2
     ends = np.exp(np.quantile(seen, [tail, 1 - tail]))
-    return Estimate(value, float(ends[0]), float(ends[1])), seen.size / DRAWS
+    # The value is of all repeats, the draws are of those that have every size: the interval holds it all the same.
+    return Estimate(value, min(value, float(ends[0])), max(value, float(ends[1]))), seen.size / DRAWS
 
 
 def _repeats(curves: Curves, contender: str) -> pd.DataFrame:

@@ -37,7 +37,8 @@ class AdviceError(UserError):
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """A figure and its 95% interval; no interval from fewer repeats than one needs."""
+    """A figure and its interval, which is as sure as its repeats allow (:func:`scenarios.bootstrap.confidence`); none
+    from fewer repeats than one needs."""
 
     value: float
     low: float | None = None

@@ -10,7 +10,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from scenarios import environment
+from scenarios import bootstrap, environment
 from scenarios.advice import SHARE, Advice, BreakEven, Question, advise, break_even, curves_of, recommended
 from scenarios.advice_curves import Curves, Estimate
 from scenarios.errors import RunError
@@ -44,7 +44,7 @@ def table(question: Question, rows: list[Advice], limits: list[BreakEven]) -> Ta
     title = ", ".join([*asked, f"handler {micros(question.handler_us)}", f"lane {question.lane}"])
     found = Table(title=title, title_justify="left", pad_edge=False)
     found.add_column("contender", no_wrap=True)
-    headings = ("p50", "95% interval", "p99", "IPC share", "cores client + server", "one server gives", "servers")
+    headings = ("p50", "interval", "p99", "IPC share", "cores client + server", "one server gives", "servers")
     for heading in (*headings, f"IPC under {SHARE:.0%} from handler"):
         found.add_column(heading, justify="right", no_wrap=True)
     from_handler = {limit.contender: limit.handler_us for limit in limits}
@@ -141,7 +141,8 @@ def _grounds(curves: Curves, question: Question, rows: list[Advice], best: Advic
         parts.append(f"{best.contender} {best.caveat}")
     alike = [row.contender for row in rows if row.told_apart is False and not row.in_process]
     if ends := interval(best.ipc_p50_us):
-        parts.append(f"the 95% interval of the IPC is {ends}")
+        sure = bootstrap.confidence(curves.repeats(best.figures_of, question.payload_bytes))
+        parts.append(f"the {sure:.0%} interval of the IPC is {ends}")
     else:
         parts.append("from so few it cannot be said how sure it is")
     if alike:

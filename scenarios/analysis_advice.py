@@ -49,7 +49,7 @@ def answer(opened: Opened, question: Question) -> Prose:
     heads = [
         "contender",
         "p50",
-        "95% interval",
+        "interval",
         "p99",
         "IPC share",
         "cores, client + server",

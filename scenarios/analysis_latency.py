@@ -68,7 +68,7 @@ def smallest_call(opened: Opened, lane: str) -> Picture:
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(10, numticks=12))
     panels.plain_numbers(axes.xaxis)
-    axes.set_xlabel(f"round trip of {size(at)} [µs]; dot p50 with its 95% interval, bar p99")
+    axes.set_xlabel(f"round trip of {size(at)} [µs]; dot p50 with its interval, bar p99")
     axes.set_title(f"lane {lane}")
     return Picture(drawn, f"p50 and p99 of every contender at {size(at)}, lane {lane}")
 
@@ -152,7 +152,7 @@ def where_they_cross(opened: Opened, lane: str) -> Prose:
     for each in advice.crossovers(curves, lane):
         if {each.smaller, each.larger} <= kings:
             at = each.payload_bytes
-            interval = f" (95% interval {size(at.low)} to {size(at.high)})" if at.low and at.high else ""
+            interval = f" (interval {size(at.low)} to {size(at.high)})" if at.low and at.high else ""
             sure = "" if each.clear else "; with this run's scatter the two cannot be told apart on both sides of it"
             lines.append(f"- {each.larger} overtakes {each.smaller} at {size(at.value)}{interval}{sure}.")
     return Prose("\n".join(lines))

@@ -48,6 +48,11 @@ def coverage(processes: int) -> float:
     return float(1 - 2.0 ** (1 - processes))
 
 
+def confidence(processes: int) -> float:
+    """How sure an interval over so many processes is: :data:`CONFIDENCE`, or less where its :func:`coverage` is."""
+    return min(CONFIDENCE, coverage(processes))
+
+
 def percentile_draws(ascending: Samples, share: float, count: int, rng: np.random.Generator) -> Floats:
     """That many resampled percentiles of one process's calls, in the calls' unit."""
     k = rank(ascending.size, share) + 1

@@ -18,6 +18,7 @@ from markupsafe import Markup
 from rich.console import Console
 
 from scenarios import (
+    bootstrap,
     environment,
     report_answer,
     report_data,
@@ -86,6 +87,7 @@ def render(run: Run) -> str:
         "repeats": " to ".join(
             str(each) for each in sorted({int(lines["repeats"].min()), int(lines["repeats"].max())})
         ),
+        "sureness": statistics.sureness(lines["repeats"]),
         "warnings": _warnings(run, cells, lines),
         "failures": [f"{key}: {why['kind']}: {why['reason']}" for key, why in run.failures().items()],
         "lanes": _lanes(
@@ -124,7 +126,11 @@ def _answer(cells: pd.DataFrame, headline: pd.DataFrame) -> dict[str, Any]:
     answer = report_answer.answer(curves, question)
     lines, sentences = report_payloads.by_payload(closed)
     embedded = json.dumps(
-        {"lanes": report_data.embedded(closed, headline), "sure": report_answer.SURE_REPEATS},
+        {
+            "lanes": report_data.embedded(closed, headline),
+            "sure": report_answer.SURE_REPEATS,
+            "confidence": bootstrap.CONFIDENCE,
+        },
         separators=(",", ":"),
         allow_nan=False,
     )
@@ -196,11 +202,9 @@ def _warnings(run: Run, cells: pd.DataFrame, lines: pd.DataFrame) -> list[Warned
     if not report_tables.enough(fewest):
         found.append((f"Some figures are of {fewest} repeats: too few for an interval.", []))
     else:
-        least = 1 - 2.0 ** (1 - fewest)
-        text = f"Intervals are from the bootstrap, of the median over {fewest} or more repeats, for 95%"
-        text += f"; over {fewest} they cannot be wider than the repeats, whose range is {least:.0%} sure" * (
-            least < 0.95
-        )
+        text = f"Intervals are from the bootstrap, of the median over repeats: {statistics.sureness(lines['repeats'])}"
+        if bootstrap.coverage(fewest) < bootstrap.CONFIDENCE:
+            text += ", for they cannot be wider than the repeats' range"
         found.append((f"{text}. They hold for this machine on that day, not for another one.", []))
     partly = lines[(lines["p99_repeats"] > 0) & (lines["p99_repeats"] < lines["repeats"])]
     if len(partly):

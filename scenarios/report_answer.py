@@ -12,7 +12,7 @@ import math
 
 import pandas as pd
 
-from scenarios import advice
+from scenarios import advice, bootstrap
 from scenarios.advice import Advice, Question
 from scenarios.advice_curves import Curves
 from scenarios.report_percentiles import Look
@@ -93,7 +93,8 @@ def _latency(curves: Curves, best: Advice, question: Question) -> str:
     if best.ipc_p50_us is None or best.p50_us is None or best.ipc_share is None:
         return "not measured"
     low, high = best.ipc_p50_us.low, best.ipc_p50_us.high
-    interval = "" if low is None or high is None else f" (95% interval {span(low, high)})"
+    sure = bootstrap.confidence(curves.repeats(best.figures_of, question.payload_bytes))
+    interval = "" if low is None or high is None else f" ({sure:.0%} interval {span(low, high)})"
     known = p99_known(curves, best)
     tail = {None: "p99 not measured", False: "p99 at least "}.get(known, "p99 ")
     tail += micros(best.ipc_p99_us) if known is not None and best.ipc_p99_us is not None else ""

@@ -6,8 +6,8 @@ needs :data:`SAMPLES_BEYOND` samples above it, else it does not exist: p99 needs
 
 The process, not the call, is the unit of sampling: calls of one process share its memory layout, its
 placement and its moment. Intervals are over repeats, each of them a fresh process, and over the calls within
-each where they were kept: :mod:`scenarios.bootstrap`, 95%. From three repeats, which is the least they are
-given for, they can be no wider than the repeats themselves: read them as their range.
+each where they were kept: :mod:`scenarios.bootstrap`. From three repeats, which is the least they are given for,
+they can be no wider than the repeats themselves, and are 75% sure; 95% takes six: :func:`sureness`.
 
 Where a disturbed cell was measured again, one attempt counts: :func:`chosen`.
 """
@@ -79,6 +79,12 @@ def chosen(rows: Iterable[Row]) -> list[Row]:
 def interval(values: Sequence[float] | Floats, seed: int = 0) -> Interval | None:
     """Bootstrap interval of the median of repeats; None from fewer than three. For figures without their samples."""
     return bootstrap.of_median([np.array(each) for each in values if not np.isnan(each)], seed)
+
+
+def sureness(repeats: Iterable[int]) -> str:
+    """How sure intervals over so many repeats are, in words; empty where none is given."""
+    counts = sorted({int(each) for each in repeats if each >= FEWEST_PROCESSES})
+    return ", ".join(f"{bootstrap.confidence(each):.0%} sure over {each} repeats" for each in counts)
 
 
 def with_intervals(rows: list[Row], samples: Kept = lambda row: None) -> list[Row]:

@@ -22,7 +22,7 @@ BASE = "shm"
 FLOOR = "noop"
 COSTS = ("voluntary_switches_per_call", "involuntary_switches_per_call", "client_rss_mib", "server_rss_mib")
 NARROW = {
-    "latency": ("p50", "95% interval", "p99", f"p50 against {BASE}"),
+    "latency": ("p50", "interval", "p99", f"p50 against {BASE}"),
     "cost": ("waits", "calls/s", "CPU µs", "switches", "RSS MiB", "cold ms", "noisy"),
 }
 
@@ -69,7 +69,7 @@ def _columns(ratio: pd.DataFrame) -> dict[str, Column]:
     return {
         "waits": lambda line: str(line["wait"]),
         "p50": lambda line: micros(line["p50_us"]),
-        "95% interval": lambda line: _interval(line["p50_low"], line["p50_high"]),
+        "interval": lambda line: _interval(line["p50_low"], line["p50_high"]),
         "p99": lambda line: micros(line["p99_us"]),
         "calls/s": lambda line: f"{line['calls_per_s']:,.0f}",
         "CPU µs": lambda line: pair(line["client_cpu_us"], line["server_cpu_us"]),
@@ -127,10 +127,12 @@ def _footer(run: Run, lines: pd.DataFrame) -> list[Text]:
     timer = about.get("timer", {}).get("cost_ns", math.nan)
     floor = loading.plain(lines[lines["contender"] == FLOOR])["p50_us"]
     own = f"noop, the harness' own part of every latency: {micros(floor.min())}; " if len(floor) else ""
+    sureness = statistics.sureness(lines["repeats"])
+    sure = f", with bootstrap intervals that are {sureness}" if sureness else ""
     texts = [
         environment.in_one_line(about),
         f"{own}two clock readings: {timer:.0f} ns; neither is subtracted",
-        "medians over repeats, each a fresh process; p99 only with 1,000 calls or more per repeat",
+        f"medians over repeats, each a fresh process{sure}; p99 only with 1,000 calls or more per repeat",
         "CPU and RSS: client + server; switches: voluntary + involuntary, both processes; CPU and switches per call; "
         "cold: connecting and the first call",
     ]

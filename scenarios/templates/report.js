@@ -144,9 +144,16 @@ const report = (() => {
     return `are fastest for ${size(q.bytes)}, ${same ? "both the same here" : "too close to tell apart"}: ${each}`;
   }
 
+  /** How many repeats a row's figures rest on: the fewer of its two neighbours'. */
+  function repeatsBehind(lane, row) {
+    const of = lane.contenders[row.figuresOf];
+    return Math.min(...row.basis.map((s) => of.repeats[of.sizes.indexOf(s)]));
+  }
+
   function latency(lane, q, best) {
     const { value, low, high } = best.ipc;
-    const interval = low === null || high === null ? "" : ` (95% interval ${range(low, high)})`;
+    const sure = (100 * Math.min(data.confidence, 1 - 2 ** (1 - repeatsBehind(lane, best)))).toFixed(0);
+    const interval = low === null || high === null ? "" : ` (${sure}% interval ${range(low, high)})`;
     const known = p99Known(lane, best);
     const tail = known === null ? "p99 not measured" : `p99 ${known ? "" : "at least "}${micros(best.p99)}`;
     let text = `median ${micros(value)}${interval}, ${tail}`;
@@ -173,8 +180,7 @@ const report = (() => {
     const next = remote.find((r) => !equal.includes(r) && r.servers === best.servers);
     if (next) {
       const slower = `${next.contender}, the next, takes ${three(next.ipc.value / best.ipc.value)}x`;
-      const mine = lane.contenders[best.figuresOf];
-      const repeats = Math.min(...best.basis.map((s) => mine.repeats[mine.sizes.indexOf(s)])), few = repeats < data.sure;
+      const repeats = repeatsBehind(lane, best), few = repeats < data.sure;
       parts.push(next.told === null ? `${slower}, but ${repeats} repeats are too few to be sure`
         : few ? `likely that ${slower}: so in all of only ${repeats} paired repeats`
         : `sure that ${slower}: so in ${repeats} paired repeats`);

@@ -78,6 +78,16 @@ def test_a_repeat_that_one_of_the_two_lacks_is_left_out_of_the_interval() -> Non
     assert found.seen == 1
 
 
+def test_an_interval_holds_its_crossover_where_one_size_has_more_repeats() -> None:
+    # Of the three repeats that have both sizes two begin at 20 µs; of all five, three begin at 400.
+    more = {100: (20.0, 20.0, 400.0, 400.0, 400.0), 10_000: (20.0,) * 3}
+    steep = {100: (10.0,) * 5, 10_000: (1000.0,) * 3}
+    (found,) = crossovers(table(cells("steep", steep), cells("more", more)))
+    assert found.payload_bytes.low is not None
+    assert found.payload_bytes.high is not None
+    assert found.payload_bytes.low <= found.payload_bytes.value <= found.payload_bytes.high
+
+
 def test_the_fastest_reigns_from_crossover_to_crossover() -> None:
     frame = table(
         cells("steep", STEEP),

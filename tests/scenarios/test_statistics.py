@@ -64,6 +64,13 @@ def test_an_interval_lies_within_the_repeats_and_holds_their_median(values: list
     assert np.median(values) - hair <= high <= max(values) + hair
 
 
+def test_how_sure_intervals_are_is_said_by_their_repeats() -> None:
+    assert (
+        statistics.sureness([3, 5, 3, 6]) == "75% sure over 3 repeats, 94% sure over 5 repeats, 95% sure over 6 repeats"
+    )
+    assert statistics.sureness([1, 2]) == ""
+
+
 def test_equal_repeats_have_an_interval_of_no_width() -> None:
     assert statistics.interval([4.2] * 5) == (4.2, 4.2)
 
