@@ -1,21 +1,20 @@
-"""Signal handlers of the application, and how a wait leaves them alone.
+"""Signal handlers of the application: how a server asks for two of them, and how a wait of posix_ipc leaves them alone.
 
 ``posix_ipc`` runs Python's handlers inside ``acquire`` when a signal interrupts it, and clears what they raise
-(``sem_acquire`` in its C source; KeyboardInterrupt alone is let through). So a wait in the main thread, where Python
-runs handlers, holds back the signals whose handlers might raise until it is outside of ``acquire``. Where the wait is
-not posix_ipc's (see :mod:`shm_rpc_bridge.posix`) nothing is cleared, but a token taken in the instant in which a
-handler raises would be lost: held back, the signal comes when the token can be given back.
+(``sem_acquire`` in its C source; KeyboardInterrupt alone is let through). So where it is what waits, and in the main
+thread, where Python runs handlers, the signals whose handlers might raise are held back until it has left ``acquire``.
 """
 
+import contextlib
 import signal
 import threading
 
 # The C functions behind `signal`'s, whose enum conversions take twenty times as long: 20 us on every parked wait.
 from _signal import getsignal, pthread_sigmask  # type: ignore[import-not-found, unused-ignore]
-from typing import Any, Callable, FrozenSet, List, Optional, Tuple
+from typing import Any, Callable, FrozenSet, Iterator, List, Optional, Tuple
 
 HOLD_SECONDS = 0.02
-"""How long a held back signal may have to wait for its handler: waits are sliced this fine while any is."""
+"""How long a held back signal may have to wait for its handler: a wait is cut to this while any is."""
 
 _CANDIDATES = (
     *(signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGTERM),
@@ -25,21 +24,25 @@ _CANDIDATES = (
 Handlers = List[Tuple[int, Any]]
 
 
-def to_hold_back() -> FrozenSet[int]:
-    """The signals whose handlers might raise; none in any thread but the main one. About 2 us."""
+@contextlib.contextmanager
+def held_back() -> Iterator[bool]:
+    """Let the signals wait whose handlers might raise; whether there are any. What they raise, this raises at its end.
+
+    For the main thread, where alone Python runs handlers; in others there are none.
+    """
+    numbers = _to_hold_back()
+    before = pthread_sigmask(signal.SIG_BLOCK, ())
+    try:
+        pthread_sigmask(signal.SIG_BLOCK, numbers)
+        yield bool(numbers)
+    finally:
+        pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _to_hold_back() -> FrozenSet[int]:
     if threading.get_ident() != threading.main_thread().ident:
         return frozenset()
     return frozenset(number for number in _CANDIDATES if _may_raise(getsignal(number)))
-
-
-def hold_back(numbers: FrozenSet[int]) -> None:
-    """Let these signals wait; the ones that come meanwhile are delivered by :func:`let_through`."""
-    pthread_sigmask(signal.SIG_BLOCK, numbers)
-
-
-def let_through(numbers: FrozenSet[int]) -> None:
-    """End :func:`hold_back`. Raises what the handlers of signals that have come raise."""
-    pthread_sigmask(signal.SIG_UNBLOCK, numbers)
 
 
 def _may_raise(handler: Any) -> bool:

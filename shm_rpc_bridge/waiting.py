@@ -12,8 +12,7 @@ from itertools import repeat
 from time import monotonic, perf_counter, sleep
 from typing import Callable, List, Optional, Type, TypeVar
 
-from . import signals
-from .posix import Busy, Interrupted, Semaphore
+from .posix import Busy, Interrupted, Outcome, Semaphore, was_taken
 
 Result = TypeVar("Result")
 
@@ -177,23 +176,27 @@ class Waiter:
         return self._park(deadline)
 
     def _park(self, deadline: float) -> bool:
-        held_back = signals.to_hold_back()
-        acquire = self._park_undisturbed if held_back else self._semaphore.park
-        longest = min(self._slice, signals.HOLD_SECONDS) if held_back else self._slice
+        park = self._semaphore.park
+        outcome: Outcome = []
         start = now = monotonic()
-        while True:
-            try:
-                acquire(max(0.0, min(longest, deadline - now)))
-                break
-            except (Busy, Interrupted):
-                pass
-            self._recheck()  # at the deadline too: who only polls must hear of a dead peer as well
-            now = monotonic()
-            if now >= deadline:
-                self._spin_less()
-                return False
-        self._learn(monotonic() - start)
-        return True
+        try:
+            while True:
+                try:
+                    park(max(0.0, min(self._slice, deadline - now)), outcome)
+                    break
+                except (Busy, Interrupted):
+                    pass
+                self._recheck()  # at the deadline too: who only polls must hear of a dead peer as well
+                now = monotonic()
+                if now >= deadline:
+                    self._spin_less()
+                    return False
+            self._learn(monotonic() - start)
+            return True
+        except BaseException:
+            if was_taken(outcome):  # and then the handler of a signal has raised: the token is for the next wait
+                self._semaphore.release()
+            raise
 
     def _regain_trust(self, spun: int) -> None:
         """Probe at once again after enough answers in a row came while spinning: a few are luck."""
@@ -221,21 +224,6 @@ class Waiter:
 
     def _spin_less(self) -> None:
         self._rounds = min(self._rounds, self._full) // 2
-
-    def _park_undisturbed(self, timeout: float) -> None:
-        """Park while no handler that might raise can run; what they raise afterwards leaves the token there."""
-        held_back = signals.to_hold_back()
-        signals.hold_back(held_back)
-        try:
-            self._semaphore.park(timeout)
-        except (Busy, Interrupted):
-            signals.let_through(held_back)
-            raise
-        try:
-            signals.let_through(held_back)
-        except BaseException:
-            self._semaphore.release()
-            raise
 
     def _spin_on(self, deadline: float) -> bool:
         semaphore = self._semaphore

@@ -33,7 +33,7 @@ from .listing import Listed
 from .locks import LockFile
 from .refusals import AlreadyExistsError, NotFoundError
 from .segments import Segment
-from .semaphores import Busy, Closed, Interrupted, Semaphore
+from .semaphores import Busy, Closed, Interrupted, Outcome, Semaphore, was_taken
 
 __all__ = [
     "AlreadyExistsError",
@@ -44,6 +44,7 @@ __all__ = [
     "Listed",
     "LockFile",
     "NotFoundError",
+    "Outcome",
     "Segment",
     "Semaphore",
     "SystemDoor",
@@ -57,4 +58,5 @@ __all__ = [
     "unlink_segment",
     "unlink_semaphore",
     "using",
+    "was_taken",
 ]

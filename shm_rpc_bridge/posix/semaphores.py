@@ -7,13 +7,22 @@ import os
 import stat
 import struct
 import time
-from typing import Optional, Protocol
+from typing import List, Optional, Protocol
 
 import posix_ipc
 
+from .. import signals
 from ..exceptions import RPCTransportError
 from .refusals import refuse_if_not_private, translated
 from .segments import FOLDER, is_full
+
+Outcome = List[Optional[int]]
+"""What came of waits, the last one last; written in the instant of it, before any handler of a signal may run."""
+
+
+def was_taken(outcome: Outcome) -> bool:
+    """Whether the last wait has taken a token."""
+    return bool(outcome) and not outcome[-1]
 
 
 class Semaphore(Protocol):
@@ -26,9 +35,10 @@ class Semaphore(Protocol):
     def acquire(self, timeout: Optional[float] = None) -> None:
         """Take a token. Raises Busy or Interrupted."""
 
-    def park(self, timeout: float) -> None:
+    def park(self, timeout: float, outcome: Outcome) -> None:
         """Take a token, waiting for it up to `timeout` seconds that no setting of the wall clock changes, where the
-        system can do that. Raises Busy or Interrupted."""
+        system can do that. Raises Busy, perhaps sooner, or Interrupted, or what a signal's handler raises: whether the
+        token was taken even then, :func:`was_taken` knows from `outcome`."""
 
     def release(self) -> None:
         """Add a token."""
@@ -79,12 +89,16 @@ class _SystemSemaphore(posix_ipc.Semaphore):  # type: ignore[misc]  # posix_ipc 
         if _HAS_CLOCKWAIT:
             self._address = _libc.sem_open(name.encode(), 0)
 
-    def park(self, timeout: float) -> None:
+    def park(self, timeout: float, outcome: Outcome) -> None:
         if self._address is None:
-            self.acquire(timeout)
+            with signals.held_back() as some:
+                outcome.extend(map(self.acquire, (min(timeout, signals.HOLD_SECONDS) if some else timeout,)))
             return
         until = _Timespec(*divmod(time.monotonic_ns() + int(timeout * 1e9), 1_000_000_000))
-        if _libc.sem_clockwait(self._address, time.CLOCK_MONOTONIC, until):  # releases the GIL
+        # In C from the wait, which releases the GIL, to the note of what came of it: between two steps of this
+        # function Python may run the handler of a signal, which may raise.
+        outcome.extend(map(_libc.sem_clockwait, (self._address,), (time.CLOCK_MONOTONIC,), (until,)))
+        if outcome[-1]:
             code = ctypes.get_errno()
             if code == errno.ETIMEDOUT:
                 raise Busy

@@ -198,8 +198,9 @@ class _MemorySemaphore:
                 tokens.changed.wait(left)
             tokens.count -= 1
 
-    def park(self, timeout: float) -> None:
+    def park(self, timeout: float, outcome: posix.Outcome) -> None:
         self.acquire(timeout)
+        outcome.append(None)
 
     def release(self) -> None:
         with self._open() as tokens:

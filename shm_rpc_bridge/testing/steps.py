@@ -190,8 +190,8 @@ class _WatchedSemaphore:
         self._semaphore.acquire(timeout)
         self._watch.tell(f"acquire {self._watch.object}", AFTER)
 
-    def park(self, timeout: float) -> None:
-        self._semaphore.park(timeout)
+    def park(self, timeout: float, outcome: posix.Outcome) -> None:
+        self._semaphore.park(timeout, outcome)
         self._watch.tell(f"acquire {self._watch.object}", AFTER)
 
     def release(self) -> None:

@@ -18,7 +18,7 @@ from shm_rpc_bridge import posix
 semaphore = posix.create_semaphore({name!r}, 0)
 posix.unlink_semaphore({name!r})
 try:
-    semaphore.park(0.01)
+    semaphore.park(0.01, [])
 except posix.Busy:
     print("in time")
 """

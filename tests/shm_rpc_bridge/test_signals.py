@@ -8,10 +8,10 @@ import threading
 
 import pytest
 
-from shm_rpc_bridge import RPCClient, RPCServer, RPCTimeoutError, SharedMemoryTransport, cleanup
+from shm_rpc_bridge import RPCClient, RPCMethodError, RPCServer, RPCTimeoutError, SharedMemoryTransport, cleanup
 
 from .children import signalled_server
-from .services import OLD_LIBC, PATIENCE, process, server_process, serving
+from .services import OLD_LIBC, PATIENCE, calling, process, server_process, serving
 
 
 @pytest.fixture
@@ -42,10 +42,12 @@ def test_what_a_handler_raises_during_a_call_is_not_lost_and_the_client_stays_us
     with serving(name) as server, RPCClient(name, timeout=PATIENCE, wait=wait) as client:
         server.register("hold", lambda: release.wait(PATIENCE))
         handler(raise_from_handler)
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [])
         signal.setitimer(signal.ITIMER_REAL, 0.05)
         with pytest.raises(FromHandler):
             client.call("hold")
         release.set()
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == blocked
         assert client.call("add", a=1, b=2) == 3
 
 
@@ -67,6 +69,47 @@ def test_a_message_is_not_lost_to_a_handler_that_raises(name, handler):
             server.receive_request()
         client.send_request(b"after the signal")
         assert server.receive_request(PATIENCE) == b"after the signal"
+
+
+RAISE_AS_A_MESSAGE_COMES = """
+import signal, threading
+from shm_rpc_bridge import SharedMemoryTransport
+
+def handle(number, frame):
+    raise OverflowError
+
+def send(number):
+    entered.wait()
+    # Met by this thread, the signal waits for the main one to run its handler, which it does once it is woken up.
+    signal.pthread_kill(threading.get_ident(), signal.SIGALRM)
+    client.send_request(b"%d" % number)
+
+signal.signal(signal.SIGALRM, handle)
+with SharedMemoryTransport.create({name!r}, wait="block") as server, SharedMemoryTransport.open({name!r}) as client:
+    for number in range(20):
+        entered = threading.Event()
+        sender = threading.Thread(target=send, args=(number,))
+        sender.start()
+        try:
+            entered.set()
+            server.receive_request(timeout=5)
+            print("not raised")
+        except OverflowError:
+            pass
+        sender.join()
+        assert server.receive_request(timeout=5) == b"%d" % number
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    print("all there")
+"""
+
+
+@pytest.mark.fault("handler-raises")
+@pytest.mark.parametrize("libc", ["", OLD_LIBC], ids=["libc", "old libc"])
+def test_a_message_that_comes_as_a_handler_raises_is_not_lost(name, libc):
+    """It was, each time, where another thread met the signal; and the signal was held back for ever."""
+    command = [sys.executable, "-c", libc + RAISE_AS_A_MESSAGE_COMES.replace("{name!r}", repr(name))]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=PATIENCE, check=True)
+    assert done.stdout == "all there\n"
 
 
 RAISE_WHILE_PARKED = """
@@ -130,6 +173,7 @@ def test_start_in_a_thread_leaves_the_signal_handlers_alone(name):
 @pytest.mark.fault("stop-signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_start_in_the_main_thread_stops_at_a_signal_and_restores_the_handlers(name, number):
+    """Without `signals.install` KeyboardInterrupt went through everything; without `restore` the next did nothing."""
     before = signal.getsignal(number)
     server = RPCServer(name)
     server.register("interrupt", lambda: os.kill(os.getpid(), number))
@@ -145,6 +189,24 @@ def test_start_in_the_main_thread_stops_at_a_signal_and_restores_the_handlers(na
     thread.join(PATIENCE)
     assert answers == [None]
     assert signal.getsignal(number) is before
+
+
+@pytest.mark.fault("stop-signals")
+def test_a_second_signal_meets_the_applications_own_handler(name):
+    """Without `restore` in the first one's handler a method that hangs could not be interrupted any more."""
+    server = RPCServer(name)
+
+    def hang():
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        return "not interrupted"
+
+    server.register("hang", hang)
+    with RPCClient(name, timeout=PATIENCE) as client, calling(client.call, "hang") as call:
+        with pytest.raises(KeyboardInterrupt):
+            server.start()
+        with pytest.raises(RPCMethodError, match="KeyboardInterrupt"):
+            call.result(PATIENCE)
 
 
 @pytest.mark.fault("stop-signals")
@@ -173,6 +235,7 @@ def test_a_signal_inside_a_method_lets_it_answer_and_the_application_decides_how
 
 @pytest.mark.fault("signal-storm")
 def test_in_a_storm_of_signals_deadlines_are_kept(name, handler):
+    """With the wait begun anew after each signal it never ended; with a signal taken for an error it ended at once."""
     release = threading.Event()
     with serving(name) as server, RPCClient(name, timeout=0.1) as client:
         server.register("hold", lambda: release.wait(PATIENCE))

@@ -34,7 +34,9 @@ class FakeSemaphore:
             raise posix.Busy
         self.tokens -= 1
 
-    park = acquire
+    def park(self, timeout, outcome):
+        self.acquire(timeout)
+        outcome.append(None)
 
     def release(self):
         self.tokens += 1
@@ -134,7 +136,7 @@ def test_a_side_that_parks_looks_back_as_soon_as_the_other_one_probes(two_cpus, 
     semaphore = FakeSemaphore(tokens=0)
 
     def park_for(seconds):
-        def park(timeout):
+        def park(timeout, outcome):
             semaphore.tokens = 0
             clock[0] += seconds
 
