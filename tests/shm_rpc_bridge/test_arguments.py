@@ -14,6 +14,7 @@ WITH_SIZES = [RPCServer, RPCClient, SharedMemoryTransport.create]
 @pytest.mark.parametrize("construct", CONSTRUCTORS)
 @pytest.mark.parametrize("bad", ["", "a/b", "..", "/a", "a\0b", "a b", "x" * 300, "ä", "a:b", "-a", "a\n"])
 def test_a_bad_name_is_a_value_error(construct, bad):
+    """Without `names.validated` the empty one made a server that is called nothing, and most others one, too."""
     before = posix.list_own_objects("srb")
     with pytest.raises(ValueError, match="cannot name shared memory"):
         construct(bad)
@@ -50,6 +51,7 @@ def test_an_unknown_wait_strategy_is_a_value_error(construct):
 @pytest.mark.fault("timeout-odd")
 @pytest.mark.parametrize("bad", [-1, -0.001, math.nan, math.inf, 1e20])
 def test_a_timeout_out_of_range_is_a_value_error(bad, name):
+    """Without the range in `deadline_after` none of them was refused."""
     for construct in (RPCServer, RPCClient):
         with pytest.raises(ValueError, match="timeout must be 0 to 1e\\+09 seconds, or None"):
             construct("never-made", timeout=bad)

@@ -58,6 +58,7 @@ def test_any_parameter_name_is_allowed(client):
 
 @pytest.mark.fault("handler-fails")
 def test_a_method_that_raises_is_an_error_with_type_message_and_traceback_and_the_next_call_works(client):
+    """Without `except Exception` in `RPCServer._answer` the server ended, and the next call found none."""
     with pytest.raises(RPCMethodError) as caught:
         client.call("divide", a=1, b=0)
     assert caught.value.remote_type == "ZeroDivisionError"
@@ -69,6 +70,7 @@ def test_a_method_that_raises_is_an_error_with_type_message_and_traceback_and_th
 
 @pytest.mark.fault("handler-fails")
 def test_an_unknown_method_is_named_beside_the_known_ones(client):
+    """Without the KeyError in `RPCServer._answer` the server ended; its caller was told that it has closed."""
     with pytest.raises(RPCMethodError, match=r"unknown method 'subtract'; registered: .*add.*echo"):
         client.call("subtract")
 
@@ -89,6 +91,7 @@ def test_recursing_too_deep_costs_one_call(client):
 
 @pytest.mark.fault("handler-fails")
 def test_a_result_that_cannot_be_encoded_names_method_and_type_and_the_next_call_works(client):
+    """Without the second `except` in `RPCServer._answer` the server ended; its caller was told that it has closed."""
     with pytest.raises(RPCSerializationError, match="in the server: the result of 'make_set', a set"):
         client.call("make_set")
     assert client.call("add", a=1, b=1) == 2
@@ -107,6 +110,7 @@ def test_a_result_that_cannot_be_encoded_names_method_and_type_and_the_next_call
     ],
 )
 def test_a_parameter_that_cannot_be_encoded_is_named_before_anything_is_sent(client, value, reason):
+    """Without the codec's `except` it was orjson's TypeError, which names no parameter."""
     with pytest.raises(RPCSerializationError, match=f"parameter 'data' of 'echo' cannot be encoded: .*{reason}"):
         client.call("echo", other=1, data=value)
     assert client.call("echo", data=1) == 1
@@ -130,6 +134,7 @@ def test_a_method_that_is_no_text_is_refused(client):
 
 @pytest.mark.fault("handler-fails")
 def test_a_message_of_100_mb_goes_both_ways(name):
+    """Without `Buffer._make_room` it is refused as larger than the buffer."""
     text = "x" * 100_000_000
     with serving(name), RPCClient(name, timeout=60) as client:
         assert client.call("echo", data=text) == text
@@ -158,6 +163,7 @@ def test_the_servers_limit_holds_for_requests_too(name):
 
 @pytest.mark.fault("handler-fails")
 def test_a_result_too_large_is_an_error_at_its_caller_and_the_connection_stays_usable(name):
+    """Without the apology in `Endpoint.serve_next` the server ended; its caller was told that it has closed."""
     with serving(name, max_message_size=1000), RPCClient(name) as client:
         with pytest.raises(RPCMethodError, match=r"Message too large: 2,\d+ bytes, max_message_size is 1,000"):
             client.call("text_of", size=2000)
@@ -166,6 +172,8 @@ def test_a_result_too_large_is_an_error_at_its_caller_and_the_connection_stays_u
 
 @pytest.mark.fault("handler-fails")
 def test_an_error_with_unprintable_text_still_arrives(name):
+    """Without `_printable` in the codec the server ended: the error itself could not be encoded."""
+
     class Odd(Exception):
         def __str__(self):
             raise RuntimeError

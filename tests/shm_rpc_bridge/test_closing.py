@@ -69,6 +69,7 @@ def test_a_client_may_be_closed_while_another_thread_is_at_any_step_of_a_call(ac
 
 @pytest.mark.parametrize("method", ["receive_request", "receive_response"])
 def test_closing_a_transport_ends_a_wait_in_another_thread(name, method):
+    """With the memory let go of at once, a semaphore is closed under its waiter: the process dies of SIGSEGV."""
     waiting = threading.Event()
     transport = SharedMemoryTransport.create(name)
 

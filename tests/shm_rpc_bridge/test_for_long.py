@@ -98,6 +98,7 @@ def test_clients_that_call_as_often_as_they_can_get_about_the_same(name, clients
 @pytest.mark.fault("idle")
 @pytest.mark.parametrize(("clients", "seconds"), [(64, 1.0), pytest.param(64, 60.0, marks=pytest.mark.soak)])
 def test_a_server_with_silent_clients_sleeps(name, clients, seconds, figures):
+    """Without parking (`wait="spin"`) it takes a whole core."""
     seconds = max(1.0, seconds * figures.scaled(100) / 100)
     with server_process(name) as server:
         silent = [RPCClient(name) for _ in range(clients)]

@@ -15,17 +15,18 @@ pytestmark = [
 
 
 def test_a_forked_childs_client_calls_on_its_own_and_the_parents_goes_on(name):
-    with server_process(name) as child, RPCClient(name) as client:
+    """Without `_leave_to_parent` both call on one channel, and each gets answers of the other."""
+    with server_process(name) as child, RPCClient(name, timeout=PATIENCE) as client:
         assert client.call("add", a=1, b=1) == 2
         pid = os.fork()
         if pid == 0:
             status = 1
             try:
-                status = 0 if client.call("add", a=2, b=2) == 4 else 2
+                status = 0 if all(client.call("add", a=n, b=2) == n + 2 for n in range(500)) else 2
                 client.close()
             finally:
                 os._exit(status)
-        assert client.call("add", a=3, b=3) == 6
+        assert all(client.call("add", a=n, b=1000) == n + 1000 for n in range(500))
         assert os.WEXITSTATUS(os.waitpid(pid, 0)[1]) == 0
         assert client.call("add", a=4, b=4) == 8
         client.call("stop")

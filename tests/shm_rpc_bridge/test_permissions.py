@@ -14,6 +14,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to have a se
 
 
 def test_what_is_open_to_others_is_refused(name):
+    """Without the look at the mode (`refuse_if_not_private`) it was used."""
     with SharedMemoryTransport.create(name):
         os.chmod(f"/dev/shm/{names.transport(name).request}", 0o666)
         with pytest.raises(RPCTransportError, match=r"open to other users \(mode 0666, expected 0600"):
@@ -22,6 +23,7 @@ def test_what_is_open_to_others_is_refused(name):
 
 @pytest.mark.parametrize("umask", [0o000, 0o077, 0o777])
 def test_everything_is_private_under_any_umask(name, umask):
+    """Without `fchmod` after creating, under umask 0777 they had mode 0, which locks out their owner as well."""
     before = os.umask(umask)
     try:
         transport = SharedMemoryTransport.create(name)

@@ -75,6 +75,7 @@ def test_a_server_killed_during_a_call_is_named_at_once_and_the_outcome_called_u
 
 @pytest.mark.fault("server-killed-waiting")
 def test_a_call_to_a_server_that_died_while_idle_never_ran(name):
+    """Without `Connection.is_alive` the client went on asking for channels of a dead server."""
     with server_process(name) as child, RPCClient(name) as client:
         assert client.call("add", a=1, b=2) == 3
         child.kill()
@@ -155,6 +156,7 @@ def test_after_a_server_was_killed_at_any_step_the_next_one_serves_under_its_nam
 
 @pytest.mark.fault("killed-creating")
 def test_who_waits_for_a_server_that_was_killed_while_starting_is_told_when_its_patience_ends(name):
+    """Without trying again (`retry_until`) who came too early was told at once that there is none."""
     with process(server_until, name, "publish control", "before", "kill") as child:
         child.join(PATIENCE)
     with pytest.raises(RPCTransportError, match=rf"process {child.pid}, which served it, is dead"):

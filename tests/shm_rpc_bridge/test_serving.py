@@ -34,6 +34,7 @@ def test_a_client_can_wait_for_a_server_that_starts_later(name):
 
 @pytest.mark.fault("name-in-use")
 def test_a_second_server_of_the_same_name_is_told_by_whom_it_is_in_use_and_the_first_goes_on(name):
+    """Without trying the lock in `_remove_dead` the second removed the first."""
     with server_process(name) as first, RPCClient(name) as client:
         with pytest.raises(RPCTransportError, match=f"server name '{name}' is in use by process {first.pid}"):
             RPCServer(name)

@@ -55,6 +55,7 @@ def test_a_client_stopped_in_the_middle_of_a_message_holds_up_nobody(name, step)
 
 @pytest.mark.fault("peer-stopped")
 def test_the_deadline_holds_when_the_server_is_stopped(name):
+    """Without the look at the deadline in `Waiter._park` it never ends; without `withdraw` its outcome is unknown."""
     with server_process(name) as child, RPCClient(name, timeout=0.2) as client:
         os.kill(child.pid, signal.SIGSTOP)
         with pytest.raises(RPCTimeoutError, match="never runs"):
@@ -92,9 +93,13 @@ def test_a_call_whose_doorbell_is_lost_is_answered_all_the_same(times, figures):
 
 
 @pytest.mark.fault("wakeup-lost")
-@pytest.mark.parametrize("action", ["release request_full", "release response_full", "release request_empty"])
+@pytest.mark.parametrize(
+    "action", ["release request_full", "release response_full", "release request_empty", "release response_empty"]
+)
 def test_any_other_post_that_is_lost_costs_one_call(action):
-    """A channel without `request_empty` was put back as clean, and every later call on it timed out."""
+    """A channel without `request_empty` was put back as clean, and every later call on it timed out. Without
+    `response_empty` there is no room for the next response: sent with any patience it holds the server up for ever.
+    """
     with in_memory(), watched(drop(action)):
         server = RPCServer("lost")
         register_methods(server)

@@ -161,6 +161,7 @@ def test_who_only_polls_hears_of_a_dead_peer_too(name, wait):
                 method(timeout=0)
 
 
+@pytest.mark.fault("killed-creating")
 def test_an_opener_may_come_while_the_creator_is_still_at_it(name):
     """The opener takes the names away: the creator, between its lock and its second look at them, took that for
     another creator's doing and gave up."""
@@ -174,6 +175,7 @@ def test_an_opener_may_come_while_the_creator_is_still_at_it(name):
                 assert creator.receive_request() == b"early"
 
 
+@pytest.mark.fault("killed-creating")
 def test_a_creator_that_was_taken_for_dead_leaves_the_name_to_the_other(name):
     """In giving up it removed the names, which were the other's by then."""
     pause = Pause(PATIENCE)
