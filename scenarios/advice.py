@@ -4,7 +4,8 @@ A call takes its handler's time and the time of the call itself, which is measur
 (:mod:`scenarios.advice_curves`); the sum is right where the two don't influence each other. They do in one respect: an
 adaptive wait is fast because the answer comes while it still looks, and it parks when a handler takes long or calls
 come seldom. The measurement, of calls back to back, has no wait that is longer than a call. So where a wait would be
-longer, an adaptive contender is given the figures of the one that always parks (``shm-block`` for ``shm``).
+longer, and longer than it looks (:data:`LOOKS_US`), an adaptive contender is given the figures of the one that always
+parks (``shm-block`` for ``shm``). Where it is not, the time it looks is added to the cores.
 
 What it is not: queueing is left out (with random arrivals and a server that is busy most of the time, calls wait for
 each other: see the open-loop figures of a run), and so is what one core's worth of other work would do to any of it.
@@ -44,6 +45,11 @@ SHARE = 0.05
 ADAPTIVE, SPIN = "adaptive", "spin"
 PARKED = "{}-block"
 """The name of the contender that is an adaptive one without its spinning."""
+
+
+LOOKS_US = 60.0
+"""How long ``shm`` looks for an answer before it parks (``shm_rpc_bridge/waiting.py``); others are taken to do the
+same."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,7 +190,8 @@ def _of(curves: Curves, contender: str, question: Question) -> Advice:
     own = curves.at(contender, "p50_us", size)
     if own is None:
         return Advice(contender, in_process, wait, contender)
-    longest_wait_us = max(handler_us, 1e6 / question.rate - handler_us - own.value)
+    pause_us = max(0.0, 1e6 / question.rate - handler_us - own.value)
+    longest_wait_us = max(handler_us, pause_us)
     source = _figures_of(curves, contender, size, longest_wait_us)
     p50, p99 = curves.at(source, "p50_us", size), curves.at(source, "p99_us", size)
     mean = curves.at(source, "mean_us", size)  # what throughput goes by, unlike the median
@@ -193,7 +200,7 @@ def _of(curves: Curves, contender: str, question: Question) -> Advice:
     utilization = question.rate / most.value if most else None
     # Rounded, for a rate that is just met must not need another server by a hair.
     servers = math.ceil(round(utilization, 9)) if utilization else None
-    client_cores, server_cores = _cores(curves, source, question, servers)
+    client_cores, server_cores = _cores(curves, source, question, servers, own.value, pause_us)
     return Advice(
         contender,
         in_process,
@@ -218,30 +225,39 @@ def _figures_of(curves: Curves, contender: str, payload_bytes: float, longest_wa
     """Whose measurements tell what a contender does when it waits that long: its own, or its parked twin's."""
     own = curves.at(contender, "p50_us", payload_bytes)
     twin = PARKED.format(contender)
-    waits_longer = own is not None and longest_wait_us > own.value
-    if waits_longer and curves.wait(contender) == ADAPTIVE and twin in curves.contenders:
+    if own and _parks(curves.wait(contender), own.value, longest_wait_us) and twin in curves.contenders:
         return twin if curves.at(twin, "p50_us", payload_bytes) else contender
     return contender
+
+
+def _parks(wait: str, own_us: float, longest_wait_us: float) -> bool:
+    """Whether waits beside those that were measured make it park. A wait for an answer has a part of the call in it,
+    of which no more is known than that it is not the whole."""
+    return wait == ADAPTIVE and longest_wait_us > own_us and own_us + longest_wait_us > LOOKS_US
 
 
 def _caveat(wait: str, parked: bool, own_us: float, longest_wait_us: float) -> str:
     if wait == SPIN:
         return "never sleeps: a core of each server is gone whatever the rate, and the client's while it waits"
-    if wait == ADAPTIVE and not parked and longest_wait_us > own_us:
+    if not parked and _parks(wait, own_us, longest_wait_us):
         return "will park in waits this long, which was not measured"
     return ""
 
 
 def _cores(
-    curves: Curves, contender: str, question: Question, servers: int | None
+    curves: Curves, contender: str, question: Question, servers: int | None, own_us: float, pause_us: float
 ) -> tuple[float | None, float | None]:
     """Cores of client and server for the calls alone. Who spins also burns the time it waits: a client while the
-    handler works, a server always."""
+    handler works, a server always. So does who is adaptive and does not park: its server in the pauses."""
     client = curves.at(contender, "client_cpu_us_per_call", question.payload_bytes)
     server = curves.at(contender, "server_cpu_us_per_call", question.payload_bytes)
-    waits_us, least = (question.handler_us, float(servers or 1)) if curves.wait(contender) == SPIN else (0.0, 0.0)
-    client_cores = question.rate * (client.value + waits_us) / 1e6 if client else None
-    server_cores = max(question.rate * server.value / 1e6, least) if server else None
+    wait = curves.wait(contender)
+    looks = wait in (SPIN, ADAPTIVE) and not _parks(wait, own_us, max(question.handler_us, pause_us))
+    client_waits_us = question.handler_us if looks else 0.0
+    server_waits_us = pause_us if looks and wait == ADAPTIVE else 0.0
+    least = float(servers or 1) if wait == SPIN else 0.0
+    client_cores = question.rate * (client.value + client_waits_us) / 1e6 if client else None
+    server_cores = max(question.rate * (server.value + server_waits_us) / 1e6, least) if server else None
     return client_cores, server_cores
 
 

@@ -18,6 +18,7 @@ from markupsafe import Markup
 from rich.console import Console
 
 from scenarios import (
+    advice,
     bootstrap,
     environment,
     report_answer,
@@ -130,6 +131,7 @@ def _answer(cells: pd.DataFrame, headline: pd.DataFrame) -> dict[str, Any]:
             "lanes": report_data.embedded(closed, headline),
             "sure": report_answer.SURE_REPEATS,
             "confidence": bootstrap.CONFIDENCE,
+            "looks": advice.LOOKS_US,
         },
         separators=(",", ":"),
         allow_nan=False,

@@ -43,17 +43,19 @@ const report = (() => {
 
   // -- the model
 
+  const parks = (wait, own, longestWait) => wait === "adaptive" && longestWait > own && own + longestWait > data.looks;
   const figuresOf = (lane, name, bytes, longestWait) => {
     const one = lane.contenders[name], twin = `${name}-block`, own = at(one, "p50_us", bytes);
-    const parks = own !== null && longestWait > own && one.wait === "adaptive" && twin in lane.contenders;
-    return parks && at(lane.contenders[twin], "p50_us", bytes) !== null ? twin : name;
+    const twice = own !== null && parks(one.wait, own, longestWait) && twin in lane.contenders;
+    return twice && at(lane.contenders[twin], "p50_us", bytes) !== null ? twin : name;
   };
 
   function contenderFor(lane, name, q) {
     const one = lane.contenders[name], own = at(one, "p50_us", q.bytes);
     const row = { contender: name, inProcess: one.in_process, figuresOf: name, measured: own !== null, servers: null, told: null };
     if (own === null) return row;
-    const source = figuresOf(lane, name, q.bytes, Math.max(q.handler, 1e6 / q.rate - q.handler - own));
+    const pause = Math.max(0, 1e6 / q.rate - q.handler - own), longestWait = Math.max(q.handler, pause);
+    const source = figuresOf(lane, name, q.bytes, longestWait);
     const of = lane.contenders[source], get = (column) => at(of, column, q.bytes);
     const ipc = get("p50_us"), mean = get("mean_us"), p99 = get("p99_us");
     row.figuresOf = source;
@@ -64,11 +66,13 @@ const report = (() => {
     row.share = one.in_process ? 0 : ipc / (ipc + q.handler);
     row.most = mean === null ? null : 1e6 / (mean + q.handler); // throughput goes by the mean, unlike the median
     row.servers = row.most === null ? null : Math.ceil(Number((q.rate / row.most).toFixed(9)));
-    // Who spins also burns the time it waits.
-    const [waits, least] = of.wait === "spin" ? [q.handler, row.servers || 1] : [0, 0];
+    // Who spins also burns the time it waits, and so does who is adaptive and does not park.
+    const looks = of.wait === "spin" || (of.wait === "adaptive" && !parks(of.wait, own, longestWait));
+    const [waits, pauses] = [looks ? q.handler : 0, looks && of.wait === "adaptive" ? pause : 0];
+    const least = of.wait === "spin" ? row.servers || 1 : 0;
     const client = get("client_cpu_us"), server = get("server_cpu_us");
     row.clientCores = client === null ? null : (q.rate * (client + waits)) / 1e6;
-    row.serverCores = server === null ? null : Math.max((q.rate * server) / 1e6, least);
+    row.serverCores = server === null ? null : Math.max((q.rate * (server + pauses)) / 1e6, least);
     row.cores = row.clientCores === null ? null : row.clientCores + (row.serverCores || 0);
     return row;
   }

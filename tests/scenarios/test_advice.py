@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scenarios import advice, statistics, store
-from scenarios.advice import Advice, AdviceError, advise, break_even, recommended
+from scenarios.advice import LOOKS_US, Advice, AdviceError, advise, break_even, recommended
 from scenarios.advice_curves import Curves, interpolate
+from shm_rpc_bridge import waiting
 from tests.scenarios.tables import Cells, cells, table
 
 REFERENCE = Path(__file__).parent.parent.parent / "results" / "reference"
@@ -113,18 +114,26 @@ ADAPTIVE: tuple[Cells, ...] = (
     ("rate", "handler_us", "figures_of"),
     [
         (40_000, 0, "ring"),  # a pause of 5 µs: shorter than a call, as measured
-        (20_000, 0, "ring-block"),  # a pause of 30 µs
-        (40_000, 19, "ring"),
-        (40_000, 21, "ring-block"),
+        (20_000, 0, "ring"),  # a pause of 30 µs: with the call no longer than it looks
+        (10_000, 0, "ring-block"),  # a pause of 80 µs
+        (40_000, 39, "ring"),
+        (40_000, 41, "ring-block"),
     ],
 )
-def test_an_adaptive_contender_has_its_blocking_twins_figures_where_a_wait_is_longer_than_a_call(
+def test_an_adaptive_contender_has_its_blocking_twins_figures_where_a_wait_is_longer_than_it_looks(
     rate: float, handler_us: float, figures_of: str
 ) -> None:
     row = _row(advise(table(*ADAPTIVE), 100, rate, handler_us), "ring")
     assert row.figures_of == figures_of
     assert _p50(row) == (20 if figures_of == "ring" else 60)
-    assert row.client_cores == pytest.approx(rate * (15 if figures_of == "ring" else 25) / 1e6)
+    # Looking burns what it waits: the client while the handler works, the server in the pauses.
+    pause_us = max(0.0, 1e6 / rate - handler_us - 20)
+    assert row.client_cores == pytest.approx(rate * (15 + handler_us if figures_of == "ring" else 25) / 1e6)
+    assert row.server_cores == pytest.approx(rate * (15 + pause_us if figures_of == "ring" else 25) / 1e6)
+
+
+def test_the_model_knows_how_long_the_library_looks() -> None:
+    assert pytest.approx(1e6 * waiting._ROUNDS * waiting._ROUND_SECONDS) == LOOKS_US
 
 
 def test_without_the_twin_an_adaptive_contender_keeps_its_figures_and_the_answer_says_so() -> None:
