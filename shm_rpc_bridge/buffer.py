@@ -69,15 +69,25 @@ class Buffer:
             if not self._wait_empty.wait(deadline):
                 raise RPCTimeoutError("the peer has not taken the previous message in time") from None
         buffer = self._map
-        _write_message_header(buffer, 0, size, 0, 0, sequence)
-        buffer[_HEADER : _HEADER + size] = message
+        try:
+            _write_message_header(buffer, 0, size, 0, 0, sequence)
+            buffer[_HEADER : _HEADER + size] = message
+        except BaseException:  # of a signal's handler: nothing has been sent, and the next message has room
+            self._empty.release()
+            raise
         self._full.release()
 
     def receive(self, deadline: float) -> Tuple[int, bytes]:
         """Take one message: its sequence and a copy of it. Raises RPCTimeoutError when none comes by the deadline."""
         if not self._wait_full.wait(deadline):
             raise RPCTimeoutError("no message in time")
-        taken = self._copy_out()
+        try:
+            taken = self._copy_out()
+        except RPCTransportError:
+            raise
+        except BaseException:  # of a signal's handler: the message is still there
+            self._full.release()
+            raise
         self._empty.release()
         return taken
 

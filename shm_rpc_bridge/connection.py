@@ -118,7 +118,7 @@ class ClientChannel:
         try:
             while True:
                 answered, response = self._response.receive(deadline)
-                if answered == sequence:
+                if answered == sequence and not self._closed:  # else woken by interrupt(), perhaps in mid-write
                     self.is_clean = True
                     return response
                 self._recheck()
@@ -145,6 +145,8 @@ class ClientChannel:
             raise RPCTransportError(f"server {self._control.name!r} (process {self._control.server_pid}) has closed")
         if not self._control.server_is_alive():
             raise RPCTransportError(f"server {self._control.name!r} (process {self._control.server_pid}) is dead")
+        if self._control.is_refused(self._slot):
+            raise RPCTransportError(f"server {self._control.name!r} has refused this channel: its log says why")
         if self._request.seems_full() and not self._doorbell.value:
             self._bell()  # a wake-up was lost
 

@@ -105,6 +105,10 @@ class Control:
         """Say that the channel of a claimed slot exists."""
         self._set_state(slot, layout.SLOT_READY)
 
+    def is_refused(self, slot: int) -> bool:
+        """Whether the server has refused the channel of a slot."""
+        return self._state(slot) == layout.SLOT_REFUSED
+
     def release_slot(self, slot: int) -> None:
         """Give a slot up. From here on it is the server's to reclaim."""
         self._set_state(slot, layout.SLOT_LEFT)
@@ -119,6 +123,10 @@ class Control:
             return None
         self._set_state(slot, layout.SLOT_SERVED)
         return slot
+
+    def refuse_slot(self, slot: int) -> None:
+        """Say that the channel of a slot is not served, or not any more. It stays its client's to give up."""
+        self._set_state(slot, layout.SLOT_REFUSED)
 
     def slots_left(self) -> List[int]:
         """Slots whose clients say that they have closed."""

@@ -9,7 +9,7 @@ from typing import Callable, Dict, List, Optional, Tuple
 from . import names, posix
 from .channel import Channel, unlink
 from .control import Control
-from .exceptions import RPCTimeoutError, RPCTransportError
+from .exceptions import RPCError, RPCTimeoutError, RPCTransportError
 from .waiting import Waiter
 
 logger = logging.getLogger("shm_rpc_bridge")
@@ -61,8 +61,11 @@ class Endpoint:
             return False
         # One ring was taken. When no other is pending there is one request at most, most likely the last caller's
         # next one; else everyone comes before the last caller comes again.
-        place = self._last
-        taken = None if self._doorbell.value else self._take(place)
+        place, taken = self._last, None
+        if self._doorbell.value:
+            self._open_announced()  # who is new rings once, and must not wait until all others are silent
+        else:
+            taken = self._take(place)
         if taken is None:
             place = self._last = self._next_caller()
             taken = self._take(place)
@@ -75,11 +78,14 @@ class Endpoint:
         try:
             channel.response.send(response, sequence, 0.0)
         except RPCTimeoutError:
-            logger.warning("channel %d dropped: its client does not take its responses", slot)
-            self._drop(slot)
+            self._refuse(slot, "its client does not take its responses")
             return True
         except RPCTransportError as error:
-            channel.response.send(apologize(error), sequence, 0.0)
+            try:
+                channel.response.send(apologize(error), sequence, 0.0)
+            except RPCError as failure:  # a client that takes no message as large as that, or takes none
+                self._refuse(slot, f"{error}, and its client cannot be told: {failure}")
+                return True
         channel.request.give_room()  # after the response: its client is waiting for that, and not yet for this
         return True
 
@@ -122,16 +128,17 @@ class Endpoint:
         try:
             return circle[place][1].request.take()
         except RPCTransportError as error:
-            slot = circle[place][0]
-            logger.warning("channel %d dropped: %s", slot, error)
-            self._drop(slot)
+            self._refuse(circle[place][0], str(error))
             return None
 
     def _greet(self) -> None:
         """Whoever rang had no request: open the channels that are announced, free the slots that were left."""
+        self._open_announced()
+        self._sweep(self._control.slots_left())
+
+    def _open_announced(self) -> None:
         while (slot := self._control.next_announced()) is not None:
             self._accept(slot)
-        self._sweep(self._control.slots_left())
 
     def _accept(self, slot: int) -> None:
         try:
@@ -139,7 +146,7 @@ class Endpoint:
         except posix.NotFoundError:  # its client has closed it again
             return
         except RPCTransportError as error:
-            logger.warning("channel %d refused: %s", slot, error)
+            self._refuse(slot, str(error))
             return
         logger.debug("channel %d opened", slot)
         self._channels[slot] = channel
@@ -154,6 +161,14 @@ class Endpoint:
     def _forget(self, slot: int) -> None:
         self._drop(slot)
         unlink(self._names(slot))
+
+    def _refuse(self, slot: int, why: str) -> None:
+        """Have nothing more to do with a client that lives: it is told, and its next call comes on a new channel."""
+        logger.warning("channel %d refused: %s", slot, why)
+        self._control.refuse_slot(slot)
+        if slot in self._channels:
+            self._channels[slot].response.interrupt_reader()
+        self._drop(slot)
 
     def _drop(self, slot: int) -> None:
         channel = self._channels.pop(slot, None)

@@ -1,10 +1,11 @@
 """SharedMemoryTransport: a channel that is used on its own, as a safe byte pipe between two processes."""
 
+import contextlib
 from collections import deque
 from typing import Deque, Optional
 
 from . import layout, names, posix
-from .buffer import Message
+from .buffer import Buffer, Message
 from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, Channel, unlink, validated_sizes
 from .exceptions import RPCTransportError
 from .waiting import deadline_after, retry_until, validated_strategy
@@ -29,7 +30,8 @@ class SharedMemoryTransport:
         self._lock_file = lock_file
         self._is_creator = is_creator
         self._closed = False
-        self._inside: Deque[None] = deque()  # one entry per thread inside a method; appending is atomic
+        # One entry per thread inside a method, the buffer it reads or None; appending and removing are atomic.
+        self._inside: Deque[Optional[Buffer]] = deque()
         self._unreleased: Deque[None] = deque([None])  # taken by whoever releases the memory
         self._sequence = 0
         self._answering = 0
@@ -107,16 +109,16 @@ class SharedMemoryTransport:
 
     def receive_request(self, timeout: Optional[float] = None) -> bytes:
         """The next request, waiting for it up to `timeout` seconds (None: for ever)."""
-        self._enter()
+        request = self._channel.request
+        self._enter(request)
         try:
-            request = self._channel.request
             request.release_view()
             self._answering, message = request.receive(deadline_after(timeout))
             if self._closed:  # woken by close(), not by a message
                 self._recheck()
             return message
         finally:
-            self._leave()
+            self._leave(request)
 
     def view_request(self, timeout: Optional[float] = None) -> memoryview:
         """As :meth:`receive_request` without the copy: read-only memory, until requests are received again.
@@ -124,16 +126,16 @@ class SharedMemoryTransport:
         From then on the view is released and using it is a ValueError; slices of it must be released before.
         Meant for messages from some 64 KiB up, where the copy costs more than the care.
         """
-        self._enter()
+        request = self._channel.request
+        self._enter(request)
         try:
-            request = self._channel.request
             request.release_view()
             self._answering, view = request.receive_view(deadline_after(timeout))
             if self._closed:
                 self._recheck()
             return view
         finally:
-            self._leave()
+            self._leave(request)
 
     def send_response(self, message: Message, timeout: Optional[float] = None) -> None:
         """Send the response to the request received last. Raises as :meth:`send_request` does."""
@@ -145,10 +147,10 @@ class SharedMemoryTransport:
 
     def receive_response(self, timeout: Optional[float] = None) -> bytes:
         """The response to the request sent last; responses to earlier ones, which timed out, are dropped."""
-        self._enter()
+        response = self._channel.response
+        self._enter(response)
         try:
             deadline = deadline_after(timeout)
-            response = self._channel.response
             response.release_view()
             while True:
                 sequence, message = response.receive(deadline)
@@ -156,14 +158,14 @@ class SharedMemoryTransport:
                     return message
                 self._recheck()
         finally:
-            self._leave()
+            self._leave(response)
 
     def view_response(self, timeout: Optional[float] = None) -> memoryview:
         """As :meth:`receive_response` without the copy: read-only memory, until responses are received again."""
-        self._enter()
+        response = self._channel.response
+        self._enter(response)
         try:
             deadline = deadline_after(timeout)
-            response = self._channel.response
             response.release_view()
             while True:
                 sequence, view = response.receive_view(deadline)
@@ -172,14 +174,20 @@ class SharedMemoryTransport:
                 response.release_view()
                 self._recheck()
         finally:
-            self._leave()
+            self._leave(response)
 
     def close(self) -> None:
-        """Close this end. Idempotent. A thread waiting in it gets RPCTransportError at once, the peer within 0.1 s."""
+        """Close this end. Idempotent. A thread that waits for a message in it gets RPCTransportError at once, one that
+        waits to send and the peer within 0.1 s.
+        """
         self._closed = True
-        if self._inside:  # the thread inside releases the memory when it leaves
-            self._channel.request.interrupt_reader()
-            self._channel.response.interrupt_reader()
+        if self._inside and not self._lock_file.is_closed:  # a forked child has none of its parent's threads
+            # Whoever is inside releases the memory when it leaves. Only what this end reads is posted: to the peer it
+            # would be a message.
+            for reading in tuple(self._inside):
+                if reading is not None:
+                    with contextlib.suppress(posix.Closed):  # it has left in the meantime
+                        reading.interrupt_reader()
         else:
             self._release()
 
@@ -189,14 +197,14 @@ class SharedMemoryTransport:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _enter(self) -> None:
-        self._inside.append(None)
+    def _enter(self, reading: Optional[Buffer] = None) -> None:
+        self._inside.append(reading)
         if self._closed:
-            self._leave()
+            self._leave(reading)
             raise RPCTransportError(f"transport {self.name!r} is closed")
 
-    def _leave(self) -> None:
-        self._inside.pop()
+    def _leave(self, reading: Optional[Buffer] = None) -> None:
+        self._inside.remove(reading)
         if self._closed and not self._inside:
             self._release()
 

@@ -185,7 +185,7 @@ class Waiter:
                     park(max(0.0, min(self._slice, deadline - now)), outcome)
                     break
                 except (Busy, Interrupted):
-                    pass
+                    outcome.clear()
                 self._recheck()  # at the deadline too: who only polls must hear of a dead peer as well
                 now = monotonic()
                 if now >= deadline:

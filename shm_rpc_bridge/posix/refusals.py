@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import logging
 import os
 import stat
 from typing import Iterator
@@ -9,6 +10,8 @@ from typing import Iterator
 import posix_ipc
 
 from ..exceptions import RPCTransportError
+
+logger = logging.getLogger("shm_rpc_bridge")
 
 
 class NotFoundError(RPCTransportError):
@@ -47,6 +50,11 @@ def translated(name: str) -> Iterator[None]:
     except OSError as error:
         kind, words = _ERRORS.get(error.errno or 0, (RPCTransportError, f"failed: {error}"))
         raise kind(f"{name} {words}") from error
+
+
+def report_not_ours(name: str) -> None:
+    """Log that `name` stays: whoever has planted it is not to end a server that cleans up."""
+    logger.warning("%s belongs to another user and stays", name)
 
 
 def refuse_if_not_private(name: str, status: os.stat_result) -> None:

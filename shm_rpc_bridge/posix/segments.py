@@ -9,7 +9,7 @@ from typing import Callable
 import posix_ipc
 
 from ..exceptions import RPCTransportError
-from .refusals import refuse_if_not_private, translated
+from .refusals import refuse_if_not_private, report_not_ours, translated
 
 FOLDER = "/dev/shm"
 
@@ -131,9 +131,12 @@ def is_full(name: str, size: int, free: int, total: int) -> RPCTransportError:
 
 
 def unlink_segment(name: str) -> bool:
-    """Remove a segment's name, if it is there; processes that have it open keep it."""
+    """Remove a segment's name, if it is there and ours; processes that have it open keep it."""
     try:
         posix_ipc.unlink_shared_memory("/" + name)
     except posix_ipc.ExistentialError:
+        return False
+    except posix_ipc.PermissionsError:
+        report_not_ours(name)
         return False
     return True

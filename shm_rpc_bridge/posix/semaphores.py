@@ -13,7 +13,7 @@ import posix_ipc
 
 from .. import signals
 from ..exceptions import RPCTransportError
-from .refusals import refuse_if_not_private, translated
+from .refusals import refuse_if_not_private, report_not_ours, translated
 from .segments import FOLDER, is_full
 
 Outcome = List[Optional[int]]
@@ -63,7 +63,7 @@ class _Timespec(ctypes.Structure):
     _fields_ = (("tv_sec", ctypes.c_long), ("tv_nsec", ctypes.c_long))
 
 
-_libc = ctypes.CDLL(None, use_errno=True)
+_libc = ctypes.CDLL(None)
 _libc.sem_init.argtypes = ctypes.c_void_p, ctypes.c_int, ctypes.c_uint
 _HAS_CLOCKWAIT = hasattr(_libc, "sem_clockwait")
 if _HAS_CLOCKWAIT:
@@ -99,12 +99,7 @@ class _SystemSemaphore(posix_ipc.Semaphore):  # type: ignore[misc]  # posix_ipc 
         # function Python may run the handler of a signal, which may raise.
         outcome.extend(map(_libc.sem_clockwait, (self._address,), (time.CLOCK_MONOTONIC,), (until,)))
         if outcome[-1]:
-            code = ctypes.get_errno()
-            if code == errno.ETIMEDOUT:
-                raise Busy
-            if code == errno.EINTR:
-                raise Interrupted
-            raise OSError(code, os.strerror(code))
+            raise Busy  # or interrupted: errno may be another's by now, of a handler that has run
 
     def close(self) -> None:
         address, self._address = self._address, None
@@ -157,9 +152,12 @@ def _semaphore_file(name: str) -> str:
 
 
 def unlink_semaphore(name: str) -> bool:
-    """Remove a semaphore's name, if it is there; processes that have it open keep it."""
+    """Remove a semaphore's name, if it is there and ours; processes that have it open keep it."""
     try:
         posix_ipc.unlink_semaphore("/" + name)
     except posix_ipc.ExistentialError:
+        return False
+    except posix_ipc.PermissionsError:
+        report_not_ours(name)
         return False
     return True

@@ -10,7 +10,7 @@ import time
 import zlib
 from typing import Any, Callable, Dict
 
-from shm_rpc_bridge import RPCClient, RPCError, RPCServer, RPCTransportError, SharedMemoryTransport
+from shm_rpc_bridge import RPCClient, RPCError, RPCServer, RPCTransportError, SharedMemoryTransport, names, posix
 from shm_rpc_bridge.testing import at, kill_self, leftovers, stop_self, watched
 
 from .services import PATIENCE, register_methods, serving
@@ -212,3 +212,10 @@ def open_as_nobody(name: str, outcome: Any) -> None:
             outcome.put(str(error))
         else:
             outcome.put("not refused")
+
+
+def unlink_as_nobody(name: str, outcome: Any) -> None:
+    """Try to remove the names of a channel as another user."""
+    os.setuid(65534)
+    outcome.put(posix.unlink_segment(names.slot(name, 1, 0).request))
+    outcome.put(posix.unlink_semaphore(names.slot(name, 1, 0).request_full))

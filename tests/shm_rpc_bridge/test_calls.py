@@ -15,7 +15,7 @@ from shm_rpc_bridge import (
     RPCTransportError,
 )
 
-from .services import serving
+from .services import PATIENCE, serving
 
 
 @pytest.fixture
@@ -218,3 +218,15 @@ def test_registering(name):
 def test_every_wait_strategy_answers(name, wait):
     with serving(name, wait=wait), RPCClient(name, wait=wait) as client:
         assert [client.call("add", a=n, b=1) for n in range(100)] == list(range(1, 101))
+
+
+@pytest.mark.fault("handler-fails")
+def test_a_client_that_takes_no_message_as_large_as_its_error_is_refused_and_the_server_goes_on(name):
+    """Of the error that said so, too, it was told with an error, which was too large: that ended the server."""
+    with serving(name), RPCClient(name, max_message_size=64, timeout=PATIENCE) as small, RPCClient(name) as other:
+        assert small.call("add", a=1, b=2) == 3
+        for _ in range(2):
+            with pytest.raises(RPCTransportError, match="has refused this channel: its log says why"):
+                small.call("no_such_method")
+            assert small.call("add", a=1, b=2) == 3
+        assert other.call("add", a=1, b=2) == 3

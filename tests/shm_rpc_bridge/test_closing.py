@@ -85,3 +85,35 @@ def test_closing_a_transport_ends_a_wait_in_another_thread(name, method):
     with pytest.raises(RPCTransportError, match="is closed"):
         transport.send_request(b"")
     transport.close()
+
+
+def test_closing_an_end_that_another_thread_reads_gives_its_peer_no_message(name):
+    """With both buffers posted to wake that thread, the peer received the last request once more, or an empty one."""
+    with SharedMemoryTransport.create(name) as peer:
+        closing = SharedMemoryTransport.open(name)
+        closing.send_request(b"once")
+        entered = threading.Event()
+        with calling(lambda: entered.set() or closing.receive_response()) as waiting:
+            assert peer.receive_request(PATIENCE) == b"once"
+            assert entered.wait(PATIENCE)
+            closing.close()
+            with pytest.raises(RPCTransportError, match="closed"):
+                waiting.result(PATIENCE)
+        with pytest.raises(RPCTransportError, match=r"closed|dead|gone"):
+            peer.receive_request(PATIENCE)
+
+
+def test_closing_a_client_while_its_answer_is_being_written_gives_no_half_answer():
+    """With the sequence alone looked at, the call returned what had been written so far."""
+    pause = Pause(PATIENCE)
+    with in_memory():
+        server = RPCServer("closing")
+        register_methods(server)
+        with watched(at("write response", pause)), started(server):
+            client = RPCClient("closing", timeout=PATIENCE)
+            with calling(client.call, "text_of", size=1000) as call:
+                pause.wait_until_reached()
+                client.close()
+                with pytest.raises(RPCTransportError, match="closed"):
+                    call.result(PATIENCE)
+                pause.resume()

@@ -8,7 +8,7 @@ import pytest
 from shm_rpc_bridge import RPCClient, names, posix
 from shm_rpc_bridge.control import Control
 
-from .services import PATIENCE, context, server_process, serving
+from .services import PATIENCE, calling, context, server_process, serving
 
 
 def call_many(name, number, calls, failures):
@@ -96,3 +96,26 @@ def wait_until_rung(name, count):
         pass
     doorbell.close()
     control.close(remove=False)
+
+
+@pytest.mark.fault("clients-64")
+def test_who_comes_while_others_call_without_pause_is_served_as_well(name):
+    """Who is new rings once: without looking for announced channels while others ring, it was never let in."""
+    stop = threading.Event()
+    with serving(name) as server:
+        server.register("work", lambda: stop.wait(0.002))
+
+        def call_without_pause():
+            with RPCClient(name, timeout=PATIENCE) as client:
+                while not stop.is_set():
+                    client.call("work")
+
+        with calling(call_without_pause) as one, calling(call_without_pause) as other:
+            try:
+                for _ in range(20):
+                    with RPCClient(name, timeout=2.0) as new:
+                        assert new.call("add", a=1, b=2) == 3
+            finally:
+                stop.set()
+            one.result(PATIENCE)
+            other.result(PATIENCE)

@@ -6,7 +6,7 @@ import pytest
 
 from shm_rpc_bridge import RPCClient, RPCServer, RPCTransportError, SharedMemoryTransport, names
 
-from .children import open_as_nobody
+from .children import open_as_nobody, unlink_as_nobody
 from .services import PATIENCE, context, process, serving
 
 pytestmark = pytest.mark.fault("permissions")
@@ -68,3 +68,19 @@ def test_what_another_user_has_planted_is_refused_and_its_owner_named(name, plan
         os.chown(path, 65534, 65534)
         with pytest.raises(RPCTransportError, match="belongs to user 65534, not to this process's 0"):
             SharedMemoryTransport.open(name)
+
+
+@as_root
+def test_what_another_user_has_planted_does_not_end_who_cleans_up(name):
+    """Its PermissionsError went through `RPCServer.start`, and through `close` half way."""
+    outcome = context.SimpleQueue()
+    planted = [names.slot(name, 1, 0).request, "sem." + names.slot(name, 1, 0).request_full]
+    for each in planted:
+        os.close(os.open(f"/dev/shm/{each}", os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        with process(unlink_as_nobody, name, outcome) as child:
+            child.join(PATIENCE)
+            assert [outcome.get(), outcome.get()] == [False, False]
+    finally:
+        for each in planted:
+            os.unlink(f"/dev/shm/{each}")

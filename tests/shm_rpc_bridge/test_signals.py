@@ -1,5 +1,7 @@
 """Signals belong to the application: its handlers run, what they raise is raised, calls stay right."""
 
+import ctypes
+import mmap
 import os
 import signal
 import subprocess
@@ -8,7 +10,7 @@ import threading
 
 import pytest
 
-from shm_rpc_bridge import RPCClient, RPCMethodError, RPCServer, RPCTimeoutError, SharedMemoryTransport, cleanup
+from shm_rpc_bridge import RPCClient, RPCMethodError, RPCServer, RPCTimeoutError, SharedMemoryTransport, cleanup, posix
 
 from .children import signalled_server
 from .services import OLD_LIBC, PATIENCE, calling, process, server_process, serving
@@ -234,14 +236,66 @@ def test_a_signal_inside_a_method_lets_it_answer_and_the_application_decides_how
 
 
 @pytest.mark.fault("signal-storm")
-def test_in_a_storm_of_signals_deadlines_are_kept(name, handler):
+@pytest.mark.parametrize("does", [lambda: None, lambda: ctypes.set_errno(0)], ids=["nothing", "sets errno"])
+def test_in_a_storm_of_signals_deadlines_are_kept(name, handler, does):
     """With the wait begun anew after each signal it never ended; with a signal taken for an error it ended at once."""
     release = threading.Event()
     with serving(name) as server, RPCClient(name, timeout=0.1) as client:
         server.register("hold", lambda: release.wait(PATIENCE))
-        handler(lambda number, frame: None)
+        handler(lambda number, frame: does())
         signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
         with pytest.raises(RPCTimeoutError):
             client.call("hold")
         signal.setitimer(signal.ITIMER_REAL, 0)
         release.set()
+
+
+class RaisingMap(mmap.mmap):
+    """Raises as a signal's handler would, once, when a message is copied."""
+
+    is_due = False
+
+    def __getitem__(self, where):
+        self._raise_once(where)
+        return super().__getitem__(where)
+
+    def __setitem__(self, where, what):
+        self._raise_once(where)
+        super().__setitem__(where, what)
+
+    def _raise_once(self, where):
+        if RaisingMap.is_due and isinstance(where, slice):
+            RaisingMap.is_due = False
+            raise FromHandler
+
+
+class DoorToRaisingMaps:
+    def __init__(self, door):
+        self._door = door
+
+    def __getattr__(self, name):
+        return getattr(self._door, name)
+
+    def open_segment(self, name, least):
+        segment = self._door.open_segment(name, least)
+        segment.map_with(RaisingMap)
+        return segment
+
+
+@pytest.mark.fault("handler-raises")
+def test_what_a_handler_raises_while_a_message_is_copied_costs_no_message(name):
+    """It took the message along, or the room for the next one: from then on the transport stood still."""
+    with SharedMemoryTransport.create(name) as creator:
+        with posix.using(DoorToRaisingMaps):
+            opener = SharedMemoryTransport.open(name)
+        with opener:
+            for number in range(3):
+                RaisingMap.is_due = True
+                with pytest.raises(FromHandler):
+                    opener.send_request(b"%d" % number, timeout=PATIENCE)
+                opener.send_request(b"%d" % number, timeout=PATIENCE)
+                creator.send_response(creator.receive_request(PATIENCE), timeout=PATIENCE)
+                RaisingMap.is_due = True
+                with pytest.raises(FromHandler):
+                    opener.receive_response(PATIENCE)
+                assert opener.receive_response(PATIENCE) == b"%d" % number

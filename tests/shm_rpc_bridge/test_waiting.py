@@ -190,3 +190,19 @@ def test_a_lost_wake_up_is_made_good_by_the_client(name):
         serving.join(PATIENCE)
         doorbell.close()
         control.close(remove=False)
+
+
+def test_a_long_wait_keeps_nothing_of_its_slices(two_cpus):
+    """What came of each slice was kept: 7 MB for a day of waiting."""
+    semaphore, lengths = FakeSemaphore(tokens=0), []
+
+    def park(timeout, outcome):
+        lengths.append(len(outcome))
+        outcome.append(-1)
+        if len(lengths) < 5:
+            raise posix.Busy
+        outcome.append(0)
+
+    semaphore.park = park
+    assert Waiter(semaphore, "block", nothing).wait(math.inf)
+    assert lengths == [0] * 5
