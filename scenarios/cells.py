@@ -21,6 +21,9 @@ AXES = ("scenario", "contender", "lane", "payload_bytes", "clients", "load", "re
 GROUP = AXES[:-1]
 """The same without the repeat: what an interval or a ratio is computed over."""
 
+QUESTION = tuple(axis for axis in GROUP if axis != "contender")
+"""What contenders are compared in, and why those that answer the same follow each other."""
+
 RERUN_SHARE = 0.2
 """Of a repeat's cells, so many are measured again at most: on a machine that is always disturbed a run takes a
 fifth longer, not twice as long."""
@@ -89,10 +92,10 @@ class Cell:
 def expand(scenario: Scenario) -> list[Cell]:
     """Every cell of a scenario in the order it is to be measured.
 
-    Repeats are blocks in time: each holds every cell once, shuffled with the scenario's seed. So a machine
-    that gets slower over the run slows all contenders alike, and a ratio within one repeat compares near
-    moments. `order_index` is a place in time; behind each repeat some are left free for cells that are measured
-    again.
+    Repeats are blocks in time: each holds every cell once, shuffled with the scenario's seed, but for that the
+    contenders of one question (lane, payload, clients, load) follow each other. So a machine that gets slower over the
+    run slows all contenders alike, and a ratio within one repeat compares near moments. `order_index` is a place in
+    time; behind each repeat some are left free for cells that are measured again.
     """
     ordered: list[Cell] = []
     first = 0
@@ -100,7 +103,10 @@ def expand(scenario: Scenario) -> list[Cell]:
         blocks = [each for each in scenario.blocks if repeat < _repeats(scenario, each)]
         block = [cell for each in blocks for cell in _product(scenario.name, each, repeat)]
         random.Random(f"{scenario.seed}:{repeat}").shuffle(block)
-        block = [cell for cell in block if scenario.filter.accepts(cell.axes)]
+        questions: dict[tuple[str, ...], list[Cell]] = {}
+        for cell in block:
+            questions.setdefault(tuple(str(cell.axes[axis]) for axis in QUESTION), []).append(cell)
+        block = [cell for each in questions.values() for cell in each if scenario.filter.accepts(cell.axes)]
         ordered += [dataclasses.replace(cell, order_index=first + i) for i, cell in enumerate(block)]
         first += len(block) + most_reruns(len(block), scenario.reruns)
     return ordered

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 from pathlib import Path
 
@@ -206,3 +207,13 @@ def test_each_repeat_holds_every_cell_once_in_an_order_only_the_seed_decides(wri
     without = [[{**axes, "repeat": 0} for axes in block] for block in (first, second)]
     assert without[0] != without[1]
     assert all(axes in without[1] for axes in without[0])
+
+
+def test_contenders_that_are_compared_are_measured_one_after_the_other(write: Write) -> None:
+    scenario = _read(write(GOOD.replace('["plain"]', '["plain", "pipes", "hang"]')))
+    asked = [tuple(cell.axes[axis] for axis in (*cells.QUESTION, "repeat")) for cell in cells.expand(scenario)]
+    assert len(list(itertools.groupby(asked))) == len(set(asked)) < len(asked)
+    firsts = {
+        next(of).contender for _, of in itertools.groupby(cells.expand(scenario), lambda cell: cell.payload_bytes)
+    }
+    assert len(firsts) > 1, "and not always in the same order"
