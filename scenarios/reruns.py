@@ -11,6 +11,7 @@ import dataclasses
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from scenarios.cells import AXES, Cell, most_reruns
+from scenarios.combine import OWN_DOING
 from scenarios.statistics import chosen, disturbance
 from scenarios.store import Row
 
@@ -37,10 +38,12 @@ def following(block: Sequence[Cell], rows: Iterable[Row], failed: Collection[str
     for row in chosen(rows):
         place = _place(row)
         if disturbance(row) and attempts[place] < reruns:
-            candidates.append((attempts[place], -disturbance(row), mine[place].order_index, place))
+            # First what came from outside: some contenders crowd two CPUs by themselves, again each time.
+            own_doing = not set(row["noise_flags"].split(";")) - OWN_DOING
+            candidates.append((attempts[place], own_doing, -disturbance(row), mine[place].order_index, place))
     if not candidates:
         return None
-    attempt, _, _, place = min(candidates)
+    attempt, *_, place = min(candidates)
     # The places in time behind the repeat's own cells were left free for this.
     return _again(mine[place], attempt + 1, block[-1].order_index + 1 + used)
 

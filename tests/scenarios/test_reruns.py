@@ -90,6 +90,14 @@ def test_the_most_disturbed_come_first_and_once_each_before_any_twice(write: Wri
     assert reruns.following(block, [*rows, _row(first, ""), _row(second, "steal")], (), 2) is None, "the share is used"
 
 
+def test_what_disturbed_from_outside_comes_before_what_may_be_the_contenders_own_doing(write: Write) -> None:
+    block = expand(reading.read(write(contenders=FOUR, reruns=1), CATALOGUE))
+    rows = [_row(cell, "pressure;preempted") for cell in block[:-1]] + [_row(block[-1], "steal")]
+    first = reruns.following(block, rows, (), 1)
+    assert first is not None
+    assert first.key == f"{block[-1].key}_attempt1"
+
+
 def test_an_attempt_that_failed_is_not_repeated_for_ever(write: Write) -> None:
     block = expand(reading.read(write(contenders=FOUR, reruns=1), CATALOGUE))
     rows = [_row(cell, "steal" if cell is block[0] else "") for cell in block]
