@@ -82,6 +82,18 @@ class Measurement:
         fewest = min(self.calls_of_clients)
         return max(self.calls_of_clients) / fewest if fewest else float("inf")
 
+    def client_p50_us(self) -> tuple[float, float] | None:
+        """The lowest and the highest p50 of a client; None for one client and for one that answered too few calls.
+
+        A p50 over all calls is that of the clients that make the most.
+        """
+        if self.client_of is None:
+            return None
+        each = [np.sort(self.latency_ns[self.client_of == client]) for client in range(len(self.calls_of_clients))]
+        found = [statistics.percentile_us(one, 0.5) for one in each]
+        known = [p50 for p50 in found if p50 is not None]
+        return (min(known), max(known)) if len(known) == len(found) else None
+
     def lateness_us(self, share: float) -> float | None:
         """A percentile of the dispatcher's own lateness; None where too few calls could have been sent in time."""
         return statistics.percentile_us(np.sort(self.lateness_ns), share)

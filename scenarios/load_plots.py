@@ -14,6 +14,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullForma
 from scenarios import loading, style
 from scenarios.load import CLOSED
 from scenarios.panels import Sheet, plain_numbers
+from scenarios.store import OF_CLIENTS
 from scenarios.units import size
 
 Fill = Callable[[Axes, pd.DataFrame], None]
@@ -74,8 +75,14 @@ def _throughput(axes: Axes, part: pd.DataFrame) -> None:
 
 
 def _client_latency(column: str) -> Fill:
+    """Of all calls; around the p50 a band from that of the fastest client to that of the slowest."""
+
     def fill(axes: Axes, part: pd.DataFrame) -> None:
-        _lines(axes, part, "clients", column)
+        if column == "p50_us":
+            low, high = OF_CLIENTS
+            alone = part[column]
+            part = part.assign(low=part[low].fillna(alone), high=part[high].fillna(alone))
+        _lines(axes, part, "clients", column, ribbon=column == "p50_us")
         _times_upwards(axes)
         _clients_along_x(axes, part)
 
@@ -198,7 +205,7 @@ def _lines(axes: Axes, part: pd.DataFrame, x: str, y: str, *, ribbon: bool = Fal
 _CLIENTS: dict[str, Fill] = {
     "calls/s of all clients": _throughput,
     "fairness: most calls of a client over fewest": _fairness,
-    "p50": _client_latency("p50_us"),
+    "p50, and from the fastest client's to the slowest's": _client_latency("p50_us"),
     "p99": _client_latency("p99_us"),
 }
 _RATES: dict[str, Fill] = {

@@ -32,7 +32,7 @@ def _split(lines: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 
 def _clients(title: str, lines: pd.DataFrame) -> Table:
-    headings = ("calls/s", "p50", "p99", "fairness", "CPU µs", "switches")
+    headings = ("calls/s", "p50", "slowest client's", "p99", "fairness", "CPU µs", "switches")
     table = _table(f"{title}: several clients, closed loop", ("clients", *headings))
     for contender, each in lines.groupby("contender", sort=False):
         for number, (_, line) in enumerate(each.sort_values("clients").iterrows()):
@@ -41,12 +41,16 @@ def _clients(title: str, lines: pd.DataFrame) -> Table:
                 f"{line['clients']:.0f}",
                 f"{line['calls_per_s']:,.0f}",
                 micros(line["p50_us"]),
+                micros(line["slowest_client_p50_us"]),
                 micros(line["p99_us"]),
                 "" if math.isnan(line["fairness"]) else f"{line['fairness']:.2f}",
                 *_costs(line),
             )
         table.add_section()
-    table.caption = "fairness: most calls of a client over fewest; CPU: clients + server"
+    table.caption = (
+        "p50: of all calls, so mostly of the clients that make the most; fairness: most calls of a client over fewest; "
+        "CPU: clients + server"
+    )
     return table
 
 

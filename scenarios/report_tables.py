@@ -83,7 +83,15 @@ def extras(cells: pd.DataFrame) -> pd.DataFrame:
     """Medians over the repeats of what a summary leaves out; and how many repeats have a p99."""
     columns = [
         *("voluntary_switches_per_call", "involuntary_switches_per_call", "client_rss_mib", "server_rss_mib"),
-        *("fairness", "offered_rps", "skipped", "lateness_p50_us", "lateness_p99_us", "mean_us"),
+        *(
+            "fairness",
+            "slowest_client_p50_us",
+            "offered_rps",
+            "skipped",
+            "lateness_p50_us",
+            "lateness_p99_us",
+            "mean_us",
+        ),
     ]
     grouped = cells.groupby(list(GROUP), sort=False)
     found = grouped[[column for column in columns if column in cells]].median()
@@ -170,7 +178,14 @@ def load(lines: pd.DataFrame) -> Table:
     """Many clients, or calls at an offered rate: what got through, how late, how evenly."""
     heads = [
         *(("payload", ""), ("clients", ""), ("load", ""), ("offered", "calls/s"), ("done", "calls/s")),
-        *(("skipped", "calls"), ("p50", "µs"), ("p99", "µs"), ("fairness", "max/min"), ("dispatch late p99", "µs")),
+        *(
+            ("skipped", "calls"),
+            ("p50", "µs"),
+            ("slowest client p50", "µs"),
+            ("p99", "µs"),
+            ("fairness", "max/min"),
+            ("dispatch late p99", "µs"),
+        ),
         *(("CPU both", "µs/call"), ("disturbed", "repeats")),
     ]
     lines = lines.sort_values(["payload_bytes", "offered_rps", "load", "clients", "contender"])
@@ -184,6 +199,7 @@ def load(lines: pd.DataFrame) -> Table:
             _field(line["calls_per_s"]),
             _field(line.get("skipped", math.nan)),
             _field(line["p50_us"], interval(line["p50_low"], line["p50_high"])),
+            _field(line.get("slowest_client_p50_us", math.nan)),
             _p99(line),
             _field(line.get("fairness", math.nan)),
             _field(line.get("lateness_p99_us", math.nan)),

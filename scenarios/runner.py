@@ -177,6 +177,7 @@ def to_row(run_id: str, cell: Cell, wait: str, found: Measurement) -> store.Row:
         "p99_ci_low_us": None,
         "p99_ci_high_us": None,
         "fairness": found.fairness(),
+        **dict(zip(store.OF_CLIENTS, found.client_p50_us() or (None, None), strict=True)),
         "lateness_p50_us": found.lateness_us(0.5),
         "lateness_p99_us": found.lateness_us(0.99),
     }

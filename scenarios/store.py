@@ -34,10 +34,12 @@ COLUMNS = tuple(
     involuntary_switches_per_call client_rss_mib server_rss_mib cold_start_ms noise_flags
     attempt p99_ci_low_us p99_ci_high_us
     fairness lateness_p50_us lateness_p99_us
-    steal_pct others_pct pressure_pct run_queue load_1min cpu_mhz""".split()  # noqa: SIM905
+    steal_pct others_pct pressure_pct run_queue load_1min cpu_mhz
+    fastest_client_p50_us slowest_client_p50_us""".split()  # noqa: SIM905
 )
 """Of cells.csv, in order. Units are in the names; an empty field is a number that does not exist. New ones
 are added at the end: a file of an older version has fewer, and is read as if they were empty."""
+OF_CLIENTS = COLUMNS[-2:]
 WORDS = frozenset("run_id scenario contender lane load wait noise_flags".split())  # noqa: SIM905
 """The columns that hold no numbers."""
 

@@ -75,6 +75,15 @@ def test_one_client_has_no_fairness_and_no_owner_of_calls() -> None:
     assert set(found.samples()) == set()
 
 
+def test_latency_per_client_shows_the_one_that_the_median_of_all_calls_hides() -> None:
+    quick, slow = _part(_every(2, 100, 1)), _part(_every(8, 25, 7))
+    found = _combine(quick, slow)
+    low, high = found.client_p50_us() or (0.0, 0.0)
+    assert found.percentiles()["p50_us"] == low
+    assert high > 5 * low
+    assert _combine(quick).client_p50_us() is None
+
+
 def test_a_starved_client_is_infinitely_unfair() -> None:
     assert _combine(_part([(0, 5), (6, 9)]), _part([(20, 30)])).fairness() == float("inf")
 
