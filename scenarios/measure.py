@@ -82,6 +82,7 @@ class Task:
     payload: str
     payload_bytes: int
     seed: int
+    repeat: int
     calls: int
     """Most timed calls of this client."""
     warmup_calls: int
@@ -200,7 +201,8 @@ def _measure_connected(
 ) -> Part:
     _warm_up(task, driver, work)
     if task.load.is_open:
-        record = Record.of_schedule(schedule(task.load, task.client, task.clients, task.seconds, task.calls, task.seed))
+        due = schedule(task.load, task.client, task.clients, task.seconds, task.calls, task.seed, task.repeat)
+        record = Record.of_schedule(due)
     else:
         record = Record(task.calls)
     gc.collect()

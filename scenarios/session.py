@@ -61,6 +61,7 @@ def run_cell(
                 payload=cell.payload,
                 payload_bytes=cell.payload_bytes,
                 seed=seed,
+                repeat=cell.repeat,
                 calls=cell.calls,
                 warmup_calls=cell.warmup_calls,
                 seconds=cell.seconds,

@@ -27,6 +27,7 @@ def _task(**values: Any) -> measure.Task:
         "payload": "document",
         "payload_bytes": 200,
         "seed": 1,
+        "repeat": 0,
         "calls": 50,
         "warmup_calls": 5,
         "seconds": 5.0,
@@ -74,6 +75,15 @@ def test_an_open_loop_makes_every_call_of_its_schedule_and_knows_what_waiting_co
     assert len(found.free) == 200
     assert found.skipped == 0
     assert found.harness_cpu_ns > 0
+
+
+@pytest.mark.usefixtures("collector")
+def test_each_repeat_has_arrivals_of_its_own() -> None:
+    def dues(repeat: int) -> list[int]:
+        found = _measure(_task(load=Load(10_000.0), seconds=0.01, repeat=repeat))
+        return [due - found.begin_ns for due in array("q", found.due_ns)]
+
+    assert dues(0) == dues(0) != dues(1)
 
 
 @pytest.mark.usefixtures("collector")
