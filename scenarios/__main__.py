@@ -52,12 +52,8 @@ def _run(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     catalogue = Registered()
     scenario = _asked_scenario(asked, catalogue)
     command = shlex.join(["python", "-m", "scenarios", *sys.argv[1:]])
-    if asked.resume:
-        run, changed = runner.resume(scenario, catalogue, asked.results, command)
-        if changed:
-            console.print(f"[yellow]since this run began these have changed: {', '.join(changed)}[/]")
-    else:
-        run = runner.begin(scenario, catalogue, asked.results, command)
+    start = runner.resume if asked.resume else runner.begin
+    run = start(scenario, catalogue, asked.results, command)
     for line in scenario.left_out:
         console.print(f"left out: {line}", highlight=False)
     try:

@@ -13,9 +13,9 @@ from scenarios.reporting import FORMATS
 
 RESULTS = environment.PROJECT / "results"
 DEFAULT = "quick"
-EXIT_CODES = """Exit codes: 0 done; 1 some cells failed (`run`), something is slower (`compare`), a check failed
-(`selftest`); 2 a mistake in what was asked for, two runs that cannot be compared; 130 interrupted, what is done is
-kept."""
+EXIT_CODES = """Exit codes: 0 done; 1 some cells failed (`run`), something is slower or lost (`compare`), a check
+failed (`selftest`); 2 a mistake in what was asked for, two runs that cannot be compared; 130 interrupted, what is
+done is kept."""
 
 
 def parser() -> Parser:

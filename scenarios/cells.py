@@ -79,6 +79,11 @@ class Cell:
         """How they call, see :mod:`scenarios.load`."""
         return str(self.axes["load"])
 
+    @property
+    def repeat(self) -> int:
+        """Which of the repeats it is one of, from 0."""
+        return int(self.axes["repeat"])
+
     def __str__(self) -> str:
         what = f"{self.method} {size(self.payload_bytes)}"
         if self.clients > 1:

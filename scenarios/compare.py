@@ -1,4 +1,4 @@
-"""Two runs, group by group: faster, slower, no difference, or unclear. For people and for CI.
+"""Two runs, group by group: faster, slower, no difference, unclear, or lost. For people and for CI.
 
 Refuses what would compare apples with pears: environments that differ in what matters to latency
 (:data:`scenarios.environment.MATTERS`), methods or payloads that differ, runs that are not finished.
@@ -17,13 +17,13 @@ from rich.table import Table
 from scenarios import environment, statistics
 from scenarios.cells import GROUP
 from scenarios.errors import ComparisonError, Mistake
-from scenarios.judging import FASTER, LEVEL, SLOWER, VERDICTS, Floor, Judged, judge
+from scenarios.judging import FASTER, LEVEL, LOST, SLOWER, VERDICTS, Floor, Judged, judge, lost
 from scenarios.store import FINISHED, Run
 from scenarios.units import micros, size, three
 
 IN_PROCESS = "none"
 """The `wait` of contenders without another process."""
-STYLES = {SLOWER: "red", FASTER: "green"}
+STYLES = {SLOWER: "red", LOST: "red", FASTER: "green"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,15 +38,15 @@ class Comparison:
     obstacles: tuple[str, ...]
     """Why it should not have been made; not empty only when it was forced."""
     only_before: int
-    """Groups that the other run does not have a figure for."""
+    """Groups that the other run does not have a figure for, and that are not lost."""
     only_after: int
     controls: tuple[str, ...]
     """In-process contenders that changed: nothing but the machine, Python or the codec can have done that."""
 
     @property
     def exit_code(self) -> int:
-        """0: nothing is slower; 1: something is."""
-        return int(any(each.verdict == SLOWER for each in self.groups))
+        """0: nothing is slower or lost; 1: something is."""
+        return int(any(each.verdict in (SLOWER, LOST) for each in self.groups))
 
     def differing(self) -> list[Judged]:
         """The groups that are faster or slower."""
@@ -71,7 +71,8 @@ def compare(before: Run, after: Run, floor: Floor, column: str = "p50_us", *, fo
         raise ComparisonError("\n  ".join([head, *found]), [Mistake(each) for each in found])
     frames = [statistics.frame(run.rows()) for run in (before, after)]
     judged = judge(frames[0], frames[1], floor, column)
-    if not judged:
+    gone = lost(frames[0], frames[1], [why["axes"] for why in after.failures().values()], column)
+    if not judged and not gone:
         raise ComparisonError(f"{before.id} and {after.id} have no group with a {column} in common")
     waits = frames[0].set_index(list(GROUP))["wait"]
     in_process = {group for group, wait in waits.items() if wait == IN_PROCESS}
@@ -81,9 +82,9 @@ def compare(before: Run, after: Run, floor: Floor, column: str = "p50_us", *, fo
         after=after.id,
         column=column,
         floor=floor,
-        groups=tuple(judged),
+        groups=(*judged, *gone),
         obstacles=tuple(found),
-        only_before=counts[0] - len(judged),
+        only_before=counts[0] - len(judged) - len(gone),
         only_after=counts[1] - len(judged),
         controls=(),
     )
@@ -112,10 +113,11 @@ def show(comparison: Comparison, console: Console) -> None:
         table.add_column(heading, justify="right" if heading in numeric else "left", no_wrap=True)
     for each in sorted(comparison.groups, key=lambda each: (VERDICTS.index(each.verdict), -each.ratio)):
         interval = "" if math.isnan(each.low) else f"{three(each.low)} to {three(each.high)}"
+        after = ("", "") if each.verdict == LOST else (micros(each.after_us), f"{three(each.ratio)}x")
         table.add_row(
             *(str(each.group["scenario"]), str(each.group["lane"])),
             *(size(float(each.group["payload_bytes"])), _who(each)),
-            *(micros(each.before_us), micros(each.after_us), f"{three(each.ratio)}x", interval),
+            *(micros(each.before_us), *after, interval),
             each.verdict,
             style=STYLES.get(each.verdict),
         )
@@ -125,9 +127,11 @@ def show(comparison: Comparison, console: Console) -> None:
         ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict]),
         f"slower or faster: by more than {comparison.floor.share:.3g} of the faster and {comparison.floor.us:g} µs, "
         f"and significant (Welch's t of log {name} per repeat, false discoveries held to {LEVEL:.0%} of all "
-        f"{len(comparison.groups)} groups); unclear: the interval reaches beyond that, more "
+        f"{len(comparison.groups) - counts[LOST]} groups); unclear: the interval reaches beyond that, more "
         "repeats narrow it; before and after: geometric means over repeats",
     ]
+    if counts[LOST]:
+        lines.append(f"lost: {name} before and none after; the cells failed, or too few calls were answered")
     if comparison.only_before or comparison.only_after:
         lines.append(f"in one run only: {comparison.only_before} groups before, {comparison.only_after} after")
     console.print("\n".join(lines), highlight=False)

@@ -21,7 +21,9 @@ PACKAGES = (
     *("iceoryx2", "pynng", "Pyro5", "rpyc", "starlette", "uvicorn", "uvloop", "httptools", "httpx", "httpcore"),
     *("numpy", "scipy", "pandas", "matplotlib"),
 )
-SAME = ("cpu", "cpus_usable", "kernel", "python", "packages", "git_commit", "virtualization")
+CODE = ("git_commit", "git_dirty")
+"""Which state of the project's code was measured."""
+SAME = ("cpu", "cpus_usable", "kernel", "python", "packages", "virtualization", *CODE)
 """What must agree for cells to belong into one run."""
 
 MATTERS = (
@@ -69,8 +71,11 @@ def describe(contenders: Iterable[Contender], seed: int, command: str) -> dict[s
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """The names in :data:`SAME` that two environments disagree on."""
-    return [name for name in SAME if before.get(name) != now.get(name)]
+    """What of :data:`SAME` two environments disagree on, with both values."""
+    found = [(name, before.get(name), now.get(name)) for name in SAME if name != "packages"]
+    versions = [each.get("packages") or {} for each in (before, now)] if "packages" in SAME else [{}, {}]
+    found += [(name, versions[0].get(name), versions[1].get(name)) for name in versions[0] | versions[1]]
+    return [f"{name}: {one} before, {other} now" for name, one, other in found if one != other]
 
 
 def incomparable(before: dict[str, Any], after: dict[str, Any]) -> list[str]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,8 +26,8 @@ from scenarios.cells import GROUP
 LEVEL = 0.05
 FEWEST_REPEATS = 3
 """With fewer on either side nothing is said of a group."""
-SLOWER, FASTER, SAME, UNCLEAR = "slower", "faster", "no difference", "unclear"
-VERDICTS = (SLOWER, FASTER, SAME, UNCLEAR)
+SLOWER, LOST, FASTER, SAME, UNCLEAR = "slower", "lost", "faster", "no difference", "unclear"
+VERDICTS = (SLOWER, LOST, FASTER, SAME, UNCLEAR)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Judged:
 
     group: Mapping[str, Any]
     before_us: float
-    """Geometric mean over the repeats, as `after_us` is; `ratio` is of the two."""
+    """Geometric mean over the repeats, as `after_us` is; `ratio` is of the two. Both NaN where `after` was lost."""
     after_us: float
     ratio: float
     low: float
@@ -64,8 +64,7 @@ def judge(
     before: pd.DataFrame, after: pd.DataFrame, floor: Floor, column: str = "p50_us", level: float = LEVEL
 ) -> list[Judged]:
     """Every group of :func:`scenarios.statistics.frame` that both have, in the order of `before`."""
-    measured = [side.dropna(subset=[column]) for side in (before, after)]
-    sides = [dict(list(side.groupby(list(GROUP), sort=False)[column])) for side in measured]
+    sides = [_figures(side, column) for side in (before, after)]
     both = [group for group in sides[0] if group in sides[1]]
     tests = [_welch(*(np.log(side[group].to_numpy(float)) for side in sides)) for group in both]
     adjusted = _adjusted([p for _, _, _, p in tests])
@@ -76,6 +75,33 @@ def judge(
         named = dict(zip(GROUP, group, strict=True))
         judged.append(Judged(named, before_us, after_us, ratio, low, high, p, verdict))
     return judged
+
+
+def lost(
+    before: pd.DataFrame, after: pd.DataFrame, failed: Iterable[Mapping[str, Any]], column: str = "p50_us"
+) -> list[Judged]:
+    """Every group that has a figure in `before` and was asked for in `after`, where it has none.
+
+    `failed` are the axes of the cells that failed in `after`. Whoever has neither a row nor a failure there was
+    no part of it, and is not lost.
+    """
+    asked = {tuple(axes[axis] for axis in GROUP) for axes in failed} | set(after.groupby(list(GROUP)).groups)
+    had, has = _figures(before, column), _figures(after, column)
+    return [
+        Judged(
+            group=dict(zip(GROUP, group, strict=True)),
+            before_us=float(np.exp(np.log(figures).mean())),
+            **dict.fromkeys(("after_us", "ratio", "low", "high", "p_adjusted"), np.nan),
+            verdict=LOST,
+        )
+        for group, figures in had.items()
+        if group in asked and group not in has
+    ]
+
+
+def _figures(side: pd.DataFrame, column: str) -> dict[Any, pd.Series[float]]:
+    """Group to its repeats' figures, where it has any."""
+    return dict(list(side.dropna(subset=[column]).groupby(list(GROUP), sort=False)[column]))
 
 
 def _welch(before: Any, after: Any) -> tuple[float, float, float, float]:

@@ -50,12 +50,15 @@ class Load:
         return self.rate is not None
 
 
-def schedule(load: Load, client: int, clients: int, seconds: float, most: int, seed: int) -> array[int]:
+def schedule(
+    load: Load, client: int, clients: int, seconds: float, most: int, seed: int, repeat: int = 0
+) -> array[int]:
     """When client number `client` means to send each call: ns from the start, ascending.
 
     `seconds` of calls, `most` at the most. Each client has an equal share of the rate and random moments of its
     own: together they are a Poisson process again. Evenly spaced clients take turns. The same for every contender
-    and repeat, so that all face the same bursts. Needs a load that is open.
+    of a repeat, so that all face the same bursts; others in the next, so that an interval over the repeats holds what
+    the arrivals vary by. Needs a load that is open.
     """
     if load.rate is None:
         raise ValueError("a closed loop has no schedule")
@@ -68,7 +71,7 @@ def schedule(load: Load, client: int, clients: int, seconds: float, most: int, s
             due.append(round(at))
             at += gap_ns
         return due
-    rng = random.Random(f"{seed}:{load.rate}:{client}/{clients}")
+    rng = random.Random(f"{seed}:{repeat}:{load.rate}:{client}/{clients}")
     at = rng.expovariate(1) * gap_ns
     while at < end_ns and len(due) < most:
         due.append(round(at))

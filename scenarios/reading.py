@@ -164,7 +164,11 @@ def _pairs(
                 fields.wrong("contenders", str(error))
     for lane in lanes:
         for name, kind in classes.items():
-            if not everything and lane not in kind.lanes:
+            if lane in kind.lanes:
+                continue
+            if everything:
+                left_out.append(f"{name} has no lane {lane}")
+            else:
                 has = ", ".join(kind.lanes)
                 fields.wrong("contenders", f"{name!r} has no lane {lane!r}; it has {has}")
     pairs = {lane: tuple(name for name, kind in classes.items() if lane in kind.lanes) for lane in lanes}

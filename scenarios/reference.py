@@ -33,13 +33,15 @@ BASE = "shm"
 def publish(run: Run, results: Path) -> Path:
     """Make a finished run the reference, without its samples; returns its folder.
 
-    Raises :class:`RunError` for a run that is unfinished, or has failed cells, or was made of uncommitted code.
+    Raises :class:`RunError` for a run that is unfinished, or has failed cells, or a part of which was made of
+    uncommitted code.
     """
     if run.about().get("state") != FINISHED:
         raise RunError(f"{run.folder} is not finished")
     if run.failures():
         raise RunError(f"{run.folder} has failed cells: {', '.join(run.failures())}")
-    if run.environment().get("git_dirty"):
+    about = run.environment()
+    if any(part.get("git_dirty") for part in (about, *about.get("resumed", []))):
         raise RunError(f"{run.folder} was made with uncommitted changes: nobody could repeat it")
     target, fresh = results / "reference", results / ".reference"
     shutil.rmtree(fresh, ignore_errors=True)

@@ -38,11 +38,11 @@ def begin(scenario: Scenario, catalogue: Catalogue, results: Path, command: str 
     return run
 
 
-def resume(scenario: Scenario, catalogue: Catalogue, results: Path, command: str = "") -> tuple[Run, list[str]]:
-    """The newest unfinished run of `scenario`, and what of the environment has changed since it began.
+def resume(scenario: Scenario, catalogue: Catalogue, results: Path, command: str = "") -> Run:
+    """The newest unfinished run of `scenario`.
 
-    Raises :class:`RunError` when there is none, or when the scenario has been changed since: its rows would
-    not be comparable with those to come.
+    Raises :class:`RunError` when there is none, or when the scenario or what matters of the environment has been
+    changed since: its rows would not be comparable with those to come.
     """
     run = unfinished(results, scenario.name)
     stored = Scenario.from_resolved(run.about()["scenario"]).resolved()
@@ -57,9 +57,14 @@ def resume(scenario: Scenario, catalogue: Catalogue, results: Path, command: str
         before = run.environment()
     except RunError:  # killed between the two files of a new run
         before = now
-    resumed = [*before.get("resumed", []), {key: now[key] for key in ("taken", "command", "load_average")}]
-    run.write_json("environment.json", before | {"resumed": resumed})
-    return run, environment.differences(before, now)
+    if differences := environment.differences(before, now):
+        raise RunError(
+            f"{run.folder} was begun in another environment ({'; '.join(differences)}): "
+            "start a new run without --resume, or restore the environment"
+        )
+    part = {key: now[key] for key in ("taken", "command", "load_average", *environment.CODE)}
+    run.write_json("environment.json", before | {"resumed": [*before.get("resumed", []), part]})
+    return run
 
 
 def unfinished(results: Path, name: str | None = None) -> Run:

@@ -24,7 +24,8 @@ from scenarios.load import Load
 from scenarios.measure import READY, Failure, Part, Server, Task
 
 LEAD_NS, LEAD_PER_CLIENT_NS = 5_000_000, 2_000_000
-"""From naming the moment to begin until that moment: every client must have heard of it, and have woken."""
+"""From naming the moment to begin until that moment: every client must have heard of it, have woken, and have taken
+its readings, for which :func:`scenarios.measure.reading_lead_ns` is kept free."""
 
 
 class CellFailed(Exception):
@@ -60,6 +61,7 @@ def run_cell(
                 payload=cell.payload,
                 payload_bytes=cell.payload_bytes,
                 seed=seed,
+                repeat=cell.repeat,
                 calls=cell.calls,
                 warmup_calls=cell.warmup_calls,
                 seconds=cell.seconds,

@@ -14,7 +14,7 @@ from tests.scenarios.fakes import CATALOGUE
 def main() -> int:
     path, results, *options = sys.argv[1:]
     scenario = reading.read(Path(path), CATALOGUE)
-    start = (lambda *all: runner.resume(*all)[0]) if options else runner.begin
+    start = runner.resume if options else runner.begin
     run = start(scenario, CATALOGUE, Path(results))
     try:
         return runner.measure(run, scenario, CATALOGUE, Console())

@@ -11,9 +11,11 @@ import pytest
 
 from scenarios import compare, statistics
 from scenarios.__main__ import main
+from scenarios.cells import key_of
 from scenarios.errors import ComparisonError
-from scenarios.judging import FASTER, SAME, SLOWER, UNCLEAR, Floor, Judged, judge
-from tests.scenarios.rows import repeats, run_of
+from scenarios.judging import FASTER, LOST, SAME, SLOWER, UNCLEAR, Floor, Judged, judge
+from scenarios.store import Run
+from tests.scenarios.rows import repeats, row, run_of
 
 FLOOR = Floor()
 
@@ -96,7 +98,9 @@ def runs(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("before", "after", "code"), [("a", "b", 1), ("b", "a", 0), ("a", "c", 0), ("a", "nil", 2)])
-def test_the_exit_code_is_1_only_for_something_slower(runs: Path, before: str, after: str, code: int) -> None:
+def test_the_exit_code_is_1_for_something_slower_and_0_for_something_faster(
+    runs: Path, before: str, after: str, code: int
+) -> None:
     assert main(["compare", before, after, "--results", str(runs)]) == code
 
 
@@ -107,7 +111,7 @@ def test_a_program_reads_the_same_as_a_person(runs: Path, capsys: pytest.Capture
     assert "1 slower, 1 no difference" in shown
     main(["compare", "a", "b", "--results", str(runs), "--json"])
     found = json.loads(capsys.readouterr().out)
-    assert found["counts"] == {"slower": 1, "faster": 0, "no difference": 1, "unclear": 0}
+    assert found["counts"] == {"slower": 1, "faster": 0, "no difference": 1, "unclear": 0, "lost": 0}
     slower = next(each for each in found["groups"] if each["group"]["contender"] == "shm")
     assert slower["verdict"] == "slower"
     assert slower["ratio"] == pytest.approx(1.5, abs=0.01)
@@ -157,6 +161,50 @@ def test_groups_of_one_run_only_are_counted_and_not_judged(tmp_path: Path) -> No
     c = run_of(tmp_path / "c", repeats("grpc", [50] * 3))
     with pytest.raises(ComparisonError, match="no group with a p50_us in common"):
         compare.compare(a, c, FLOOR)
+
+
+def _without(what: str, folder: Path) -> Run:
+    """A run in which `zmq` was asked for and gave no p50: its cells failed, or most calls were skipped."""
+    kept = repeats("shm", [50, 51, 49])
+    if what == "failed":
+        run = run_of(folder, kept)
+        axes = {"scenario": "s", "contender": "zmq", "lane": "json", "payload_bytes": 100, "clients": 1}
+        whys = [{"axes": axes | {"load": "closed", "repeat": repeat}} for repeat in range(3)]
+        run.write_json("failures.json", {key_of(each["axes"]): each for each in whys})
+        return run
+    return run_of(folder, [*kept, *(row("zmq", repeat=repeat, calls=5) for repeat in range(3))])
+
+
+@pytest.mark.parametrize("what", ["failed", "empty"])
+def test_a_figure_that_is_gone_is_lost_and_not_passed_over(
+    tmp_path: Path, what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_of(tmp_path / "a", [*repeats("shm", [50, 51, 49]), *repeats("zmq", [100, 101, 99])])
+    _without(what, tmp_path / "b")
+    command = ["compare", "a", "b", "--results", str(tmp_path)]
+    assert main(command) == 1
+    shown = capsys.readouterr().out
+    assert "1 lost, 1 no difference" in shown
+    assert "in one run only" not in shown
+    assert main([*command, "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    (gone,) = (each for each in found["groups"] if each["verdict"] == LOST)
+    assert (gone["group"]["contender"], gone["after_us"], gone["ratio"]) == ("zmq", None, None)
+    assert gone["before_us"] == pytest.approx(100, rel=0.01)
+    assert (found["counts"]["lost"], found["only_before"]) == (1, 0)
+    assert main(["compare", "b", "a", "--results", str(tmp_path)]) == 0, "what is new was not lost"
+
+
+def test_a_run_that_lost_everything_is_compared(tmp_path: Path) -> None:
+    a = run_of(tmp_path / "a", repeats("shm", [50] * 3))
+    b = run_of(tmp_path / "b", [row("shm", calls=5)])
+    assert [each.verdict for each in compare.compare(a, b, FLOOR).groups] == [LOST]
+
+
+def test_a_group_with_one_repeat_left_is_not_lost(tmp_path: Path) -> None:
+    a = run_of(tmp_path / "a", repeats("shm", [50] * 3))
+    b = run_of(tmp_path / "b", [row("shm", p50_us=50), row("shm", repeat=1)])
+    assert [each.verdict for each in compare.compare(a, b, FLOOR).groups] == [UNCLEAR]
 
 
 def test_a_changed_in_process_contender_is_pointed_out(tmp_path: Path) -> None:

@@ -50,7 +50,8 @@ def scenario(write: Write, monkeypatch: pytest.MonkeyPatch) -> Scenario:
 
     monkeypatch.setattr(session, "run_cell", run_cell)
     # Asks git and times the clock, which a hundred runs need not.
-    about = {"taken": "now", "command": "", "load_average": [], "packages": {}}
+    about = {"taken": "now", "command": "", "load_average": [], "packages": {}, "git_commit": "c0ffee"}
+    about |= {"git_dirty": False}
     monkeypatch.setattr(environment, "describe", lambda *_: about)
     return reading.read(write(contenders='["plain", "stale"]', reruns=1), CATALOGUE)
 
@@ -71,7 +72,7 @@ def _interrupt_at(number: int) -> list[str]:
 def _measure(scenario: Scenario, results: Path) -> None:
     """A new run, or what is left of an unfinished one."""
     try:
-        run, _ = runner.resume(scenario, CATALOGUE, results)
+        run = runner.resume(scenario, CATALOGUE, results)
     except RunError:
         run = runner.begin(scenario, CATALOGUE, results)
     assert runner.measure(run, scenario, CATALOGUE, QUIET) == 1

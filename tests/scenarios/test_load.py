@@ -45,13 +45,14 @@ def test_random_moments_are_a_poisson_process_of_that_rate() -> None:
     assert statistics.pstdev(gaps) == pytest.approx(statistics.fmean(gaps), rel=0.03)
 
 
-def test_the_moments_depend_on_seed_and_client_alone() -> None:
+def test_the_moments_depend_on_seed_repeat_and_client_alone() -> None:
     def of(**values: int) -> list[int]:
-        asked = {"client": 0, "clients": 2, "seed": 1} | values
+        asked = {"client": 0, "clients": 2, "seed": 1, "repeat": 0} | values
         return list(schedule(Load(1000.0), seconds=0.1, most=10**6, **asked))
 
     assert of() == of()
     assert of() != of(seed=2)
+    assert of() != of(repeat=1)
     assert of() != of(client=1)
 
 

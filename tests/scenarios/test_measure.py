@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
+from contenders.process import ServerProcess
+from contenders.service import BenchService
 from scenarios import measure, noise, payloads, usage
 from scenarios.load import Load
 from scenarios.loops import WrongAnswer
-from tests.scenarios.fakes import Plain, Raising, Stale
+from tests.scenarios.fakes import Pipes, Plain, Raising, Stale
 
 
 def _task(**values: Any) -> measure.Task:
@@ -25,6 +27,7 @@ def _task(**values: Any) -> measure.Task:
         "payload": "document",
         "payload_bytes": 200,
         "seed": 1,
+        "repeat": 0,
         "calls": 50,
         "warmup_calls": 5,
         "seconds": 5.0,
@@ -75,6 +78,15 @@ def test_an_open_loop_makes_every_call_of_its_schedule_and_knows_what_waiting_co
 
 
 @pytest.mark.usefixtures("collector")
+def test_each_repeat_has_arrivals_of_its_own() -> None:
+    def dues(repeat: int) -> list[int]:
+        found = _measure(_task(load=Load(10_000.0), seconds=0.01, repeat=repeat))
+        return [due - found.begin_ns for due in array("q", found.due_ns)]
+
+    assert dues(0) == dues(0) != dues(1)
+
+
+@pytest.mark.usefixtures("collector")
 def test_waiting_for_the_clock_is_not_the_callers_cpu_time() -> None:
     """Between two calls of an in-process contender, which take 1 µs, the dispatcher spins for some 100 µs."""
     found = _measure(_task(load=Load(500.0, constant=True), seconds=0.2, calls=1000))
@@ -99,6 +111,37 @@ def test_the_clients_begin_at_the_moment_they_are_told(load: Load) -> None:
     starts = array("q", found.start_ns)
     assert found.begin_ns == moment
     assert min(starts) >= moment
+
+
+@pytest.mark.usefixtures("collector")
+def test_a_server_is_not_charged_for_what_it_spins_before_the_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments: list[int] = []
+    readings: list[int] = []
+
+    def begin() -> int:
+        moments.append(time.perf_counter_ns() + 20_000_000)
+        return moments[0]
+
+    def of_process(pid: int) -> usage.Usage:
+        readings.append(time.perf_counter_ns())
+        return read(pid)
+
+    read = usage.of_process
+    monkeypatch.setattr(usage, "of_process", of_process)
+    with ServerProcess(Pipes("json"), BenchService()) as server:
+        place = measure.Server(server.address, server.pid)
+        found = measure.measure(_task(contender=Pipes("json")), payloads.corpus("document", 200, 1), place, begin)
+    earliest = moments[0] - measure.READING_NS
+    assert found.machine_before.at_ns >= earliest
+    assert readings[0] >= earliest
+    assert readings[1] > max(array("q", found.end_ns))
+    assert found.machine_before.cpu_mhz is None, "reading it takes too long here"
+
+
+def test_clients_that_share_a_cpu_have_longer_to_take_their_readings() -> None:
+    cpus = os.cpu_count() or 1
+    assert measure.reading_lead_ns(1) == measure.reading_lead_ns(cpus) == measure.READING_NS
+    assert measure.reading_lead_ns(3 * cpus) == 3 * measure.READING_NS
 
 
 def test_a_stale_answer_gives_no_measurement() -> None:

@@ -15,7 +15,7 @@ from scenarios.catalogue import Registered
 from scenarios.errors import ScenarioError
 from scenarios.scenario import Scenario
 from tests.scenarios.conftest import Write
-from tests.scenarios.fakes import CATALOGUE
+from tests.scenarios.fakes import CATALOGUE, Plain
 
 GOOD = """
 repeats = 2
@@ -118,6 +118,20 @@ def test_all_contenders_are_those_that_have_the_lane_and_can_be_loaded(write: Wr
     scenario = _read(write(GOOD.replace('["plain"]', '"all"')))
     assert set(scenario.blocks[0].contenders["json"]) == set(CATALOGUE) - {"missing"}
     assert scenario.left_out == ("contender missing is not available: pip install missing",)
+
+
+def test_a_contender_without_a_lane_is_named_once_where_all_are_asked_for(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Plain, "lanes", ("json",))
+    block = GOOD[GOOD.index("[[cells]]") :].replace('["plain"]', '"all"').replace('["json"]', '["json", "bytes"]')
+    scenario = _read(write(f'{block}\n{block}name = "again"'))
+    assert scenario.left_out == (
+        "contender missing is not available: pip install missing",
+        "plain has no lane bytes",
+    )
+    assert "plain" in scenario.blocks[0].contenders["json"]
+    assert "plain" not in scenario.blocks[0].contenders["bytes"]
 
 
 def test_contenders_of_one_client_are_marked_and_not_measured_with_more(write: Write) -> None:

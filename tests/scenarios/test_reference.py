@@ -47,6 +47,7 @@ def test_publishing_replaces_the_reference_without_samples_and_keeps_the_footpri
         ("run.json", {"state": RUNNING}, "is not finished"),
         ("failures.json", {"a-cell": {}}, "has failed cells: a-cell"),
         ("environment.json", {"git_dirty": True}, "uncommitted changes"),
+        ("environment.json", {"resumed": [{}, {"git_dirty": True}]}, "uncommitted changes"),
     ],
 )
 def test_what_nobody_could_trust_is_not_published(run: Run, file: str, values: dict[str, object], reason: str) -> None:

@@ -125,7 +125,7 @@ def test_an_interrupted_run_goes_on_with_the_same_choice(
     with pytest.raises(KeyboardInterrupt):
         runner.measure(run, scenario, CATALOGUE, QUIET)
     assert len(run.rows()) == 11
-    runner.measure(runner.resume(scenario, CATALOGUE, results)[0], scenario, CATALOGUE, QUIET)
+    runner.measure(runner.resume(scenario, CATALOGUE, results), scenario, CATALOGUE, QUIET)
     assert [each | {"run_id": ""} for each in run.rows()] == [each | {"run_id": ""} for each in whole]
 
 

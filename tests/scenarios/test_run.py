@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from scenarios import cells, reading, runner, store
+from scenarios import cells, environment, reading, runner, store
 from scenarios.cells import key_of
 from scenarios.errors import RunError
 from scenarios.scenario import Scenario
@@ -24,6 +24,7 @@ from tests.scenarios.conftest import RunIt, Write
 from tests.scenarios.fakes import CATALOGUE
 
 PROJECT = Path(__file__).parents[2]
+SAME = environment.SAME
 
 
 def test_a_run_leaves_a_row_and_all_samples_of_every_cell(run_it: RunIt, results: Path) -> None:
@@ -137,8 +138,7 @@ def interrupted(write: Write, results: Path, tmp_path: Path) -> Path:
 
 def _resume(path: Path, results: Path) -> Run:
     scenario = reading.read(path, CATALOGUE)
-    run, changed = runner.resume(scenario, CATALOGUE, results)
-    assert set(changed) <= {"git_commit"}, "somebody may commit while the tests run; nothing else changes"
+    run = runner.resume(scenario, CATALOGUE, results)
     assert runner.measure(run, scenario, CATALOGUE, Console(quiet=True)) == 0
     return run
 
@@ -162,7 +162,8 @@ def test_a_run_that_was_killed_is_resumed_and_nothing_measured_twice(
     unchanged = [column for column in COLUMNS if not column.startswith("ci_")]
     assert [[row[each] for each in unchanged] for row in rows[:1]] == [[row[c] for c in unchanged] for row in before]
     assert {path: path.stat().st_mtime_ns for path in samples} == samples
-    assert len(run.environment()["resumed"]) == 1
+    (part,) = run.environment()["resumed"]
+    assert {"taken", "command", "load_average", "git_commit", "git_dirty"} == set(part)
     with pytest.raises(RunError, match="there is no unfinished run of small"):
         _resume(interrupted, results)
 
@@ -193,6 +194,29 @@ def test_a_changed_scenario_is_not_resumed(run_it: RunIt, write: Write, results:
         _resume(write(calls=41), results)
 
 
+CHANGED = {
+    "cpu": ({"cpu": "another"}, "cpu: another before, "),
+    "commit": ({"git_commit": "c0ffee"}, "git_commit: c0ffee before, "),
+    "edits": ({"git_dirty": "unknown"}, "git_dirty: unknown before, "),
+    "package": ({"packages": environment.describe([], 1, "")["packages"] | {"orjson": "0.1"}}, "orjson: 0.1 before, "),
+}
+
+
+@pytest.mark.parametrize("what", CHANGED)
+def test_a_run_of_another_environment_is_not_resumed_and_stays_as_it_is(
+    run_it: RunIt, write: Write, results: Path, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "SAME", SAME)
+    values, reason = CHANGED[what]
+    run, _ = run_it()
+    run.set_state(store.RUNNING)
+    run.write_json("environment.json", run.environment() | values)
+    before = run.environment()
+    with pytest.raises(RunError, match=rf"another environment \({reason}.* now\): start a new run without --resume"):
+        _resume(write(), results)
+    assert run.environment() == before
+
+
 def test_a_stored_scenario_is_the_one_that_was_read(write: Write) -> None:
     scenario = reading.read(write(contenders='["plain", "pipes"]', lanes='["bytes", "json"]'), CATALOGUE)
     stored = json.loads(json.dumps(scenario.resolved()))
@@ -205,7 +229,7 @@ def test_the_newest_unfinished_run_of_that_scenario_is_resumed(write: Write, res
     runs = [runner.begin(scenario, CATALOGUE, results) for _ in range(3)]
     assert len({run.id for run in runs}) == 3
     runs[2].set_state(store.FINISHED)
-    assert runner.resume(scenario, CATALOGUE, results)[0].id == runs[1].id
+    assert runner.resume(scenario, CATALOGUE, results).id == runs[1].id
     assert runner.unfinished(results).id == runs[1].id
     other = reading.read(write(name="other"), CATALOGUE)
     with pytest.raises(RunError, match=r"no unfinished run of other in .*; there are some of small"):
