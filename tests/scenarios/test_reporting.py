@@ -97,5 +97,5 @@ def test_every_commands_help_has_the_exit_codes(capsys: pytest.CaptureFixture[st
         with pytest.raises(SystemExit, match="0"):
             main([*command, "--help"])
         shown = " ".join(capsys.readouterr().out.split())
-        assert "Exit codes: 0 done; 1 some cells failed (`run`), something is slower (`compare`)" in shown
+        assert "Exit codes: 0 done; 1 some cells failed (`run`), something is slower or lost (`compare`)" in shown
         assert "130 interrupted" in shown
