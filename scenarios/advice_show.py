@@ -19,7 +19,7 @@ from scenarios.units import micros, size, three
 
 PARKED, CAVEAT = "¹", "²"
 BUSY = 0.7
-"""From this share of a server's time on, calls that come at random wait for each other about as long as one takes
+"""From this share of a client's time in calls on, those due at random wait for each other about as long as one takes
 (M/D/1: half of u / (1 - u) of a call, 1.2 calls at 0.7): worth a warning."""
 
 
@@ -44,7 +44,7 @@ def table(question: Question, rows: list[Advice], limits: list[BreakEven]) -> Ta
     title = ", ".join([*asked, f"handler {micros(question.handler_us)}", f"lane {question.lane}"])
     found = Table(title=title, title_justify="left", pad_edge=False)
     found.add_column("contender", no_wrap=True)
-    headings = ("p50", "interval", "p99", "IPC share", "cores client + server", "one server gives", "servers")
+    headings = ("p50", "interval", "p99", "IPC share", "cores client + server", "one client gives", "clients")
     for heading in (*headings, f"IPC under {SHARE:.0%} from handler"):
         found.add_column(heading, justify="right", no_wrap=True)
     from_handler = {limit.contender: limit.handler_us for limit in limits}
@@ -60,7 +60,7 @@ def table(question: Question, rows: list[Advice], limits: list[BreakEven]) -> Ta
             "none" if row.in_process else percent(row.ipc_share),
             cores(row),
             f"{row.most_calls_per_s.value:,.0f}/s" if row.most_calls_per_s else "",
-            str(row.servers),
+            str(row.clients),
             _limit(from_handler.get(row.contender)),
             style="bold" if row is best else "dim" if row.in_process else None,
         )
@@ -103,12 +103,12 @@ def _recommendation(question: Question, rows: list[Advice], best: Advice) -> str
         f"a call takes {micros(best.p50_us.value)} at the median{p99}; {ipc} of the median are IPC, and the calls burn "
         f"{three(best.cores or 0.0)} cores beside the handler's"
     )
-    if best.servers != 1:
+    if best.clients != 1:
         return _too_much(question, best) + costs + "."
     notes = []
     if best.utilization and best.utilization > BUSY:
         notes.append(
-            f"the server would be at work {best.utilization:.0%} of the time, so calls that come at random will wait"
+            f"one client would be in a call {best.utilization:.0%} of the time, so calls that come at random will wait"
         )
     shares = [row.ipc_share.value for row in rows if row.ipc_share and not row.in_process]
     if max(shares) < SHARE:
@@ -117,13 +117,13 @@ def _recommendation(question: Question, rows: list[Advice], best: Advice) -> str
 
 
 def _too_much(question: Question, best: Advice) -> str:
-    alone = question.rate * question.handler_us / 1e6
-    handler = f" (the handler alone keeps {three(alone)} busy)" if alone >= 1 else ""
-    most = f"{best.most_calls_per_s.value:,.0f}/s" if best.most_calls_per_s else "fewer"
+    limit = question.server_limit
+    alone = f"cannot give that, for the handler allows at most {limit:,.0f}/s; " if limit else ""
+    server = f"one server, one call after the other, {alone}" if limit else ""
+    most = f"at most {best.most_calls_per_s.value:,.0f}/s" if best.most_calls_per_s else "fewer"
     return (
-        f"One server cannot give {question.rate:,.10g} calls/s with any contender measured here: with "
-        f"{best.contender}, the fastest, it gives {most}, one call after the other, so it takes "
-        f"{best.servers} servers{handler}; "
+        f"One client, calling back to back, cannot get {question.rate:,.10g} calls/s from any contender measured here: "
+        f"with {best.contender}, the fastest, it gets {most}, so the rate takes {best.clients} such clients; {server}"
     )
 
 

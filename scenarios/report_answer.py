@@ -60,7 +60,7 @@ def answer(curves: Curves, question: Question) -> Answer:
     if best is None or best.p50_us is None or best.ipc_p50_us is None:
         return Answer(question, [], f"not measured for {size(question.payload_bytes)}", [], rows)
     remote = [row for row in rows if row.measured and not row.in_process]
-    equal = [row for row in remote if row is best or (row.told_apart is False and row.servers == best.servers)]
+    equal = [row for row in remote if row is best or (row.told_apart is False and row.clients == best.clients)]
     return Answer(
         question,
         [row.contender for row in equal],
@@ -80,13 +80,20 @@ def _verdict(question: Question, best: Advice, equal: list[Advice]) -> str:
     payload = size(question.payload_bytes)
     same = len({row.figures_of for row in equal}) == 1
     each = f"{micros(min(values))} a call" if same else span(min(values), max(values)) + " a call"
-    if best.servers != 1:
-        most = best.most_calls_per_s
-        rate = f": {three(most.value)} calls/s with one server, not {three(question.rate)}" if most else ""
-        return f"{'is' if len(equal) == 1 else 'are'} fastest for {payload}, but too slow{rate}"
+    if best.clients != 1:
+        return f"{'is' if len(equal) == 1 else 'are'} fastest for {payload}, but {_too_much(question, best)}"
     if len(equal) == 1:
         return f"is fastest for {payload}: {each}"
     return f"are fastest for {payload}, {'both the same here' if same else 'too close to tell apart'}: {each}"
+
+
+def _too_much(question: Question, best: Advice) -> str:
+    most = f"at most {three(best.most_calls_per_s.value)} calls/s" if best.most_calls_per_s else "fewer"
+    text = f"one client, calling back to back, gets {most}: {three(question.rate)} take {best.clients} such clients"
+    limit = question.server_limit
+    if limit is None:
+        return text
+    return f"{text}. One server, one call after the other, cannot give them: the handler allows at most {three(limit)}"
 
 
 def _latency(curves: Curves, best: Advice, question: Question) -> str:
@@ -130,7 +137,7 @@ def _sure(curves: Curves, question: Question, best: Advice, remote: list[Advice]
     parts = []
     if len({row.figures_of for row in equal}) > 1:
         parts.append("not sure which of them is fastest: their paired ratios include 1")
-    others = [row for row in remote if row not in equal and row.servers == best.servers and row.ipc_p50_us]
+    others = [row for row in remote if row not in equal and row.clients == best.clients and row.ipc_p50_us]
     if others and others[0].ipc_p50_us and best.ipc_p50_us:
         repeats = curves.repeats(best.figures_of, question.payload_bytes)
         slower = f"{others[0].contender}, the next, takes {three(others[0].ipc_p50_us.value / best.ipc_p50_us.value)}x"
@@ -175,7 +182,7 @@ def ranking(curves: Curves, found: Answer) -> list[Ranked]:
 
 
 def _ranked(row: Advice, best: Advice | None, top: bool, p99: bool | None) -> Ranked:
-    style = "aside" if row.in_process else "" if row.servers == 1 else "no"
+    style = "aside" if row.in_process else "" if row.clients == 1 else "no"
     if row.ipc_p50_us is None:
         fields = [("not measured", False), *[("", False)] * 5]
         return Ranked(
@@ -189,7 +196,7 @@ def _ranked(row: Advice, best: Advice | None, top: bool, p99: bool | None) -> Ra
         BLANK if p99 is None or row.ipc_p99_us is None else f"{'' if p99 else '≥ '}{three(row.ipc_p99_us)}",
         three(row.ipc_p50_us.value / best.ipc_p50_us.value) if best and best.ipc_p50_us else BLANK,
         BLANK if row.cores is None else percent(row.cores),
-        percent(row.ipc_share.value) if row.servers == 1 and row.ipc_share else "too slow",
+        percent(row.ipc_share.value) if row.clients == 1 and row.ipc_share else f"{row.clients} clients",
     ]
     marked = [top, *[False] * (len(texts) - 1)]
     return Ranked(row.contender, Look.of(row.contender), row.in_process, style, list(zip(texts, marked, strict=True)))

@@ -66,16 +66,19 @@ def test_what_was_not_measured_is_said_not_to_be(tmp_path: Path, capsys: pytest.
     assert "holds 100 B to 100 B" in shown
 
 
-def test_a_rate_that_one_server_cannot_give_is_answered_with_the_servers_it_takes(
+def test_a_rate_that_one_client_cannot_get_is_answered_with_the_clients_it_takes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _small(tmp_path, cells("a", {100: (100.0,) * 3}))
     assert _ask("--results", str(tmp_path), payload="100B", rate="5000/s", handler="400us") == 0
     shown = capsys.readouterr().out
-    assert "One server cannot give 5,000 calls/s" in shown
-    assert (
-        "it gives 2,000/s, one call after the other, so it takes 3 servers (the handler alone keeps 2.00 busy)" in shown
-    )
+    assert "One client, calling back to back, cannot get 5,000 calls/s" in shown
+    assert "it gets at most 2,000/s, so the rate takes 3 such clients" in shown
+    assert "one server, one call after the other, cannot give that, for the handler allows at most 2,500/s" in shown
+    assert _ask("--results", str(tmp_path), payload="100B", rate="2400/s", handler="400us") == 0
+    shown = capsys.readouterr().out
+    assert "the rate takes 2 such clients" in shown
+    assert "one server, one" not in shown
 
 
 def test_a_busy_server_a_negligible_choice_and_a_parked_contender_are_pointed_out(
@@ -87,7 +90,7 @@ def test_a_busy_server_a_negligible_choice_and_a_parked_contender_are_pointed_ou
     assert _ask("--results", str(tmp_path), payload="100B", rate="900", handler="1ms") == 0
     shown = capsys.readouterr().out
     assert "Use ring: a call takes 1,020 µs at the median; 20.0 µs (2.0%) of the median are IPC" in shown
-    assert "the server would be at work 92% of the time" in shown
+    assert "one client would be in a call 92% of the time" in shown
     assert "with every other IPC here it is under 5%, too" in shown
     assert "the figures are ring-block's" in shown
     assert "ring-block cannot be told from it" in shown
