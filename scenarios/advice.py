@@ -5,7 +5,8 @@ A call takes its handler's time and the time of the call itself, which is measur
 adaptive wait is fast because the answer comes while it still looks, and it parks when a handler takes long or calls
 come seldom. The measurement, of calls back to back, has no wait that is longer than a call. So where a wait would be
 longer, and longer than it looks (:data:`LOOKS_US`), an adaptive contender is given the figures of the one that always
-parks (``shm-block`` for ``shm``). Where it is not, the time it looks is added to the cores.
+parks (``shm-block`` for ``shm``): an upper bound, for those have both sides asleep at each call. Where it is not, the
+time it looks is added to the cores.
 
 What one client that calls back to back gets is no limit of the server, which works for another client while this one
 prepares its next call. Nor is the CPU time the server burns per call: with several clients it sleeps less often and

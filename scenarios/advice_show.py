@@ -32,12 +32,12 @@ def show(run: Run, question: Question, console: Console, *, as_json: bool = Fals
     if as_json:
         console.print_json(json.dumps(_as_json(run, question, rows, limits, said)))
         return
-    console.print(table(question, rows, limits))
+    console.print(table(curves, question, rows, limits))
     for sentence in said:
         console.print(sentence, highlight=False, soft_wrap=True)
 
 
-def table(question: Question, rows: list[Advice], limits: list[BreakEven]) -> Table:
+def table(curves: Curves, question: Question, rows: list[Advice], limits: list[BreakEven]) -> Table:
     """A line per contender; what was not measured says so."""
     best = recommended(rows)
     asked = [f"{size(question.payload_bytes)} each way", f"{question.rate:,.10g} calls/s"]
@@ -64,15 +64,16 @@ def table(question: Question, rows: list[Advice], limits: list[BreakEven]) -> Ta
             _limit(from_handler.get(row.contender)),
             style="bold" if row is best else "dim" if row.in_process else None,
         )
-    found.caption = "\n".join(_footnotes(rows))
+    found.caption = "\n".join(_footnotes(curves, question, rows))
     found.caption_justify = "left"
     return found
 
 
-def _footnotes(rows: list[Advice]) -> list[str]:
+def _footnotes(curves: Curves, question: Question, rows: list[Advice]) -> list[str]:
     notes = ["p50 and p99 include the handler; cores don't. p99 is the median of the repeats' own."]
     notes += [
-        f"{PARKED} parks in waits this long: figures of {row.figures_of}"
+        f"{PARKED} parks in waits this long: figures of {row.figures_of}, both sides asleep, the most it takes"
+        f"{_at_a_rate(curves, question, row.contender)}"
         for row in rows
         if row.figures_of != row.contender
     ]
@@ -135,7 +136,8 @@ def _grounds(curves: Curves, question: Question, rows: list[Advice], best: Advic
     parts = [f"It rests on {curves.repeats(best.figures_of, question.payload_bytes)} repeats at {at}, {where}"]
     if best.figures_of != best.contender:
         parts.append(
-            f"the figures are {best.figures_of}'s, because with waits this long {best.contender} parks as that does"
+            f"the figures are {best.figures_of}'s, because with waits this long {best.contender} parks as that does: "
+            f"both sides asleep, the most it takes{_at_a_rate(curves, question, best.contender)}"
         )
     elif best.caveat:
         parts.append(f"{best.contender} {best.caveat}")
@@ -153,6 +155,12 @@ def _grounds(curves: Curves, question: Question, rows: list[Advice], best: Advic
     if noisy:
         parts.append(f"{noisy} of the {repeats} measurements behind it were flagged as disturbed")
     return "; ".join(parts) + "."
+
+
+def _at_a_rate(curves: Curves, question: Question, contender: str) -> str:
+    """What the run has measured of that, with a handler that does nothing."""
+    found = curves.at_a_rate(contender, question.payload_bytes, question.rate) if question.handler_us < 1 else None
+    return f" (measured at {found[0]:,.10g}/s in an open loop: {micros(found[1])})" if found else ""
 
 
 def _as_json(

@@ -111,7 +111,8 @@ def _latency(curves: Curves, best: Advice, question: Question) -> str:
     if best.figures_of != best.contender:
         own = curves.at(best.contender, "p50_us", question.payload_bytes)
         back_to_back = f"; back to back a call takes {micros(own.value)}" if own else ""
-        text += f". Calls this seldom find it asleep, so the figures are those of {best.figures_of}{back_to_back}"
+        text += f". Calls this seldom find it asleep, so the figures are those of {best.figures_of}"
+        text += f", both sides asleep, the most it takes{back_to_back}"
     return text
 
 

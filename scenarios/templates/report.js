@@ -170,7 +170,8 @@ const report = (() => {
     if (q.handler) text += `; with the handler ${micros(best.p50)}, ${percent(best.share)} of it IPC`;
     if (best.figuresOf !== best.contender) {
       const own = micros(at(lane.contenders[best.contender], "p50_us", q.bytes));
-      text += `. Calls this seldom find it asleep, so the figures are those of ${best.figuresOf}; back to back a call takes ${own}`;
+      text += `. Calls this seldom find it asleep, so the figures are those of ${best.figuresOf}`;
+      text += `, both sides asleep, the most it takes; back to back a call takes ${own}`;
     }
     return text;
   }

@@ -93,8 +93,31 @@ def test_a_busy_server_a_negligible_choice_and_a_parked_contender_are_pointed_ou
     assert "one client would be in a call 92% of the time" in shown
     assert "with every other IPC here it is under 5%, too" in shown
     assert "the figures are ring-block's" in shown
+    assert "parks as that does: both sides asleep, the most it takes;" in shown
     assert "ring-block cannot be told from it" in shown
     assert "3 of the 3 measurements behind it were flagged" in shown
+
+
+@pytest.mark.parametrize(
+    ("rate", "handler", "said"), [("1400", "0us", True), ("1600", "0us", False), ("1000", "1us", False)]
+)
+def test_a_parked_contenders_median_is_named_where_an_open_loop_of_about_the_rate_measured_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], rate: str, handler: str, said: bool
+) -> None:
+    open_loop = {"scenario": "s/load", "load": "1000/s", "offered_rps": "1000"}
+    parts = [
+        cells("ring", {100: (10.0,) * 3}, wait="adaptive"),
+        cells("ring-block", {100: (50.0,) * 3}),
+        cells("ring", {100: (20.0, 22.0, 90.0)}, wait="adaptive", **open_loop),
+        cells("ring", {100: (60.0,) * 3}, wait="adaptive", **open_loop | {"clients": "2"}),
+        cells("ring", {100: (70.0,) * 3}, wait="adaptive", **open_loop | {"lane": "json"}),
+        cells("ring", {100: (80.0,) * 3}, wait="adaptive", **open_loop | {"load": "9000/s", "offered_rps": "9000"}),
+    ]
+    _small(tmp_path, [row for part in parts for row in part])
+    assert _ask("--results", str(tmp_path), payload="100B", rate=rate, handler=handler) == 0
+    shown = capsys.readouterr().out
+    assert ("the most it takes (measured at 1,000/s in an open loop: 22.0 µs);" in shown) == said
+    assert shown.count("in an open loop") == (2 if said else 0)
 
 
 def test_two_repeats_are_said_to_be_too_few(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
