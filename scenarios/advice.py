@@ -99,6 +99,8 @@ class Advice:
     """The call alone, its handler doing nothing."""
     ipc_p99_us: float | None = None
     """Median over the repeats of each repeat's 99th percentile; None where a repeat had under 1,000 calls."""
+    p99_of_all: bool | None = None
+    """Whether it is of all repeats, or the least it can be, or says nothing: :func:`scenarios.statistics.of_all`."""
     p50_us: Estimate | None = None
     """The call with its handler."""
     p99_us: float | None = None
@@ -220,6 +222,7 @@ def _of(curves: Curves, contender: str, question: Question) -> Advice:
         basis=curves.basis(source, size),
         ipc_p50_us=p50,
         ipc_p99_us=p99.value if p99 else None,
+        p99_of_all=curves.of_all(source, "p99_us", size),
         p50_us=p50.through(lambda value: value + handler_us),
         p99_us=p99.value + handler_us if p99 else None,
         ipc_share=Estimate(0.0) if in_process else p50.through(lambda value: value / (value + handler_us)),

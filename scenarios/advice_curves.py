@@ -133,6 +133,13 @@ class Curves:
         flags = [self.values(contender, size, "noise_flags").fillna("") for size in sorted(set(basis or ()))]
         return sum(int((each != "").sum()) for each in flags), sum(map(len, flags))
 
+    def of_all(self, contender: str, column: str, payload_bytes: float) -> bool | None:
+        """Whether a percentile is of all repeats behind it: :func:`scenarios.statistics.of_all` of its neighbours, the
+        worse one's word."""
+        values = [self.values(contender, each, column) for each in self.basis(contender, payload_bytes) or ()]
+        found = [statistics.of_all(int(each.count()), len(each)) for each in values]
+        return None if not found or None in found else all(found)
+
     def at_a_rate(self, contender: str, payload_bytes: float, rate: float) -> tuple[float, float] | None:
         """The offered rate, and the median at it in µs, of the open loop that is nearest to `rate`; None where none
         was measured at about that rate."""

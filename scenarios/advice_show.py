@@ -15,7 +15,7 @@ from scenarios.advice import SHARE, Advice, BreakEven, Question, advise, break_e
 from scenarios.advice_curves import Curves, Estimate
 from scenarios.errors import RunError
 from scenarios.store import Run
-from scenarios.units import micros, size, three
+from scenarios.units import least_micros, micros, size, three
 
 PARKED, CAVEAT = "¹", "²"
 BUSY = 0.7
@@ -56,7 +56,7 @@ def table(curves: Curves, question: Question, rows: list[Advice], limits: list[B
             f"{row.contender}{PARKED if row.figures_of != row.contender else CAVEAT if row.caveat else ''}",
             micros(row.p50_us.value) if row.p50_us else "",
             interval(row.p50_us),
-            "not measured" if row.p99_us is None else micros(row.p99_us),
+            p99(row),
             "none" if row.in_process else percent(row.ipc_share),
             cores(row),
             f"{row.most_calls_per_s.value:,.0f}/s" if row.most_calls_per_s else "",
@@ -69,8 +69,17 @@ def table(curves: Curves, question: Question, rows: list[Advice], limits: list[B
     return found
 
 
+def p99(row: Advice) -> str:
+    """With the handler; marked where slower repeats have none, and none where most of them have none."""
+    text = "" if row.p99_us is None else least_micros(row.p99_us, row.p99_of_all)
+    return text or "not measured"
+
+
 def _footnotes(curves: Curves, question: Question, rows: list[Advice]) -> list[str]:
-    notes = ["p50 and p99 include the handler; cores don't. p99 is the median of the repeats' own."]
+    notes = [
+        "p50 and p99 include the handler; cores don't. p99 is the median of the repeats' own, ≥ where slower ones have "
+        "none."
+    ]
     notes += [
         f"{PARKED} parks in waits this long: figures of {row.figures_of}, both sides asleep, the most it takes"
         f"{_at_a_rate(curves, question, row.contender)}"
@@ -99,10 +108,12 @@ def _recommendation(question: Question, rows: list[Advice], best: Advice) -> str
     assert best.p50_us is not None
     assert best.ipc_p50_us is not None
     ipc = f"{micros(best.ipc_p50_us.value)} ({percent(best.ipc_share)})"
-    p99 = f" and {micros(best.p99_us)} at p99" if best.p99_us is not None else ""
+    tail = ""
+    if best.p99_us is not None and best.p99_of_all is not None:
+        tail = f" and {'' if best.p99_of_all else 'at least '}{micros(best.p99_us)} at p99"
     costs = (
-        f"a call takes {micros(best.p50_us.value)} at the median{p99}; {ipc} of the median are IPC, and the calls burn "
-        f"{three(best.cores or 0.0)} cores beside the handler's"
+        f"a call takes {micros(best.p50_us.value)} at the median{tail}; {ipc} of the median are IPC, and the calls "
+        f"burn {three(best.cores or 0.0)} cores beside the handler's"
     )
     if best.clients != 1:
         return _too_much(question, best) + costs + "."

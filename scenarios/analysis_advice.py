@@ -39,7 +39,7 @@ def answer(opened: Opened, question: Question) -> Prose:
                 row.contender if row.figures_of == row.contender else f"{row.contender} (parked, as {row.figures_of})",
                 micros(row.p50_us.value),
                 advice_show.interval(row.p50_us),
-                "not measured" if row.p99_us is None else micros(row.p99_us),
+                advice_show.p99(row),
                 "none" if row.in_process else advice_show.percent(row.ipc_share),
                 advice_show.cores(row),
                 f"{row.most_calls_per_s.value:,.0f}/s" if row.most_calls_per_s else "",

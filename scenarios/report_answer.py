@@ -102,7 +102,7 @@ def _latency(curves: Curves, best: Advice, question: Question) -> str:
     low, high = best.ipc_p50_us.low, best.ipc_p50_us.high
     sure = bootstrap.confidence(curves.repeats(best.figures_of, question.payload_bytes))
     interval = "" if low is None or high is None else f" ({sure:.0%} interval {span(low, high)})"
-    known = p99_known(curves, best)
+    known = best.p99_of_all
     tail = {None: "p99 not measured", False: "p99 at least "}.get(known, "p99 ")
     tail += micros(best.ipc_p99_us) if known is not None and best.ipc_p99_us is not None else ""
     text = f"median {micros(best.ipc_p50_us.value)}{interval}, {tail}"
@@ -114,15 +114,6 @@ def _latency(curves: Curves, best: Advice, question: Question) -> str:
         text += f". Calls this seldom find it asleep, so the figures are those of {best.figures_of}"
         text += f", both sides asleep, the most it takes{back_to_back}"
     return text
-
-
-def p99_known(curves: Curves, row: Advice) -> bool | None:
-    """Whether a p99 is of all repeats behind it. Those without one had too few calls, and were the slower ones: it is
-    the least it can be then. None where half of them or more have none, or all."""
-    if row.ipc_p99_us is None or row.basis is None:
-        return None
-    found = [curves.values(row.figures_of, each, "p99_us").notna() for each in row.basis]
-    return None if any(2 * each.sum() <= len(each) for each in found) else all(bool(each.all()) for each in found)
 
 
 def _cpu(best: Advice, question: Question) -> str:
@@ -176,13 +167,13 @@ class Ranked:
     fields: list[tuple[str, bool]]
 
 
-def ranking(curves: Curves, found: Answer) -> list[Ranked]:
+def ranking(found: Answer) -> list[Ranked]:
     """The ranking beside an answer, the same that the page computes."""
     best = advice.recommended(found.rows)
-    return [_ranked(row, best, row.contender in found.fastest, p99_known(curves, row)) for row in found.rows]
+    return [_ranked(row, best, row.contender in found.fastest) for row in found.rows]
 
 
-def _ranked(row: Advice, best: Advice | None, top: bool, p99: bool | None) -> Ranked:
+def _ranked(row: Advice, best: Advice | None, top: bool) -> Ranked:
     style = "aside" if row.in_process else "" if row.clients == 1 else "no"
     if row.ipc_p50_us is None:
         fields = [("not measured", False), *[("", False)] * 5]
@@ -191,6 +182,7 @@ def _ranked(row: Advice, best: Advice | None, top: bool, p99: bool | None) -> Ra
         )
     low, high = row.ipc_p50_us.low, row.ipc_p50_us.high
     interval = BLANK if low is None or high is None else f"{three(low)} {BLANK} {three(high)}"
+    p99 = row.p99_of_all
     texts = [
         three(row.ipc_p50_us.value),
         interval,

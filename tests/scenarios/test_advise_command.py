@@ -120,6 +120,27 @@ def test_a_parked_contenders_median_is_named_where_an_open_loop_of_about_the_rat
     assert shown.count("in an open loop") == (2 if said else 0)
 
 
+@pytest.mark.parametrize(
+    ("there", "shown", "said"),
+    [
+        (1, "not measured", "at the median;"),
+        (2, "≥ 39.0 µs", "and at least 39.0 µs at p99;"),
+        (3, " 39.0 µs", "and 39"),
+    ],
+)
+def test_a_p99_that_slower_repeats_have_not_is_a_least_or_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], there: int, shown: str, said: str
+) -> None:
+    rows = cells("a", {100: (10.0,) * 3})
+    for row in rows[:there]:
+        row["p99_us"] = "29"
+    _small(tmp_path, rows)
+    assert _ask("--results", str(tmp_path), payload="100B", handler="10us") == 0
+    found = capsys.readouterr().out
+    assert shown in next(line for line in found.splitlines() if line.startswith("│a "))
+    assert said in found
+
+
 def test_two_repeats_are_said_to_be_too_few(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _small(tmp_path, cells("a", {100: (10.0, 11.0)}) + cells("b", {100: (20.0, 22.0)}))
     assert _ask("--results", str(tmp_path), payload="100B") == 0
