@@ -5,10 +5,15 @@ A call takes its handler's time and the time of the call itself, which is measur
 adaptive wait is fast because the answer comes while it still looks, and it parks when a handler takes long or calls
 come seldom. The measurement, of calls back to back, has no wait that is longer than a call. So where a wait would be
 longer, and longer than it looks (:data:`LOOKS_US`), an adaptive contender is given the figures of the one that always
-parks (``shm-block`` for ``shm``). Where it is not, the time it looks is added to the cores.
+parks (``shm-block`` for ``shm``): an upper bound, for those have both sides asleep at each call. Where it is not, the
+time it looks is added to the cores.
 
-What it is not: queueing is left out (with random arrivals and a server that is busy most of the time, calls wait for
-each other: see the open-loop figures of a run), and so is what one core's worth of other work would do to any of it.
+What one client that calls back to back gets is no limit of the server, which works for another client while this one
+prepares its next call. Nor is the CPU time the server burns per call: with several clients it sleeps less often and
+burns less. Only the handler's own time is left, which nobody can save: :attr:`Question.server_limit`.
+
+What it is not: queueing is left out (calls that come at random, or of several clients, wait for each other: see the
+open-loop figures of a run), and so is what one core's worth of other work would do to any of it.
 
 Pure functions over a table of cells; nothing is extrapolated, what was not measured is None.
 """
@@ -70,6 +75,12 @@ class Question:
             if not math.isfinite(value) or value < 0 or (value == 0 and least != "0 or more"):
                 raise AdviceError(f"{name} is {value:g}; allowed: {least}")
 
+    @property
+    def server_limit(self) -> float | None:
+        """Calls/s that the handler's time alone allows one server, one call after the other; None where that is the
+        asked rate or more."""
+        return 1e6 / self.handler_us if round(self.rate * self.handler_us / 1e6, 9) > 1 else None
+
 
 @dataclasses.dataclass(frozen=True)
 class Advice:
@@ -88,6 +99,8 @@ class Advice:
     """The call alone, its handler doing nothing."""
     ipc_p99_us: float | None = None
     """Median over the repeats of each repeat's 99th percentile; None where a repeat had under 1,000 calls."""
+    p99_of_all: bool | None = None
+    """Whether it is of all repeats, or the least it can be, or says nothing: :func:`scenarios.statistics.of_all`."""
     p50_us: Estimate | None = None
     """The call with its handler."""
     p99_us: float | None = None
@@ -99,11 +112,11 @@ class Advice:
     server_cores: float | None = None
     """The same on the server's side; None within one process."""
     most_calls_per_s: Estimate | None = None
-    """What one server gives to one client that calls back to back: one call after the other."""
-    servers: int | None = None
-    """How many such servers the rate needs; 1: it can be had."""
+    """What one client gets that calls back to back: one call after the other."""
+    clients: int | None = None
+    """How many such clients the rate takes, if the server serves them as fast as one."""
     utilization: float | None = None
-    """The share of time one server would be at work; above 1 one is not enough."""
+    """The share of time one client would be in a call; above 1 one is not enough."""
     told_apart: bool | None = None
     """Whether its p50 differs from the recommended contender's: the interval of the ratio, paired within repeats,
     does not hold 1. None without an interval, and for the recommended one."""
@@ -139,7 +152,7 @@ def advise(
     handler_us: float,
     lane: str = "native",
 ) -> list[Advice]:
-    """Every contender's answer: those that give the rate with one server first, then by p50; not measured ones last.
+    """Every contender's answer: those that give the rate to one client first, then by p50; not measured ones last.
 
     `rate` in calls per second, `handler_us` in µs. Raises :class:`AdviceError` for a lane the run has not, or a
     number out of range.
@@ -155,8 +168,8 @@ def advise(
 
 
 def recommended(rows: list[Advice]) -> Advice | None:
-    """The first of :func:`advise` that is IPC: of those that give the rate with one server (of all, if none does)
-    the one with the lowest p50. None when none was measured there."""
+    """The first of :func:`advise` that is IPC: of those that give the rate to one client (of all, if none does) the
+    one with the lowest p50. None when none was measured there."""
     return next((row for row in rows if row.measured and not row.in_process), None)
 
 
@@ -198,9 +211,9 @@ def _of(curves: Curves, contender: str, question: Question) -> Advice:
     assert p50 is not None  # or _figures_of would not have named it
     most = mean.through(lambda value: 1e6 / (value + handler_us)) if mean else None
     utilization = question.rate / most.value if most else None
-    # Rounded, for a rate that is just met must not need another server by a hair.
-    servers = math.ceil(round(utilization, 9)) if utilization else None
-    client_cores, server_cores = _cores(curves, source, question, servers, own.value, pause_us)
+    # Rounded, for a rate that is just met must not take another client by a hair.
+    clients = math.ceil(round(utilization, 9)) if utilization else None
+    client_cores, server_cores = _cores(curves, source, question, own.value, pause_us)
     return Advice(
         contender,
         in_process,
@@ -209,13 +222,14 @@ def _of(curves: Curves, contender: str, question: Question) -> Advice:
         basis=curves.basis(source, size),
         ipc_p50_us=p50,
         ipc_p99_us=p99.value if p99 else None,
+        p99_of_all=curves.of_all(source, "p99_us", size),
         p50_us=p50.through(lambda value: value + handler_us),
         p99_us=p99.value + handler_us if p99 else None,
         ipc_share=Estimate(0.0) if in_process else p50.through(lambda value: value / (value + handler_us)),
         client_cores=client_cores,
         server_cores=server_cores,
         most_calls_per_s=most,
-        servers=servers,
+        clients=clients,
         utilization=utilization,
         caveat=_caveat(wait, source != contender, own.value, longest_wait_us),
     )
@@ -238,14 +252,14 @@ def _parks(wait: str, own_us: float, longest_wait_us: float) -> bool:
 
 def _caveat(wait: str, parked: bool, own_us: float, longest_wait_us: float) -> str:
     if wait == SPIN:
-        return "never sleeps: a core of each server is gone whatever the rate, and the client's while it waits"
+        return "never sleeps: a core of the server is gone whatever the rate, and the client's while it waits"
     if not parked and _parks(wait, own_us, longest_wait_us):
         return "will park in waits this long, which was not measured"
     return ""
 
 
 def _cores(
-    curves: Curves, contender: str, question: Question, servers: int | None, own_us: float, pause_us: float
+    curves: Curves, contender: str, question: Question, own_us: float, pause_us: float
 ) -> tuple[float | None, float | None]:
     """Cores of client and server for the calls alone. Who spins also burns the time it waits: a client while the
     handler works, a server always. So does who is adaptive and does not park: its server in the pauses."""
@@ -255,14 +269,14 @@ def _cores(
     looks = wait in (SPIN, ADAPTIVE) and not _parks(wait, own_us, max(question.handler_us, pause_us))
     client_waits_us = question.handler_us if looks else 0.0
     server_waits_us = pause_us if looks and wait == ADAPTIVE else 0.0
-    least = float(servers or 1) if wait == SPIN else 0.0
+    least = 1.0 if wait == SPIN else 0.0
     client_cores = question.rate * (client.value + client_waits_us) / 1e6 if client else None
     server_cores = max(question.rate * (server.value + server_waits_us) / 1e6, least) if server else None
     return client_cores, server_cores
 
 
 def _rank(row: Advice) -> tuple[bool, bool, float, str]:
-    possible = row.servers == 1
+    possible = row.clients == 1
     return (not row.measured, not possible, row.p50_us.value if row.p50_us else math.inf, row.contender)
 
 

@@ -29,6 +29,10 @@ from scenarios.store import Run
 FLOOR = "noop"
 """The harness' own floor: measured beside the contenders and none itself."""
 CLOSED = "closed"
+OF_RATES = "/load"
+"""What the name of a run's block of open loops ends with."""
+ALIKE = 1.5
+"""Rates that are no further apart than this factor are taken for the same."""
 
 
 class AdviceError(UserError):
@@ -60,6 +64,7 @@ class Curves:
     """
 
     def __init__(self, cells: pd.DataFrame, lane: str) -> None:
+        of_rates = cells[(cells["clients"] == 1) & (cells["load"] != CLOSED) & (cells["lane"] == lane)]
         cells = closed_loop(cells)
         lanes = sorted(set(cells["lane"]))
         if lane not in lanes:
@@ -73,6 +78,7 @@ class Curves:
             for (contender, size), part in cells.groupby(["contender", "payload_bytes"])
             if part["p50_us"].notna().any()
         }
+        self._of_rates = of_rates[of_rates["scenario"] == f"{self.scenario}{OF_RATES}"]
         # A bootstrap takes a millisecond, and the same one is asked for again and again.
         self._estimate = functools.cache(self._measured)
         self._paired = functools.cache(self._ratio)
@@ -126,6 +132,23 @@ class Curves:
         basis = self.basis(contender, payload_bytes)
         flags = [self.values(contender, size, "noise_flags").fillna("") for size in sorted(set(basis or ()))]
         return sum(int((each != "").sum()) for each in flags), sum(map(len, flags))
+
+    def of_all(self, contender: str, column: str, payload_bytes: float) -> bool | None:
+        """Whether a percentile is of all repeats behind it: :func:`scenarios.statistics.of_all` of its neighbours, the
+        worse one's word."""
+        values = [self.values(contender, each, column) for each in self.basis(contender, payload_bytes) or ()]
+        found = [statistics.of_all(int(each.count()), len(each)) for each in values]
+        return None if not found or None in found else all(found)
+
+    def at_a_rate(self, contender: str, payload_bytes: float, rate: float) -> tuple[float, float] | None:
+        """The offered rate, and the median at it in µs, of the open loop that is nearest to `rate`; None where none
+        was measured at about that rate."""
+        rows = self._of_rates
+        rows = rows[(rows["contender"] == contender) & (rows["payload_bytes"] == payload_bytes)]
+        medians = rows.groupby("offered_rps")["p50_us"].median().dropna()
+        found = {abs(math.log(float(str(each)) / rate)): (float(str(each)), value) for each, value in medians.items()}
+        nearest = min(found, default=math.inf)
+        return found[nearest] if nearest <= math.log(ALIKE) else None
 
     def _of(self, contender: str) -> list[pd.DataFrame]:
         return [self._repeats[contender, size] for size in self.sizes(contender)]

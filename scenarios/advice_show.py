@@ -15,11 +15,11 @@ from scenarios.advice import SHARE, Advice, BreakEven, Question, advise, break_e
 from scenarios.advice_curves import Curves, Estimate
 from scenarios.errors import RunError
 from scenarios.store import Run
-from scenarios.units import micros, size, three
+from scenarios.units import least_micros, micros, size, three
 
 PARKED, CAVEAT = "¹", "²"
 BUSY = 0.7
-"""From this share of a server's time on, calls that come at random wait for each other about as long as one takes
+"""From this share of a client's time in calls on, those due at random wait for each other about as long as one takes
 (M/D/1: half of u / (1 - u) of a call, 1.2 calls at 0.7): worth a warning."""
 
 
@@ -32,19 +32,19 @@ def show(run: Run, question: Question, console: Console, *, as_json: bool = Fals
     if as_json:
         console.print_json(json.dumps(_as_json(run, question, rows, limits, said)))
         return
-    console.print(table(question, rows, limits))
+    console.print(table(curves, question, rows, limits))
     for sentence in said:
         console.print(sentence, highlight=False, soft_wrap=True)
 
 
-def table(question: Question, rows: list[Advice], limits: list[BreakEven]) -> Table:
+def table(curves: Curves, question: Question, rows: list[Advice], limits: list[BreakEven]) -> Table:
     """A line per contender; what was not measured says so."""
     best = recommended(rows)
     asked = [f"{size(question.payload_bytes)} each way", f"{question.rate:,.10g} calls/s"]
     title = ", ".join([*asked, f"handler {micros(question.handler_us)}", f"lane {question.lane}"])
     found = Table(title=title, title_justify="left", pad_edge=False)
     found.add_column("contender", no_wrap=True)
-    headings = ("p50", "interval", "p99", "IPC share", "cores client + server", "one server gives", "servers")
+    headings = ("p50", "interval", "p99", "IPC share", "cores client + server", "one client gives", "clients")
     for heading in (*headings, f"IPC under {SHARE:.0%} from handler"):
         found.add_column(heading, justify="right", no_wrap=True)
     from_handler = {limit.contender: limit.handler_us for limit in limits}
@@ -56,23 +56,33 @@ def table(question: Question, rows: list[Advice], limits: list[BreakEven]) -> Ta
             f"{row.contender}{PARKED if row.figures_of != row.contender else CAVEAT if row.caveat else ''}",
             micros(row.p50_us.value) if row.p50_us else "",
             interval(row.p50_us),
-            "not measured" if row.p99_us is None else micros(row.p99_us),
+            p99(row),
             "none" if row.in_process else percent(row.ipc_share),
             cores(row),
             f"{row.most_calls_per_s.value:,.0f}/s" if row.most_calls_per_s else "",
-            str(row.servers),
+            str(row.clients),
             _limit(from_handler.get(row.contender)),
             style="bold" if row is best else "dim" if row.in_process else None,
         )
-    found.caption = "\n".join(_footnotes(rows))
+    found.caption = "\n".join(_footnotes(curves, question, rows))
     found.caption_justify = "left"
     return found
 
 
-def _footnotes(rows: list[Advice]) -> list[str]:
-    notes = ["p50 and p99 include the handler; cores don't. p99 is the median of the repeats' own."]
+def p99(row: Advice) -> str:
+    """With the handler; marked where slower repeats have none, and none where most of them have none."""
+    text = "" if row.p99_us is None else least_micros(row.p99_us, row.p99_of_all)
+    return text or "not measured"
+
+
+def _footnotes(curves: Curves, question: Question, rows: list[Advice]) -> list[str]:
+    notes = [
+        "p50 and p99 include the handler; cores don't. p99 is the median of the repeats' own, ≥ where slower ones have "
+        "none."
+    ]
     notes += [
-        f"{PARKED} parks in waits this long: figures of {row.figures_of}"
+        f"{PARKED} parks in waits this long: figures of {row.figures_of}, both sides asleep, the most it takes"
+        f"{_at_a_rate(curves, question, row.contender)}"
         for row in rows
         if row.figures_of != row.contender
     ]
@@ -98,17 +108,19 @@ def _recommendation(question: Question, rows: list[Advice], best: Advice) -> str
     assert best.p50_us is not None
     assert best.ipc_p50_us is not None
     ipc = f"{micros(best.ipc_p50_us.value)} ({percent(best.ipc_share)})"
-    p99 = f" and {micros(best.p99_us)} at p99" if best.p99_us is not None else ""
+    tail = ""
+    if best.p99_us is not None and best.p99_of_all is not None:
+        tail = f" and {'' if best.p99_of_all else 'at least '}{micros(best.p99_us)} at p99"
     costs = (
-        f"a call takes {micros(best.p50_us.value)} at the median{p99}; {ipc} of the median are IPC, and the calls burn "
-        f"{three(best.cores or 0.0)} cores beside the handler's"
+        f"a call takes {micros(best.p50_us.value)} at the median{tail}; {ipc} of the median are IPC, and the calls "
+        f"burn {three(best.cores or 0.0)} cores beside the handler's"
     )
-    if best.servers != 1:
+    if best.clients != 1:
         return _too_much(question, best) + costs + "."
     notes = []
     if best.utilization and best.utilization > BUSY:
         notes.append(
-            f"the server would be at work {best.utilization:.0%} of the time, so calls that come at random will wait"
+            f"one client would be in a call {best.utilization:.0%} of the time, so calls that come at random will wait"
         )
     shares = [row.ipc_share.value for row in rows if row.ipc_share and not row.in_process]
     if max(shares) < SHARE:
@@ -117,13 +129,13 @@ def _recommendation(question: Question, rows: list[Advice], best: Advice) -> str
 
 
 def _too_much(question: Question, best: Advice) -> str:
-    alone = question.rate * question.handler_us / 1e6
-    handler = f" (the handler alone keeps {three(alone)} busy)" if alone >= 1 else ""
-    most = f"{best.most_calls_per_s.value:,.0f}/s" if best.most_calls_per_s else "fewer"
+    limit = question.server_limit
+    alone = f"cannot give that, for the handler allows at most {limit:,.0f}/s; " if limit else ""
+    server = f"one server, one call after the other, {alone}" if limit else ""
+    most = f"at most {best.most_calls_per_s.value:,.0f}/s" if best.most_calls_per_s else "fewer"
     return (
-        f"One server cannot give {question.rate:,.10g} calls/s with any contender measured here: with "
-        f"{best.contender}, the fastest, it gives {most}, one call after the other, so it takes "
-        f"{best.servers} servers{handler}; "
+        f"One client, calling back to back, cannot get {question.rate:,.10g} calls/s from any contender measured here: "
+        f"with {best.contender}, the fastest, it gets {most}, so the rate takes {best.clients} such clients; {server}"
     )
 
 
@@ -135,7 +147,8 @@ def _grounds(curves: Curves, question: Question, rows: list[Advice], best: Advic
     parts = [f"It rests on {curves.repeats(best.figures_of, question.payload_bytes)} repeats at {at}, {where}"]
     if best.figures_of != best.contender:
         parts.append(
-            f"the figures are {best.figures_of}'s, because with waits this long {best.contender} parks as that does"
+            f"the figures are {best.figures_of}'s, because with waits this long {best.contender} parks as that does: "
+            f"both sides asleep, the most it takes{_at_a_rate(curves, question, best.contender)}"
         )
     elif best.caveat:
         parts.append(f"{best.contender} {best.caveat}")
@@ -153,6 +166,12 @@ def _grounds(curves: Curves, question: Question, rows: list[Advice], best: Advic
     if noisy:
         parts.append(f"{noisy} of the {repeats} measurements behind it were flagged as disturbed")
     return "; ".join(parts) + "."
+
+
+def _at_a_rate(curves: Curves, question: Question, contender: str) -> str:
+    """What the run has measured of that, with a handler that does nothing."""
+    found = curves.at_a_rate(contender, question.payload_bytes, question.rate) if question.handler_us < 1 else None
+    return f" (measured at {found[0]:,.10g}/s in an open loop: {micros(found[1])})" if found else ""
 
 
 def _as_json(

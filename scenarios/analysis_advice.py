@@ -39,11 +39,11 @@ def answer(opened: Opened, question: Question) -> Prose:
                 row.contender if row.figures_of == row.contender else f"{row.contender} (parked, as {row.figures_of})",
                 micros(row.p50_us.value),
                 advice_show.interval(row.p50_us),
-                "not measured" if row.p99_us is None else micros(row.p99_us),
+                advice_show.p99(row),
                 "none" if row.in_process else advice_show.percent(row.ipc_share),
                 advice_show.cores(row),
                 f"{row.most_calls_per_s.value:,.0f}/s" if row.most_calls_per_s else "",
-                str(row.servers),
+                str(row.clients),
             ]
         )
     heads = [
@@ -53,8 +53,8 @@ def answer(opened: Opened, question: Question) -> Prose:
         "p99",
         "IPC share",
         "cores, client + server",
-        "one server gives",
-        "servers",
+        "one client gives",
+        "clients",
     ]
     return Prose("\n\n".join([said[0], markdown_table(heads, lines).text, said[1]]))
 
@@ -133,8 +133,8 @@ def cores_at_the_rate(opened: Opened, question: Question) -> Picture | Prose:
     axes.barh(places, client, 0.6, color="#0072B2", label="client")
     axes.barh(places, server, 0.6, client, color="#E69F00", label="server")
     for place, row in enumerate(rows):
-        servers = f"  {row.cores:.2g}, {row.servers} servers" if row.servers != 1 else f"  {row.cores:.2g}"
-        axes.annotate(servers, (row.cores or 0.0, place), va="center", fontsize=8.5)
+        clients = f"  {row.cores:.2g}, {row.clients} clients" if row.clients != 1 else f"  {row.cores:.2g}"
+        axes.annotate(clients, (row.cores or 0.0, place), va="center", fontsize=8.5)
     axes.set_yticks(places, [row.contender for row in rows])
     axes.margins(x=0.22)
     axes.set_xlabel(f"cores at {question.rate:,.10g} calls/s")

@@ -63,5 +63,6 @@ def _lines(cells: pd.DataFrame) -> pd.DataFrame:
     for column in PERCENTILES:
         cells[column] = cells[column].where(cells[column].notna() | (cells["skipped_share"] == 0), np.inf)
     groups = cells.groupby(list(GROUP), sort=True)
+    counts = groups["p99_us"].count().rename("p99_repeats").to_frame().assign(repeats=groups.size())
     rates = groups["calls_per_s"].agg(["min", "max"]).rename(columns={"min": "low", "max": "high"})
-    return groups.median(numeric_only=True).join(rates).join(groups.size().rename("repeats")).reset_index()
+    return groups.median(numeric_only=True).join(rates).join(counts).reset_index()

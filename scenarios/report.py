@@ -138,7 +138,7 @@ def _answer(cells: pd.DataFrame, headline: pd.DataFrame) -> dict[str, Any]:
     )
     return {
         "answer": answer,
-        "ranked": report_answer.ranking(curves, answer),
+        "ranked": report_answer.ranking(answer),
         "payload": size(question.payload_bytes),
         "payloads": [payload for payload, _ in lines],
         "question_lanes": lanes,

@@ -60,7 +60,7 @@ def answer(curves: Curves, question: Question) -> Answer:
     if best is None or best.p50_us is None or best.ipc_p50_us is None:
         return Answer(question, [], f"not measured for {size(question.payload_bytes)}", [], rows)
     remote = [row for row in rows if row.measured and not row.in_process]
-    equal = [row for row in remote if row is best or (row.told_apart is False and row.servers == best.servers)]
+    equal = [row for row in remote if row is best or (row.told_apart is False and row.clients == best.clients)]
     return Answer(
         question,
         [row.contender for row in equal],
@@ -80,13 +80,20 @@ def _verdict(question: Question, best: Advice, equal: list[Advice]) -> str:
     payload = size(question.payload_bytes)
     same = len({row.figures_of for row in equal}) == 1
     each = f"{micros(min(values))} a call" if same else span(min(values), max(values)) + " a call"
-    if best.servers != 1:
-        most = best.most_calls_per_s
-        rate = f": {three(most.value)} calls/s with one server, not {three(question.rate)}" if most else ""
-        return f"{'is' if len(equal) == 1 else 'are'} fastest for {payload}, but too slow{rate}"
+    if best.clients != 1:
+        return f"{'is' if len(equal) == 1 else 'are'} fastest for {payload}, but {_too_much(question, best)}"
     if len(equal) == 1:
         return f"is fastest for {payload}: {each}"
     return f"are fastest for {payload}, {'both the same here' if same else 'too close to tell apart'}: {each}"
+
+
+def _too_much(question: Question, best: Advice) -> str:
+    most = f"at most {three(best.most_calls_per_s.value)} calls/s" if best.most_calls_per_s else "fewer"
+    text = f"one client, calling back to back, gets {most}: {three(question.rate)} take {best.clients} such clients"
+    limit = question.server_limit
+    if limit is None:
+        return text
+    return f"{text}. One server, one call after the other, cannot give them: the handler allows at most {three(limit)}"
 
 
 def _latency(curves: Curves, best: Advice, question: Question) -> str:
@@ -95,7 +102,7 @@ def _latency(curves: Curves, best: Advice, question: Question) -> str:
     low, high = best.ipc_p50_us.low, best.ipc_p50_us.high
     sure = bootstrap.confidence(curves.repeats(best.figures_of, question.payload_bytes))
     interval = "" if low is None or high is None else f" ({sure:.0%} interval {span(low, high)})"
-    known = p99_known(curves, best)
+    known = best.p99_of_all
     tail = {None: "p99 not measured", False: "p99 at least "}.get(known, "p99 ")
     tail += micros(best.ipc_p99_us) if known is not None and best.ipc_p99_us is not None else ""
     text = f"median {micros(best.ipc_p50_us.value)}{interval}, {tail}"
@@ -104,17 +111,9 @@ def _latency(curves: Curves, best: Advice, question: Question) -> str:
     if best.figures_of != best.contender:
         own = curves.at(best.contender, "p50_us", question.payload_bytes)
         back_to_back = f"; back to back a call takes {micros(own.value)}" if own else ""
-        text += f". Calls this seldom find it asleep, so the figures are those of {best.figures_of}{back_to_back}"
+        text += f". Calls this seldom find it asleep, so the figures are those of {best.figures_of}"
+        text += f", both sides asleep, the most it takes{back_to_back}"
     return text
-
-
-def p99_known(curves: Curves, row: Advice) -> bool | None:
-    """Whether a p99 is of all repeats behind it. Those without one had too few calls, and were the slower ones: it is
-    the least it can be then. None where half of them or more have none, or all."""
-    if row.ipc_p99_us is None or row.basis is None:
-        return None
-    found = [curves.values(row.figures_of, each, "p99_us").notna() for each in row.basis]
-    return None if any(2 * each.sum() <= len(each) for each in found) else all(bool(each.all()) for each in found)
 
 
 def _cpu(best: Advice, question: Question) -> str:
@@ -130,7 +129,7 @@ def _sure(curves: Curves, question: Question, best: Advice, remote: list[Advice]
     parts = []
     if len({row.figures_of for row in equal}) > 1:
         parts.append("not sure which of them is fastest: their paired ratios include 1")
-    others = [row for row in remote if row not in equal and row.servers == best.servers and row.ipc_p50_us]
+    others = [row for row in remote if row not in equal and row.clients == best.clients and row.ipc_p50_us]
     if others and others[0].ipc_p50_us and best.ipc_p50_us:
         repeats = curves.repeats(best.figures_of, question.payload_bytes)
         slower = f"{others[0].contender}, the next, takes {three(others[0].ipc_p50_us.value / best.ipc_p50_us.value)}x"
@@ -168,14 +167,14 @@ class Ranked:
     fields: list[tuple[str, bool]]
 
 
-def ranking(curves: Curves, found: Answer) -> list[Ranked]:
+def ranking(found: Answer) -> list[Ranked]:
     """The ranking beside an answer, the same that the page computes."""
     best = advice.recommended(found.rows)
-    return [_ranked(row, best, row.contender in found.fastest, p99_known(curves, row)) for row in found.rows]
+    return [_ranked(row, best, row.contender in found.fastest) for row in found.rows]
 
 
-def _ranked(row: Advice, best: Advice | None, top: bool, p99: bool | None) -> Ranked:
-    style = "aside" if row.in_process else "" if row.servers == 1 else "no"
+def _ranked(row: Advice, best: Advice | None, top: bool) -> Ranked:
+    style = "aside" if row.in_process else "" if row.clients == 1 else "no"
     if row.ipc_p50_us is None:
         fields = [("not measured", False), *[("", False)] * 5]
         return Ranked(
@@ -183,13 +182,14 @@ def _ranked(row: Advice, best: Advice | None, top: bool, p99: bool | None) -> Ra
         )
     low, high = row.ipc_p50_us.low, row.ipc_p50_us.high
     interval = BLANK if low is None or high is None else f"{three(low)} {BLANK} {three(high)}"
+    p99 = row.p99_of_all
     texts = [
         three(row.ipc_p50_us.value),
         interval,
         BLANK if p99 is None or row.ipc_p99_us is None else f"{'' if p99 else '≥ '}{three(row.ipc_p99_us)}",
         three(row.ipc_p50_us.value / best.ipc_p50_us.value) if best and best.ipc_p50_us else BLANK,
         BLANK if row.cores is None else percent(row.cores),
-        percent(row.ipc_share.value) if row.servers == 1 and row.ipc_share else "too slow",
+        percent(row.ipc_share.value) if row.clients == 1 and row.ipc_share else f"{row.clients} clients",
     ]
     marked = [top, *[False] * (len(texts) - 1)]
     return Ranked(row.contender, Look.of(row.contender), row.in_process, style, list(zip(texts, marked, strict=True)))

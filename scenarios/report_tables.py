@@ -80,7 +80,7 @@ def lane_order(lane: str) -> tuple[int, str]:
 
 
 def extras(cells: pd.DataFrame) -> pd.DataFrame:
-    """Medians over the repeats of what a summary leaves out; and how many repeats have a p99."""
+    """Medians over the repeats of what a summary leaves out."""
     columns = [
         *("voluntary_switches_per_call", "involuntary_switches_per_call", "client_rss_mib", "server_rss_mib"),
         *(
@@ -94,9 +94,7 @@ def extras(cells: pd.DataFrame) -> pd.DataFrame:
         ),
     ]
     grouped = cells.groupby(list(GROUP), sort=False)
-    found = grouped[[column for column in columns if column in cells]].median()
-    found["p99_repeats"] = grouped["p99_us"].count()
-    return found.reset_index()
+    return grouped[[column for column in columns if column in cells]].median().reset_index()
 
 
 @functools.cache
@@ -271,10 +269,11 @@ def _field(value: float, small: str = "", best: bool = False) -> Field:
 
 def _p99(line: pd.Series) -> Field:
     """A p99 that only some repeats have is of the faster ones, so it is a least; of half of them it is none."""
-    there, repeats = int(line.get("p99_repeats", line["repeats"])), int(line["repeats"])
-    if 2 * there <= repeats:
+    there, repeats = int(line["p99_repeats"]), int(line["repeats"])
+    known = statistics.of_all(there, repeats)
+    if known is None:
         return Field(BLANK, small=f"{there} of {repeats} repeats" if there else "")
-    if there < repeats:
+    if not known:
         return Field(f"≥ {_figure(line['p99_us'])}", float(line["p99_us"]), f"{there} of {repeats} repeats")
     return _field(line["p99_us"], interval(line["p99_low"], line["p99_high"]))
 

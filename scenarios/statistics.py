@@ -106,8 +106,17 @@ def frame(rows: list[Row], *, every_attempt: bool = False) -> pd.DataFrame:
     return table.assign(attempt=table["attempt"].fillna(0).astype(int))
 
 
+def of_all(repeats_with: int, repeats: int) -> bool | None:
+    """Whether a percentile over repeats is of all of them. Those without it had too few calls, and were the slower
+    ones: with False it is the least it can be. None where half of them or more have none: it says nothing then."""
+    return None if 2 * repeats_with <= repeats else bool(repeats_with == repeats)
+
+
 def summary(cells: pd.DataFrame) -> pd.DataFrame:
-    """One line per group: medians over the repeats, with the intervals of p50 and p99 (`*_low`, `*_high`)."""
+    """One line per group: medians over the repeats, with the intervals of p50 and p99 (`*_low`, `*_high`).
+
+    `p99_repeats` is how many of `repeats` have a p99: what may be said of it is up to :func:`of_all`.
+    """
     lines = []
     for group, each in cells.groupby(list(GROUP), sort=False):
         p50, p99 = _known_interval(each, "p50_us"), _known_interval(each, "p99_us")
@@ -124,6 +133,7 @@ def summary(cells: pd.DataFrame) -> pd.DataFrame:
                 "cpu_us": (client + server.fillna(0)).median(),
                 "cold_start_ms": each["cold_start_ms"].median(),
                 "repeats": len(each),
+                "p99_repeats": int(each["p99_us"].count()),
                 "noisy": int((each["noise_flags"].fillna("") != "").sum()),
                 "flags": ";".join(sorted(set(";".join(each["noise_flags"].fillna("")).split(";")) - {""})),
             }

@@ -34,6 +34,12 @@ def micros(value: float) -> str:
     return f"{three(value / 1000)} ms" if value >= 10_000 else f"{three(value)} µs"
 
 
+def least_micros(value: float, of_all: bool | None) -> str:
+    """:func:`micros` of a percentile of repeats; marked ``≥`` where it is not of all of them, empty where it says
+    nothing (:func:`scenarios.statistics.of_all`)."""
+    return "" if of_all is None or math.isnan(value) else f"{'' if of_all else '≥ '}{micros(value)}"
+
+
 def pair(first: float, second: float, digits: int | None = None) -> str:
     """Two numbers that add up, ``13.9 + 12.3``, the second left out where it does not exist; three digits that matter
     or so many after the point.

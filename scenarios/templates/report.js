@@ -52,7 +52,7 @@ const report = (() => {
 
   function contenderFor(lane, name, q) {
     const one = lane.contenders[name], own = at(one, "p50_us", q.bytes);
-    const row = { contender: name, inProcess: one.in_process, figuresOf: name, measured: own !== null, servers: null, told: null };
+    const row = { contender: name, inProcess: one.in_process, figuresOf: name, measured: own !== null, clients: null, told: null };
     if (own === null) return row;
     const pause = Math.max(0, 1e6 / q.rate - q.handler - own), longestWait = Math.max(q.handler, pause);
     const source = figuresOf(lane, name, q.bytes, longestWait);
@@ -65,11 +65,11 @@ const report = (() => {
     row.p50 = ipc + q.handler;
     row.share = one.in_process ? 0 : ipc / (ipc + q.handler);
     row.most = mean === null ? null : 1e6 / (mean + q.handler); // throughput goes by the mean, unlike the median
-    row.servers = row.most === null ? null : Math.ceil(Number((q.rate / row.most).toFixed(9)));
+    row.clients = row.most === null ? null : Math.ceil(Number((q.rate / row.most).toFixed(9)));
     // Who spins also burns the time it waits, and so does who is adaptive and does not park.
     const looks = of.wait === "spin" || (of.wait === "adaptive" && !parks(of.wait, own, longestWait));
     const [waits, pauses] = [looks ? q.handler : 0, looks && of.wait === "adaptive" ? pause : 0];
-    const least = of.wait === "spin" ? row.servers || 1 : 0;
+    const least = of.wait === "spin" ? 1 : 0;
     const client = get("client_cpu_us"), server = get("server_cpu_us");
     row.clientCores = client === null ? null : (q.rate * (client + waits)) / 1e6;
     row.serverCores = server === null ? null : Math.max((q.rate * (server + pauses)) / 1e6, least);
@@ -103,7 +103,7 @@ const report = (() => {
   function advise(q) {
     const lane = data.lanes[q.lane];
     const rows = Object.keys(lane.contenders).map((name) => contenderFor(lane, name, q));
-    const rank = (r) => [r.measured ? 0 : 1, r.servers === 1 ? 0 : 1, r.measured ? r.p50 : Infinity, r.contender];
+    const rank = (r) => [r.measured ? 0 : 1, r.clients === 1 ? 0 : 1, r.measured ? r.p50 : Infinity, r.contender];
     const compare = (a, b) => { for (let i = 0; i < 4; i++) if (a[i] !== b[i]) return a[i] < b[i] ? -1 : 1; return 0; };
     rows.sort((a, b) => compare(rank(a), rank(b)));
     const best = rows.find((r) => r.measured && !r.inProcess) || null;
@@ -128,7 +128,7 @@ const report = (() => {
       return { rows, fastest: [], verdict: `Not measured for ${size(q.bytes)}: this run has ${known} in lane ${q.lane}.`, facts: [] };
     }
     const remote = rows.filter((r) => r.measured && !r.inProcess);
-    const equal = remote.filter((r) => r === best || (r.told === false && r.servers === best.servers));
+    const equal = remote.filter((r) => r === best || (r.told === false && r.clients === best.clients));
     return {
       rows, best, fastest: equal.map((r) => r.contender), verdict: verdict(q, best, equal),
       facts: [["Latency", latency(lane, q, best)], ["CPU", cpu(q, best)], ["How sure", sure(lane, q, best, remote, equal)],
@@ -140,12 +140,18 @@ const report = (() => {
     const values = equal.map((r) => r.ipc.value), low = Math.min(...values), high = Math.max(...values);
     const one = equal.length === 1, same = new Set(equal.map((r) => r.figuresOf)).size === 1;
     const each = `${same ? micros(low) : range(low, high)} a call`;
-    if (best.servers !== 1) {
-      const rate = best.most === null ? "" : `: ${three(best.most)} calls/s with one server, not ${three(q.rate)}`;
-      return `${one ? "is" : "are"} fastest for ${size(q.bytes)}, but too slow${rate}`;
-    }
+    if (best.clients !== 1) return `${one ? "is" : "are"} fastest for ${size(q.bytes)}, but ${tooMuch(q, best)}`;
     if (one) return `is fastest for ${size(q.bytes)}: ${each}`;
     return `are fastest for ${size(q.bytes)}, ${same ? "both the same here" : "too close to tell apart"}: ${each}`;
+  }
+
+  function tooMuch(q, best) {
+    const most = best.most === null ? "fewer" : `at most ${three(best.most)} calls/s`;
+    const text = `one client, calling back to back, gets ${most}: ${three(q.rate)} take ${best.clients} such clients`;
+    // All that bounds the server for sure is the handler's own time.
+    if (Number(((q.rate * q.handler) / 1e6).toFixed(9)) <= 1) return text;
+    const limit = three(1e6 / q.handler);
+    return `${text}. One server, one call after the other, cannot give them: the handler allows at most ${limit}`;
   }
 
   /** How many repeats a row's figures rest on: the fewer of its two neighbours'. */
@@ -164,7 +170,8 @@ const report = (() => {
     if (q.handler) text += `; with the handler ${micros(best.p50)}, ${percent(best.share)} of it IPC`;
     if (best.figuresOf !== best.contender) {
       const own = micros(at(lane.contenders[best.contender], "p50_us", q.bytes));
-      text += `. Calls this seldom find it asleep, so the figures are those of ${best.figuresOf}; back to back a call takes ${own}`;
+      text += `. Calls this seldom find it asleep, so the figures are those of ${best.figuresOf}`;
+      text += `, both sides asleep, the most it takes; back to back a call takes ${own}`;
     }
     return text;
   }
@@ -181,7 +188,7 @@ const report = (() => {
     const parts = [];
     if (new Set(equal.map((r) => r.figuresOf)).size > 1)
       parts.push("not sure which of them is fastest: their paired ratios include 1");
-    const next = remote.find((r) => !equal.includes(r) && r.servers === best.servers);
+    const next = remote.find((r) => !equal.includes(r) && r.clients === best.clients);
     if (next) {
       const slower = `${next.contender}, the next, takes ${three(next.ipc.value / best.ipc.value)}x`;
       const repeats = repeatsBehind(lane, best), few = repeats < data.sure;
@@ -247,21 +254,21 @@ const report = (() => {
   }
 
   function rankLine(row, best, lane) {
-    const line = element("tr", undefined, { class: row.inProcess ? "aside" : !row.measured || row.servers !== 1 ? "no" : "" });
+    const line = element("tr", undefined, { class: row.inProcess ? "aside" : !row.measured || row.clients !== 1 ? "no" : "" });
     const name = element("th", undefined, { scope: "row" });
     name.append(swatch(lane.contenders[row.contender].look), row.contender);
     if (row.inProcess) name.append(" ", element("small", "no IPC"));
     line.append(name);
     const cell = (text, best) => line.append(element("td", text, best ? { class: "best" } : {}));
     if (!row.measured) { cell("not measured"); for (let i = 0; i < 5; i++) cell(""); return line; }
-    const top = best && !row.inProcess && row.servers === best.servers && (row === best || row.told === false);
+    const top = best && !row.inProcess && row.clients === best.clients && (row === best || row.told === false);
     cell(three(row.ipc.value), top);
     cell(row.ipc.low === null ? "–" : `${three(row.ipc.low)} – ${three(row.ipc.high)}`);
     const known = p99Known(lane, row);
     cell(known === null ? "–" : `${known ? "" : "≥ "}${three(row.p99)}`);
     cell(best ? `${three(row.ipc.value / best.ipc.value)}` : "–");
     cell(row.cores === null ? "–" : percent(row.cores));
-    cell(row.servers === 1 ? percent(row.share) : "too slow");
+    cell(row.clients === 1 ? percent(row.share) : `${row.clients} clients`);
     return line;
   }
 

@@ -85,13 +85,20 @@ def test_cores_are_the_rate_times_the_cpu_time_of_a_call() -> None:
     assert row.cores == pytest.approx(0.25)
 
 
-@pytest.mark.parametrize(("rate", "servers"), [(1, 1), (2000, 1), (2001, 2), (4000, 2), (4001, 3)])
-def test_one_server_gives_one_call_after_the_other(rate: float, servers: int) -> None:
+@pytest.mark.parametrize(("rate", "clients"), [(1, 1), (2000, 1), (2001, 2), (4000, 2), (4001, 3)])
+def test_one_client_gets_one_call_after_the_other(rate: float, clients: int) -> None:
     row = _row(advise(table(cells("a", {100: (90.0, 90.0, 90.0)}, mean=100)), 100, rate, 400), "a")
     assert row.most_calls_per_s is not None
     assert row.most_calls_per_s.value == pytest.approx(2000)
-    assert row.servers == servers
+    assert row.clients == clients
     assert row.utilization == pytest.approx(rate / 2000)
+
+
+@pytest.mark.parametrize(
+    ("rate", "handler_us", "limit"), [(1e6, 0, None), (2500, 400, None), (2501, 400, 2500), (30_000, 100, 10_000)]
+)
+def test_a_server_is_limited_by_its_handlers_time_alone(rate: float, handler_us: float, limit: float | None) -> None:
+    assert advice.Question(100, rate, handler_us).server_limit == limit
 
 
 def test_who_gives_the_rate_is_recommended_before_who_has_the_lower_median() -> None:

@@ -66,16 +66,19 @@ def test_what_was_not_measured_is_said_not_to_be(tmp_path: Path, capsys: pytest.
     assert "holds 100 B to 100 B" in shown
 
 
-def test_a_rate_that_one_server_cannot_give_is_answered_with_the_servers_it_takes(
+def test_a_rate_that_one_client_cannot_get_is_answered_with_the_clients_it_takes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _small(tmp_path, cells("a", {100: (100.0,) * 3}))
     assert _ask("--results", str(tmp_path), payload="100B", rate="5000/s", handler="400us") == 0
     shown = capsys.readouterr().out
-    assert "One server cannot give 5,000 calls/s" in shown
-    assert (
-        "it gives 2,000/s, one call after the other, so it takes 3 servers (the handler alone keeps 2.00 busy)" in shown
-    )
+    assert "One client, calling back to back, cannot get 5,000 calls/s" in shown
+    assert "it gets at most 2,000/s, so the rate takes 3 such clients" in shown
+    assert "one server, one call after the other, cannot give that, for the handler allows at most 2,500/s" in shown
+    assert _ask("--results", str(tmp_path), payload="100B", rate="2400/s", handler="400us") == 0
+    shown = capsys.readouterr().out
+    assert "the rate takes 2 such clients" in shown
+    assert "one server, one" not in shown
 
 
 def test_a_busy_server_a_negligible_choice_and_a_parked_contender_are_pointed_out(
@@ -87,11 +90,55 @@ def test_a_busy_server_a_negligible_choice_and_a_parked_contender_are_pointed_ou
     assert _ask("--results", str(tmp_path), payload="100B", rate="900", handler="1ms") == 0
     shown = capsys.readouterr().out
     assert "Use ring: a call takes 1,020 µs at the median; 20.0 µs (2.0%) of the median are IPC" in shown
-    assert "the server would be at work 92% of the time" in shown
+    assert "one client would be in a call 92% of the time" in shown
     assert "with every other IPC here it is under 5%, too" in shown
     assert "the figures are ring-block's" in shown
+    assert "parks as that does: both sides asleep, the most it takes;" in shown
     assert "ring-block cannot be told from it" in shown
     assert "3 of the 3 measurements behind it were flagged" in shown
+
+
+@pytest.mark.parametrize(
+    ("rate", "handler", "said"), [("1400", "0us", True), ("1600", "0us", False), ("1000", "1us", False)]
+)
+def test_a_parked_contenders_median_is_named_where_an_open_loop_of_about_the_rate_measured_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], rate: str, handler: str, said: bool
+) -> None:
+    open_loop = {"scenario": "s/load", "load": "1000/s", "offered_rps": "1000"}
+    parts = [
+        cells("ring", {100: (10.0,) * 3}, wait="adaptive"),
+        cells("ring-block", {100: (50.0,) * 3}),
+        cells("ring", {100: (20.0, 22.0, 90.0)}, wait="adaptive", **open_loop),
+        cells("ring", {100: (60.0,) * 3}, wait="adaptive", **open_loop | {"clients": "2"}),
+        cells("ring", {100: (70.0,) * 3}, wait="adaptive", **open_loop | {"lane": "json"}),
+        cells("ring", {100: (80.0,) * 3}, wait="adaptive", **open_loop | {"load": "9000/s", "offered_rps": "9000"}),
+    ]
+    _small(tmp_path, [row for part in parts for row in part])
+    assert _ask("--results", str(tmp_path), payload="100B", rate=rate, handler=handler) == 0
+    shown = capsys.readouterr().out
+    assert ("the most it takes (measured at 1,000/s in an open loop: 22.0 µs);" in shown) == said
+    assert shown.count("in an open loop") == (2 if said else 0)
+
+
+@pytest.mark.parametrize(
+    ("there", "shown", "said"),
+    [
+        (1, "not measured", "at the median;"),
+        (2, "≥ 39.0 µs", "and at least 39.0 µs at p99;"),
+        (3, " 39.0 µs", "and 39"),
+    ],
+)
+def test_a_p99_that_slower_repeats_have_not_is_a_least_or_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], there: int, shown: str, said: str
+) -> None:
+    rows = cells("a", {100: (10.0,) * 3})
+    for row in rows[:there]:
+        row["p99_us"] = "29"
+    _small(tmp_path, rows)
+    assert _ask("--results", str(tmp_path), payload="100B", handler="10us") == 0
+    found = capsys.readouterr().out
+    assert shown in next(line for line in found.splitlines() if line.startswith("│a "))
+    assert said in found
 
 
 def test_two_repeats_are_said_to_be_too_few(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

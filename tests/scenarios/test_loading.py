@@ -101,6 +101,17 @@ def test_a_narrow_terminal_gets_latency_and_cost_below_each_other(
     assert "…" not in shown
 
 
+@pytest.mark.parametrize(("there", "marked", "shown"), [(1, 0, 1), (2, 4, 5), (3, 0, 5)])
+def test_a_p99_that_slower_repeats_have_not_is_marked_as_a_least_in_every_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], there: int, marked: int, shown: int
+) -> None:
+    rows = [*PLAIN, *CLIENTS]
+    rows = [each | ({"p99_us": ""} if int(each["repeat"]) >= there else {"p99_us": "77"}) for each in rows]
+    table.show(run_of(tmp_path / "run", rows), Console(width=200))
+    found = capsys.readouterr().out
+    assert (found.count("≥ 77.0 µs"), found.count("77.0 µs")) == (marked, shown)
+
+
 def test_who_is_left_out_is_said_below_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = run_of(tmp_path / "run", PLAIN)
     about = run.about()

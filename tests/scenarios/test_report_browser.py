@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from scenarios import advice, report, statistics
+from scenarios import advice, report, report_answer, statistics
 from scenarios.advice_curves import Curves
 from scenarios.store import Run
 from tests.scenarios import chromium
@@ -126,8 +126,17 @@ def test_the_page_computes_what_the_decision_model_says(browser: Browser) -> Non
             assert (row["told"], row["figuresOf"]) == (expected.told_apart, expected.figures_of), question
 
 
+@pytest.mark.parametrize(("size", "rate", "handler"), [(1000, 1e6, 0), (1000, 50_000, 100), (100, 1000, 100)])
+def test_the_page_says_what_python_says(browser: Browser, size: int, rate: float, handler: float) -> None:
+    curves = Curves(statistics.frame(Run(COMMITTED).rows()), "native")
+    ours = report_answer.answer(curves, advice.Question(size, rate, handler))
+    asked = json.dumps({"lane": "native", "bytes": size, "rate": rate, "handler": handler})
+    found = browser.run(f"(found => [found.fastest, found.verdict, found.facts])(report.answer({asked}))")
+    assert found == [ours.fastest, ours.verdict, [list(fact) for fact in ours.facts]]
+
+
 def comparable(row: dict[str, Any]) -> list[float]:
-    keys = ("p99", "p50", "share", "most", "servers", "clientCores", "serverCores")
+    keys = ("p99", "p50", "share", "most", "clients", "clientCores", "serverCores")
     ipc = row.get("ipc", {})
     return [
         number(value) for value in (*(ipc.get(end) for end in ("value", "low", "high")), *(row.get(k) for k in keys))
@@ -139,7 +148,7 @@ def figures(row: advice.Advice) -> list[float]:
     values = (
         *((ipc.value, ipc.low, ipc.high) if ipc else (None,) * 3),
         *(row.ipc_p99_us, row.p50_us and row.p50_us.value, row.ipc_share and row.ipc_share.value),
-        *(row.most_calls_per_s and row.most_calls_per_s.value, row.servers, row.client_cores, row.server_cores),
+        *(row.most_calls_per_s and row.most_calls_per_s.value, row.clients, row.client_cores, row.server_cores),
     )
     return [number(value) for value in values]
 
@@ -182,7 +191,7 @@ def test_typing_another_question_changes_the_answer(browser: Browser) -> None:
 
 def test_what_was_not_measured_is_not_answered(browser: Browser) -> None:
     assert "Not measured for 5\N{NO-BREAK SPACE}MB" in ask(browser, payload="5 MB")["verdict"]
-    assert "too slow" in ask(browser, payload="1 KB", rate="1000000")["verdict"]
+    assert "one client, calling back to back, gets at most" in ask(browser, payload="1 KB", rate="1000000")["verdict"]
 
 
 def test_a_number_that_is_none_is_marked_and_changes_nothing(browser: Browser) -> None:

@@ -115,7 +115,7 @@ def test_a_p99_that_slower_repeats_have_not_is_a_least_or_none(there: int, shown
     curves = Curves(table, "native")
     answer = report_answer.answer(curves, report_answer.opening(curves))
     assert said in dict(answer.facts)["Latency"]
-    assert report_answer.ranking(curves, answer)[0].fields[2] == (shown, False)
+    assert report_answer.ranking(answer)[0].fields[2] == (shown, False)
 
 
 def test_a_percentile_curve_of_samples_ends_where_ten_are_beyond_it() -> None:

@@ -118,6 +118,16 @@ def test_a_summary_adds_up_cpu_and_counts_noise() -> None:
     assert found["p50_low"].isna().all()
 
 
+@pytest.mark.parametrize(("there", "of_all"), [(0, None), (1, None), (2, None), (3, False), (4, True)])
+def test_a_percentile_that_slower_repeats_have_not_is_a_least_and_none_where_half_have_none(
+    there: int, of_all: bool | None
+) -> None:
+    rows = [_row("shm", i, 1.0, p99_us="9" if i < there else "") for i in range(4)]
+    line = statistics.summary(statistics.frame(rows)).iloc[0]
+    assert (line["p99_repeats"], line["repeats"]) == (there, 4)
+    assert statistics.of_all(line["p99_repeats"], line["repeats"]) is of_all
+
+
 def test_samples_that_lack_the_skipped_calls_make_no_interval_lower_than_the_figures() -> None:
     kept = np.arange(1, 1001) * 1000
     rows = [_row("shm", i, p50, skipped="500") for i, p50 in enumerate((900.0, 910.0, 920.0))]
