@@ -138,7 +138,7 @@ def _table(lines: pd.DataFrame, ratio: pd.Series[float], smallest: float) -> lis
         group = tuple(line[axis] if axis != "contender" else contender for axis in GROUP)
         times = [_figure(own["p50_us"].get(each, math.nan)) for each in sizes]
         rest = [
-            _figure(line["p99_us"]),
+            _least(line["p99_us"], statistics.of_all(line["p99_repeats"], line["repeats"])),
             pair(line["client_cpu_us"], line["server_cpu_us"]),
             pair(line["voluntary_switches_per_call"], line["involuntary_switches_per_call"], digits=1),
             pair(line["client_rss_mib"], line["server_rss_mib"], digits=0),
@@ -148,6 +148,11 @@ def _table(lines: pd.DataFrame, ratio: pd.Series[float], smallest: float) -> lis
         name = f"**{contender}**" if contender == BASE else contender
         rows.append(f"| {name} | " + " | ".join([*times, *rest]) + " |")
     return rows
+
+
+def _least(value: float, of_all: bool | None) -> str:
+    """A percentile; marked where it is not of all repeats, empty where it says nothing."""
+    return "" if of_all is None else f"{'' if of_all else '≥ '}{_figure(value)}"
 
 
 def _figure(value: float) -> str:
