@@ -30,8 +30,9 @@ class SharedMemoryTransport:
         self._lock_file = lock_file
         self._is_creator = is_creator
         self._closed = False
-        # One entry per thread inside a method, the buffer it reads or None; appending and removing are atomic.
-        self._inside: Deque[Optional[Buffer]] = deque()
+        # One entry per thread inside a method, the buffer that it reads or writes; appending and popping are atomic.
+        self._reading: Deque[Buffer] = deque()
+        self._writing: Deque[Buffer] = deque()
         self._unreleased: Deque[None] = deque([None])  # taken by whoever releases the memory
         self._sequence = 0
         self._answering = 0
@@ -99,18 +100,19 @@ class SharedMemoryTransport:
         Raises RPCTimeoutError, and RPCTransportError when the peer is gone, the message is larger than
         max_message_size or does not fit into memory: the transport is then as it was before.
         """
-        self._enter()
+        request = self._channel.request
+        self._enter(self._writing, request)
         try:
             sequence = self._sequence + 1
-            self._channel.request.send(as_bytes(message), sequence, deadline_after(timeout))
+            request.send(as_bytes(message), sequence, deadline_after(timeout))
             self._sequence = sequence  # only now is the response to the one before no longer wanted
         finally:
-            self._leave()
+            self._leave(self._writing)
 
     def receive_request(self, timeout: Optional[float] = None) -> bytes:
         """The next request, waiting for it up to `timeout` seconds (None: for ever)."""
         request = self._channel.request
-        self._enter(request)
+        self._enter(self._reading, request)
         try:
             request.release_view()
             self._answering, message = request.receive(deadline_after(timeout))
@@ -118,7 +120,7 @@ class SharedMemoryTransport:
                 self._recheck()
             return message
         finally:
-            self._leave(request)
+            self._leave(self._reading)
 
     def view_request(self, timeout: Optional[float] = None) -> memoryview:
         """As :meth:`receive_request` without the copy: read-only memory, until requests are received again.
@@ -127,7 +129,7 @@ class SharedMemoryTransport:
         Meant for messages from some 64 KiB up, where the copy costs more than the care.
         """
         request = self._channel.request
-        self._enter(request)
+        self._enter(self._reading, request)
         try:
             request.release_view()
             self._answering, view = request.receive_view(deadline_after(timeout))
@@ -135,20 +137,21 @@ class SharedMemoryTransport:
                 self._recheck()
             return view
         finally:
-            self._leave(request)
+            self._leave(self._reading)
 
     def send_response(self, message: Message, timeout: Optional[float] = None) -> None:
         """Send the response to the request received last. Raises as :meth:`send_request` does."""
-        self._enter()
+        response = self._channel.response
+        self._enter(self._writing, response)
         try:
-            self._channel.response.send(as_bytes(message), self._answering, deadline_after(timeout))
+            response.send(as_bytes(message), self._answering, deadline_after(timeout))
         finally:
-            self._leave()
+            self._leave(self._writing)
 
     def receive_response(self, timeout: Optional[float] = None) -> bytes:
         """The response to the request sent last; responses to earlier ones, which timed out, are dropped."""
         response = self._channel.response
-        self._enter(response)
+        self._enter(self._reading, response)
         try:
             deadline = deadline_after(timeout)
             response.release_view()
@@ -158,12 +161,12 @@ class SharedMemoryTransport:
                     return message
                 self._recheck()
         finally:
-            self._leave(response)
+            self._leave(self._reading)
 
     def view_response(self, timeout: Optional[float] = None) -> memoryview:
         """As :meth:`receive_response` without the copy: read-only memory, until responses are received again."""
         response = self._channel.response
-        self._enter(response)
+        self._enter(self._reading, response)
         try:
             deadline = deadline_after(timeout)
             response.release_view()
@@ -174,20 +177,19 @@ class SharedMemoryTransport:
                 response.release_view()
                 self._recheck()
         finally:
-            self._leave(response)
+            self._leave(self._reading)
 
     def close(self) -> None:
         """Close this end. Idempotent. A thread that waits for a message in it gets RPCTransportError at once, one that
         waits to send and the peer within 0.1 s.
         """
         self._closed = True
-        if self._inside and not self._lock_file.is_closed:  # a forked child has none of its parent's threads
+        if (self._reading or self._writing) and not self._lock_file.is_closed:  # a forked child has no other threads
             # Whoever is inside releases the memory when it leaves. Only what this end reads is posted: to the peer it
             # would be a message.
-            for reading in tuple(self._inside):
-                if reading is not None:
-                    with contextlib.suppress(posix.Closed):  # it has left in the meantime
-                        reading.interrupt_reader()
+            for buffer in tuple(self._reading):
+                with contextlib.suppress(posix.Closed):  # its reader has left in the meantime
+                    buffer.interrupt_reader()
         else:
             self._release()
 
@@ -197,15 +199,15 @@ class SharedMemoryTransport:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _enter(self, reading: Optional[Buffer] = None) -> None:
-        self._inside.append(reading)
+    def _enter(self, inside: Deque[Buffer], buffer: Buffer) -> None:
+        inside.append(buffer)
         if self._closed:
-            self._leave(reading)
+            self._leave(inside)
             raise RPCTransportError(f"transport {self.name!r} is closed")
 
-    def _leave(self, reading: Optional[Buffer] = None) -> None:
-        self._inside.remove(reading)
-        if self._closed and not self._inside:
+    def _leave(self, inside: Deque[Buffer]) -> None:
+        inside.pop()  # one thread at a time reads and one writes, so the last is this one's
+        if self._closed and not self._reading and not self._writing:
             self._release()
 
     def _release(self) -> None:
