@@ -78,7 +78,7 @@ def _scale(axes: Axes, values: pd.Series[float]) -> None:
     axes.set_yscale("log")
     axes.set_ylim(1 / reach, reach)
     axes.set_yticks([1 / step for step in reversed(chosen)] + [1.0] + list(chosen))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.2g}x"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{float(f'{value:.2g}'):g}x"))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_minor_formatter(NullFormatter())
 

@@ -205,7 +205,7 @@ def _lines(axes: Axes, part: pd.DataFrame, x: str, y: str, *, ribbon: bool = Fal
 _CLIENTS: dict[str, Fill] = {
     "calls/s of all clients": _throughput,
     "fairness: most calls of a client over fewest": _fairness,
-    "p50, and from the fastest client's to the slowest's": _client_latency("p50_us"),
+    "p50 (band: the fastest client's to the slowest's)": _client_latency("p50_us"),
     "p99": _client_latency("p99_us"),
 }
 _RATES: dict[str, Fill] = {
