@@ -39,6 +39,7 @@ __all__ = [
     "Reign",
     "advise",
     "break_even",
+    "cheaper",
     "crossovers",
     "curves_of",
     "recommended",
@@ -47,6 +48,8 @@ __all__ = [
 
 SHARE = 0.05
 """IPC below this share of a call is commonly taken for negligible; the break-even handler time is for it."""
+BURNS = 0.5
+"""Cores: who burns more is to have a reason, so the next that does not is named."""
 ADAPTIVE, SPIN = "adaptive", "spin"
 PARKED = "{}-block"
 """The name of the contender that is an adaptive one without its spinning."""
@@ -171,6 +174,15 @@ def recommended(rows: list[Advice]) -> Advice | None:
     """The first of :func:`advise` that is IPC: of those that give the rate to one client (of all, if none does) the
     one with the lowest p50. None when none was measured there."""
     return next((row for row in rows if row.measured and not row.in_process), None)
+
+
+def cheaper(rows: list[Advice]) -> Advice | None:
+    """Where the recommended one burns :data:`BURNS` cores or more: the next that burns at most half of it."""
+    best = recommended(rows)
+    if best is None or best.cores is None or best.cores < BURNS:
+        return None
+    able = (row for row in rows if row.measured and not row.in_process and row.clients == best.clients)
+    return next((row for row in able if row.cores is not None and row.cores <= best.cores / 2), None)
 
 
 def break_even(

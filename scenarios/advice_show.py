@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scenarios import bootstrap, environment
-from scenarios.advice import SHARE, Advice, BreakEven, Question, advise, break_even, curves_of, recommended
+from scenarios.advice import SHARE, Advice, BreakEven, Question, advise, break_even, cheaper, curves_of, recommended
 from scenarios.advice_curves import Curves, Estimate
 from scenarios.errors import RunError
 from scenarios.store import Run
@@ -122,6 +122,8 @@ def _recommendation(question: Question, rows: list[Advice], best: Advice) -> str
         notes.append(
             f"one client would be in a call {best.utilization:.0%} of the time, so calls that come at random will wait"
         )
+    if (less := cheaper(rows)) and less.p50_us and less.cores is not None:
+        notes.append(f"{less.contender} takes {micros(less.p50_us.value)} and burns {three(less.cores)}")
     shares = [row.ipc_share.value for row in rows if row.ipc_share and not row.in_process]
     if max(shares) < SHARE:
         notes.append(f"with every other IPC here it is under {SHARE:.0%}, too, so choose by what else matters to you")

@@ -132,6 +132,7 @@ def _answer(cells: pd.DataFrame, headline: pd.DataFrame) -> dict[str, Any]:
             "sure": report_answer.SURE_REPEATS,
             "confidence": bootstrap.CONFIDENCE,
             "looks": advice.LOOKS_US,
+            "burns": advice.BURNS,
         },
         separators=(",", ":"),
         allow_nan=False,

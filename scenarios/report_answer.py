@@ -68,6 +68,7 @@ def answer(curves: Curves, question: Question) -> Answer:
         [
             ("Latency", _latency(curves, best, question)),
             ("CPU", _cpu(best, question)),
+            *_less_cpu(advice.cheaper(rows)),
             ("How sure", _sure(curves, question, best, remote, equal)),
             ("Break-even", _break_even(curves, question, best)),
         ],
@@ -123,6 +124,14 @@ def _cpu(best: Advice, question: Question) -> str:
     server = "" if best.server_cores is None else f", server {micros(best.server_cores * per_call)}"
     both = f"{micros(best.cores * per_call)} per call (client {micros(best.client_cores * per_call)}{server})"
     return f"{both}; {percent(best.cores)} of a core at {three(question.rate)} calls/s, handler not included"
+
+
+def _less_cpu(cheaper: Advice | None) -> list[tuple[str, str]]:
+    if cheaper is None or cheaper.ipc_p50_us is None or cheaper.cores is None:
+        return []
+    return [
+        ("For less", f"{cheaper.contender}: {micros(cheaper.ipc_p50_us.value)}, {percent(cheaper.cores)} of a core")
+    ]
 
 
 def _sure(curves: Curves, question: Question, best: Advice, remote: list[Advice], equal: list[Advice]) -> str:

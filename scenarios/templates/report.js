@@ -131,7 +131,7 @@ const report = (() => {
     const equal = remote.filter((r) => r === best || (r.told === false && r.clients === best.clients));
     return {
       rows, best, fastest: equal.map((r) => r.contender), verdict: verdict(q, best, equal),
-      facts: [["Latency", latency(lane, q, best)], ["CPU", cpu(q, best)], ["How sure", sure(lane, q, best, remote, equal)],
+      facts: [["Latency", latency(lane, q, best)], ["CPU", cpu(q, best)], ...lessCpu(rows, best), ["How sure", sure(lane, q, best, remote, equal)],
         ["Break-even", breakEvenWords(lane, q, best)]],
     };
   }
@@ -182,6 +182,14 @@ const report = (() => {
     const server = best.serverCores === null ? "" : `, server ${micros(best.serverCores * perCall)}`;
     const both = `${micros(best.cores * perCall)} per call (client ${micros(best.clientCores * perCall)}${server})`;
     return `${both}; ${percent(best.cores)} of a core at ${three(q.rate)} calls/s, handler not included`;
+  }
+
+  /** Where the recommended one burns half a core or more: the next that burns at most half of it. */
+  function lessCpu(rows, best) {
+    if (best.cores === null || best.cores < data.burns) return [];
+    const able = rows.filter((r) => r.measured && !r.inProcess && r.clients === best.clients);
+    const found = able.find((r) => r.cores !== null && r.cores <= best.cores / 2);
+    return found ? [["For less", `${found.contender}: ${micros(found.ipc.value)}, ${percent(found.cores)} of a core`]] : [];
   }
 
   function sure(lane, q, best, remote, equal) {

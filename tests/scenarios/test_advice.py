@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scenarios import advice, statistics, store
-from scenarios.advice import LOOKS_US, Advice, AdviceError, advise, break_even, recommended
+from scenarios.advice import LOOKS_US, Advice, AdviceError, advise, break_even, cheaper, recommended
 from scenarios.advice_curves import Curves, interpolate
 from shm_rpc_bridge import waiting
 from tests.scenarios.tables import Cells, cells, table
@@ -154,6 +154,18 @@ def test_two_that_are_the_same_when_parked_are_not_told_apart() -> None:
     rows = advise(table(*ADAPTIVE), 100, 1, 500)
     assert [row.contender for row in rows] == ["ring", "ring-block"]
     assert [row.told_apart for row in rows] == [None, False]
+
+
+def test_beside_who_burns_a_core_the_next_that_does_not_is_named() -> None:
+    hot = cells("hot", {100: (10.0,) * 3}, wait="spin", client_cpu=10, server_cpu=10)
+    cool, slow = (
+        cells(name, {100: (p50,) * 3}, client_cpu=5, server_cpu=5) for name, p50 in (("cool", 50), ("slow", 90))
+    )
+    found = cheaper(advise(table(hot, cool, slow), 100, 100, 0))
+    assert found is not None
+    assert found.contender == "cool"
+    assert cheaper(advise(table(cool, slow), 100, 100, 0)) is None, "who is recommended burns next to nothing"
+    assert cheaper(advise(table(hot), 100, 100, 0)) is None
 
 
 def test_who_spins_burns_a_core_on_the_server_and_the_handlers_time_on_the_client() -> None:
