@@ -111,8 +111,8 @@ class ClientChannel:
             self._request.send(message, sequence, deadline)
         except RPCTimeoutError:
             raise  # nothing is under way, and yet there was no room: not to be used again
-        except RPCError:
-            self.is_clean = True
+        except RPCError:  # nothing was sent
+            self.is_clean = not self._control.is_refused(self._slot)
             raise
         self._bell()
         try:
