@@ -20,7 +20,8 @@ from shm_rpc_bridge import (
     posix,
 )
 from shm_rpc_bridge.buffer import create_buffer, open_buffer
-from shm_rpc_bridge.testing import in_memory, leftovers, watched
+from shm_rpc_bridge.control import Control
+from shm_rpc_bridge.testing import drop, in_memory, leftovers, watched
 
 from .services import PATIENCE, register_methods, serving, started
 
@@ -270,3 +271,19 @@ def test_a_control_segment_overwritten_anywhere_costs_errors_at_most(offset, dat
                 except RPCError:
                     continue
             scribbler.close()
+
+
+@pytest.mark.fault("headers-overwritten")
+def test_a_refused_channel_that_has_no_room_costs_one_call():
+    """Put back as clean, it failed each later call in turn."""
+    with in_memory(), watched(drop("release request_empty")):
+        server = RPCServer("refused")
+        register_methods(server)
+        with started(server), RPCClient("refused", timeout=PATIENCE) as client:
+            assert client.call("add", a=1, b=2) == 3
+            control = Control.open("refused")
+            control.refuse_slot(0)
+            control.close(remove=False)
+            with pytest.raises(RPCTransportError, match="has refused this channel"):
+                client.call("add", a=2, b=2)
+            assert client.call("add", a=3, b=2) == 5
