@@ -30,7 +30,8 @@ def show(prefix: str) -> int:
         for listed in owner.objects:
             kind = "semaphore" if listed.is_semaphore else "segment"
             left = "  left over" if listed in owner.leftovers else ""
-            print(f"    {kind:<10}{listed.size:>12,} bytes  {listed.name}{left}")
+            odd = f"  odd: {listed.odd}" if listed.odd else ""
+            print(f"    {kind:<10}{listed.size:>12,} bytes  {listed.name}{left}{odd}")
     if not owners:
         print("nothing in shared memory")
     return 0

@@ -3,10 +3,10 @@
 Their names are gone as soon as both have opened them, so that no death leaves any behind.
 """
 
-from typing import Callable
+from typing import NamedTuple
 
 from . import layout, names, posix
-from .buffer import Buffer, create_buffer, open_buffer
+from .buffer import Buffer, Terms, create_buffer, open_buffer
 
 DEFAULT_BUFFER_SIZE = 64 * 1024
 """Bytes. A channel starts with two of these: 128 KiB, so that 500 clients fit into the 64 MB that a container has by
@@ -29,61 +29,36 @@ def validated_sizes(buffer_size: int, max_message_size: int) -> None:
             raise ValueError(f"{what} must be 1 to {most:,} bytes, not {size:,}")
 
 
-class Channel:
-    """Two buffers. Whoever creates or opens it closes it; names that still exist are removed by :func:`unlink`."""
+class Channel(NamedTuple):
+    """Two buffers. What they consist of is its owner's to let go; names that still exist, to :func:`unlink`."""
 
-    __slots__ = ("request", "response")
-
-    def __init__(self, request: Buffer, response: Buffer) -> None:
-        self.request = request
-        self.response = response
-
-    @classmethod
-    def create(
-        cls,
-        channel: names.ChannelNames,
-        request_size: int,
-        response_size: int,
-        max_message_size: int,
-        wait: str,
-        recheck: Callable[[], None],
-    ) -> "Channel":
-        """Create the six objects; on error none remains. The request region comes last: who finds it finds all."""
-        rest = max_message_size, wait, recheck
-        room = min(response_size, max_message_size)
-        response = create_buffer(channel.response, channel.response_empty, channel.response_full, room, *rest)
-        try:
-            room = min(request_size, max_message_size)
-            request = create_buffer(channel.request, channel.request_empty, channel.request_full, room, *rest)
-        except BaseException:
-            response.close()
-            unlink(channel)
-            raise
-        return cls(request, response)
-
-    @classmethod
-    def open(
-        cls, channel: names.ChannelNames, max_message_size: int, wait: str, recheck: Callable[[], None]
-    ) -> "Channel":
-        """Open the six objects and remove their names: from here on only the two peers have them."""
-        rest = max_message_size, wait, recheck
-        request = open_buffer(channel.request, channel.request_empty, channel.request_full, *rest)
-        try:
-            response = open_buffer(channel.response, channel.response_empty, channel.response_full, *rest)
-        except BaseException:
-            request.close()
-            raise
-        unlink(channel)
-        return cls(request, response)
+    request: Buffer
+    response: Buffer
 
     def is_linked(self) -> bool:
         """Whether nobody has opened it yet."""
         return self.request.is_linked()
 
-    def close(self) -> None:
-        """Release both buffers. Idempotent. No thread may be inside one of them."""
-        self.request.close()
-        self.response.close()
+    def forget_memory(self) -> None:
+        """Once what it consists of was let go."""
+        self.request.forget_memory()
+        self.response.forget_memory()
+
+
+def create(
+    channel: names.ChannelNames, request_size: int, response_size: int, terms: Terms, held: posix.Held
+) -> Channel:
+    """Create the six objects, the request region first; what there is of them when this raises stands in `held`."""
+    room = min(request_size, terms.max_message_size)
+    request = create_buffer(names.request_buffer(channel), room, terms, held)
+    room = min(response_size, terms.max_message_size)
+    return Channel(request, create_buffer(names.response_buffer(channel), room, terms, held))
+
+
+def open_existing(channel: names.ChannelNames, terms: Terms, held: posix.Held) -> Channel:
+    """Open the six objects. Once that is said to who has created them, their names can go: see :func:`unlink`."""
+    request = open_buffer(names.request_buffer(channel), terms, held)
+    return Channel(request, open_buffer(names.response_buffer(channel), terms, held))
 
 
 def unlink(channel: names.ChannelNames) -> None:

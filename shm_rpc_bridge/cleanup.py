@@ -4,10 +4,15 @@ Life and death are the kernel's locks (see :mod:`shm_rpc_bridge.control`), never
 to work: a server that starts removes what an earlier one of its name has left. It is for names that never come back.
 """
 
-from typing import Dict, List, NamedTuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from . import layout, names, posix
-from .control import server_pid
+from .buffer import identity
+from .control import read_header, why_dead
+from .exceptions import RPCTransportError
+
+_BEING_MADE = 10.0
+"""Seconds for which objects without a living owner may be somebody's who has not come to locking them yet."""
 
 
 class Owner(NamedTuple):
@@ -32,8 +37,8 @@ def survey(prefix: str = "") -> List[Owner]:
         # Listed before anyone's life is looked at: what a server creates after that is not in the list.
         for listed in posix.list_own_objects(start + prefix):
             grouped.setdefault(listed.name[len(start) :].split(":")[0], []).append(listed)
-        judge = _server if kind == "server" else _transport
-        owners += [judge(name, objects) for name, objects in sorted(grouped.items())]
+        look = _look_at_server if kind == "server" else _look_at_transport
+        owners += [_judged(kind, start, name, objects, look) for name, objects in sorted(grouped.items())]
     return owners
 
 
@@ -44,38 +49,74 @@ def remove(owner: Owner) -> List[posix.Listed]:
     return [listed for listed in owner.leftovers if listed in still_left and posix.unlink_object(listed)]
 
 
-def _server(name: str, objects: List[posix.Listed]) -> Owner:
+class _Look(NamedTuple):
+    """What one segment says of the owner that it belongs to."""
+
+    pid: int
+    is_alive: bool
+    life: str
+    """The part after the name that all objects of this life of it share: a generation, or a token."""
+    is_young: bool
+
+
+def _judged(
+    kind: str, start: str, name: str, objects: List[posix.Listed], look: Callable[[str], Optional[_Look]]
+) -> Owner:
+    whole = [listed for listed in objects if not listed.odd]
+    lives = {life for listed in whole if (life := _life(listed.name))}
+    # A life's first object is the one that is locked; it comes to the public name last, and leaves its own then.
+    first = [look(f"{start}{name}:{life}" + (":request" if kind == "transport" else "")) for life in sorted(lives)]
+    public = look(start + name)
+    seen = [found for found in (public, *first) if found is not None]
+    living = {found.life for found in seen if found.is_alive or (found.is_young and found is not public)}
+    is_alive = any(found.is_alive for found in seen)
+    leftovers = [
+        listed
+        for listed in whole
+        if (_life(listed.name) not in living if _life(listed.name) else not (public and public.is_alive))
+    ]
+    speaker = next((found for found in seen if found.is_alive), seen[0] if seen else None)
+    return Owner(kind, name, speaker.pid if speaker else 0, is_alive, objects, leftovers)
+
+
+def _life(name: str) -> str:
+    parts = name.split(":")
+    return parts[2] if len(parts) > 2 else ""
+
+
+def _look_at_server(segment: str) -> Optional[_Look]:
+    opened = _opened(segment)
+    if opened is None:
+        return None
+    held, lock_file, age = opened
     try:
-        lock_file = posix.open_lock_file(names.control(name))
-    except posix.NotFoundError:
-        return Owner("server", name, 0, False, objects, objects)
-    try:
-        header = lock_file.read(layout.CONTROL_HEADER_SIZE)
-        is_alive = lock_file.is_locked(layout.SERVER_LOCK)
+        header = read_header(lock_file.read(layout.CONTROL_HEADER_SIZE))
+        life = f"{header.generation:012x}" if header else _life(segment)
+        return _Look(header.pid if header else 0, not why_dead(lock_file, header), life, age < _BEING_MADE)
     finally:
-        lock_file.close()
-    pid = server_pid(header)
-    leftovers = objects
-    if is_alive:
-        generation = layout.CONTROL.unpack_from(header, 0)[5] if pid else None
-        # While a server starts it removes by itself what earlier lives have left.
-        own = names.generation_prefix(name, generation) if generation else names.control(name)
-        leftovers = [listed for listed in objects if listed.name != names.control(name)]
-        leftovers = [listed for listed in leftovers if not listed.name.startswith(own)]
-    return Owner("server", name, pid, is_alive, objects, leftovers)
+        posix.let_go(held)
 
 
-def _transport(name: str, objects: List[posix.Listed]) -> Owner:
+def _look_at_transport(segment: str) -> Optional[_Look]:
+    opened = _opened(segment)
+    if opened is None:
+        return None
+    held, lock_file, age = opened
     try:
-        lock_file = posix.open_lock_file(names.transport(name).request)
-    except posix.NotFoundError:
-        return Owner("transport", name, 0, False, objects, objects)
-    try:
-        header = lock_file.read(layout.REGION_HEADER_SIZE)
+        found = identity(lock_file.read(layout.REGION_HEADER_SIZE))
+        life = f"{found.token:016x}" if found.magic == layout.REGION_MAGIC else _life(segment)
         is_alive = lock_file.is_locked(layout.CREATOR_LOCK) or lock_file.is_locked(layout.OPENER_LOCK)
+        return _Look(found.pid, is_alive, life, age < _BEING_MADE)
     finally:
-        lock_file.close()
-    pid = 0
-    if len(header) == layout.REGION_HEADER_SIZE:
-        pid = layout.REGION_IDENTITY.unpack_from(header, layout.REGION_IDENTITY_OFFSET)[2]
-    return Owner("transport", name, pid, is_alive, objects, [] if is_alive else objects)
+        posix.let_go(held)
+
+
+def _opened(segment: str) -> Optional[Tuple[posix.Held, posix.LockFile, float]]:
+    """None where there is none, or one that is none of this library's."""
+    held: posix.Held = []
+    try:
+        lock_file = posix.open_lock_file(segment, held)
+    except RPCTransportError:
+        posix.let_go(held)
+        return None
+    return held, lock_file, lock_file.age()

@@ -3,18 +3,17 @@
 import logging
 import math
 import os
-import threading
 import warnings
 import weakref
-from collections import deque
 from time import monotonic
-from typing import Any, Deque, Optional
+from typing import Any, Optional
 
-from . import codec, names, posix
+from . import codec, names
 from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
-from .connection import ClientChannel, Connection
+from .connection import ClientChannel
 from .exceptions import RPCTimeoutError, RPCTransportError
-from .waiting import retry_until, validated_strategy, validated_timeout
+from .pool import ChannelPool
+from .waiting import validated_strategy, validated_timeout
 
 logger = logging.getLogger("shm_rpc_bridge")
 
@@ -23,8 +22,10 @@ class RPCClient:
     """Calls the methods of the server `name` on this host.
 
     May be shared by threads: concurrent calls each use a channel of their own, which is kept for the next call. After
-    ``fork`` the child's copy opens channels of its own at its first call; the parent's are untouched. When the
-    server was restarted, the next call connects to the new one. Whoever constructs it closes it, or uses ``with``.
+    ``fork`` the child's copy opens channels of its own at its first call; the parent's are untouched. Handed to another
+    process by pickle, it connects anew there. A signal's handler or a ``__del__`` may use it, whatever it interrupts.
+    When the server was restarted, the next call connects to the new one. Whoever constructs it closes it, or uses
+    ``with``.
     """
 
     def __init__(
@@ -47,73 +48,82 @@ class RPCClient:
         """
         names.validated(name)
         validated_sizes(buffer_size, max_message_size)
-        self.name = name
-        self._buffer_size = buffer_size
-        self._max_message_size = max_message_size
-        self._timeout = validated_timeout(timeout)
+        validated_strategy(wait)
         validated_timeout(wait_for_server, "wait_for_server")
-        self._wait_for_server = math.inf if wait_for_server is None else wait_for_server
-        self._wait = validated_strategy(wait)
-        self._start_afresh()
+        self.name = name
+        self._timeout = validated_timeout(timeout)
+        self._arguments = name, buffer_size, timeout, wait_for_server, wait, max_message_size
+        patience = math.inf if wait_for_server is None else wait_for_server
+        self._pool = pool = ChannelPool(name, buffer_size, max_message_size, wait, patience)
+        self._idle = pool.idle
+        _pools.add(pool)
         try:
-            self._idle.append(self._open_channel(math.inf))
+            pool.put_back(pool.open_channel(math.inf))
         except BaseException:
-            self._disconnect()
+            pool.close()
             raise
-        self._closed = False
-        _clients.add(self)
-
-    _closed = True  # until constructed
-
-    def _start_afresh(self) -> None:
-        self._lock = threading.Lock()  # guards opening and closing, is never held during a call
-        self._connection: Optional[Connection] = None
-        self._idle: Deque[ClientChannel] = deque()
-
-    def _leave_to_parent(self) -> None:
-        """In a forked child: let go of the parent's channels and be ready to open others."""
-        connection = self._connection
-        self._start_afresh()
-        if connection is not None:
-            connection.drop_inherited()
 
     def call(self, method: str, /, **params: Any) -> Any:
         """Call `method` with `params` in the server and return its result.
 
         Raises RPCMethodError when the method raised, is unknown or does not take these parameters;
         RPCSerializationError when a parameter or the result is no JSON; RPCTimeoutError after the client's timeout;
-        RPCTransportError when the server is gone or a message is too large. After the last two the message says
-        whether the method may have run; nothing is ever tried twice.
+        RPCTransportError when the server is gone or a message is too large. Each says, in words and as
+        ``may_have_run``, whether the method may have run; nothing is ever tried twice.
         """
-        message = codec.encode_request(method, params)
         timeout = self._timeout
+        message = codec.encode_request(method, params)
+        pool, idle = self._pool, self._idle
         deadline = math.inf if timeout is None else monotonic() + timeout
+        while True:
+            try:
+                channel = idle.pop()
+            except IndexError:
+                channel = self._opened(method, deadline)
+            try:
+                if channel.is_current():
+                    result = codec.decode_response(method, channel.exchange(message, deadline))
+                    idle.append(channel)
+                    if pool.is_closed:  # meanwhile, and has emptied the pool already
+                        pool.close()
+                    return result
+            except (RPCTimeoutError, RPCTransportError) as error:
+                pool.put_back(channel)
+                raise self._about(error, method) from None
+            except BaseException:
+                pool.put_back(channel)
+                raise
+            pool.discard(channel)
+
+    def _opened(self, method: str, deadline: float) -> ClientChannel:
         try:
-            channel = self._idle.pop()
-        except IndexError:
-            channel = self._open_channel(deadline)
-        else:
-            if not channel.is_current():
-                self._retire(channel)
-                channel = self._open_channel(deadline)
-        try:
-            response = channel.exchange(message, deadline)
-        except RPCTimeoutError as error:
-            raise RPCTimeoutError(f"{method!r} on {self.name!r} took more than {timeout} s: {error}") from None
+            return self._pool.open_channel(deadline)
         except RPCTransportError as error:
-            raise RPCTransportError(f"{method!r} on {self.name!r}: {error}") from None
-        finally:
-            self._put_back(channel)
-        return codec.decode_response(method, response)
+            what = f"{method!r} on {self.name!r}: {error} (the request was not sent, so it never runs)"
+            raise RPCTransportError(what) from None
+
+    def _about(self, error: Exception, method: str) -> Exception:
+        took = f" took more than {self._timeout} s" if isinstance(error, RPCTimeoutError) else ""
+        told = type(error)(f"{method!r} on {self.name!r}{took}: {error}")
+        vars(told).update(vars(error))  # whether it may have run
+        return told
+
+    def with_timeout(self, timeout: Optional[float]) -> "RPCClient":
+        """This client for calls that may take `timeout` seconds, on the same channels: for one call, or to be kept.
+
+        There is nothing to close: closing this client, or what is returned, closes both.
+        """
+        timed = object.__new__(RPCClient)
+        timed.name, timed._arguments, timed._pool, timed._idle = self.name, self._arguments, self._pool, self._idle
+        timed._timeout = validated_timeout(timeout)
+        timed._is_owner = False
+        return timed
+
+    _is_owner = True  # whether it is this object that was constructed and must be closed
 
     def close(self) -> None:
         """Close every channel; calls that other threads are in end at once with RPCTransportError. Idempotent."""
-        with self._lock:
-            self._closed = True
-            if self._connection is not None:
-                self._connection.interrupt()
-        self._disconnect()
-        self._retire_idle()
+        self._pool.close()
 
     def __enter__(self) -> "RPCClient":
         return self
@@ -122,60 +132,40 @@ class RPCClient:
         self.close()
 
     def __del__(self) -> None:
-        if not self._closed:
+        pool: Optional[ChannelPool] = getattr(self, "_pool", None)  # None when the constructor refused its arguments
+        if self._is_owner and pool is not None and not pool.is_closed:
             warnings.warn(f"RPCClient({self.name!r}) was never closed", ResourceWarning, stacklevel=2)
-            self.close()
+            pool.close()
 
-    def _open_channel(self, deadline: float) -> ClientChannel:
-        patience = min(deadline, monotonic() + self._wait_for_server)
-        return retry_until(patience, posix.NotFoundError, self._try_open_channel)
+    def __reduce__(self) -> Any:
+        return _connect, (*self._arguments[:2], self._timeout, *self._arguments[3:])
 
-    def _try_open_channel(self) -> ClientChannel:
-        with self._lock:
-            if self._closed and self in _clients:
-                raise RPCTransportError(f"the client of {self.name!r} is closed")
-            if self._connection is not None and not self._connection.is_alive():
-                self._connection.retire()
-                self._connection = None
-            if self._connection is None:
-                self._connection = Connection(self.name)
-                logger.debug("connected to server %r, process %d", self.name, self._connection.server_pid)
-            return self._connection.open_channel(self._buffer_size, self._max_message_size, self._wait)
+    def __copy__(self) -> "RPCClient":
+        raise TypeError("a client is not copied: share it, or construct another one")
 
-    def _disconnect(self) -> None:
-        """Open no more channels on the connection there is, if any; those that are open keep it until they close."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.retire()
-                self._connection = None
-
-    def _put_back(self, channel: ClientChannel) -> None:
-        if channel.is_clean:
-            self._idle.append(channel)
-            if self._closed:  # close() has emptied the pool already
-                self._retire_idle()
-        else:
-            self._retire(channel)
-
-    def _retire(self, channel: ClientChannel) -> None:
-        with self._lock:
-            channel.connection.close_channel(channel)
-
-    def _retire_idle(self) -> None:
-        while True:
-            try:
-                channel = self._idle.pop()
-            except IndexError:
-                return
-            self._retire(channel)
+    def __deepcopy__(self, memo: Any) -> "RPCClient":
+        return self.__copy__()
 
 
-_clients: "weakref.WeakSet[RPCClient]" = weakref.WeakSet()
+def _connect(
+    name: str,
+    buffer_size: int,
+    timeout: Optional[float],
+    wait_for_server: float,
+    wait: str,
+    max_message_size: int,
+) -> RPCClient:
+    """The client that another process has pickled, connected from this one."""
+    options: Any = {"wait_for_server": wait_for_server, "wait": wait, "max_message_size": max_message_size}
+    return RPCClient(name, buffer_size, timeout, **options)
 
 
-def _leave_clients_to_parent() -> None:
-    for client in list(_clients):
-        client._leave_to_parent()
+_pools: "weakref.WeakSet[ChannelPool]" = weakref.WeakSet()
 
 
-os.register_at_fork(after_in_child=_leave_clients_to_parent)
+def _leave_channels_to_parent() -> None:
+    for pool in list(_pools):
+        pool.leave_to_parent()
+
+
+os.register_at_fork(after_in_child=_leave_channels_to_parent)

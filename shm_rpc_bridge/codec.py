@@ -90,3 +90,7 @@ def _why_not(method: str, params: Dict[str, Any], error: TypeError) -> str:
 
 def _printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def class_name(error: BaseException) -> str:
+    return type(error).__name__

@@ -1,162 +1,221 @@
 """A client's way to a server: a connection to one life of it, and channels in slots of its control segment."""
 
-from typing import Set
+import os
+import weakref
+from typing import Optional, Set
 
-from . import layout, names, posix
-from .channel import Channel, unlink
+from . import channel as channels
+from . import layout, names, posix, serving
+from .buffer import Message, Terms
 from .control import Control
 from .exceptions import RPCError, RPCTimeoutError, RPCTransportError
+from .scratch import Scratch
 
 
 class Connection:
     """What all channels of one client to one life of one server share.
 
-    Its owner calls it from one thread at a time, and closes what :meth:`open_channel` gives with
-    :meth:`close_channel`; once retired, the connection is gone with the last of them.
+    Its owner calls it from one thread at a time, which may interrupt itself. It begins with nothing; whatever
+    :meth:`open` has got hold of by the time it is interrupted, :meth:`reap` lets go.
     """
 
     def __init__(self, name: str) -> None:
+        self.name = name
+        self._held: posix.Held = []
+        self._channels: Set[_Body] = set()
+        self._control: Optional[Control] = None
+        self._is_open = False
+        self.is_retired = False
+        """Whether no more channels are opened. Set by its owner."""
+
+    def open(self) -> None:
         """Raises NotFoundError when the server is not running."""
-        self._control = Control.open(name)
-        try:
-            self._doorbell = posix.open_semaphore(names.doorbell(name, self._control.generation))
-        except BaseException:
-            self._control.close(remove=False)
-            raise
-        self._channels: Set[ClientChannel] = set()
-        self._is_retired = False
-        self.server_pid = self._control.server_pid
+        self._control = Control.open(self.name, self._held)
+        self._doorbell = posix.open_semaphore(names.doorbell(self.name, self._control.generation), self._held)
+        self._is_open = True
+
+    @property
+    def server(self) -> str:
+        return posix.described(self._control.process) if self._control is not None else "no process"
 
     def is_alive(self) -> bool:
-        return self._control.is_ready() and self._control.server_is_alive()
+        control = self._control
+        return self._is_open and control is not None and control.is_ready() and not control.why_server_is_dead()
 
-    def open_channel(self, request_size: int, max_message_size: int, wait: str) -> "ClientChannel":
-        channel = ClientChannel(self, self._control, self._doorbell, request_size, max_message_size, wait)
-        self._channels.add(channel)
+    def new_channel(self) -> "ClientChannel":
+        """One that is not open yet. Dropped by whoever has it, or lost, it is closed by :meth:`reap`."""
+        assert self._control is not None
+        body = _Body(self._control, self._doorbell)
+        channel = ClientChannel(self, body)
+        body.user = weakref.ref(channel)
+        self._channels.add(body)
         return channel
 
     def close_channel(self, channel: "ClientChannel") -> None:
         """No thread may be inside the channel."""
-        channel.close()
-        self._channels.discard(channel)
-        self._release_if_unused()
+        self._close(channel.body)
+
+    def _close(self, body: "_Body") -> None:
+        body.close()
+        self._channels.discard(body)
 
     def interrupt(self) -> None:
         """End every call that a thread is in."""
-        for channel in self._channels:
-            channel.interrupt()
+        for body in list(self._channels):
+            body.interrupt()
 
-    def retire(self) -> None:
-        """Open no more channels."""
-        self._is_retired = True
-        self._release_if_unused()
+    def reap(self) -> bool:
+        """Close the channels that nobody has any more; True when everything is let go because it is retired."""
+        for body in list(self._channels):
+            if body.user() is None:
+                self._close(body)
+        if not self.is_retired or self._channels:
+            return False
+        posix.let_go(self._held)
+        return True
 
     def drop_inherited(self) -> None:
         """In a forked child: unmap what is the parent's, and nothing else."""
-        for channel in self._channels:
-            channel.drop_inherited()
-        self._doorbell.close()
-        self._control.close(remove=False)
+        for body in list(self._channels):
+            body.drop_inherited()
+        posix.let_go(self._held)
 
-    def _release_if_unused(self) -> None:
-        if self._is_retired and not self._channels:
-            self._doorbell.close()
-            self._control.close(remove=False)
+
+class _Body:
+    """What a channel consists of and must be let go, and what is asked during its waits. It outlives its user: what a
+    signal's handler, raising, has made somebody lose is known by that, and closed."""
+
+    user: "weakref.ref[ClientChannel]"
+
+    def __init__(self, control: Control, doorbell: posix.Semaphore) -> None:
+        self.control = control
+        self.doorbell = doorbell
+        self.closed = False
+        self.scratch = Scratch()
+        self.channel: Optional[channels.Channel] = None
+        self.slot = -1
+        self.token = 0
+        self._held: posix.Held = []
+        self._names: Optional[names.ChannelNames] = None
+
+    def open(self, request_size: int, max_message_size: int, wait: str) -> channels.Channel:
+        """Claim a slot and create the channel in it; sizes in bytes. Raises RPCTransportError."""
+        control = self.control
+        self.slot = control.claim_slot(self)
+        self.token = int.from_bytes(os.urandom(8), "little") or 1
+        self._names = names.slot(control.name, control.generation, self.slot, self.token)
+        limit = min(max_message_size, control.max_message_size)
+        terms = Terms(limit, wait, self.recheck, scratch=self.scratch, token=self.token)
+        self.channel = channel = channels.create(self._names, request_size, control.buffer_size, terms, self._held)
+        control.announce_slot(self.slot, self.token)
+        self.doorbell.release()  # so that the server opens it, and takes its names away, before the first call
+        return channel
+
+    def interrupt(self) -> None:
+        self.closed = True
+        if self.channel is not None:
+            self.channel.response.interrupt_reader()
+
+    def is_refused(self) -> bool:
+        return self.control.is_refused(self.slot, self.token)
+
+    def recheck(self) -> None:
+        """Raises RPCTransportError when there is nothing to wait for any more."""
+        control = self.control
+        if self.closed:
+            raise RPCTransportError("the client was closed during the call")
+        if not control.is_ready():
+            raise RPCTransportError(f"server {control.name!r} ({posix.described(control.process)}) has closed")
+        if why := control.why_server_is_dead():
+            raise RPCTransportError(f"server {control.name!r} ({posix.described(control.process)}) {why}")
+        if self.is_refused():
+            raise RPCTransportError(f"server {control.name!r} has refused this channel: its log says why")
+        if self.channel is not None and self.channel.request.seems_full() and not self.doorbell.value:
+            self.doorbell.release()  # a wake-up was lost
+
+    def close(self) -> None:
+        """Leave the slot to the server to reclaim. Idempotent."""
+        self.closed = True
+        if self._names is not None:  # most often the server has opened it and removed them
+            if self.channel is None or self.channel.is_linked():
+                channels.unlink(self._names)
+            self._names = None
+        self.channel = None
+        posix.let_go(self._held)
+        self.control.leave_slots(self)
+        if self.slot >= 0:
+            self.doorbell.release()
+            self.slot = -1
+
+    def drop_inherited(self) -> None:
+        self.closed = True
+        posix.let_go(self._held)
 
 
 class ClientChannel:
-    """One client's way to the server, one call at a time. Its owner closes it; any thread may :meth:`interrupt` it."""
+    """One client's way to the server, one call at a time, by whoever has it; :meth:`Connection.interrupt` ends that."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        control: Control,
-        doorbell: posix.Semaphore,
-        request_size: int,
-        max_message_size: int,
-        wait: str,
-    ) -> None:
-        """Claim a slot and create the channel in it; sizes in bytes. Raises RPCTransportError."""
+    def __init__(self, connection: Connection, body: _Body) -> None:
+        """Nothing of it exists before :meth:`open`."""
         self.connection = connection
-        self._control = control
-        self._control_map = control.map
-        self._doorbell = doorbell
-        self._bell = doorbell.release
-        self._closed = False
-        self._sequence = 0
-        self.is_clean = True
+        self.body = body
+        self.is_clean = False
         """Whether no earlier call's request or response can still be in it, so that it may be used again."""
-        self._slot = control.claim_slot()
-        try:
-            self._names = names.slot(control.name, control.generation, self._slot)
-            limit = min(max_message_size, control.max_message_size)
-            self._channel = Channel.create(self._names, request_size, control.buffer_size, limit, wait, self._recheck)
-        except BaseException:
-            control.release_slot(self._slot)
-            raise
-        self._request = self._channel.request
-        self._response = self._channel.response
-        control.announce_slot(self._slot)
-        self._bell()  # so that the server opens it, and takes its names away, before the first call
+        self._control_map = body.control.map
+        self._bell = body.doorbell.release
+        self._sequence = 0
+        # A method that calls its own server would wait for itself; only a server of this process can be that.
+        self._is_own_servers = body.control.process.pid == os.getpid()
 
-    def exchange(self, message: bytes, deadline: float) -> bytes:
-        """Send a request and return its response.
+    def open(self, request_size: int, max_message_size: int, wait: str) -> None:
+        """Claim a slot and create the channel in it; sizes in bytes. Raises RPCTransportError."""
+        self._request, self._response = self.body.open(request_size, max_message_size, wait)
+        self.is_clean = True
+
+    def exchange(self, message: bytes, deadline: float) -> Message:
+        """Send a request and return its response, which is valid until the next call.
 
         Raises RPCTimeoutError or RPCTransportError; afterwards :attr:`is_clean` says whether the channel is of
         further use, and the error whether the server had taken the request.
         """
+        if self._is_own_servers:
+            self._refuse_own_server()
         self._sequence = sequence = self._sequence + 1
         self.is_clean = False
+        body = self.body
         try:
             self._request.send(message, sequence, deadline)
-        except RPCTimeoutError:
-            raise  # nothing is under way, and yet there was no room: not to be used again
-        except RPCError:  # nothing was sent
-            self.is_clean = not self._control.is_refused(self._slot)
-            raise
+        except RPCTimeoutError as error:
+            # Nothing is under way, and yet there was no room: not to be used again.
+            raise RPCTimeoutError(f"{error} (the request was not sent, so it never runs)") from None
+        except RPCError as error:  # nothing was sent
+            self.is_clean = not body.is_refused() and not body.closed
+            raise RPCTransportError(f"{error} (the request was not sent, so it never runs)") from None
         self._bell()
         try:
             while True:
                 answered, response = self._response.receive(deadline)
-                if answered == sequence and not self._closed:  # else woken by interrupt(), perhaps in mid-write
+                if answered == sequence and not body.closed:  # else woken by interrupt(), perhaps in mid-write
                     self.is_clean = True
+                    if body.scratch.memory:
+                        body.scratch.give_back_if_unused()
                     return response
-                self._recheck()
+                body.recheck()
         except (RPCTimeoutError, RPCTransportError) as error:
             # Taking the request back decides whether the server can have run it.
             withdrawn = self._request.withdraw()
             self.is_clean = withdrawn and isinstance(error, RPCTimeoutError)
             outcome = "the server had not taken it, so it never runs" if withdrawn else "whether it ran is unknown"
-            raise type(error)(f"{error} ({outcome})") from None
+            raise type(error)(f"{error} ({outcome})", may_have_run=not withdrawn) from None
 
     def is_current(self) -> bool:
         """False once the server has closed or was replaced: one byte, cheap enough for each call."""
         return self._control_map[layout.CONTROL_STATE_OFFSET] == layout.READY
 
-    def interrupt(self) -> None:
-        """End the call that another thread is in, if any, with RPCTransportError."""
-        self._closed = True
-        self._response.interrupt_reader()
-
-    def _recheck(self) -> None:
-        if self._closed:
-            raise RPCTransportError("the client was closed during the call")
-        if not self._control.is_ready():
-            raise RPCTransportError(f"server {self._control.name!r} (process {self._control.server_pid}) has closed")
-        if not self._control.server_is_alive():
-            raise RPCTransportError(f"server {self._control.name!r} (process {self._control.server_pid}) is dead")
-        if self._control.is_refused(self._slot):
-            raise RPCTransportError(f"server {self._control.name!r} has refused this channel: its log says why")
-        if self._request.seems_full() and not self._doorbell.value:
-            self._bell()  # a wake-up was lost
-
-    def close(self) -> None:
-        """Leave the slot to the server to reclaim. No thread may be inside :meth:`exchange`."""
-        if self._channel.is_linked():  # the server has not opened it
-            unlink(self._names)
-        self._channel.close()
-        self._control.release_slot(self._slot)
-        self._bell()
-
-    def drop_inherited(self) -> None:
-        self._channel.close()
+    def _refuse_own_server(self) -> None:
+        control = self.body.control
+        if serving.is_answering(control.generation):
+            raise RPCTransportError(
+                f"a method of server {control.name!r} has called its own server, which answers one call at a "
+                "time: call the function itself (the request was not sent, so it never runs)"
+            )

@@ -1,12 +1,13 @@
 """A server's control segment, from both sides: who serves, whether it is alive, which slots are taken.
 
 The server holds the lock on one byte of it for life, each client the lock on its slot's byte. The kernel releases a
-lock when its holder dies, however it comes, so there is nothing here that a death could leave behind held.
+lock when its holder dies, however it comes, so there is nothing here that a death could leave behind held. The segment
+gets its public name when it is complete and locked: what has that name is alive, or dead for good.
 """
 
 import logging
 import os
-from typing import Callable, List, Optional, Tuple
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional
 
 from . import layout, names, posix
 from .exceptions import RPCTransportError
@@ -14,123 +15,177 @@ from .exceptions import RPCTransportError
 logger = logging.getLogger("shm_rpc_bridge")
 
 
+class Header(NamedTuple):
+    """What a control segment says of its server."""
+
+    magic: bytes
+    version: int
+    max_channels: int
+    pid: int
+    state: int
+    libc: int
+    generation: int
+    max_message_size: int
+    buffer_size: int
+    start_time: int
+    namespace: int
+
+    @property
+    def process(self) -> posix.Process:
+        return posix.Process(self.pid, self.start_time, self.namespace)
+
+
+def read_header(segment: bytes) -> Optional[Header]:
+    """Of a control segment that begins with these bytes; None when it is not one."""
+    if len(segment) < layout.CONTROL_HEADER_SIZE or not segment.startswith(layout.CONTROL_MAGIC):
+        return None
+    return Header(*layout.CONTROL.unpack_from(segment, 0))
+
+
 class Control:
-    """The control segment of one server, opened by the server or by a client. One process; closed by its owner."""
+    """The control segment of one server, opened by the server or by a client. One process; its owner lets go of it."""
 
     def __init__(self, name: str, segment: posix.Segment, lock_file: posix.LockFile) -> None:
         self.name = name
         self.map = segment.map
         self._segment = segment
         self._lock_file = lock_file
-        header = layout.CONTROL.unpack_from(segment.map, 0)
-        (
-            _,
-            _,
-            self.max_channels,
-            self.server_pid,
-            _,
-            self.generation,
-            self.max_message_size,
-            self.buffer_size,
-        ) = header
+        header = Header(*layout.CONTROL.unpack_from(segment.map, 0))
+        self.max_channels = header.max_channels
+        self.generation = header.generation
+        self.max_message_size = header.max_message_size
+        self.buffer_size = header.buffer_size
+        self.process = header.process
+        self._claimed: Dict[int, object] = {}
 
     @classmethod
-    def create(cls, name: str, max_channels: int, buffer_size: int, max_message_size: int) -> "Control":
-        """The control segment of a new server. Raises RPCTransportError when a living one has the name.
-
-        What a dead server of that name has left behind is removed.
-        """
-        segment, lock_file = _create_locked(name, layout.control_size(max_channels))
+    def create(cls, name: str, max_channels: int, buffer_size: int, max_message_size: int, held: posix.Held) -> "Control":
+        """The control segment of a new server, noted in `held`; nobody finds it before :meth:`publish`."""
         generation = int.from_bytes(os.urandom(6), "big")
-        identity = layout.CONTROL_MAGIC, layout.VERSION, max_channels, os.getpid(), layout.CREATING
-        layout.CONTROL.pack_into(segment.map, 0, *identity, generation, max_message_size, buffer_size)
-        own = names.generation_prefix(name, generation)
-        for listed in posix.list_own_objects(names.control(name) + ":"):
-            if not listed.name.startswith(own):
-                posix.unlink_object(listed)
+        unpublished = names.generation_prefix(name, generation)
+        segment = posix.create_segment(unpublished, layout.control_size(max_channels), held)
+        lock_file = posix.open_lock_file(unpublished, held)
+        lock_file.try_lock(layout.SERVER_LOCK)  # nobody else asks for it
+        process = posix.this_process()
+        header = Header(
+            *(layout.CONTROL_MAGIC, layout.VERSION, max_channels, process.pid, layout.READY, posix.LIBC),
+            *(generation, max_message_size, buffer_size, process.start_time, process.namespace),
+        )
+        layout.CONTROL.pack_into(segment.map, 0, *header)
         return cls(name, segment, lock_file)
 
     @classmethod
-    def open(cls, name: str) -> "Control":
+    def open(cls, name: str, held: posix.Held) -> "Control":
         """The control segment of a running server. Raises NotFoundError when there is none yet or it is dead."""
         control_name = names.control(name)
         missing = f"Cannot find shared memory {control_name!r}: start the server {name!r} first"
         try:
-            lock_file = posix.open_lock_file(control_name)
+            lock_file = posix.open_lock_file(control_name, held)
         except posix.NotFoundError:
             raise posix.NotFoundError(missing) from None
-        try:
-            header = lock_file.read(layout.CONTROL_HEADER_SIZE)
-            if not lock_file.is_locked(layout.SERVER_LOCK):
-                pid = server_pid(header)
-                raise posix.NotFoundError(f"{missing} (process {pid}, which served it, is dead)" if pid else missing)
-            size = _checked_size(control_name, header, missing)
-            segment = posix.open_segment(control_name, size)
-        except BaseException:
-            lock_file.close()
-            raise
-        return cls(name, segment, lock_file)
+        first_bytes = lock_file.read(layout.CONTROL_HEADER_SIZE)
+        header = read_header(first_bytes)
+        if header is not None:
+            why = why_dead(lock_file, header)
+            if why:
+                raise posix.NotFoundError(f"{missing} ({posix.described(header.process)}, which served it, {why})")
+        size = _checked_size(control_name, first_bytes, header, missing)
+        return cls(name, posix.open_segment(control_name, size, held), lock_file)
 
     def publish(self) -> None:
-        """Say that the server can be connected to. Everything it consists of has been created by now."""
-        self.map[layout.CONTROL_STATE_OFFSET] = layout.READY
+        """Take the name, so that clients can connect. Everything the server consists of has been created by now.
+
+        What a dead server of that name has left behind is removed. RPCTransportError when a living one has the name.
+        """
+        public, own = names.control(self.name), names.generation_prefix(self.name, self.generation)
+        while True:
+            try:
+                posix.link_segment(own, public)
+                break
+            except posix.AlreadyExistsError:
+                _remove_dead(self.name, public)
+            except posix.NotFoundError:  # another server of that name, just started, has removed it
+                _remove_dead(self.name, public)
+                raise RPCTransportError(f"{own} was removed while server {self.name!r} started: try again") from None
+        posix.unlink_segment(own)
+        for listed in posix.list_own_objects(public + ":"):
+            if not listed.name.startswith(own) and not listed.odd:
+                posix.unlink_object(listed)
 
     def is_ready(self) -> bool:
         """False once the server has closed, or another one has taken its name."""
         return self.map[layout.CONTROL_STATE_OFFSET] == layout.READY
 
-    def server_is_alive(self) -> bool:
-        """As the kernel knows it. For clients; about a microsecond."""
-        return self._lock_file.is_locked(layout.SERVER_LOCK)
+    def is_linked(self) -> bool:
+        """Whether it still has a name."""
+        return self._segment.is_linked()
+
+    def why_server_is_dead(self) -> str:
+        """For clients, about 20 microseconds: "is dead ...", or "" while it lives."""
+        return why_dead(self._lock_file, read_header(self.map[: layout.CONTROL_HEADER_SIZE]))
 
     # Slots, from the client's side
 
-    def claim_slot(self) -> int:
-        """Take a free slot and keep its lock. Not for two threads at once. RPCTransportError when all are taken."""
-        slot = -1
-        while True:
-            slot = self._find(layout.SLOT_FREE, slot + 1)
-            if slot < 0:
-                raise RPCTransportError(
-                    f"server {self.name!r} has all its {self.max_channels} channels in use: "
-                    "close some clients or start it with a larger max_channels"
-                )
-            if self._lock_file.try_lock(layout.slot_lock(slot)):
-                if self._state(slot) == layout.SLOT_FREE:
-                    self._set_state(slot, layout.SLOT_CLAIMED)
-                    return slot
-                self._lock_file.unlock(layout.slot_lock(slot))  # taken and left again in between; the server's now
+    def claim_slot(self, owner: object) -> int:
+        """Take a free slot and keep its lock, for `owner`, which calls :meth:`leave_slots` whether this raises or not.
 
-    def announce_slot(self, slot: int) -> None:
-        """Say that the channel of a claimed slot exists."""
+        RPCTransportError when all are taken. May be interrupted by itself in the same thread, not by another thread.
+        """
+        for state in (layout.SLOT_FREE, layout.SLOT_LEFT):
+            for slot in self._slots_in(state):
+                if self._claimed.setdefault(slot, owner) is not owner:
+                    continue  # the lock would not tell: it is the same process's
+                if self._lock_file.try_lock(layout.slot_lock(slot)):
+                    if self._state(slot) == state:
+                        self._set_state(slot, layout.SLOT_CLAIMED)
+                        return slot
+                    self._lock_file.unlock(layout.slot_lock(slot))  # taken and left again in between
+                self._claimed.pop(slot, None)
+        raise RPCTransportError(
+            f"server {self.name!r} has all its {self.max_channels} channels in use: "
+            "close some clients or start it with a larger max_channels"
+        )
+
+    def announce_slot(self, slot: int, token: int) -> None:
+        """Say that the channel of a claimed slot exists, and how its objects are named."""
+        layout.TOKEN.pack_into(self.map, layout.token_offset(self.max_channels, slot), token)
         self._set_state(slot, layout.SLOT_READY)
 
-    def is_refused(self, slot: int) -> bool:
-        """Whether the server has refused the channel of a slot."""
-        return self._state(slot) == layout.SLOT_REFUSED
+    def is_refused(self, slot: int, token: int) -> bool:
+        """Whether the server has refused that channel."""
+        return self._token(layout.refused_offset(self.max_channels, slot)) == token
 
-    def release_slot(self, slot: int) -> None:
-        """Give a slot up. From here on it is the server's to reclaim."""
-        self._set_state(slot, layout.SLOT_LEFT)
-        self._lock_file.unlock(layout.slot_lock(slot))
+    def leave_slots(self, owner: object) -> None:
+        """Give up what `owner` has claimed. From here on it is the server's to reclaim, or a client's to claim."""
+        for slot in [slot for slot, claimed_by in list(self._claimed.items()) if claimed_by is owner]:
+            if self._lock_file.try_lock(layout.slot_lock(slot)):  # as it is already, unless the claim has failed
+                self._set_state(slot, layout.SLOT_LEFT)
+                self._lock_file.unlock(layout.slot_lock(slot))
+            self._claimed.pop(slot, None)
 
     # Slots, from the server's side
 
     def next_announced(self) -> Optional[int]:
         """A slot whose channel waits to be opened; from now on it counts as served."""
-        slot = self._find(layout.SLOT_READY)
-        if slot < 0:
-            return None
-        self._set_state(slot, layout.SLOT_SERVED)
-        return slot
+        for slot in self._slots_in(layout.SLOT_READY):
+            token = self.token(slot)
+            self._set_state(slot, layout.SLOT_SERVED)
+            if self.token(slot) != token:  # left and claimed again in between: its new owner may have announced it
+                self._set_state(slot, layout.SLOT_READY)
+            return slot
+        return None
 
-    def refuse_slot(self, slot: int) -> None:
-        """Say that the channel of a slot is not served, or not any more. It stays its client's to give up."""
-        self._set_state(slot, layout.SLOT_REFUSED)
+    def token(self, slot: int) -> int:
+        """That of the channel which was announced last in a slot."""
+        return self._token(layout.token_offset(self.max_channels, slot))
+
+    def refuse(self, slot: int, token: int) -> None:
+        """Say that a channel is not served, or not any more. Its slot stays its client's to give up."""
+        layout.TOKEN.pack_into(self.map, layout.refused_offset(self.max_channels, slot), token)
 
     def slots_left(self) -> List[int]:
         """Slots whose clients say that they have closed."""
-        return [slot for slot, state in enumerate(self._states()) if state == layout.SLOT_LEFT]
+        return list(self._slots_in(layout.SLOT_LEFT))
 
     def slots_in_use(self) -> List[int]:
         """Slots that are not free, in order."""
@@ -149,15 +204,17 @@ class Control:
             self._lock_file.unlock(lock)
         return True
 
-    def _find(self, state: int, first: int = 0) -> int:
-        """The next slot from `first` on in that state, or -1."""
-        states = layout.CONTROL_HEADER_SIZE
-        found = self.map.find(bytes([state]), states + first, states + self.max_channels)
-        return found - states if found >= 0 else -1
+    def _slots_in(self, state: int) -> Iterator[int]:
+        """The slots in that state, in order, each as it is when its turn comes."""
+        first = layout.CONTROL_HEADER_SIZE
+        end, found = first + self.max_channels, first - 1
+        while (found := self.map.find(bytes([state]), found + 1, end)) >= 0:
+            yield found - first
 
     def _states(self) -> bytes:
         """The states of all slots up to the last that is not free: an idle server looks at them ten times a second."""
-        return self.map[layout.CONTROL_HEADER_SIZE : layout.control_size(self.max_channels)].rstrip(b"\0")
+        first = layout.CONTROL_HEADER_SIZE
+        return self.map[first : first + self.max_channels].rstrip(b"\0")
 
     def _state(self, slot: int) -> int:
         return self.map[layout.CONTROL_HEADER_SIZE + slot]
@@ -165,82 +222,64 @@ class Control:
     def _set_state(self, slot: int, state: int) -> None:
         self.map[layout.CONTROL_HEADER_SIZE + slot] = state
 
+    def _token(self, offset: int) -> int:
+        return int(layout.TOKEN.unpack_from(self.map, offset)[0])
+
     def is_owned(self) -> bool:
         """False in a child of the process that opened it: locks, and with them ownership, stay with the parent."""
         return not self._lock_file.is_closed
 
-    def close(self, remove: bool) -> None:
-        """Release it; with `remove` (the server's way) tell the clients and take its name away first. Idempotent."""
-        if self._segment.is_closed:
-            return
-        if remove and self.is_owned():
-            self.map[layout.CONTROL_STATE_OFFSET] = layout.CLOSED
-            if self._segment.is_linked():
-                posix.unlink_segment(names.control(self.name))
-        self._lock_file.close()
-        self._segment.close()
+    def withdraw_name(self) -> None:
+        """The server's way to go: tell the clients and take its name away. Idempotent."""
+        self.map[layout.CONTROL_STATE_OFFSET] = layout.CLOSED
+        posix.unlink_segment(names.generation_prefix(self.name, self.generation))
+        if self._segment.is_linked():  # else the name is not ours (yet, or any more)
+            posix.unlink_segment(names.control(self.name))
 
 
-def _create_locked(name: str, size: int) -> Tuple[posix.Segment, posix.LockFile]:
-    """A new control segment and the lock that makes its name ours. Whoever dies on the way here is in nobody's way."""
-    control_name = names.control(name)
-    while True:
-        try:
-            segment = posix.create_segment(control_name, size)
-        except posix.AlreadyExistsError:
-            _remove_dead(name, control_name)
-            continue
-        try:
-            lock_file = posix.open_lock_file(control_name)
-            if lock_file.try_lock(layout.SERVER_LOCK) and segment.is_linked():
-                return segment, lock_file
-            lock_file.close()
-        except posix.NotFoundError:
-            pass  # another starting server took ours for dead before it was locked
-        segment.close()
+def why_dead(lock_file: posix.LockFile, header: Optional[Header]) -> str:
+    """ "is dead", perhaps with what is odd about it, or "" while the server lives."""
+    if not lock_file.is_locked(layout.SERVER_LOCK):
+        return "is dead"
+    if header is not None and posix.is_gone(header.process):
+        return "is dead, though a process that it forked without Python's knowledge still holds its lock"
+    return ""
 
 
 def _remove_dead(name: str, control_name: str) -> None:
     """Remove a control segment whose owner is dead; raise when it is alive."""
+    held: posix.Held = []
     try:
-        lock_file = posix.open_lock_file(control_name)
+        lock_file = posix.open_lock_file(control_name, held)
+        header = read_header(lock_file.read(layout.CONTROL_HEADER_SIZE))
+        why = why_dead(lock_file, header)
+        if not why:
+            by = f" by {posix.described(header.process)}" if header else ""
+            raise RPCTransportError(f"server name {name!r} is in use{by}")
+        if not lock_file.try_lock(layout.REMOVER_LOCK):
+            raise RPCTransportError(f"server name {name!r} is in use: another server is starting")
+        if not lock_file.is_linked():
+            return  # another one has done it
+        if header is not None:
+            # Its clients connect anew on their next call.
+            lock_file.write(bytes([layout.CLOSED]), layout.CONTROL_STATE_OFFSET)
+        posix.unlink_segment(control_name)
+        logger.info("removed what server %r had left: process %d %s", name, header.pid if header else 0, why)
     except posix.NotFoundError:
         return
-    try:
-        pid = server_pid(lock_file.read(layout.CONTROL_HEADER_SIZE))
-        if pid and not lock_file.is_locked(layout.SERVER_LOCK):
-            # Its header came after its lock, so it is dead. Said before the lock is taken, by which clients judge:
-            # those it had connect anew on their next call, and none comes in the meantime.
-            lock_file.write(bytes([layout.CLOSED]), layout.CONTROL_STATE_OFFSET)
-        if not lock_file.try_lock(layout.SERVER_LOCK):
-            raise RPCTransportError(f"server name {name!r} is in use" + (f" by process {pid}" if pid else ""))
-        if lock_file.is_linked():  # else another starting server has removed it
-            posix.unlink_segment(control_name)
-            logger.info("removed what the dead server %r (process %d) had left", name, pid)
     finally:
-        lock_file.close()
+        posix.let_go(held)
 
 
-def server_pid(header: bytes) -> int:
-    """The process that a control segment's header names; 0 when it is no such header."""
-    if len(header) < layout.CONTROL_HEADER_SIZE or not header.startswith(layout.CONTROL_MAGIC):
-        return 0
-    return int(layout.CONTROL.unpack_from(header, 0)[3])
-
-
-def _checked_size(control_name: str, header: bytes, missing: str) -> int:
+def _checked_size(control_name: str, first_bytes: bytes, header: Optional[Header], missing: str) -> int:
     """The size that a served control segment must have, from its header, or an error saying what is wrong."""
-    if not header.strip(b"\0"):
-        raise posix.NotFoundError(f"{missing} (it is starting)")
-    if len(header) < layout.CONTROL_HEADER_SIZE:
-        raise RPCTransportError(f"{control_name} is too short: {len(header)} bytes")
-    magic, version, max_channels, _, state, *_ = layout.CONTROL.unpack_from(header, 0)
-    if state == layout.CREATING:  # and the rest of the header perhaps half written
-        raise posix.NotFoundError(f"{missing} (it is starting)")
-    if magic != layout.CONTROL_MAGIC:
-        raise RPCTransportError(f"{control_name} is no control segment: it begins with {magic!r}")
-    if version != layout.VERSION:
-        raise RPCTransportError(f"{control_name} has layout version {version}, this library {layout.VERSION}")
-    if state != layout.READY:
+    if len(first_bytes) < layout.CONTROL_HEADER_SIZE:
+        raise RPCTransportError(f"{control_name} is too short: {len(first_bytes)} bytes")
+    if header is None:
+        raise RPCTransportError(f"{control_name} is no control segment: it begins with {first_bytes[:8]!r}")
+    if header.version != layout.VERSION:
+        raise RPCTransportError(f"{control_name} has layout version {header.version}, this library {layout.VERSION}")
+    posix.refuse_other_libc(control_name, header.libc)
+    if header.state != layout.READY:
         raise posix.NotFoundError(f"{missing} (it has closed)")
-    return layout.control_size(max_channels)
+    return layout.control_size(header.max_channels)

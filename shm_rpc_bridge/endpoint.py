@@ -6,45 +6,80 @@ from itertools import chain
 from time import monotonic
 from typing import Callable, Dict, List, Optional, Tuple
 
+from . import channel as channels
 from . import names, posix
-from .channel import Channel, unlink
+from .buffer import Message, Terms
 from .control import Control
 from .exceptions import RPCError, RPCTimeoutError, RPCTransportError
-from .waiting import Waiter
+from .scratch import Scratch
+from .waiting import POLL, Waiter
 
 logger = logging.getLogger("shm_rpc_bridge")
 
 _SWEEP_INTERVAL = 0.5
 """Seconds between looks for dead clients: what one leaves is gone within a second. All that wakes an idle server."""
 
+Answer = Callable[[Message], bytes]
+Apologize = Callable[[Exception], bytes]
+
+
+class _Served:
+    """A channel that is open."""
+
+    __slots__ = ("held", "request", "response", "slot", "token")
+
+    def __init__(self, slot: int, token: int, channel: channels.Channel, held: posix.Held) -> None:
+        self.slot = slot
+        self.token = token
+        self.request, self.response = channel
+        self.held = held
+
 
 class Endpoint:
-    """Serves the channels of one server, in one thread; only :meth:`wake` may be called from others.
+    """Serves the channels of one server, in one thread; only :meth:`wake` and :meth:`abandon` may be called from others.
 
     Made by the server's process and closed by it; a client that misbehaves or dies costs its own channel.
     """
 
     def __init__(self, name: str, buffer_size: int, max_message_size: int, max_channels: int, wait: str) -> None:
+        self._name = name
+        self._sizes = max_channels, buffer_size, max_message_size
         self._wait = wait
-        self._max_message_size = max_message_size
-        self._channels: Dict[int, Channel] = {}
-        self._circle: List[Tuple[int, Channel]] = []  # the same, in the order of their turns
+        self._terms = Terms(max_message_size, wait, _nothing, scratch=Scratch())
+        self._channels: Dict[int, _Served] = {}
+        self._circle: List[_Served] = []  # the same, in the order of their turns
+        self._circle_is_old = False
+        self._leaving: List[_Served] = []  # of the life before, when the name had to be taken again
         self._last = 0
-        self._closed = False
+        self.is_closed = False
         self._next_sweep = 0.0
-        self._control = Control.create(name, max_channels, buffer_size, max_message_size)
+        self._held: posix.Held = []
+        self._control: Optional[Control] = None
+        self._has_lost_its_name = False
         try:
-            self._doorbell_name = names.doorbell(name, self._control.generation)
-            self._doorbell = posix.create_semaphore(self._doorbell_name, 0)
+            self._begin_life()
         except BaseException:
-            self._control.close(remove=True)
+            self.close()
             raise
-        self._wait_for_bell = Waiter(self._doorbell, wait, _nothing, _SWEEP_INTERVAL).wait
-        self._control.publish()
 
-    def serve_next(
-        self, answer: Callable[[bytes], bytes], apologize: Callable[[RPCTransportError], bytes], deadline: float
-    ) -> bool:
+    def _begin_life(self) -> None:
+        """Make a control segment and a doorbell, and take the name."""
+        held: posix.Held = []
+        self._held.append(_Life(held))
+        control = Control.create(self._name, *self._sizes, held)
+        self._control = control
+        self._doorbell_name = names.doorbell(self._name, control.generation)
+        self._doorbell = posix.create_semaphore(self._doorbell_name, 0, held)
+        self._wait_for_bell = Waiter(self._doorbell, self._wait, _nothing, _SWEEP_INTERVAL).wait
+        control.publish()
+
+    @property
+    def generation(self) -> int:
+        """Of the server's present life: a random number that no other server has."""
+        assert self._control is not None
+        return self._control.generation
+
+    def serve_next(self, answer: Answer, apologize: Apologize, deadline: float) -> bool:
         """Take the next request, round robin over the channels, and send what `answer` makes of it.
 
         Returns False when none came within half a second or until `deadline`, or who rang only came, left or took
@@ -55,7 +90,7 @@ class Endpoint:
         now = monotonic()
         if now >= self._next_sweep:
             self._next_sweep = now + _SWEEP_INTERVAL
-            self._sweep(self._control.slots_in_use())
+            self._look_after()
         if not self._wait_for_bell(min(deadline, self._next_sweep)):
             self._greet()
             return False
@@ -72,21 +107,23 @@ class Endpoint:
             if taken is None:
                 self._greet()
                 return False
-        slot, channel = self._circle[place]
+        served = self._circle[place]
         sequence, message = taken
         response = answer(message)
+        if self.is_closed:  # the method has forked, and this is the child
+            return False
         try:
-            channel.response.send(response, sequence, 0.0)
+            served.response.send(response, sequence, POLL)
         except RPCTimeoutError:
-            self._refuse(slot, "its client does not take its responses")
+            self._refuse(served, "its client does not take its responses")
             return True
-        except RPCTransportError as error:
+        except (RPCTransportError, MemoryError) as error:
             try:
-                channel.response.send(apologize(error), sequence, 0.0)
-            except RPCError as failure:  # a client that takes no message as large as that, or takes none
-                self._refuse(slot, f"{error}, and its client cannot be told: {failure}")
+                served.response.send(apologize(error), sequence, POLL)
+            except (RPCError, MemoryError) as failure:  # a client that takes no message as large as that, or takes none
+                self._refuse(served, f"{error}, and its client cannot be told: {failure}")
                 return True
-        channel.request.give_room()  # after the response: its client is waiting for that, and not yet for this
+        served.request.give_room()  # after the response: its client is waiting for that, and not yet for this
         return True
 
     def wake(self) -> None:
@@ -94,90 +131,186 @@ class Endpoint:
         with contextlib.suppress(posix.Closed):  # then there is nobody to wake
             self._doorbell.release()
 
+    def abandon(self) -> None:
+        """Tell the clients and remove every name while a thread may still serve: nothing is unmapped. Idempotent."""
+        control = self._control
+        if control is not None and control.is_owned():
+            posix.unlink_semaphore(self._doorbell_name)
+            for slot in control.slots_in_use():
+                channels.unlink(self._names(slot))
+            control.withdraw_name()
+            for served in [*self._channels.values(), *self._leaving]:
+                served.response.interrupt_reader()
+
     def close(self) -> None:
         """Tell the clients, remove every name, release everything. Idempotent. In a forked child: release only."""
-        if self._closed:
+        self.is_closed = True
+        if hasattr(self, "_doorbell_name") and self._held:
+            self.abandon()
+        for served in [*self._channels.values(), *self._leaving]:
+            self._drop(served)
+        posix.let_go(self._held)
+
+    def _look_after(self) -> None:
+        """What is done twice a second: for those who died, for memory that is not used, for the name."""
+        assert self._control is not None and self._terms.scratch is not None
+        self._drop_leaving()
+        self._sweep(self._control.slots_in_use())
+        self._terms.scratch.give_back_if_unused()
+        if not self._control.is_linked():
+            self._take_name_again()
+
+    def _take_name_again(self) -> None:
+        """The server's name was removed though it lives: begin another life under it, or say who has it now."""
+        old, old_bell, old_doorbell_name, old_wait = (
+            *(self._control, self._doorbell, self._doorbell_name, self._wait_for_bell),
+        )
+        assert old is not None
+        try:
+            self._begin_life()
+        except RPCTransportError as error:
+            made = self._held.pop()
+            assert isinstance(made, _Life)
+            if self._control is not old and self._control is not None:
+                posix.unlink_semaphore(self._doorbell_name)
+                self._control.withdraw_name()
+            made.close()
+            self._control, self._doorbell, self._doorbell_name, self._wait_for_bell = (
+                *(old, old_bell, old_doorbell_name, old_wait),
+            )
+            if not self._has_lost_its_name:
+                self._has_lost_its_name = True
+                logger.error(
+                    "the name of server %r was removed from shared memory while it lives, and cannot be taken again: "
+                    "%s. Clients that are connected go on with this server, new ones reach the other: stop one of them",
+                    *(self._name, error),
+                )
             return
-        self._closed = True
-        if self._control.is_owned():
-            posix.unlink_semaphore(self._doorbell_name)
-            for slot in self._control.slots_in_use():
-                unlink(self._names(slot))
-            self._control.close(remove=True)
-            for channel in self._channels.values():
-                channel.response.interrupt_reader()
-        else:
-            self._control.close(remove=False)
-        for slot in list(self._channels):
-            self._drop(slot)
-        self._doorbell.close()
+        self._has_lost_its_name = False
+        logger.warning(
+            "the name of server %r was removed from shared memory while it lives; it has taken it again and its clients "
+            "connect anew. What removes it? systemd does at log-out (loginctl enable-linger, or RemoveIPC=no in "
+            "logind.conf), and so do cleaners of temporary files",
+            self._name,
+        )
+        old.withdraw_name()
+        # Whoever has sent a request by now is answered, in the next half second; the next one comes on a new channel.
+        self._leaving = list(self._channels.values())
+        self._channels = {}
+        self._circle_is_old = True
+        for served in self._leaving:
+            if served.request.seems_full():
+                self._doorbell.release()
+
+    def _drop_leaving(self) -> None:
+        """Let go of the life before the present one, whose clients have had the time to leave it."""
+        if self._leaving:
+            for served in list(self._leaving):
+                served.response.interrupt_reader()
+                self._drop(served)
+            self._held.pop(0).close()
 
     def _next_caller(self) -> int:
         """The place in the circle after the last one's that has a request, or seems to; any when none has."""
+        if self._circle_is_old:
+            self._circle_is_old = False
+            self._circle = [*self._channels.values(), *self._leaving]
         circle, first = self._circle, self._last + 1
         for place in chain(range(first, len(circle)), range(min(first, len(circle)))):
-            if circle[place][1].request.seems_full():
+            if circle[place].request.seems_full():
                 return place
         return self._last
 
-    def _take(self, place: int) -> Optional[Tuple[int, bytes]]:
+    def _take(self, place: int) -> Optional[Tuple[int, Message]]:
         """Sequence and request of the caller at that place; None when it has none, or a damaged one."""
         circle = self._circle
-        if place >= len(circle):
+        if self._circle_is_old or place >= len(circle):
             return None
         try:
-            return circle[place][1].request.take()
-        except RPCTransportError as error:
-            self._refuse(circle[place][0], str(error))
+            return circle[place].request.take()
+        except (RPCTransportError, MemoryError) as error:
+            self._refuse(circle[place], f"its request cannot be taken: {error or type(error).__name__}")
             return None
 
     def _greet(self) -> None:
         """Whoever rang had no request: open the channels that are announced, free the slots that were left."""
+        assert self._control is not None
         self._open_announced()
         self._sweep(self._control.slots_left())
 
     def _open_announced(self) -> None:
+        assert self._control is not None
         while (slot := self._control.next_announced()) is not None:
             self._accept(slot)
 
     def _accept(self, slot: int) -> None:
+        assert self._control is not None
+        if slot in self._channels:  # its client has left, and another came before that was seen
+            self._drop(self._channels[slot])
+        token = self._control.token(slot)
+        held: posix.Held = []
+        self._held.append(_Life(held))
         try:
-            channel = Channel.open(self._names(slot), self._max_message_size, self._wait, _nothing)
-        except posix.NotFoundError:  # its client has closed it again
+            channel = channels.open_existing(self._names(slot), self._terms, held)
+            channels.unlink(self._names(slot))
+        except (RPCTransportError, MemoryError) as error:
+            posix.let_go(held)
+            self._held.pop()
+            if not isinstance(error, posix.NotFoundError):  # else its client has closed it again
+                self._log_refusal(slot, str(error) or type(error).__name__)
+                self._control.refuse(slot, token)
             return
-        except RPCTransportError as error:
-            self._refuse(slot, str(error))
-            return
+        self._held.pop()
         logger.debug("channel %d opened", slot)
-        self._channels[slot] = channel
-        self._circle = list(self._channels.items())
+        self._channels[slot] = _Served(slot, token, channel, held)
+        self._circle_is_old = True
 
     def _sweep(self, slots: List[int]) -> None:
         """Free those of `slots` whose clients have left or died."""
+        assert self._control is not None
         for slot in slots:
             if self._control.reclaim(slot, lambda slot=slot: self._forget(slot)):  # type: ignore[misc]
                 logger.debug("channel %d closed: its client has left or died", slot)
 
     def _forget(self, slot: int) -> None:
-        self._drop(slot)
-        unlink(self._names(slot))
-
-    def _refuse(self, slot: int, why: str) -> None:
-        """Have nothing more to do with a client that lives: it is told, and its next call comes on a new channel."""
-        logger.warning("channel %d refused: %s", slot, why)
-        self._control.refuse_slot(slot)
         if slot in self._channels:
-            self._channels[slot].response.interrupt_reader()
-        self._drop(slot)
+            self._drop(self._channels[slot])
+        channels.unlink(self._names(slot))
 
-    def _drop(self, slot: int) -> None:
-        channel = self._channels.pop(slot, None)
-        if channel is not None:
-            channel.close()
-            self._circle = list(self._channels.items())
+    def _refuse(self, served: _Served, why: str) -> None:
+        """Have nothing more to do with a client that lives: it is told, and its next call comes on a new channel."""
+        assert self._control is not None
+        self._log_refusal(served.slot, why)
+        self._control.refuse(served.slot, served.token)
+        served.response.interrupt_reader()
+        self._drop(served)
+
+    def _log_refusal(self, slot: int, why: str) -> None:
+        logger.warning("channel %d of server %r refused: %s", slot, self._name, why)
+
+    def _drop(self, served: _Served) -> None:
+        if self._channels.get(served.slot) is served:
+            del self._channels[served.slot]
+        elif served in self._leaving:
+            self._leaving.remove(served)
+        self._circle_is_old = True
+        posix.let_go(served.held)
+        served.request.forget_memory()
+        served.response.forget_memory()
 
     def _names(self, slot: int) -> names.ChannelNames:
-        return names.slot(self._control.name, self._control.generation, slot)
+        assert self._control is not None
+        return names.slot(self._name, self._control.generation, slot, self._control.token(slot))
+
+
+class _Life:
+    """What belongs together, to be let go together."""
+
+    def __init__(self, held: posix.Held) -> None:
+        self._held = held
+
+    def close(self) -> None:
+        posix.let_go(self._held)
 
 
 def _nothing() -> None:

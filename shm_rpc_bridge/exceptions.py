@@ -4,6 +4,14 @@
 class RPCError(Exception):
     """Base of every error this library raises on purpose (bad arguments are ``ValueError`` or ``TypeError``)."""
 
+    may_have_run: bool = False
+    """Whether the method of the call that failed may have run; False for what was no call, or certainly did not."""
+
+    def __init__(self, *arguments: object, may_have_run: bool = False) -> None:
+        super().__init__(*arguments)
+        if may_have_run:
+            self.may_have_run = True
+
 
 class RPCTimeoutError(RPCError):
     """The deadline passed. The message says whether the request had already been taken by the server."""
@@ -21,7 +29,7 @@ class RPCMethodError(RPCError):
     """The remote method raised, or could not be called with these parameters."""
 
     def __init__(self, remote_type: str, remote_message: str, remote_traceback: str = "") -> None:
-        super().__init__(remote_type, remote_message, remote_traceback)
+        super().__init__(remote_type, remote_message, remote_traceback, may_have_run=True)
         self.remote_type = remote_type
         """Name of the exception's class in the server, for example ``"ZeroDivisionError"``."""
         self.remote_message = remote_message

@@ -2,13 +2,15 @@
 
 Everything begins with ``srb:`` (``srbt:`` for a transport on its own) and the user's name, in which no colon is
 allowed, so no two owners' objects can be confused. A server's objects carry its generation, so nothing of a dead
-server is met by the next one::
+server is met by the next one; a channel's carry its token, so nobody can be there first::
 
     srb:calc                                control segment
+    srb:calc:5f3a...                        the same until it is complete
     srb:calc:5f3a...:doorbell               semaphore
-    srb:calc:5f3a...:7:request              region of slot 7, and likewise ...:response
-    srb:calc:5f3a...:7:request_empty        semaphore, and likewise request_full, response_empty, response_full
-    srbt:pipe:request ...                   the same six of a transport that is used on its own
+    srb:calc:5f3a...:7:9d02...:request      region of slot 7, and likewise ...:response
+    srb:calc:5f3a...:7:9d02...:request_empty    semaphore, and likewise request_full, response_empty, response_full
+    srbt:pipe                               request region of a transport that is used on its own
+    srbt:pipe:9d02...:request ...           the same until it is opened, and the other five
 """
 
 import re
@@ -28,6 +30,22 @@ class ChannelNames(NamedTuple):
     request_full: str
     response_empty: str
     response_full: str
+
+
+class BufferNames(NamedTuple):
+    """The three of one direction."""
+
+    region: str
+    empty: str
+    full: str
+
+
+def request_buffer(channel: ChannelNames) -> BufferNames:
+    return BufferNames(channel.request, channel.request_empty, channel.request_full)
+
+
+def response_buffer(channel: ChannelNames) -> BufferNames:
+    return BufferNames(channel.response, channel.response_empty, channel.response_full)
 
 
 def validated(name: str) -> str:
@@ -56,12 +74,21 @@ def doorbell(name: str, generation: int) -> str:
     return generation_prefix(name, generation) + ":doorbell"
 
 
-def slot(name: str, generation: int, number: int) -> ChannelNames:
-    return _channel(f"{generation_prefix(name, generation)}:{number}")
+def slot(name: str, generation: int, number: int, token: int) -> ChannelNames:
+    return _channel(f"{generation_prefix(name, generation)}:{number}:{token:016x}")
 
 
-def transport(name: str) -> ChannelNames:
-    return _channel(TRANSPORT_PREFIX + name)
+def public_transport(name: str) -> str:
+    return TRANSPORT_PREFIX + name
+
+
+def transport_prefix(name: str, token: int) -> str:
+    """What all objects of one transport begin with, its public name aside."""
+    return f"{TRANSPORT_PREFIX}{name}:{token:016x}"
+
+
+def transport(name: str, token: int) -> ChannelNames:
+    return _channel(transport_prefix(name, token))
 
 
 def segments_and_semaphores(names: ChannelNames) -> Tuple[Tuple[str, ...], Tuple[str, ...]]:

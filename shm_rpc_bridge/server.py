@@ -1,5 +1,6 @@
 """RPCServer: a name, a table of methods, and the loop that answers."""
 
+import functools
 import logging
 import os
 import threading
@@ -8,7 +9,7 @@ import weakref
 from time import monotonic
 from typing import Any, Callable, Dict, Optional, TypeVar
 
-from . import codec, names, signals
+from . import codec, names, serving, signals
 from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
 from .endpoint import Endpoint
 from .exceptions import RPCError, RPCSerializationError, RPCTimeoutError, RPCTransportError
@@ -59,12 +60,13 @@ class RPCServer:
         self._methods: Dict[str, Callable[..., Any]] = {}
         self._stopping = False
         self._exit: Optional[BaseException] = None
-        self._lifecycle = threading.Lock()
-        self._running = False
+        self._running = threading.Lock()
         self._closed = False
-        self._endpoint = Endpoint(name, buffer_size, max_message_size, max_channels, wait)
-        self._finalizer = weakref.finalize(self, self._endpoint.close)  # at the latest when the interpreter exits
+        self._process = os.getpid()
+        self._handlers: signals.Handlers = []
         _servers.add(self)
+        self._endpoint = Endpoint(name, buffer_size, max_message_size, max_channels, wait)
+        weakref.finalize(self, _end, self._endpoint, self._running)  # at the latest when the interpreter exits
         logger.debug("server %r is ready", name)
 
     def register(self, name: str, func: Callable[..., Any]) -> None:
@@ -78,8 +80,17 @@ class RPCServer:
         self._methods[name] = func
 
     def register_function(self, func: Function) -> Function:
-        """Decorator: let clients call `func` under its own name."""
-        self.register(func.__name__, func)
+        """Decorator: let clients call `func` under its own name; a ``functools.partial`` under that of its function.
+
+        TypeError for what has no name: use :meth:`register`.
+        """
+        named: Any = func
+        while isinstance(named, functools.partial):
+            named = named.func
+        name = getattr(named, "__name__", None)
+        if not isinstance(name, str):
+            raise TypeError(f"{type(named).__name__} object has no __name__: register(name, function) gives it one")
+        self.register(name, func)
         return func
 
     def start(self) -> None:
@@ -90,17 +101,21 @@ class RPCServer:
         of a method goes to its caller; SystemExit and KeyboardInterrupt go to the caller and also end this.
         Raises RPCTransportError when closed or already started, RPCTimeoutError after `timeout` idle seconds.
         """
-        with self._lifecycle:
-            if self._closed or self._running:
-                raise RPCTransportError(f"server {self.name!r} is {'closed' if self._closed else 'running already'}")
-            self._running = True
-        handlers = signals.install(self.stop)
+        self._refuse_in_child()
+        if self._running.locked():
+            raise RPCTransportError(f"server {self.name!r} is running already")
         try:
-            self._serve()
+            with self._running:
+                if self._closed:
+                    raise RPCTransportError(f"server {self.name!r} is closed")
+                try:
+                    serving.begin(self._endpoint.generation)
+                    signals.install(self.stop, self._handlers)
+                    self._serve()
+                finally:
+                    signals.restore(self._handlers)
+                    serving.end(self._endpoint.generation)
         finally:
-            signals.restore(handlers)
-            with self._lifecycle:
-                self._running = False
             self.close()
 
     def stop(self) -> None:
@@ -111,14 +126,12 @@ class RPCServer:
 
     def close(self) -> None:
         """Release everything. Idempotent. While :meth:`start` runs this is :meth:`stop`: it releases when it ends."""
-        with self._lifecycle:
-            if self._running:
-                self.stop()
-                return
-            if self._closed:
-                return
-            self._closed = True
-        self._finalizer()
+        if self._running.locked():
+            self.stop()
+            return
+        self._closed = True
+        with self._running:
+            self._endpoint.close()
         logger.debug("server %r has closed", self.name)
 
     def __enter__(self) -> "RPCServer":
@@ -127,12 +140,24 @@ class RPCServer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __reduce__(self) -> Any:
+        raise TypeError("a server cannot be pickled: construct it in the process that serves")
+
     def _leave_to_parent(self) -> None:
         """In a forked child: this server is the parent's; its loop, if the child is inside one, ends unanswered."""
-        self._lifecycle = threading.Lock()
-        self._running = False
+        self._running = threading.Lock()
         self._stopping = True
-        self.close()
+        self._closed = True
+        signals.restore(self._handlers)
+        if hasattr(self, "_endpoint"):
+            self._endpoint.close()
+
+    def _refuse_in_child(self) -> None:
+        if os.getpid() != self._process:
+            raise RPCTransportError(
+                f"server {self.name!r} belongs to process {self._process}, which has constructed it, and cannot be used "
+                f"in its forked child {os.getpid()}: construct it in the process that serves"
+            )
 
     def _serve(self) -> None:
         serve_next, answer, apologize = self._endpoint.serve_next, self._answer, _apologize
@@ -153,6 +178,8 @@ class RPCServer:
             method, params = codec.decode_request(message)
         except RPCSerializationError as error:
             return _describe(codec.NOT_SERIALIZABLE, error)
+        except MemoryError as error:
+            return _describe(codec.METHOD_FAILED, error)
         try:
             function = self._methods[method]
         except KeyError:
@@ -160,16 +187,18 @@ class RPCServer:
             return _describe(codec.METHOD_FAILED, LookupError(f"unknown method {method!r}; registered: {known}"))
         try:
             result = function(**params)
-        except Exception as error:
-            return _describe(codec.METHOD_FAILED, error)
-        except BaseException as error:  # SystemExit, KeyboardInterrupt: once the caller knows, this process ends
+        except (SystemExit, KeyboardInterrupt) as error:  # once the caller knows, this process ends
             self._exit = error
             self._stopping = True
+            return _describe(codec.METHOD_FAILED, error)
+        except BaseException as error:  # CancelledError and GeneratorExit, too, are the caller's affair
             return _describe(codec.METHOD_FAILED, error)
         try:
             return codec.encode_result(method, result)
         except RPCSerializationError as error:
             return _describe(codec.NOT_SERIALIZABLE, error)
+        except MemoryError as error:
+            return _describe(codec.METHOD_FAILED, error)
 
 
 _servers: "weakref.WeakSet[RPCServer]" = weakref.WeakSet()
@@ -183,22 +212,30 @@ def _leave_servers_to_parent() -> None:
 os.register_at_fork(after_in_child=_leave_servers_to_parent)
 
 
-def _apologize(error: RPCTransportError) -> bytes:
+def _end(endpoint: Endpoint, running: threading.Lock) -> None:
+    """When a server is dropped, or the interpreter exits: what a thread is still serving stays mapped under it."""
+    if running.locked():
+        endpoint.abandon()
+    else:
+        endpoint.close()
+
+
+def _apologize(error: Exception) -> bytes:
     return _describe(codec.METHOD_FAILED, error)
 
 
 def _describe(kind: str, error: BaseException) -> bytes:
-    message = _text_of(error)
-    logger.debug("a call failed: %s: %s", type(error).__name__, message)
+    name, message = codec.class_name(error), _text_of(error)
+    logger.debug("a call failed: %s: %s", name, message)
     trace = "" if isinstance(error, RPCError) else _traceback_of(error)
-    return codec.encode_error(kind, type(error).__name__, message, trace)
+    return codec.encode_error(kind, name, message, trace)
 
 
 def _text_of(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception as failure:
-        return f"<its __str__ raised {type(failure).__name__}>"
+    except BaseException as failure:  # whatever a method raises ends no server
+        return f"<its __str__ raised {codec.class_name(failure)}>"
 
 
 def _traceback_of(error: BaseException) -> str:
@@ -206,5 +243,5 @@ def _traceback_of(error: BaseException) -> str:
         return ""
     try:
         return "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    except Exception as failure:
-        return f"<formatting the traceback raised {type(failure).__name__}>"
+    except BaseException as failure:
+        return f"<formatting the traceback raised {codec.class_name(failure)}>"

@@ -61,19 +61,24 @@ class _AskToStop:
         self._stop()
 
 
-def install(stop: Callable[[], None]) -> Handlers:
-    """Let SIGINT and SIGTERM call `stop`, once; what :func:`restore` needs. Does nothing outside the main thread."""
-    handlers: Handlers = []
+def install(stop: Callable[[], None], handlers: Handlers) -> None:
+    """Let SIGINT and SIGTERM call `stop`, once, noting in `handlers` what :func:`restore` needs.
+
+    Does nothing outside the main thread.
+    """
     if threading.current_thread() is threading.main_thread():
         ask_to_stop = _AskToStop(stop, handlers)
-        # None stands for a handler that was not installed from Python and so could not be restored.
-        ours = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not None]
-        handlers.extend((number, signal.signal(number, ask_to_stop)) for number in ours)
-    return handlers
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before = signal.getsignal(number)
+            # None stands for a handler that was not installed from Python and so could not be restored. What is
+            # ignored stays so: a shell lets what it starts in the background ignore SIGINT.
+            if before is not None and before is not signal.SIG_IGN:
+                handlers.append((number, before))
+                signal.signal(number, ask_to_stop)
 
 
 def restore(handlers: Handlers) -> None:
     """Put back what :func:`install` has replaced. Idempotent."""
     while handlers:
-        number, handler = handlers.pop()
-        signal.signal(number, handler)
+        signal.signal(*handlers[-1])
+        handlers.pop()

@@ -12,7 +12,7 @@ from itertools import repeat
 from time import monotonic, perf_counter, sleep
 from typing import Callable, List, Optional, Type, TypeVar
 
-from .posix import Busy, Interrupted, Outcome, Semaphore, was_taken
+from .posix import Busy, Interrupted, Semaphore, counted, new_tally
 
 Result = TypeVar("Result")
 
@@ -59,15 +59,19 @@ LONGEST_TIMEOUT = 1e9
 """Seconds (31 years): beyond it a timeout is taken for a mistake, since None says "for ever"."""
 
 
+POLL = 0.0
+"""A deadline that has passed: take what is there and do not wait."""
+
+
 def deadline_after(timeout: Optional[float], what: str = "timeout") -> float:
-    """The monotonic time `timeout` seconds from now: now for 0 (a poll), infinity for None.
+    """The monotonic time `timeout` seconds from now: :data:`POLL` for 0, infinity for None.
 
     ``ValueError`` for what is negative, NaN or beyond 1e9 seconds, naming it as `what`.
     """
     if timeout is None:
         return math.inf
     if 0 <= timeout <= LONGEST_TIMEOUT:  # false for NaN too
-        return monotonic() + timeout
+        return monotonic() + timeout if timeout else POLL
     raise ValueError(f"{what} must be 0 to {LONGEST_TIMEOUT:.0e} seconds, or None to wait for ever; not {timeout}")
 
 
@@ -124,6 +128,7 @@ class Waiter:
         "_full",
         "_gap",
         "_looks",
+        "_parked",
         "_recheck",
         "_rounds",
         "_semaphore",
@@ -132,6 +137,7 @@ class Waiter:
         "_streak",
         "_until_probe",
         "_usually_parked",
+        "taken",
     )
 
     def __init__(
@@ -139,6 +145,9 @@ class Waiter:
     ) -> None:
         """`recheck` is called between slices, of at most `slice_seconds`, and raises to end the wait."""
         self._semaphore = semaphore
+        self.taken = False
+        """Whether a token was taken that nobody has made use of yet: set here, cleared by who does."""
+        self._parked = new_tally()
         self._slice = slice_seconds
         self._recheck = recheck
         self._spins_forever = strategy == "spin"
@@ -152,16 +161,25 @@ class Waiter:
         self._crowded = False  # whether somebody else took the core when it was offered last
 
     def wait(self, deadline: float) -> bool:
-        """Take one token; False when the monotonic `deadline` passes first."""
+        """Take one token; False when the monotonic `deadline` passes first.
+
+        The handler of a signal may raise out of it at any moment; :attr:`taken` says then whether it was taken.
+        """
         semaphore = self._semaphore
+        if not deadline:
+            return self._poll()
         crowded = False
         for spun in range(self._rounds):
             for _ in repeat(None, self._looks):
                 if semaphore.value:
                     try:
                         semaphore.acquire(0)
+                        self.taken = True
                     except (Busy, Interrupted):
                         continue
+                    except BaseException:
+                        self.taken = not semaphore.value  # nobody else takes from it
+                        raise
                     if self._gap > 1:
                         self._regain_trust(spun)
                     # Both on one core, with another idle: only who sleeps is woken up elsewhere. So sleep, once.
@@ -169,34 +187,49 @@ class Waiter:
                     self._rounds = 0 if crowded else _ROUNDS
                     return True
             offered = monotonic()
+            if offered >= deadline:
+                break
             os.sched_yield()
             crowded = self._crowded = monotonic() - offered > _TAKEN_OFFER
         if self._spins_forever:
             return self._spin_on(deadline)
         return self._park(deadline)
 
+    def _poll(self) -> bool:
+        if self._semaphore.value and self._try():
+            return True
+        self._recheck()  # who only polls must hear of a dead peer as well
+        return False
+
+    def _try(self) -> bool:
+        """Take the token that was just seen, if it is still there."""
+        try:
+            self._semaphore.acquire(0)  # releases the GIL as well: other threads of this process must get on
+            self.taken = True
+            return True
+        except (Busy, Interrupted):
+            return False
+        except BaseException:
+            self.taken = not self._semaphore.value
+            raise
+
     def _park(self, deadline: float) -> bool:
-        park = self._semaphore.park
-        outcome: Outcome = []
+        park, tally = self._semaphore.park, self._parked
+        before = counted(tally)
         start = now = monotonic()
         try:
-            while True:
-                try:
-                    park(max(0.0, min(self._slice, deadline - now)), outcome)
-                    break
-                except (Busy, Interrupted):
-                    outcome.clear()
-                self._recheck()  # at the deadline too: who only polls must hear of a dead peer as well
+            while not park(max(0.0, min(self._slice, deadline - now)), tally):
+                self._recheck()  # at the deadline too
                 now = monotonic()
                 if now >= deadline:
                     self._spin_less()
                     return False
-            self._learn(monotonic() - start)
-            return True
+            self.taken = True
         except BaseException:
-            if was_taken(outcome):  # and then the handler of a signal has raised: the token is for the next wait
-                self._semaphore.release()
+            self.taken = counted(tally) > before
             raise
+        self._learn(monotonic() - start)
+        return True
 
     def _regain_trust(self, spun: int) -> None:
         """Probe at once again after enough answers in a row came while spinning: a few are luck."""
@@ -232,11 +265,7 @@ class Waiter:
             for _ in repeat(None, self._looks):
                 if semaphore.value:
                     break
-            try:
-                semaphore.acquire(0)  # releases the GIL as well: other threads of this process must get on
-            except (Busy, Interrupted):
-                pass
-            else:
+            if self._try():
                 return True
             now = monotonic()
             if now >= next_check or now >= deadline:

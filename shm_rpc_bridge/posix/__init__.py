@@ -20,6 +20,7 @@ from .door import (
     SystemDoor,
     create_segment,
     create_semaphore,
+    link_segment,
     list_own_objects,
     open_lock_file,
     open_segment,
@@ -29,34 +30,49 @@ from .door import (
     unlink_semaphore,
     using,
 )
+from .held import Closable, Held, let_go, noted
 from .listing import Listed
 from .locks import LockFile
+from .processes import Process, described, is_gone, this_process
 from .refusals import AlreadyExistsError, NotFoundError
-from .segments import Segment
-from .semaphores import Busy, Closed, Interrupted, Outcome, Semaphore, was_taken
+from .segments import Segment, no_memory
+from .semaphores import LIBC, Busy, Closed, Interrupted, Semaphore, Tally, counted, new_tally, refuse_other_libc
 
 __all__ = [
     "AlreadyExistsError",
     "Busy",
+    "Closable",
     "Closed",
     "Door",
+    "Held",
+    "LIBC",
     "Interrupted",
     "Listed",
     "LockFile",
     "NotFoundError",
-    "Outcome",
+    "Process",
     "Segment",
     "Semaphore",
     "SystemDoor",
+    "Tally",
+    "counted",
     "create_segment",
     "create_semaphore",
+    "described",
+    "is_gone",
+    "let_go",
+    "link_segment",
     "list_own_objects",
+    "new_tally",
+    "no_memory",
+    "noted",
     "open_lock_file",
     "open_segment",
     "open_semaphore",
+    "refuse_other_libc",
+    "this_process",
     "unlink_object",
     "unlink_segment",
     "unlink_semaphore",
     "using",
-    "was_taken",
 ]

@@ -9,6 +9,7 @@ import contextlib
 from typing import Callable, Iterator, List, Protocol
 
 from . import listing, segments, semaphores
+from .held import Held
 from .listing import Listed
 from .locks import LockFile
 from .segments import Segment
@@ -16,27 +17,33 @@ from .semaphores import Semaphore
 
 
 class Door(Protocol):
-    """What the library asks of the operating system. Each method may be called from any thread."""
+    """What the library asks of the operating system. Each method may be called from any thread.
 
-    def create_segment(self, name: str, size: int) -> Segment:
+    What is made or opened stands in the caller's `held` from the instant that it is open, also when the method raises.
+    """
+
+    def create_segment(self, name: str, size: int, held: Held) -> Segment:
         """A new segment of `size` zero bytes, all reserved. Raises AlreadyExistsError, or an error when full."""
 
-    def open_segment(self, name: str, least: int) -> Segment:
+    def open_segment(self, name: str, least: int, held: Held) -> Segment:
         """An existing segment, refused unless it is private, ours and of at least `least` bytes."""
+
+    def link_segment(self, name: str, new_name: str) -> None:
+        """Give a segment a second name. Raises AlreadyExistsError, or NotFoundError when the first one is gone."""
 
     def unlink_segment(self, name: str) -> bool:
         """Remove a segment's name, if it is there; processes that have it open keep it."""
 
-    def create_semaphore(self, name: str, value: int) -> Semaphore:
+    def create_semaphore(self, name: str, value: int, held: Held) -> Semaphore:
         """A new semaphore with `value` tokens. Raises AlreadyExistsError."""
 
-    def open_semaphore(self, name: str) -> Semaphore:
+    def open_semaphore(self, name: str, held: Held) -> Semaphore:
         """An existing semaphore, refused unless it is a regular file, private, ours and whole."""
 
     def unlink_semaphore(self, name: str) -> bool:
         """Remove a semaphore's name, if it is there; processes that have it open keep it."""
 
-    def open_lock_file(self, name: str) -> LockFile:
+    def open_lock_file(self, name: str, held: Held) -> LockFile:
         """The segment `name` for the sake of its locks. Raises NotFoundError; refuses what is not private and ours."""
 
     def list_own_objects(self, prefix: str) -> List[Listed]:
@@ -48,6 +55,7 @@ class SystemDoor:
 
     create_segment = staticmethod(Segment.create)
     open_segment = staticmethod(Segment.open)
+    link_segment = staticmethod(segments.link_segment)
     unlink_segment = staticmethod(segments.unlink_segment)
     create_semaphore = staticmethod(semaphores.create_semaphore)
     open_semaphore = staticmethod(semaphores.open_semaphore)
@@ -77,32 +85,36 @@ def using(replacement: Callable[[Door], Door]) -> Iterator[Door]:
 # What the rest of the library calls.
 
 
-def create_segment(name: str, size: int) -> Segment:
-    return _door.create_segment(name, size)
+def create_segment(name: str, size: int, held: Held) -> Segment:
+    return _door.create_segment(name, size, held)
 
 
-def open_segment(name: str, least: int) -> Segment:
-    return _door.open_segment(name, least)
+def open_segment(name: str, least: int, held: Held) -> Segment:
+    return _door.open_segment(name, least, held)
+
+
+def link_segment(name: str, new_name: str) -> None:
+    _door.link_segment(name, new_name)
 
 
 def unlink_segment(name: str) -> bool:
     return _door.unlink_segment(name)
 
 
-def create_semaphore(name: str, value: int) -> Semaphore:
-    return _door.create_semaphore(name, value)
+def create_semaphore(name: str, value: int, held: Held) -> Semaphore:
+    return _door.create_semaphore(name, value, held)
 
 
-def open_semaphore(name: str) -> Semaphore:
-    return _door.open_semaphore(name)
+def open_semaphore(name: str, held: Held) -> Semaphore:
+    return _door.open_semaphore(name, held)
 
 
 def unlink_semaphore(name: str) -> bool:
     return _door.unlink_semaphore(name)
 
 
-def open_lock_file(name: str) -> LockFile:
-    return _door.open_lock_file(name)
+def open_lock_file(name: str, held: Held) -> LockFile:
+    return _door.open_lock_file(name, held)
 
 
 def list_own_objects(prefix: str) -> List[Listed]:

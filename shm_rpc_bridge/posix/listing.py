@@ -4,7 +4,7 @@ import contextlib
 import os
 from typing import List, NamedTuple
 
-from .segments import FOLDER
+from .refusals import FOLDER, oddness
 from .semaphores import SEMAPHORE_PREFIX
 
 
@@ -15,10 +15,12 @@ class Listed(NamedTuple):
     is_semaphore: bool
     size: int
     """Bytes."""
+    odd: str = ""
+    """Why it is none of this library in spite of its name ("is a directory ..."), or ""."""
 
 
 def list_own_objects(prefix: str) -> List[Listed]:
-    """Every segment and semaphore of this user whose name begins with `prefix`, sorted by name."""
+    """Every segment and semaphore of this user whose name begins with `prefix`, sorted by name; the odd ones, too."""
     found = []
     with os.scandir(FOLDER) as entries:
         for entry in entries:
@@ -28,5 +30,5 @@ def list_own_objects(prefix: str) -> List[Listed]:
                 with contextlib.suppress(FileNotFoundError):
                     status = entry.stat(follow_symlinks=False)
                     if status.st_uid == os.geteuid():
-                        found.append(Listed(name, is_semaphore, status.st_size))
+                        found.append(Listed(name, is_semaphore, status.st_size, oddness(status)))
     return sorted(found)

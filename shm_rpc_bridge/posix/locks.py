@@ -3,11 +3,15 @@
 import fcntl
 import os
 import struct
+import time
 import weakref
+from typing import List
 
 import posix_ipc
 
-from .refusals import refuse_if_not_private, translated
+from .descriptors import above_standard_streams
+from .held import Held
+from .refusals import FOLDER, refuse_if_odd, translated
 
 # Open file description locks: held by this one open of the file, released by the kernel when the last descriptor of
 # it is closed, which includes death of any kind. Linux 3.15. Their numbers are in `fcntl` from Python 3.9 only.
@@ -21,65 +25,73 @@ class LockFile:
     """One open of a segment for the sake of its locks; each byte of it can be locked on its own.
 
     Locks conflict between LockFiles, also of one process, and never within one. After a fork the child's copy is
-    closed at once, so that a lock is held by exactly the process that took it.
+    closed at once, so that a lock is held by exactly the process that took it. For that no fork of another thread may
+    find it open and not yet listed here: posix_ipc opens without giving up the GIL, and the note is of the same step.
     """
 
-    def __init__(self, name: str, fd: int) -> None:
-        """Take over `fd`, an open of the segment `name` that nothing else uses."""
+    def __init__(self, name: str) -> None:
+        """Of the segment `name`; nothing is open before :meth:`open`."""
         self.name = name
-        self._fd = fd
+        self._handles: List[posix_ipc.SharedMemory] = []
         _lock_files.add(self)
 
     @classmethod
-    def open(cls, name: str) -> "LockFile":
-        """Open the segment `name`. Raises NotFoundError; refuses what is not private and ours."""
-        with translated(name):
-            fd: int = posix_ipc.SharedMemory("/" + name).fd
-        try:
-            refuse_if_not_private(name, os.fstat(fd))
-        except BaseException:
-            os.close(fd)
-            raise
-        return cls(name, fd)
+    def open(cls, name: str, held: Held) -> "LockFile":
+        """Open the segment `name` and note it in `held`. Raises NotFoundError; refuses what is not private and ours."""
+        lock_file = cls(name)
+        held.append(lock_file)
+        with translated(name, f"{FOLDER}/{name}"), above_standard_streams():
+            lock_file._handles.extend(map(posix_ipc.SharedMemory, ("/" + name,)))
+        refuse_if_odd(name, os.fstat(lock_file.fd))
+        return lock_file
+
+    @property
+    def fd(self) -> int:
+        """Its descriptor. OSError when it is closed."""
+        return int(self._handles[0].fd) if self._handles else -1
 
     def try_lock(self, offset: int) -> bool:
         """Lock the byte at `offset` for as long as this object is open; False when another holds it."""
         try:
-            fcntl.fcntl(self._fd, _F_OFD_SETLK, _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, offset, 1, 0))
+            fcntl.fcntl(self.fd, _F_OFD_SETLK, _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, offset, 1, 0))
         except (BlockingIOError, PermissionError):  # EAGAIN or EACCES, by POSIX
             return False
         return True
 
     def unlock(self, offset: int) -> None:
-        fcntl.fcntl(self._fd, _F_OFD_SETLK, _FLOCK.pack(fcntl.F_UNLCK, os.SEEK_SET, offset, 1, 0))
+        fcntl.fcntl(self.fd, _F_OFD_SETLK, _FLOCK.pack(fcntl.F_UNLCK, os.SEEK_SET, offset, 1, 0))
 
     def is_locked(self, offset: int) -> bool:
         """Whether another LockFile holds the byte at `offset`: whether its owner is alive."""
-        answer = fcntl.fcntl(self._fd, _F_OFD_GETLK, _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, offset, 1, 0))
+        answer = fcntl.fcntl(self.fd, _F_OFD_GETLK, _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, offset, 1, 0))
         kind: int = _FLOCK.unpack(answer)[0]
         return kind != fcntl.F_UNLCK
 
     def is_linked(self) -> bool:
-        """Whether the segment still has its name."""
-        return os.fstat(self._fd).st_nlink > 0
+        """Whether the segment still has a name."""
+        return os.fstat(self.fd).st_nlink > 0
+
+    def age(self) -> float:
+        """Seconds since the segment was made or written to, by the wall clock."""
+        return time.time() - os.fstat(self.fd).st_mtime
 
     def read(self, size: int) -> bytes:
         """The segment's first bytes, fewer than `size` where it is shorter."""
-        return os.pread(self._fd, size, 0)
+        return os.pread(self.fd, size, 0)
 
     def write(self, data: bytes, offset: int) -> None:
-        os.pwrite(self._fd, data, offset)
+        os.pwrite(self.fd, data, offset)
 
     @property
     def is_closed(self) -> bool:
         """True after :meth:`close`, and in a child of the process that opened it."""
-        return self._fd < 0
+        return not self._handles
 
     def close(self) -> None:
         """Release every lock. Idempotent."""
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            os.close(fd)
+        for handle in self._handles:
+            handle.close_fd()
+        self._handles.clear()
 
 
 def _close_inherited_locks() -> None:

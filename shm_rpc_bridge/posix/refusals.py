@@ -13,6 +13,8 @@ from ..exceptions import RPCTransportError
 
 logger = logging.getLogger("shm_rpc_bridge")
 
+FOLDER = "/dev/shm"
+
 
 class NotFoundError(RPCTransportError):
     """No object has that name (yet, or any more)."""
@@ -25,42 +27,88 @@ class AlreadyExistsError(RPCTransportError):
 _ERRORS = {
     errno.ENOENT: (NotFoundError, "does not exist"),
     errno.EEXIST: (AlreadyExistsError, "exists already"),
-    errno.EACCES: (RPCTransportError, "belongs to another user"),
-    errno.EPERM: (RPCTransportError, "belongs to another user"),
+    errno.EACCES: (RPCTransportError, "may not be used"),
+    errno.EPERM: (RPCTransportError, "may not be used"),
     errno.ELOOP: (RPCTransportError, "is a symbolic link, which is never followed: remove it"),
+    errno.EISDIR: (RPCTransportError, "is a directory: remove it"),
+    errno.EROFS: (RPCTransportError, f"cannot be made: {FOLDER} is mounted read-only"),
     errno.EMFILE: (
         RPCTransportError,
         "needs a file descriptor and this process has none left: raise ulimit -n",
     ),
     errno.ENFILE: (RPCTransportError, "needs a file descriptor and the system has none left"),
-    errno.ENOMEM: (RPCTransportError, "does not fit into memory"),
+    errno.ENOMEM: (
+        RPCTransportError,
+        "does not fit into memory: free some, raise ulimit -v, or have fewer mappings (vm.max_map_count)",
+    ),
 }
 
 
 @contextlib.contextmanager
-def translated(name: str) -> Iterator[None]:
-    """Turn what posix_ipc and the OS raise about `name` into this library's errors."""
+def translated(name: str, path: str) -> Iterator[None]:
+    """Turn what posix_ipc and the OS raise about `name`, the file at `path`, into this library's errors."""
     try:
         yield
     except posix_ipc.ExistentialError as error:
-        code = errno.ENOENT if "No " in str(error) else errno.EEXIST
-        raise _ERRORS[code][0](f"{name} {_ERRORS[code][1]}") from None
+        raise _refusal(name, path, errno.ENOENT if "No " in str(error) else errno.EEXIST) from None
     except posix_ipc.PermissionsError:
-        raise _ERRORS[errno.EACCES][0](f"{name} {_ERRORS[errno.EACCES][1]}") from None
+        raise _refusal(name, path, errno.EACCES) from None
+    except MemoryError:
+        raise _refusal(name, path, errno.ENOMEM) from None
     except OSError as error:
-        kind, words = _ERRORS.get(error.errno or 0, (RPCTransportError, f"failed: {error}"))
-        raise kind(f"{name} {words}") from error
+        if error.errno in _ERRORS:
+            raise _refusal(name, path, error.errno or 0) from None
+        raise RPCTransportError(f"{name} failed: {error}") from error
 
 
-def report_not_ours(name: str) -> None:
+def _refusal(name: str, path: str, code: int) -> RPCTransportError:
+    kind, words = _ERRORS[code]
+    if code == errno.ENOENT and not os.path.isdir(FOLDER):
+        return RPCTransportError(f"{name} cannot be opened: there is no {FOLDER}; mount -t tmpfs tmpfs {FOLDER}")
+    if code in (errno.EEXIST, errno.EACCES, errno.EPERM):
+        words += _whose(path)
+    return kind(f"{name} {words}")
+
+
+def is_out_of_memory(error: OSError) -> bool:
+    """Whether the file system, or the memory that it is of, is full."""
+    return error.errno in (errno.ENOSPC, errno.ENOMEM)
+
+
+def _whose(path: str) -> str:
+    """What is in the way, and whose it is, as the end of a sentence."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return f": {FOLDER} is not writable for user {os.geteuid()}"
+    return f": {what_it_is(status)} of user {status.st_uid}"
+
+
+def what_it_is(status: os.stat_result) -> str:
+    for is_kind, kind in ((stat.S_ISDIR, "a directory"), (stat.S_ISLNK, "a symbolic link"), (stat.S_ISREG, "a file")):
+        if is_kind(status.st_mode):
+            return kind
+    return "a special file"
+
+
+def report_not_ours(name: str, path: str) -> None:
     """Log that `name` stays: whoever has planted it is not to end a server that cleans up."""
-    logger.warning("%s belongs to another user and stays", name)
+    logger.warning("%s stays%s", name, _whose(path))
 
 
-def refuse_if_not_private(name: str, status: os.stat_result) -> None:
+def oddness(status: os.stat_result) -> str:
+    """Why the object is none of this library and this user, or ""."""
     if status.st_uid != os.geteuid():
-        raise RPCTransportError(f"{name} belongs to user {status.st_uid}, not to this process's {os.geteuid()}")
+        return f"belongs to user {status.st_uid}, not to this process's {os.geteuid()}"
+    if not stat.S_ISREG(status.st_mode):
+        return f"is {what_it_is(status)}, not a regular file: remove it"
     if stat.S_IMODE(status.st_mode) & 0o077:
-        raise RPCTransportError(
-            f"{name} is open to other users (mode {stat.S_IMODE(status.st_mode):04o}, expected 0600): remove it"
-        )
+        return f"is open to other users (mode {stat.S_IMODE(status.st_mode):04o}, expected 0600): remove it"
+    return ""
+
+
+def refuse_if_odd(name: str, status: os.stat_result) -> None:
+    """RPCTransportError unless it is a regular file, private and ours."""
+    odd = oddness(status)
+    if odd:
+        raise RPCTransportError(f"{name} {odd}")

@@ -1,68 +1,76 @@
 """Shared memory objects."""
 
 import contextlib
-import errno
 import mmap
 import os
-from typing import Callable
+from typing import Callable, List
 
 import posix_ipc
 
 from ..exceptions import RPCTransportError
-from .refusals import refuse_if_not_private, report_not_ours, translated
+from .descriptors import above_standard_streams
+from .held import Held
+from .refusals import FOLDER, is_out_of_memory, refuse_if_odd, report_not_ours, translated
 
-FOLDER = "/dev/shm"
+_STEP = 64 << 20
+"""Bytes reserved at a time: a signal makes the system begin a reservation anew, and in a storm of signals one of a
+gigabyte would never end."""
 
 
 class Segment:
     """A shared memory object, mapped whole. Made by :meth:`create` or :meth:`open`; owned by who made it."""
 
-    __slots__ = ("_fd", "_make_map", "map", "name", "size")
+    __slots__ = ("_handles", "_make_map", "map", "name", "size")
 
     map: mmap.mmap
-    """The mapping. Replaced by :meth:`grow` and :meth:`remap`."""
+    """The mapping. Replaced by :meth:`grow` and :meth:`remap`, gone after :meth:`close`."""
     size: int
     """Bytes mapped."""
 
-    def __init__(self, name: str, fd: int) -> None:
-        """Take over `fd`, an open of the segment; nothing is mapped before :meth:`remap`."""
+    def __init__(self, name: str) -> None:
+        """Nothing is open yet."""
         self.name = name
-        self._fd = fd
+        self._handles: List[posix_ipc.SharedMemory] = []
         self.size = 0
         self._make_map: Callable[[int, int], mmap.mmap] = mmap.mmap
 
     @classmethod
-    def create(cls, name: str, size: int) -> "Segment":
-        """A new segment of `size` zero bytes, all reserved. Raises AlreadyExistsError, or an error when full."""
-        with translated(name):
-            fd = posix_ipc.SharedMemory("/" + name, posix_ipc.O_CREX, mode=0o600).fd
+    def create(cls, name: str, size: int, held: Held) -> "Segment":
+        """A new segment of `size` zero bytes, all reserved, noted in `held`. Raises AlreadyExistsError, or when full.
+
+        Where anything but that fails, the name is gone again.
+        """
+        segment = cls(name)
+        held.append(segment)
+        with translated(name, f"{FOLDER}/{name}"), above_standard_streams():
+            segment._handles.extend(map(posix_ipc.SharedMemory, ("/" + name,), (posix_ipc.O_CREX,), (0o600,)))
         try:
-            os.fchmod(fd, 0o600)
-            segment = cls(name, fd)
+            os.fchmod(segment.fd, 0o600)  # whatever the umask took away
             segment.reserve(size)
             segment.remap()
         except BaseException:
-            os.close(fd)
             unlink_segment(name)
             raise
         return segment
 
     @classmethod
-    def open(cls, name: str, least: int) -> "Segment":
-        """An existing segment, refused unless it is private, ours and of at least `least` bytes."""
-        with translated(name):
-            fd = posix_ipc.SharedMemory("/" + name).fd
-        try:
-            status = os.fstat(fd)
-            refuse_if_not_private(name, status)
-            if status.st_size < least:
-                raise RPCTransportError(f"{name} is too short: {status.st_size} bytes, at least {least} expected")
-            segment = cls(name, fd)
-            segment.remap()
-        except BaseException:
-            os.close(fd)
-            raise
+    def open(cls, name: str, least: int, held: Held) -> "Segment":
+        """An existing segment, noted in `held`; refused unless it is private, ours and of at least `least` bytes."""
+        segment = cls(name)
+        held.append(segment)
+        with translated(name, f"{FOLDER}/{name}"), above_standard_streams():
+            segment._handles.extend(map(posix_ipc.SharedMemory, ("/" + name,)))
+        status = os.fstat(segment.fd)
+        refuse_if_odd(name, status)
+        if status.st_size < least:
+            raise RPCTransportError(f"{name} is too short: {status.st_size} bytes, at least {least} expected")
+        segment.remap()
         return segment
+
+    @property
+    def fd(self) -> int:
+        """Its descriptor, -1 when it is closed."""
+        return int(self._handles[0].fd) if self._handles else -1
 
     def map_with(self, make_map: Callable[[int, int], mmap.mmap]) -> None:
         """Map by ``make_map(fd, size)`` from here on, such as a subclass of mmap that watches what is written."""
@@ -76,49 +84,56 @@ class Segment:
 
     def remap(self) -> None:
         """Map what the segment's size is now, which another process may have enlarged."""
-        size = os.fstat(self._fd).st_size
+        size = os.fstat(self.fd).st_size
         if size != self.size:
             self._map(size)
 
     def _map(self, size: int) -> None:
-        with translated(self.name):
-            new = self._make_map(self._fd, size)
-        if self.size:
-            self._unmap()
-        self.map, self.size = new, size
+        # The mapping before stays with whoever uses it, and goes with the last of them.
+        with translated(self.name, f"{FOLDER}/{self.name}"), above_standard_streams():
+            self.map = self._make_map(self.fd, size)
+        self.size = size
 
     def reserve(self, size: int) -> None:
         """Have the system keep `size` bytes for it. Raises RPCTransportError when there are not so many."""
         # ftruncate would reserve nothing, and the first write into a full /dev/shm would be a SIGBUS.
         try:
-            os.posix_fallocate(self._fd, 0, size)
+            for start in range(0, size, _STEP):
+                os.posix_fallocate(self.fd, start, min(_STEP, size - start))
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.ENOMEM):
-                raise RPCTransportError(f"{self.name}: cannot reserve {size:,} bytes: {error}") from error
-            disk = os.fstatvfs(self._fd)
-            free, total = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
-            raise is_full(self.name, size, free, total) from None
-
-    def _unmap(self) -> None:
-        # A view that the user still holds keeps its mapping: it goes when the view does.
-        with contextlib.suppress(BufferError):
-            self.map.close()
+            if is_out_of_memory(error):
+                raise is_full(self.name, size, *free_and_total(self.fd)) from None
+            raise RPCTransportError(f"{self.name}: cannot reserve {size:,} bytes: {error}") from error
 
     def is_linked(self) -> bool:
-        """Whether it still has its name."""
-        return os.fstat(self._fd).st_nlink > 0
+        """Whether it still has a name."""
+        return os.fstat(self.fd).st_nlink > 0
 
     @property
     def is_closed(self) -> bool:
-        return self._fd < 0
+        return not self._handles
 
     def close(self) -> None:
-        """Unmap. Idempotent. The name, if any, stays."""
-        if self._fd >= 0:
-            if self.size:
-                self._unmap()
-            os.close(self._fd)
-            self._fd = -1
+        """Let go of it. Idempotent. The name, if any, stays; the memory goes with the last view that a user has."""
+        self.size = 0
+        with contextlib.suppress(AttributeError):
+            del self.map
+        for handle in self._handles:
+            handle.close_fd()
+        self._handles.clear()
+
+
+def no_memory() -> mmap.mmap:
+    """A mapping that is closed: using it is a ValueError."""
+    mapping = mmap.mmap(-1, mmap.PAGESIZE)
+    mapping.close()
+    return mapping
+
+
+def free_and_total(fd: int) -> "tuple[int, int]":
+    """Bytes of the file system that `fd` is on."""
+    disk = os.fstatvfs(fd)
+    return disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
 
 
 def is_full(name: str, size: int, free: int, total: int) -> RPCTransportError:
@@ -130,13 +145,19 @@ def is_full(name: str, size: int, free: int, total: int) -> RPCTransportError:
     )
 
 
+def link_segment(name: str, new_name: str) -> None:
+    """Give the segment `name` a second one. Raises AlreadyExistsError, or NotFoundError when `name` is gone."""
+    with translated(new_name, f"{FOLDER}/{new_name}"):
+        os.link(f"{FOLDER}/{name}", f"{FOLDER}/{new_name}")
+
+
 def unlink_segment(name: str) -> bool:
     """Remove a segment's name, if it is there and ours; processes that have it open keep it."""
     try:
         posix_ipc.unlink_shared_memory("/" + name)
     except posix_ipc.ExistentialError:
         return False
-    except posix_ipc.PermissionsError:
-        report_not_ours(name)
+    except (posix_ipc.PermissionsError, OSError):  # another user's, or a directory
+        report_not_ours(name, f"{FOLDER}/{name}")
         return False
     return True

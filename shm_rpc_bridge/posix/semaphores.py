@@ -2,27 +2,35 @@
 
 import contextlib
 import ctypes
-import errno
 import os
 import stat
 import struct
+import sys
 import time
-from typing import List, Optional, Protocol
+from itertools import filterfalse
+from operator import length_hint
+from typing import Iterator, List, Optional, Protocol
 
 import posix_ipc
 
 from .. import signals
 from ..exceptions import RPCTransportError
-from .refusals import refuse_if_not_private, report_not_ours, translated
-from .segments import FOLDER, is_full
+from .descriptors import above_standard_streams
+from .held import Held
+from .refusals import FOLDER, is_out_of_memory, refuse_if_odd, report_not_ours, translated
+from .segments import free_and_total, is_full
 
-Outcome = List[Optional[int]]
-"""What came of waits, the last one last; written in the instant of it, before any handler of a signal may run."""
+Tally = Iterator[int]
+"""Counts what happened, each time in the same step of C as that happened: no handler of a signal comes between."""
 
 
-def was_taken(outcome: Outcome) -> bool:
-    """Whether the last wait has taken a token."""
-    return bool(outcome) and not outcome[-1]
+def new_tally() -> Tally:
+    return iter(range(sys.maxsize))
+
+
+def counted(tally: Tally) -> int:
+    """How often it has happened."""
+    return sys.maxsize - length_hint(tally)
 
 
 class Semaphore(Protocol):
@@ -35,10 +43,10 @@ class Semaphore(Protocol):
     def acquire(self, timeout: Optional[float] = None) -> None:
         """Take a token. Raises Busy or Interrupted."""
 
-    def park(self, timeout: float, outcome: Outcome) -> None:
-        """Take a token, waiting for it up to `timeout` seconds that no setting of the wall clock changes, where the
-        system can do that. Raises Busy, perhaps sooner, or Interrupted, or what a signal's handler raises: whether the
-        token was taken even then, :func:`was_taken` knows from `outcome`."""
+    def park(self, timeout: float, *tallies: Tally) -> bool:
+        """Take a token and count that in each of the tallies, waiting for it up to `timeout` seconds that no setting of
+        the wall clock changes, where the system can do that. False, perhaps sooner, if there is none. What the handler
+        of a signal raises, this raises: only the tallies know then whether a token was taken."""
 
     def release(self) -> None:
         """Add a token."""
@@ -59,6 +67,27 @@ _SEMAPHORE_SIZE = 16 if struct.calcsize("P") == 4 else 32
 """sizeof(sem_t) in glibc and musl: a shorter file would be a SIGBUS at the first wait."""
 
 
+def _libc_in_use() -> int:
+    """1 for glibc, 2 for others (musl): a semaphore of the one is none for the other."""
+    with contextlib.suppress(ValueError, OSError):
+        if os.confstr("CS_GNU_LIBC_VERSION"):
+            return 1
+    return 2
+
+
+LIBC = _libc_in_use()
+
+
+def refuse_other_libc(name: str, libc: int) -> None:
+    """RPCTransportError where the semaphores that belong to `name` are of another C library than this process's."""
+    if libc != LIBC:
+        kinds = {1: "glibc", 2: "another C library than glibc (musl)"}
+        raise RPCTransportError(
+            f"{name} was made by a process with {kinds.get(libc, 'an unknown C library')}, this one has {kinds[LIBC]}: "
+            "their semaphores differ, so both sides must run on the same one"
+        )
+
+
 class _Timespec(ctypes.Structure):
     _fields_ = (("tv_sec", ctypes.c_long), ("tv_nsec", ctypes.c_long))
 
@@ -67,10 +96,13 @@ _libc = ctypes.CDLL(None)
 _libc.sem_init.argtypes = ctypes.c_void_p, ctypes.c_int, ctypes.c_uint
 _HAS_CLOCKWAIT = hasattr(_libc, "sem_clockwait")
 if _HAS_CLOCKWAIT:
-    _libc.sem_open.restype = ctypes.c_void_p
-    _libc.sem_open.argtypes = ctypes.c_char_p, ctypes.c_int
     _libc.sem_clockwait.argtypes = ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(_Timespec)
-    _libc.sem_close.argtypes = (ctypes.c_void_p,)
+    # sem_open and sem_close hold a lock of the C library, and whoever is forked meanwhile waits for it for ever. So
+    # they keep the GIL, as posix_ipc's do: no Python thread forks before they are done.
+    _libc_with_gil = ctypes.PyDLL(None)
+    _libc_with_gil.sem_open.restype = ctypes.c_void_p
+    _libc_with_gil.sem_open.argtypes = ctypes.c_char_p, ctypes.c_int
+    _libc_with_gil.sem_close.argtypes = (ctypes.c_void_p,)
 
 
 class _SystemSemaphore(posix_ipc.Semaphore):  # type: ignore[misc]  # posix_ipc has no type information
@@ -81,69 +113,83 @@ class _SystemSemaphore(posix_ipc.Semaphore):  # type: ignore[misc]  # posix_ipc 
     semaphore in a process, so this one, made by name again, waits on the very same.
     """
 
-    __slots__ = ("_address",)
+    __slots__ = ("_addresses",)
+    _addresses: List[int]
 
-    def __init__(self, name: str, *arguments: object, **options: object) -> None:
-        super().__init__(name, *arguments, **options)
-        self._address: Optional[int] = None
+    def find_address(self, name: str) -> None:
+        """To be called once, while it still has its name."""
+        self._addresses = []
         if _HAS_CLOCKWAIT:
-            self._address = _libc.sem_open(name.encode(), 0)
+            self._addresses.extend(map(_libc_with_gil.sem_open, (b"/" + name.encode(),), (0,)))
 
-    def park(self, timeout: float, outcome: Outcome) -> None:
-        if self._address is None:
-            with signals.held_back() as some:
-                outcome.extend(map(self.acquire, (min(timeout, signals.HOLD_SECONDS) if some else timeout,)))
-            return
+    def park(self, timeout: float, *tallies: Tally) -> bool:
+        if not self._addresses:
+            with signals.held_back() as some, contextlib.suppress(Busy, Interrupted):
+                limit = min(timeout, signals.HOLD_SECONDS) if some else timeout
+                return next(zip(map(self.acquire, (limit,)), *tallies), None) is not None
+            return False
         until = _Timespec(*divmod(time.monotonic_ns() + int(timeout * 1e9), 1_000_000_000))
-        # In C from the wait, which releases the GIL, to the note of what came of it: between two steps of this
-        # function Python may run the handler of a signal, which may raise.
-        outcome.extend(map(_libc.sem_clockwait, (self._address,), (time.CLOCK_MONOTONIC,), (until,)))
-        if outcome[-1]:
-            raise Busy  # or interrupted: errno may be another's by now, of a handler that has run
+        # In C from the wait, which releases the GIL, to the note of what came of it.
+        wait = map(_libc.sem_clockwait, self._addresses, (time.CLOCK_MONOTONIC,), (until,))
+        return next(zip(filterfalse(None, wait), *tallies), None) is not None
 
     def close(self) -> None:
-        address, self._address = self._address, None
-        if address is not None:
-            _libc.sem_close(address)
+        addresses = getattr(self, "_addresses", [])
+        while addresses:
+            _libc_with_gil.sem_close(addresses.pop())
         with contextlib.suppress(Closed):
             super().close()
 
 
-def create_semaphore(name: str, value: int) -> Semaphore:
-    """A new semaphore with `value` tokens. Raises AlreadyExistsError, or an error when /dev/shm is full."""
+def create_semaphore(name: str, value: int, held: Held) -> Semaphore:
+    """A new semaphore with `value` tokens, noted in `held`. Raises AlreadyExistsError, or when /dev/shm is full."""
     # sem_open would make a file of a random name first: whoever dies before that is renamed leaves it for ever.
     token = ctypes.create_string_buffer(_SEMAPHORE_SIZE)
     _libc.sem_init(token, 1, value)
-    path = _semaphore_file(name)
-    with translated(name):
-        fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600)
+    files: List[posix_ipc.SharedMemory] = []
+    try:
+        with translated(name, _semaphore_file(name)), above_standard_streams():
+            files.extend(map(posix_ipc.SharedMemory, (f"/{SEMAPHORE_PREFIX}{name}",), (posix_ipc.O_CREX,), (0o600,)))
         try:
+            fd = files[0].fd
             os.fchmod(fd, 0o600)  # whatever the umask took away
-            os.write(fd, token.raw)
-            semaphore: Semaphore = _SystemSemaphore("/" + name)
-        except BaseException as error:
-            os.unlink(path)
-            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-                disk = os.statvfs(FOLDER)
-                free, total = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
-                raise is_full(name, _SEMAPHORE_SIZE, free, total) from None
+            _write(fd, name, token.raw)
+            return _opened(name, held)
+        except BaseException:
+            unlink_semaphore(name)
             raise
-        finally:
-            os.close(fd)
-    return semaphore
+    finally:
+        for file in files:
+            file.close_fd()
 
 
-def open_semaphore(name: str) -> Semaphore:
-    """An existing semaphore, refused unless its file is regular, private, ours and as long as a semaphore."""
-    with translated(name):
+def _write(fd: int, name: str, data: bytes) -> None:
+    with translated(name, _semaphore_file(name)):
+        try:
+            os.write(fd, data)
+        except OSError as error:
+            if is_out_of_memory(error):
+                raise is_full(name, len(data), *free_and_total(fd)) from None
+            raise
+
+
+def open_semaphore(name: str, held: Held) -> Semaphore:
+    """An existing one, noted in `held`; refused unless its file is regular, private, ours and as long as a semaphore."""
+    with translated(name, _semaphore_file(name)):
         status = os.lstat(_semaphore_file(name))
-    if not stat.S_ISREG(status.st_mode):
-        raise RPCTransportError(f"semaphore {name} is not a regular file: remove it")
-    refuse_if_not_private(name, status)
+    if stat.S_ISLNK(status.st_mode):
+        raise RPCTransportError(f"semaphore {name} is not a regular file but a symbolic link: remove it")
+    refuse_if_odd(f"semaphore {name}", status)
     if status.st_size != _SEMAPHORE_SIZE:
         raise RPCTransportError(f"semaphore {name} is damaged: {status.st_size} bytes, {_SEMAPHORE_SIZE} expected")
-    with translated(name):
-        semaphore: Semaphore = _SystemSemaphore("/" + name)
+    return _opened(name, held)
+
+
+def _opened(name: str, held: Held) -> Semaphore:
+    with translated(name, _semaphore_file(name)), above_standard_streams():
+        held.extend(map(_SystemSemaphore, ("/" + name,)))
+    semaphore: _SystemSemaphore = held[-1]  # type: ignore[assignment]
+    semaphore.find_address(name)
     return semaphore
 
 
@@ -157,7 +203,7 @@ def unlink_semaphore(name: str) -> bool:
         posix_ipc.unlink_semaphore("/" + name)
     except posix_ipc.ExistentialError:
         return False
-    except posix_ipc.PermissionsError:
-        report_not_ours(name)
+    except (posix_ipc.PermissionsError, OSError):  # another user's, or a directory
+        report_not_ours(name, _semaphore_file(name))
         return False
     return True

@@ -11,7 +11,7 @@ def leftovers(name: str) -> List[str]:
     An empty list is what a closed server, or a dead one that was started again and closed, must leave. A running
     server has two: its control segment and its doorbell, and those of channels which it has not opened yet.
     """
-    owned = (names.control(name), names.transport(name).request.rpartition(":")[0])
+    owned = (names.control(name), names.public_transport(name))
     return sorted(
         ("sem." if listed.is_semaphore else "") + listed.name
         for prefix in owned

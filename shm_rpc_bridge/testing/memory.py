@@ -6,7 +6,7 @@ import os
 import threading
 import time
 import weakref
-from typing import Dict, Iterator, List, Optional
+from typing import Dict, Iterator, List, Optional, TypeVar
 
 from .. import posix
 from ..exceptions import RPCTransportError
@@ -42,27 +42,33 @@ class MemoryDoor:
         self._semaphores: Dict[str, _Tokens] = {}
         self._opened: weakref.WeakSet[_MemorySegment] = weakref.WeakSet()
 
-    def create_segment(self, name: str, size: int) -> posix.Segment:
+    def create_segment(self, name: str, size: int, held: posix.Held) -> posix.Segment:
         with self._lock:
             if name in self._files:
                 raise posix.AlreadyExistsError(f"{name} exists already")
             self._files[name] = os.memfd_create(name)
-        segment = self._opened_segment(name)
+        segment = self._opened_segment(name, held)
         try:
             segment.grow(size)
         except BaseException:
-            segment.close()
             self.unlink_segment(name)
             raise
         return segment
 
-    def open_segment(self, name: str, least: int) -> posix.Segment:
-        segment = self._opened_segment(name)
+    def open_segment(self, name: str, least: int, held: posix.Held) -> posix.Segment:
+        segment = self._opened_segment(name, held)
         segment.remap()
         if segment.size < least:
-            segment.close()
             raise RPCTransportError(f"{name} is too short: {segment.size} bytes, at least {least} expected")
         return segment
+
+    def link_segment(self, name: str, new_name: str) -> None:
+        with self._lock:
+            if new_name in self._files:
+                raise posix.AlreadyExistsError(f"{new_name} exists already")
+            if name not in self._files:
+                raise posix.NotFoundError(f"{name} does not exist")
+            self._files[new_name] = os.dup(self._files[name])
 
     def unlink_segment(self, name: str) -> bool:
         with self._lock:
@@ -71,26 +77,26 @@ class MemoryDoor:
             os.close(fd)
         return fd >= 0
 
-    def create_semaphore(self, name: str, value: int) -> posix.Semaphore:
+    def create_semaphore(self, name: str, value: int, held: posix.Held) -> posix.Semaphore:
         with self._lock:
             if name in self._semaphores:
                 raise posix.AlreadyExistsError(f"{name} exists already")
             self._refuse_if_full(name, 32, mmap.PAGESIZE)
             tokens = self._semaphores[name] = _Tokens(value)
-        return _MemorySemaphore(tokens)
+        return _noted(_MemorySemaphore(tokens), held)
 
-    def open_semaphore(self, name: str) -> posix.Semaphore:
+    def open_semaphore(self, name: str, held: posix.Held) -> posix.Semaphore:
         with self._lock:
             if name not in self._semaphores:
                 raise posix.NotFoundError(f"{name} does not exist")
-            return _MemorySemaphore(self._semaphores[name])
+            return _noted(_MemorySemaphore(self._semaphores[name]), held)
 
     def unlink_semaphore(self, name: str) -> bool:
         with self._lock:
             return self._semaphores.pop(name, None) is not None
 
-    def open_lock_file(self, name: str) -> posix.LockFile:
-        return _MemoryLockFile(name, self._open(name), self)
+    def open_lock_file(self, name: str, held: posix.Held) -> posix.LockFile:
+        return _noted(_MemoryLockFile(name, self._open(name), self), held)
 
     def list_own_objects(self, prefix: str) -> List[posix.Listed]:
         with self._lock:
@@ -104,8 +110,8 @@ class MemoryDoor:
             self.unlink_segment(name)
         self._semaphores.clear()
 
-    def _opened_segment(self, name: str) -> "_MemorySegment":
-        segment = _MemorySegment(name, self._open(name), self)
+    def _opened_segment(self, name: str, held: posix.Held) -> "_MemorySegment":
+        segment = _noted(_MemorySegment(name, self._open(name), self), held)
         with self._lock:
             self._opened.add(segment)
         return segment
@@ -117,10 +123,10 @@ class MemoryDoor:
                 raise posix.NotFoundError(f"{name} does not exist")
             return os.open(f"/proc/self/fd/{self._files[name]}", os.O_RDWR | os.O_CLOEXEC)
 
-    def is_linked(self, name: str, fd: int) -> bool:
-        """Whether the open file `fd` still has its name."""
+    def is_linked(self, fd: int) -> bool:
+        """Whether the open file `fd` still has a name."""
         with self._lock:
-            return name in self._files and os.path.sameopenfile(fd, self._files[name])
+            return any(os.path.sameopenfile(fd, named) for named in self._files.values())
 
     def refuse_if_full(self, name: str, fd: int, size: int) -> None:
         """Raise as the system does when `name` cannot have `size` bytes."""
@@ -130,12 +136,32 @@ class MemoryDoor:
     def _refuse_if_full(self, name: str, size: int, more: int) -> None:
         if self._capacity is not None:
             # A file takes its place until its name is gone and the last open of it is closed.
-            opens = (segment.descriptor for segment in self._opened if not segment.is_closed)
+            opens = (segment.fd for segment in self._opened if not segment.is_closed)
             found = {status.st_ino: status.st_size for status in map(os.fstat, (*self._files.values(), *opens))}
             used = sum(map(_pages, found.values()))
             free = self._capacity - used - len(self._semaphores) * mmap.PAGESIZE
             if more > free:
                 raise is_full(name, size, free, self._capacity)
+
+
+Thing = TypeVar("Thing", bound=posix.Closable)
+
+
+def _noted(thing: Thing, held: posix.Held) -> Thing:
+    held.append(thing)
+    return thing
+
+
+class _Descriptor:
+    """What posix_ipc gives for an open segment."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def close_fd(self) -> None:
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
 
 
 def _pages(size: int) -> int:
@@ -147,28 +173,26 @@ class _MemorySegment(posix.Segment):
     __slots__ = ("__weakref__", "_door")
 
     def __init__(self, name: str, fd: int, door: MemoryDoor) -> None:
-        super().__init__(name, fd)
+        super().__init__(name)
+        self._handles.append(_Descriptor(fd))
         self._door = door
 
-    @property
-    def descriptor(self) -> int:
-        return self._fd
-
     def reserve(self, size: int) -> None:
-        self._door.refuse_if_full(self.name, self._fd, size)
+        self._door.refuse_if_full(self.name, self.fd, size)
         super().reserve(size)
 
     def is_linked(self) -> bool:
-        return self._door.is_linked(self.name, self._fd)
+        return self._door.is_linked(self.fd)
 
 
 class _MemoryLockFile(posix.LockFile):
     def __init__(self, name: str, fd: int, door: MemoryDoor) -> None:
-        super().__init__(name, fd)
+        super().__init__(name)
+        self._handles.append(_Descriptor(fd))
         self._door = door
 
     def is_linked(self) -> bool:
-        return self._door.is_linked(self.name, self._fd)
+        return self._door.is_linked(self.fd)
 
 
 class _Tokens:
@@ -198,9 +222,14 @@ class _MemorySemaphore:
                 tokens.changed.wait(left)
             tokens.count -= 1
 
-    def park(self, timeout: float, outcome: posix.Outcome) -> None:
-        self.acquire(timeout)
-        outcome.append(None)
+    def park(self, timeout: float, *tallies: posix.Tally) -> bool:
+        try:
+            self.acquire(timeout)
+        except posix.Busy:
+            return False
+        for tally in tallies:
+            next(tally)
+        return True
 
     def release(self) -> None:
         with self._open() as tokens:

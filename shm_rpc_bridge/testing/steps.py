@@ -9,7 +9,9 @@ message. Actions are named for what they are done to (the last part of an object
     write                        request, response: the message, of which DURING is the middle
     lock, unlock                 server, slot; of a transport: creator, opener
     open, close                  locks: once they are closed, their owner counts as dead
-    publish, say closed          the control segment's state
+    link, unlink                 control; of a transport: name. The public name, where others look; of the control
+                                 segment unlink is also that of the name it had before
+    say closed                   the control segment's state
     claim, announce, leave       a slot's state, by the client
     serve, free                  a slot's state, by the server
 
@@ -23,7 +25,7 @@ import signal
 import threading
 from typing import Any, Callable, Iterator, List, NamedTuple, Optional, cast
 
-from .. import layout, posix
+from .. import layout, names, posix
 
 BEFORE, DURING, AFTER = "before", "during", "after"
 
@@ -111,7 +113,7 @@ _SLOT_STATES = {
     layout.SLOT_LEFT: "leave slot",
     layout.SLOT_FREE: "free slot",
 }
-_CONTROL_STATES = {layout.READY: "publish control", layout.CLOSED: "say closed"}
+_CONTROL_STATES = {layout.CLOSED: "say closed"}
 
 
 class _Watch:
@@ -119,8 +121,11 @@ class _Watch:
 
     def __init__(self, hook: Hook, name: str) -> None:
         self._hook = hook
-        *rest, last = name.split(":")
-        self.object = last if len(rest) > 1 else "control"
+        parts = name.split(":")
+        if parts[0] + ":" == names.TRANSPORT_PREFIX:
+            self.object = parts[3] if len(parts) > 3 else "name"
+        else:
+            self.object = parts[-1] if len(parts) > 3 else "control"
 
     def tell(self, action: str, when: str) -> bool:
         return bool(self._hook(Step(action, when)))
@@ -139,11 +144,11 @@ class _WatchedDoor:
         self._door = door
         self._hook = hook
 
-    def create_segment(self, name: str, size: int) -> posix.Segment:
-        return self._segment(name, "create", lambda: self._door.create_segment(name, size))
+    def create_segment(self, name: str, size: int, held: posix.Held) -> posix.Segment:
+        return self._segment(name, "create", lambda: self._door.create_segment(name, size, held))
 
-    def open_segment(self, name: str, least: int) -> posix.Segment:
-        return self._segment(name, "open", lambda: self._door.open_segment(name, least))
+    def open_segment(self, name: str, least: int, held: posix.Held) -> posix.Segment:
+        return self._segment(name, "open", lambda: self._door.open_segment(name, least, held))
 
     def _segment(self, name: str, verb: str, make: Callable[[], posix.Segment]) -> posix.Segment:
         watch = _Watch(self._hook, name)
@@ -151,25 +156,29 @@ class _WatchedDoor:
         segment.map_with(lambda fd, size: cast(mmap.mmap, watch.around("map", lambda: _WatchedMap.of(fd, size, watch))))
         return segment
 
+    def link_segment(self, name: str, new_name: str) -> None:
+        _Watch(self._hook, new_name).around("link", lambda: self._door.link_segment(name, new_name))
+
     def unlink_segment(self, name: str) -> bool:
         return bool(_Watch(self._hook, name).around("unlink", lambda: self._door.unlink_segment(name), droppable=True))
 
-    def create_semaphore(self, name: str, value: int) -> posix.Semaphore:
+    def create_semaphore(self, name: str, value: int, held: posix.Held) -> posix.Semaphore:
         watch = _Watch(self._hook, name)
-        return _WatchedSemaphore(watch.around("create", lambda: self._door.create_semaphore(name, value)), watch)
+        return _WatchedSemaphore(watch.around("create", lambda: self._door.create_semaphore(name, value, held)), watch)
 
-    def open_semaphore(self, name: str) -> posix.Semaphore:
+    def open_semaphore(self, name: str, held: posix.Held) -> posix.Semaphore:
         watch = _Watch(self._hook, name)
-        return _WatchedSemaphore(watch.around("open", lambda: self._door.open_semaphore(name)), watch)
+        return _WatchedSemaphore(watch.around("open", lambda: self._door.open_semaphore(name, held)), watch)
 
     def unlink_semaphore(self, name: str) -> bool:
         watch = _Watch(self._hook, name)
         return bool(watch.around("unlink", lambda: self._door.unlink_semaphore(name), droppable=True))
 
-    def open_lock_file(self, name: str) -> posix.LockFile:
+    def open_lock_file(self, name: str, held: posix.Held) -> posix.LockFile:
         watch = _Watch(self._hook, name)
         watch.tell("open locks", BEFORE)
-        locks = _WatchedLocks(self._door.open_lock_file(name), watch)
+        locks = _WatchedLocks(self._door.open_lock_file(name, held), watch)
+        held[-1] = locks  # so that its closing is a step, too
         watch.tell("open locks", AFTER)
         return cast(posix.LockFile, locks)
 
@@ -190,9 +199,11 @@ class _WatchedSemaphore:
         self._semaphore.acquire(timeout)
         self._watch.tell(f"acquire {self._watch.object}", AFTER)
 
-    def park(self, timeout: float, outcome: posix.Outcome) -> None:
-        self._semaphore.park(timeout, outcome)
-        self._watch.tell(f"acquire {self._watch.object}", AFTER)
+    def park(self, timeout: float, *tallies: posix.Tally) -> bool:
+        taken = self._semaphore.park(timeout, *tallies)
+        if taken:
+            self._watch.tell(f"acquire {self._watch.object}", AFTER)
+        return taken
 
     def release(self) -> None:
         self._watch.around("release", self._semaphore.release, droppable=True)

@@ -1,0 +1,111 @@
+"""The channels of one client, to whichever life of its server there is: opened, lost, found again, retired."""
+
+import logging
+import threading
+from collections import deque
+from time import monotonic
+from typing import Deque, List
+
+from . import posix
+from .connection import ClientChannel, Connection
+from .exceptions import RPCTransportError
+from .waiting import retry_until
+
+logger = logging.getLogger("shm_rpc_bridge")
+
+
+class ChannelPool:
+    """May be used by several threads, and by a signal's handler or a ``__del__`` that interrupts one of them here."""
+
+    def __init__(self, name: str, request_size: int, max_message_size: int, wait: str, patience: float) -> None:
+        """Sizes in bytes; `patience`: seconds to wait for a server that is not there. Opens nothing yet."""
+        self._name = name
+        self._terms = request_size, max_message_size, wait
+        self._patience = patience
+        self.idle: Deque[ClientChannel] = deque()
+        """Whoever pops one has it for itself; a channel that is neither here nor had by anybody is lost."""
+        self.is_closed = False
+        self._start_afresh()
+
+    def _start_afresh(self) -> None:
+        # For opening and closing, never held during a call nor while a channel is made. Reentrant: what interrupts a
+        # thread in here, and uses the client, finds the lists whole at every step.
+        self._lock = threading.RLock()
+        self._connections: List[Connection] = []  # the last one is current unless it is retired
+
+    def open_channel(self, deadline: float) -> ClientChannel:
+        """A new channel to the server there is now, waiting for one if need be. Raises RPCTransportError."""
+        patience = min(deadline, monotonic() + self._patience)
+        return retry_until(patience, posix.NotFoundError, self._try_open_channel)
+
+    def _try_open_channel(self) -> ClientChannel:
+        with self._lock:
+            self._refuse_if_closed()
+            self._reap()
+            channel = self._connected().new_channel()
+        try:
+            channel.open(*self._terms)
+            self._refuse_if_closed()  # meanwhile, when this channel could not be interrupted yet
+        except BaseException:
+            self.discard(channel)
+            raise
+        return channel
+
+    def _refuse_if_closed(self) -> None:
+        if self.is_closed:
+            raise RPCTransportError(f"the client of {self._name!r} is closed")
+
+    def _connected(self) -> Connection:
+        current = self._connections[-1] if self._connections else None
+        if current is not None and not current.is_retired:
+            if current.is_alive():
+                return current
+            current.is_retired = True
+        connection = Connection(self._name)
+        self._connections.append(connection)
+        try:
+            connection.open()
+        except BaseException:
+            connection.is_retired = True
+            self._reap()
+            raise
+        logger.debug("connected to server %r, %s", self._name, connection.server)
+        return connection
+
+    def put_back(self, channel: ClientChannel) -> None:
+        """After a call that has failed: keep the channel if it is of further use, else close it."""
+        if channel.is_clean and not self.is_closed:
+            if channel not in self.idle:  # else interrupted when it was all over
+                self.idle.append(channel)
+        else:
+            self.discard(channel)
+
+    def discard(self, channel: ClientChannel) -> None:
+        """Close a channel that this thread has."""
+        with self._lock:
+            channel.connection.close_channel(channel)
+            self._reap()
+
+    def close(self) -> None:
+        """Close every channel; calls that threads are in end at once, and close theirs. Idempotent."""
+        with self._lock:
+            self.is_closed = True
+            for connection in list(self._connections):
+                connection.is_retired = True
+                connection.interrupt()
+            self.idle.clear()
+            self._reap()
+
+    def _reap(self) -> None:
+        """Close what is lost, and let go of connections whose channels have gone."""
+        for connection in list(self._connections):
+            if connection.reap() and connection in self._connections:
+                self._connections.remove(connection)
+
+    def leave_to_parent(self) -> None:
+        """In a forked child: let go of the parent's channels and be ready to open others."""
+        connections = self._connections
+        self._start_afresh()
+        self.idle.clear()
+        for connection in connections:
+            connection.drop_inherited()
