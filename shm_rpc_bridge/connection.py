@@ -71,14 +71,19 @@ class Connection:
                 self._close(body)
         if not self.is_retired or self._channels:
             return False
-        posix.let_go(self._held)
+        self._let_go()
         return True
 
     def drop_inherited(self) -> None:
         """In a forked child: unmap what is the parent's, and nothing else."""
         for body in list(self._channels):
             body.drop_inherited()
+        self._let_go()
+
+    def _let_go(self) -> None:
         posix.let_go(self._held)
+        if self._control is not None:
+            self._control.forget_memory()
 
 
 class _Body:
@@ -140,8 +145,7 @@ class _Body:
             if self.channel is None or self.channel.is_linked():
                 channels.unlink(self._names)
             self._names = None
-        self.channel = None
-        posix.let_go(self._held)
+        self._let_go()
         self.control.leave_slots(self)
         if self.slot >= 0:
             self.doorbell.release()
@@ -149,7 +153,13 @@ class _Body:
 
     def drop_inherited(self) -> None:
         self.closed = True
+        self._let_go()
+
+    def _let_go(self) -> None:
+        channel, self.channel = self.channel, None
         posix.let_go(self._held)
+        if channel is not None:
+            channel.forget_memory()
 
 
 class ClientChannel:

@@ -124,6 +124,10 @@ class Control:
         """For clients, about 20 microseconds: "is dead ...", or "" while it lives."""
         return why_dead(self._lock_file, read_header(self.map[: layout.CONTROL_HEADER_SIZE]))
 
+    def forget_memory(self) -> None:
+        """Once its segment was let go. It is of no use from here on."""
+        self.map = posix.no_memory()
+
     # Slots, from the client's side
 
     def claim_slot(self, owner: object) -> int:

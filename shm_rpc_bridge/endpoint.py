@@ -150,6 +150,8 @@ class Endpoint:
         for served in [*self._channels.values(), *self._leaving]:
             self._drop(served)
         posix.let_go(self._held)
+        if self._control is not None:
+            self._control.forget_memory()
 
     def _look_after(self) -> None:
         """What is done twice a second: for those who died, for memory that is not used, for the name."""
@@ -157,7 +159,7 @@ class Endpoint:
         self._drop_leaving()
         self._sweep(self._control.slots_in_use())
         self._terms.scratch.give_back_if_unused()
-        if not self._control.is_linked():
+        if self._control.is_ready() and not self._control.is_linked():  # and not given up by abandon()
             self._take_name_again()
 
     def _take_name_again(self) -> None:

@@ -55,6 +55,10 @@ def translated(name: str, path: str) -> Iterator[None]:
         raise _refusal(name, path, errno.EACCES) from None
     except MemoryError:
         raise _refusal(name, path, errno.ENOMEM) from None
+    except ValueError as error:  # what posix_ipc makes of EINVAL, which is the C library's word for a directory
+        if os.path.isdir(path):
+            raise _refusal(name, path, errno.EISDIR) from None
+        raise RPCTransportError(f"{name} failed: {error}") from error
     except OSError as error:
         if error.errno in _ERRORS:
             raise _refusal(name, path, error.errno or 0) from None

@@ -3,6 +3,7 @@
 import contextlib
 import mmap
 import os
+import weakref
 from typing import Callable, List
 
 import posix_ipc
@@ -17,10 +18,16 @@ _STEP = 64 << 20
 gigabyte would never end."""
 
 
-class Segment:
-    """A shared memory object, mapped whole. Made by :meth:`create` or :meth:`open`; owned by who made it."""
+_segments: "weakref.WeakSet[Segment]" = weakref.WeakSet()
 
-    __slots__ = ("_handles", "_make_map", "map", "name", "size")
+
+class Segment:
+    """A shared memory object, mapped whole. Made by :meth:`create` or :meth:`open`; owned by who made it.
+
+    After a fork the child's copy is closed at once, also where another thread was in the middle of making it.
+    """
+
+    __slots__ = ("__weakref__", "_handles", "_make_map", "map", "name", "size")
 
     map: mmap.mmap
     """The mapping. Replaced by :meth:`grow` and :meth:`remap`, gone after :meth:`close`."""
@@ -33,6 +40,7 @@ class Segment:
         self._handles: List[posix_ipc.SharedMemory] = []
         self.size = 0
         self._make_map: Callable[[int, int], mmap.mmap] = mmap.mmap
+        _segments.add(self)
 
     @classmethod
     def create(cls, name: str, size: int, held: Held) -> "Segment":
@@ -117,6 +125,8 @@ class Segment:
         """Let go of it. Idempotent. The name, if any, stays; the memory goes with the last view that a user has."""
         self.size = 0
         with contextlib.suppress(AttributeError):
+            with contextlib.suppress(BufferError):
+                self.map.close()
             del self.map
         for handle in self._handles:
             handle.close_fd()
@@ -125,9 +135,11 @@ class Segment:
 
 def no_memory() -> mmap.mmap:
     """A mapping that is closed: using it is a ValueError."""
-    mapping = mmap.mmap(-1, mmap.PAGESIZE)
-    mapping.close()
-    return mapping
+    return _NO_MEMORY
+
+
+_NO_MEMORY = mmap.mmap(-1, mmap.PAGESIZE)
+_NO_MEMORY.close()
 
 
 def free_and_total(fd: int) -> "tuple[int, int]":
@@ -161,3 +173,11 @@ def unlink_segment(name: str) -> bool:
         report_not_ours(name, f"{FOLDER}/{name}")
         return False
     return True
+
+
+def _close_inherited_segments() -> None:
+    for segment in list(_segments):
+        segment.close()
+
+
+os.register_at_fork(after_in_child=_close_inherited_segments)

@@ -170,7 +170,7 @@ def _pages(size: int) -> int:
 
 
 class _MemorySegment(posix.Segment):
-    __slots__ = ("__weakref__", "_door")
+    __slots__ = ("_door",)
 
     def __init__(self, name: str, fd: int, door: MemoryDoor) -> None:
         super().__init__(name)
