@@ -78,8 +78,8 @@ class Opened:
 
     @property
     def cpus(self) -> float:
-        """How many CPUs the machine had; infinite where the run does not say."""
-        return float(self.run.environment().get("cpus") or math.inf)
+        """How many CPUs the run could use; infinite where it does not say."""
+        return float(len(self.run.environment().get("cpus_usable") or ()) or math.inf)
 
     def curves(self, lane: str) -> Curves:
         """One lane's figures by payload. Raises :class:`scenarios.advice_curves.AdviceError`."""
