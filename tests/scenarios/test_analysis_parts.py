@@ -75,6 +75,19 @@ def test_the_bars_of_a_call_are_its_parts_on_top_of_each_other(tmp_path: Path) -
     assert not shown.words(axes)
 
 
+def test_negative_parts_hang_below_each_other(tmp_path: Path) -> None:
+    once = {100: (30.0,) * 3}
+    rows = (cells("shm", once, lane="bytes"), cells("shm-block", {100: (27.0,) * 3}, lane="bytes"))
+    own = (cells("shm-block", once, lane="json"), cells("direct", {100: (1.0,) * 3}, lane="json"))
+    codec = cells("direct-codec", {100: (7.0,) * 3}, lane="json")
+    (axes,) = shown.panels(analysis_parts.stacked(shown.opened(tmp_path, *rows, *own, codec)))
+    spans = {part: (low, low + height) for part, [(_, low, _, height)] in shown.bars(axes).items()}
+    assert spans["wake-ups"] == (0, pytest.approx(-10))
+    assert spans["rest"] == (pytest.approx(-10), pytest.approx(-20))
+    assert spans["hand-over"] == (0, pytest.approx(100))
+    assert spans["codec"] == (pytest.approx(100), pytest.approx(120))
+
+
 def test_a_part_that_is_longer_than_the_call_is_no_share_of_it(tmp_path: Path) -> None:
     """In one process a codec may take longer than the whole call between two: a share of 250% would be nonsense."""
     opened = shown.opened(tmp_path, *split(codec=(4, 150), call=(50, 60)))
