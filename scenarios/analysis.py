@@ -76,6 +76,11 @@ class Opened:
         found = set(closed_loop(self.cells)["lane"])
         return [lane for lane in ("bytes", "json", "native") if lane in found]
 
+    @property
+    def cpus(self) -> float:
+        """How many CPUs the run could use; infinite where it does not say."""
+        return float(len(self.run.environment().get("cpus_usable") or ()) or math.inf)
+
     def curves(self, lane: str) -> Curves:
         """One lane's figures by payload. Raises :class:`scenarios.advice_curves.AdviceError`."""
         if lane not in self._curves:

@@ -11,6 +11,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullForma
 from scenarios import panels, statistics, style
 from scenarios.advice_curves import CLOSED, FLOOR
 from scenarios.analysis import Opened, Picture, Prose, figure, legend_below, markdown_table, not_measured, ribbon
+from scenarios.analysis_cores import at_work, explained
 from scenarios.units import micros, size, three
 
 REMEDY = "make bench SCENARIO=load"
@@ -25,13 +26,13 @@ def one_client(opened: Opened, lane: str) -> Prose:
         if not curves.sizes(name) or curves.in_process(name):
             continue
         at = curves.sizes(name)[0]
-        mean, client = curves.at(name, "mean_us", at), curves.at(name, "client_cpu_us_per_call", at)
-        server = curves.at(name, "server_cpu_us_per_call", at)
-        if mean and client:
-            cores = [f"{each.value / mean.value:.2f}" if each else "" for each in (client, server)]
-            found.append((mean.value, [name, size(at), f"{1e6 / mean.value:,.0f}", *cores]))
+        rate = curves.at(name, "calls_per_s", at)
+        if rate:
+            client, server, _ = at_work(curves, name, at, opened.cpus).words()
+            found.append((-rate.value, [name, size(at), f"{rate.value:,.0f}", client, server]))
     heads = [f"lane {lane}", "payload", "calls/s", "client cores", "server cores"]
-    return markdown_table(heads, [row for _, row in sorted(found, key=lambda each: each[0])])
+    table = markdown_table(heads, [row for _, row in sorted(found, key=lambda each: each[0])])
+    return Prose(explained(table.text, opened.cpus))
 
 
 def of_clients(opened: Opened) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from matplotlib.ticker import LogLocator
 from scenarios import panels, style
 from scenarios.advice_curves import Curves
 from scenarios.analysis import Opened, Picture, Prose, figure, markdown_table, not_measured
+from scenarios.analysis_cores import at_work, explained
 from scenarios.units import micros, size, three
 
 SPINNING, PARKING = "shm", "shm-block"
@@ -64,9 +65,16 @@ def _medians(found: pd.DataFrame) -> pd.DataFrame:
     return medians.assign(rest=medians["call"] - medians[[part for part in PARTS if part != "rest"]].sum(axis=1))
 
 
+def _longer_than_the_call(line: pd.Series[float]) -> str | None:
+    """The part, if any, that is no share of a call, for it alone takes longer where it was measured."""
+    name = str(line[list(PARTS)].idxmax())
+    return name if line[name] > line["call"] else None
+
+
 @style.applied()
 def stacked(opened: Opened) -> Picture | Prose:
-    """The parts as shares of a parked call, a panel per lane with a codec, by payload size."""
+    """The parts as shares of a parked call, a panel per lane with a codec, by payload size. Words stand in place of a
+    bar where a part is longer than the call."""
     lanes = [lane for lane in opened.lanes if lane != "bytes"]
     tables = {lane: found for lane in lanes if (found := parts(opened, lane)) is not None}
     if not tables:
@@ -74,16 +82,24 @@ def stacked(opened: Opened) -> Picture | Prose:
     drawn, (axes,) = figure(1, len(tables), 4.8 * len(tables) + 0.5, 4.0)
     for each, (lane, found) in zip(axes, tables.items(), strict=True):
         medians = _medians(found)
-        shares = medians[list(PARTS)].div(medians["call"], axis=0) * 100
+        longer = [_longer_than_the_call(line) for _, line in medians.iterrows()]
+        places = [place for place, name in enumerate(longer) if name is None]
+        shares = medians[list(PARTS)].div(medians["call"], axis=0).iloc[places] * 100
         top, bottom = [0.0] * len(shares), [0.0] * len(shares)
         for part, colour in PARTS.items():
             values = shares[part].to_list()
             base = [top[i] if value >= 0 else bottom[i] for i, value in enumerate(values)]
             hatch = "///" if part == "rest" else None
-            each.bar(range(len(values)), values, 0.7, base, color=colour, label=part, hatch=hatch, edgecolor="white")
+            each.bar(places, values, 0.7, base, color=colour, label=part, hatch=hatch, edgecolor="white")
             top = [max(top[i], base[i] + value) for i, value in enumerate(values)]
             bottom = [min(bottom[i], base[i] + value) for i, value in enumerate(values)]
-        each.set_xticks(range(len(shares)), [size(at) for at in shares.index])
+        for place, name in enumerate(longer):
+            if name is not None:
+                alone, call = (micros(float(medians[column].iloc[place])) for column in (name, "call"))
+                words = f"not split: {name} alone {alone},\nthe call {call}"
+                each.text(place, 3, words, rotation=90, ha="center", va="bottom", fontsize=8)
+        each.set_xticks(range(len(medians)), [size(at) for at in medians.index])
+        each.set_xlim(-0.6, len(medians) - 0.4)
         each.axhline(0, color="#333333", linewidth=0.8)
         each.axhline(100, color="#333333", linewidth=0.8, linestyle=":")
         each.grid(visible=False, axis="x")
@@ -117,9 +133,14 @@ def largest_part(opened: Opened, lane: str) -> Prose:
     medians = _medians(found)
     said = []
     for at in (medians.index[0], medians.index[-1]):
-        name = str(medians.loc[at, list(PARTS)].idxmax())
-        share = float(medians.loc[at, name] / medians.loc[at, "call"])
-        said.append(f"at {size(float(at))} the largest part is **{name}** ({share:.0%} of the call)")
+        line = medians.loc[at]
+        where = f"at {size(float(at))}"
+        if longer := _longer_than_the_call(line):
+            alone, call = micros(float(line[longer])), micros(float(line["call"]))
+            said.append(f"{where} the call can't be split: **{longer}** alone takes {alone}, the call {call}")
+            continue
+        name = str(line[list(PARTS)].idxmax())
+        said.append(f"{where} the largest part is **{name}** ({float(line[name] / line['call']):.0%} of the call)")
     return Prose(f"Lane {lane}: {'; '.join(said)}.")
 
 
@@ -160,7 +181,7 @@ def switches(opened: Opened, lane: str = "bytes") -> Picture | Prose:
 
 
 def cpu_and_time(opened: Opened, lane: str) -> Prose:
-    """How many cores are at work during a call: CPU time of both processes over the call's mean time."""
+    """The CPU time of a call, both processes together, and how many cores that keeps at work, call after call."""
     curves = opened.curves(lane)
     sizes = _sizes(curves)
     rows = []
@@ -169,16 +190,15 @@ def cpu_and_time(opened: Opened, lane: str) -> Prose:
             continue
         figures = []
         for at in (sizes[0], sizes[-1]):
-            mean, client = (curves.at(name, column, at) for column in ("mean_us", "client_cpu_us_per_call"))
-            server = curves.at(name, "server_cpu_us_per_call", at)
+            client, server = (curves.at(name, f"{side}_cpu_us_per_call", at) for side in ("client", "server"))
             cpu = client.value + (server.value if server else 0) if client else math.nan
-            figures += [micros(cpu), f"{cpu / mean.value:.2f}" if mean and not math.isnan(cpu) else ""]
+            figures += [micros(cpu), at_work(curves, name, at, opened.cpus).words()[-1]]
         rows.append([name, *figures])
     heads = [
         f"lane {lane}",
         *(f"{word}, {size(at)}" for at in (sizes[0], sizes[-1]) for word in ("CPU", "cores at work")),
     ]
-    return markdown_table(heads, rows)
+    return Prose(explained(markdown_table(heads, rows).text, opened.cpus))
 
 
 def _differences(one: Curves, name: str, other: Curves, its_name: str) -> list[str]:

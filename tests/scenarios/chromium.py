@@ -21,6 +21,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
+import pytest
+
+REQUIRED = ("BROWSER_TESTS", "required")
+"""The environment variable, and its value, with which a test that needs a browser fails without one."""
+MISSING = "no chromium on the path; apt-get install chromium brings it"
 PATIENCE_S = 60.0
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
@@ -38,13 +43,22 @@ def find() -> str | None:
     )
 
 
+def skip_or_fail_without() -> None:
+    """Return where there is a browser. Else skip the test, or fail it where :data:`REQUIRED` says so."""
+    if find() is None:
+        variable, value = REQUIRED
+        if os.environ.get(variable) == value:
+            pytest.fail(f"{MISSING}; {variable}={value} forbids to skip", pytrace=False)
+        pytest.skip(MISSING)
+
+
 class Browser:
     """One running browser with one page."""
 
     def __init__(self) -> None:
         program = find()
         if program is None:
-            raise FileNotFoundError("no chromium on the path")
+            raise FileNotFoundError(MISSING)
         self._profile = tempfile.mkdtemp(prefix="chromium-")
         commands, self._commands = os.pipe()
         self._answers, answers = os.pipe()
@@ -63,6 +77,7 @@ class Browser:
             close_fds=False,
             preexec_fn=place_pipes,
             start_new_session=True,
+            env=os.environ | {"TMPDIR": self._profile},  # what it leaves behind goes with the profile
         )
         os.close(commands)
         os.close(answers)

@@ -9,8 +9,11 @@ import pytest
 from rich.console import Console
 
 from scenarios import environment, reading, runner
+from scenarios.analysis import Opened
 from scenarios.store import Run
+from tests.scenarios import shown
 from tests.scenarios.fakes import CATALOGUE
+from tests.scenarios.twenty import rows
 
 SMALL = """
 repeats = {repeats}
@@ -76,3 +79,9 @@ def run_it(write: Write, results: Path) -> RunIt:
         return run, runner.measure(run, scenario, CATALOGUE, Console(quiet=True))
 
     return measure
+
+
+@pytest.fixture(scope="session")
+def twenty(tmp_path_factory: pytest.TempPathFactory) -> Opened:
+    """The run of :mod:`tests.scenarios.twenty`."""
+    return shown.opened(tmp_path_factory.mktemp("twenty"), rows())

@@ -22,7 +22,10 @@ def cells(
     server_cpu: float | None = 1.0,
     **axes: str,
 ) -> Cells:
-    """One contender: medians in µs by payload size, one per repeat; the mean is the median unless given."""
+    """One contender: medians in µs by payload size, one per repeat; the mean is the median unless given.
+
+    Calls per second are those of a client that spends no time between its calls.
+    """
     empty = dict.fromkeys(COLUMNS, "")
     usual = {"scenario": "s", "lane": "native", "clients": "1", "load": "closed", "wait": "block"}
     return [
@@ -35,6 +38,7 @@ def cells(
             "p50_us": str(value),
             "p99_us": "" if p99 is None else str(p99),
             "mean_us": str(mean or value),
+            "calls_per_s": str(1e6 / (mean or value)),
             "client_cpu_us_per_call": str(client_cpu),
             "server_cpu_us_per_call": "" if server_cpu is None else str(server_cpu),
         }

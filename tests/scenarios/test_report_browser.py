@@ -19,7 +19,12 @@ from tests.scenarios import chromium
 from tests.scenarios.chromium import Browser
 
 COMMITTED = Path(__file__).parent.parent.parent / "results" / "reference"
-pytestmark = pytest.mark.skipif(chromium.find() is None, reason="no chromium here: apt-get install chromium")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _in_a_browser() -> None:
+    """Before anything is made for a browser that isn't there."""
+    chromium.skip_or_fail_without()
 
 
 @pytest.fixture(scope="module")
