@@ -5,9 +5,9 @@ lock when its holder dies, however it comes, so there is nothing here that a dea
 gets its public name when it is complete and locked: what has that name is alive, or dead for good.
 """
 
+import contextlib
 import logging
-import os
-from typing import Callable, Dict, Iterator, List, NamedTuple, Optional
+from typing import Callable, Dict, List, NamedTuple, Optional
 
 from . import layout, names, posix
 from .exceptions import RPCTransportError
@@ -59,9 +59,16 @@ class Control:
         self._claimed: Dict[int, object] = {}
 
     @classmethod
-    def create(cls, name: str, max_channels: int, buffer_size: int, max_message_size: int, held: posix.Held) -> "Control":
+    def create(
+        cls,
+        name: str,
+        generation: int,
+        max_channels: int,
+        buffer_size: int,
+        max_message_size: int,
+        held: posix.Held,
+    ) -> "Control":
         """The control segment of a new server, noted in `held`; nobody finds it before :meth:`publish`."""
-        generation = int.from_bytes(os.urandom(6), "big")
         unpublished = names.generation_prefix(name, generation)
         segment = posix.create_segment(unpublished, layout.control_size(max_channels), held)
         lock_file = posix.open_lock_file(unpublished, held)
@@ -136,7 +143,8 @@ class Control:
         RPCTransportError when all are taken. May be interrupted by itself in the same thread, not by another thread.
         """
         for state in (layout.SLOT_FREE, layout.SLOT_LEFT):
-            for slot in self._slots_in(state):
+            slot = -1
+            while (slot := self._next_slot(state, slot + 1)) >= 0:
                 if self._claimed.setdefault(slot, owner) is not owner:
                     continue  # the lock would not tell: it is the same process's
                 if self._lock_file.try_lock(layout.slot_lock(slot)):
@@ -171,13 +179,14 @@ class Control:
 
     def next_announced(self) -> Optional[int]:
         """A slot whose channel waits to be opened; from now on it counts as served."""
-        for slot in self._slots_in(layout.SLOT_READY):
-            token = self.token(slot)
-            self._set_state(slot, layout.SLOT_SERVED)
-            if self.token(slot) != token:  # left and claimed again in between: its new owner may have announced it
-                self._set_state(slot, layout.SLOT_READY)
-            return slot
-        return None
+        slot = self._next_slot(layout.SLOT_READY)
+        if slot < 0:
+            return None
+        token = self.token(slot)
+        self._set_state(slot, layout.SLOT_SERVED)
+        if self.token(slot) != token:  # left and claimed again in between: its new owner may have announced it
+            self._set_state(slot, layout.SLOT_READY)
+        return slot
 
     def token(self, slot: int) -> int:
         """That of the channel which was announced last in a slot."""
@@ -189,7 +198,10 @@ class Control:
 
     def slots_left(self) -> List[int]:
         """Slots whose clients say that they have closed."""
-        return list(self._slots_in(layout.SLOT_LEFT))
+        left, slot = [], -1
+        while (slot := self._next_slot(layout.SLOT_LEFT, slot + 1)) >= 0:
+            left.append(slot)
+        return left
 
     def slots_in_use(self) -> List[int]:
         """Slots that are not free, in order."""
@@ -208,12 +220,11 @@ class Control:
             self._lock_file.unlock(lock)
         return True
 
-    def _slots_in(self, state: int) -> Iterator[int]:
-        """The slots in that state, in order, each as it is when its turn comes."""
-        first = layout.CONTROL_HEADER_SIZE
-        end, found = first + self.max_channels, first - 1
-        while (found := self.map.find(bytes([state]), found + 1, end)) >= 0:
-            yield found - first
+    def _next_slot(self, state: int, first: int = 0) -> int:
+        """The next slot from `first` on in that state, or -1."""
+        states = layout.CONTROL_HEADER_SIZE
+        found = self.map.find(bytes([state]), states + first, states + self.max_channels)
+        return found - states if found >= 0 else -1
 
     def _states(self) -> bytes:
         """The states of all slots up to the last that is not free: an idle server looks at them ten times a second."""
@@ -235,7 +246,10 @@ class Control:
 
     def withdraw_name(self) -> None:
         """The server's way to go: tell the clients and take its name away. Idempotent."""
-        self.map[layout.CONTROL_STATE_OFFSET] = layout.CLOSED
+        if self._segment.is_closed:
+            return
+        with contextlib.suppress(ValueError):  # its mapping is closed, but for which all is done once more
+            self.map[layout.CONTROL_STATE_OFFSET] = layout.CLOSED
         posix.unlink_segment(names.generation_prefix(self.name, self.generation))
         if self._segment.is_linked():  # else the name is not ours (yet, or any more)
             posix.unlink_segment(names.control(self.name))

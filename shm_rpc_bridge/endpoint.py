@@ -11,6 +11,7 @@ from . import names, posix
 from .buffer import Message, Terms
 from .control import Control
 from .exceptions import RPCError, RPCTimeoutError, RPCTransportError
+from .life import Life
 from .scratch import Scratch
 from .waiting import POLL, Waiter
 
@@ -36,7 +37,7 @@ class _Served:
 
 
 class Endpoint:
-    """Serves the channels of one server, in one thread; only :meth:`wake` and :meth:`abandon` may be called from others.
+    """Serves the channels of one server, in one thread; others may only call :meth:`wake` and :meth:`abandon`.
 
     Made by the server's process and closed by it; a client that misbehaves or dies costs its own channel.
     """
@@ -53,31 +54,26 @@ class Endpoint:
         self._last = 0
         self.is_closed = False
         self._next_sweep = 0.0
-        self._held: posix.Held = []
-        self._control: Optional[Control] = None
+        self._opening: posix.Held = []  # what there is of the channel that is being opened
         self._has_lost_its_name = False
+        self._lives = [Life(name)]  # the present one last
         try:
-            self._begin_life()
+            self._adopt(self._lives[0])
         except BaseException:
             self.close()
             raise
 
-    def _begin_life(self) -> None:
-        """Make a control segment and a doorbell, and take the name."""
-        held: posix.Held = []
-        self._held.append(_Life(held))
-        control = Control.create(self._name, *self._sizes, held)
-        self._control = control
-        self._doorbell_name = names.doorbell(self._name, control.generation)
-        self._doorbell = posix.create_semaphore(self._doorbell_name, 0, held)
-        self._wait_for_bell = Waiter(self._doorbell, self._wait, _nothing, _SWEEP_INTERVAL).wait
-        control.publish()
+    def _adopt(self, life: Life) -> None:
+        """Begin that life and serve its clients."""
+        life.begin(*self._sizes)
+        self._control = life.control
+        self._doorbell = life.doorbell
+        self._wait_for_bell = Waiter(life.doorbell, self._wait, _nothing, _SWEEP_INTERVAL).wait
 
     @property
     def generation(self) -> int:
         """Of the server's present life: a random number that no other server has."""
-        assert self._control is not None
-        return self._control.generation
+        return self._lives[-1].generation
 
     def serve_next(self, answer: Answer, apologize: Apologize, deadline: float) -> bool:
         """Take the next request, round robin over the channels, and send what `answer` makes of it.
@@ -133,29 +129,29 @@ class Endpoint:
 
     def abandon(self) -> None:
         """Tell the clients and remove every name while a thread may still serve: nothing is unmapped. Idempotent."""
-        control = self._control
-        if control is not None and control.is_owned():
-            posix.unlink_semaphore(self._doorbell_name)
-            for slot in control.slots_in_use():
-                channels.unlink(self._names(slot))
-            control.withdraw_name()
+        for life in list(self._lives):
+            if life.has_begun and not life.is_inherited:
+                for slot in life.control.slots_in_use():
+                    channels.unlink(_names(life.control, slot))
+            life.remove_names()
+        if not self._lives or not self._lives[-1].is_inherited:
             for served in [*self._channels.values(), *self._leaving]:
                 served.response.interrupt_reader()
 
     def close(self) -> None:
         """Tell the clients, remove every name, release everything. Idempotent. In a forked child: release only."""
         self.is_closed = True
-        if hasattr(self, "_doorbell_name") and self._held:
-            self.abandon()
+        self.abandon()
         for served in [*self._channels.values(), *self._leaving]:
             self._drop(served)
-        posix.let_go(self._held)
-        if self._control is not None:
-            self._control.forget_memory()
+        posix.let_go(self._opening)
+        while self._lives:
+            self._lives[-1].end()
+            self._lives.pop()
 
     def _look_after(self) -> None:
         """What is done twice a second: for those who died, for memory that is not used, for the name."""
-        assert self._control is not None and self._terms.scratch is not None
+        assert self._terms.scratch is not None
         self._drop_leaving()
         self._sweep(self._control.slots_in_use())
         self._terms.scratch.give_back_if_unused()
@@ -164,22 +160,14 @@ class Endpoint:
 
     def _take_name_again(self) -> None:
         """The server's name was removed though it lives: begin another life under it, or say who has it now."""
-        old, old_bell, old_doorbell_name, old_wait = (
-            *(self._control, self._doorbell, self._doorbell_name, self._wait_for_bell),
-        )
-        assert old is not None
+        old = self._control
+        life = Life(self._name)
+        self._lives.append(life)
         try:
-            self._begin_life()
+            self._adopt(life)
         except RPCTransportError as error:
-            made = self._held.pop()
-            assert isinstance(made, _Life)
-            if self._control is not old and self._control is not None:
-                posix.unlink_semaphore(self._doorbell_name)
-                self._control.withdraw_name()
-            made.close()
-            self._control, self._doorbell, self._doorbell_name, self._wait_for_bell = (
-                *(old, old_bell, old_doorbell_name, old_wait),
-            )
+            life.end()
+            self._lives.remove(life)
             if not self._has_lost_its_name:
                 self._has_lost_its_name = True
                 logger.error(
@@ -190,7 +178,7 @@ class Endpoint:
             return
         self._has_lost_its_name = False
         logger.warning(
-            "the name of server %r was removed from shared memory while it lives; it has taken it again and its clients "
+            "the name of server %r was removed from shared memory while it lives; it has taken it again, its clients "
             "connect anew. What removes it? systemd does at log-out (loginctl enable-linger, or RemoveIPC=no in "
             "logind.conf), and so do cleaners of temporary files",
             self._name,
@@ -206,11 +194,12 @@ class Endpoint:
 
     def _drop_leaving(self) -> None:
         """Let go of the life before the present one, whose clients have had the time to leave it."""
-        if self._leaving:
-            for served in list(self._leaving):
-                served.response.interrupt_reader()
-                self._drop(served)
-            self._held.pop(0).close()
+        for served in list(self._leaving):
+            served.response.interrupt_reader()
+            self._drop(served)
+        while len(self._lives) > 1:
+            self._lives[0].end()
+            self._lives.pop(0)
 
     def _next_caller(self) -> int:
         """The place in the circle after the last one's that has a request, or seems to; any when none has."""
@@ -236,40 +225,35 @@ class Endpoint:
 
     def _greet(self) -> None:
         """Whoever rang had no request: open the channels that are announced, free the slots that were left."""
-        assert self._control is not None
         self._open_announced()
         self._sweep(self._control.slots_left())
 
     def _open_announced(self) -> None:
-        assert self._control is not None
         while (slot := self._control.next_announced()) is not None:
             self._accept(slot)
 
     def _accept(self, slot: int) -> None:
-        assert self._control is not None
         if slot in self._channels:  # its client has left, and another came before that was seen
             self._drop(self._channels[slot])
-        token = self._control.token(slot)
-        held: posix.Held = []
-        self._held.append(_Life(held))
+        token, own_names = self._control.token(slot), _names(self._control, slot)
+        held = self._opening = []
         try:
-            channel = channels.open_existing(self._names(slot), self._terms, held)
-            channels.unlink(self._names(slot))
+            channel = channels.open_existing(own_names, self._terms, held)
+            channels.unlink(own_names)
+        except posix.NotFoundError:  # its client has closed it again
+            posix.let_go(held)
+            return
         except (RPCTransportError, MemoryError) as error:
             posix.let_go(held)
-            self._held.pop()
-            if not isinstance(error, posix.NotFoundError):  # else its client has closed it again
-                self._log_refusal(slot, str(error) or type(error).__name__)
-                self._control.refuse(slot, token)
+            self._log_refusal(slot, str(error) or type(error).__name__)
+            self._control.refuse(slot, token)
             return
-        self._held.pop()
         logger.debug("channel %d opened", slot)
         self._channels[slot] = _Served(slot, token, channel, held)
         self._circle_is_old = True
 
     def _sweep(self, slots: List[int]) -> None:
         """Free those of `slots` whose clients have left or died."""
-        assert self._control is not None
         for slot in slots:
             if self._control.reclaim(slot, lambda slot=slot: self._forget(slot)):  # type: ignore[misc]
                 logger.debug("channel %d closed: its client has left or died", slot)
@@ -277,11 +261,10 @@ class Endpoint:
     def _forget(self, slot: int) -> None:
         if slot in self._channels:
             self._drop(self._channels[slot])
-        channels.unlink(self._names(slot))
+        channels.unlink(_names(self._control, slot))
 
     def _refuse(self, served: _Served, why: str) -> None:
         """Have nothing more to do with a client that lives: it is told, and its next call comes on a new channel."""
-        assert self._control is not None
         self._log_refusal(served.slot, why)
         self._control.refuse(served.slot, served.token)
         served.response.interrupt_reader()
@@ -291,28 +274,18 @@ class Endpoint:
         logger.warning("channel %d of server %r refused: %s", slot, self._name, why)
 
     def _drop(self, served: _Served) -> None:
-        if self._channels.get(served.slot) is served:
-            del self._channels[served.slot]
-        elif served in self._leaving:
-            self._leaving.remove(served)
         self._circle_is_old = True
         posix.let_go(served.held)
         served.request.forget_memory()
         served.response.forget_memory()
+        if self._channels.get(served.slot) is served:
+            del self._channels[served.slot]
+        elif served in self._leaving:
+            self._leaving.remove(served)
 
-    def _names(self, slot: int) -> names.ChannelNames:
-        assert self._control is not None
-        return names.slot(self._name, self._control.generation, slot, self._control.token(slot))
 
-
-class _Life:
-    """What belongs together, to be let go together."""
-
-    def __init__(self, held: posix.Held) -> None:
-        self._held = held
-
-    def close(self) -> None:
-        posix.let_go(self._held)
+def _names(control: Control, slot: int) -> names.ChannelNames:
+    return names.slot(control.name, control.generation, slot, control.token(slot))
 
 
 def _nothing() -> None:

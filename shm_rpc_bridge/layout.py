@@ -58,9 +58,9 @@ TOKEN = struct.Struct("<Q")
 # States of a control segment. It gets its public name when it is READY.
 READY, CLOSED = 1, 2
 
-# States of a slot. A client moves FREE or LEFT -> CLAIMED -> READY while it holds the slot's lock, and says LEFT when it
-# closes; the server answers READY with SERVED. Only the server moves a slot back to FREE, and only while it holds that
-# lock itself: so nobody ever reuses a slot under a live owner. LEFT is a courtesy: the lock is what counts.
+# States of a slot. A client moves FREE or LEFT -> CLAIMED -> READY while it holds the slot's lock, and says LEFT when
+# it closes; the server answers READY with SERVED. Only the server moves a slot back to FREE, and only while it holds
+# that lock itself: so nobody ever reuses a slot under a live owner. LEFT is a courtesy: the lock is what counts.
 SLOT_FREE, SLOT_CLAIMED, SLOT_READY, SLOT_SERVED, SLOT_LEFT = 0, 1, 2, 3, 4
 
 # Bytes that are locked, not read: their file locks are held for life and tell who is alive.

@@ -71,7 +71,8 @@ class End:
     def _recheck(self) -> None:
         if self.is_closed:
             raise RPCTransportError(f"transport {self.name!r} was closed")
-        assert self.channel is not None and self._lock_file is not None
+        assert self.channel is not None
+        assert self._lock_file is not None
         # Before the opener has said that it has all it needs it is awaited, not dead. Asked before its lock is looked
         # at, which it takes first.
         is_awaited = self._own_names is not None and not self.channel.request.was_found()

@@ -11,7 +11,7 @@ FROM = 32 * 1024
 """Bytes from which on a message is copied here; for less, new memory is quicker."""
 
 LARGEST = 16 * 1024 * 1024
-"""Bytes kept at the most, for each channel of a client and once for a server; larger messages get memory of their own."""
+"""Bytes kept at the most, for each channel of a client and once for a server; what is larger gets memory of its own."""
 
 KEPT_SECONDS = 5.0
 """After so long without a large message the memory is given back: by a server at once, by a client at its next call."""

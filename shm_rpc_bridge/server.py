@@ -10,6 +10,7 @@ from time import monotonic
 from typing import Any, Callable, Dict, Optional, TypeVar
 
 from . import codec, names, serving, signals
+from .buffer import Message
 from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
 from .endpoint import Endpoint
 from .exceptions import RPCError, RPCSerializationError, RPCTimeoutError, RPCTransportError
@@ -155,8 +156,8 @@ class RPCServer:
     def _refuse_in_child(self) -> None:
         if os.getpid() != self._process:
             raise RPCTransportError(
-                f"server {self.name!r} belongs to process {self._process}, which has constructed it, and cannot be used "
-                f"in its forked child {os.getpid()}: construct it in the process that serves"
+                f"server {self.name!r} belongs to process {self._process}, which has constructed it, and cannot be "
+                f"used in its forked child {os.getpid()}: construct it in the process that serves"
             )
 
     def _serve(self) -> None:
@@ -172,7 +173,7 @@ class RPCServer:
         if self._exit is not None:
             raise self._exit
 
-    def _answer(self, message: bytes) -> bytes:
+    def _answer(self, message: Message) -> bytes:
         """The response to one request, exactly one, whatever its method does."""
         try:
             method, params = codec.decode_request(message)

@@ -4,8 +4,8 @@ import contextlib
 import sys
 import warnings
 import weakref
-from types import FrameType
-from typing import Any, Callable, Optional, Tuple
+from types import CodeType, FrameType
+from typing import Any, Callable, Optional, Set, Tuple, cast
 
 from . import layout, names, posix
 from .buffer import Buffer, Message, Terms
@@ -115,7 +115,7 @@ class SharedMemoryTransport:
             self._is_reading = False
             if self._closed:  # woken by close(), not by a message
                 self._refuse_if_closed()
-            return message  # type: ignore[return-value]
+            return cast(bytes, message)
         finally:
             if self._closed:
                 self._release()
@@ -168,7 +168,7 @@ class SharedMemoryTransport:
                 if self._closed:
                     self._refuse_if_closed()
                 if sequence == self._sequence:
-                    return message  # type: ignore[return-value]
+                    return cast(bytes, message)
         finally:
             if self._closed:
                 self._release()
@@ -227,7 +227,8 @@ class SharedMemoryTransport:
         """Refuse to go on with a closed transport, or beside somebody else; make good what was interrupted."""
         self._refuse_if_closed()
         if was_inside:
-            if self._is_anybody_inside(beside=sys._getframe(1), doing=sys._getframe(1).f_code.co_name.partition("_")[0]):
+            caller = sys._getframe(1)
+            if self._is_anybody_inside(_SENDING if caller.f_code in _SENDING else _RECEIVING, beside=caller):
                 raise RPCTransportError(
                     f"transport {self.name!r} is busy: another thread, or what this thread was doing when a signal "
                     "interrupted it, is in the middle of a message in this direction"
@@ -236,30 +237,32 @@ class SharedMemoryTransport:
 
     def _release(self) -> None:
         """Let go of everything, unless a thread is inside: then it calls this when it leaves."""
-        if not self._is_anybody_inside(beside=sys._getframe(1)):
+        if not self._is_anybody_inside(_SENDING | _RECEIVING, beside=sys._getframe(1)):
             self._end.release()
 
-    def _is_anybody_inside(self, beside: Optional[FrameType], doing: str = "") -> bool:
-        """Whether a thread is in a method that uses the memory, read off the threads' stacks: any note of it would
-        cost each message something, and stay behind when a signal's handler raises."""
+    def _is_anybody_inside(self, methods: Set[CodeType], beside: FrameType) -> bool:
+        """Whether a thread is in one of these methods of this transport, read off the threads' stacks.
+
+        A note of it would cost each message something, and stay behind when a signal's handler raises.
+        """
         if self._end.is_inherited:
             return False  # in a forked child, which has no other threads
-        for frame in list(sys._current_frames().values()):
-            at: Optional[FrameType] = frame
-            while at is not None:
-                if at.f_code in _INSIDE and at is not beside and at.f_locals.get("self") is self:
-                    if not doing or _INSIDE[at.f_code] == _DOES[doing]:
-                        return True
-                at = at.f_back
+        for top in list(sys._current_frames().values()):
+            frame: Optional[FrameType] = top
+            while frame is not None:
+                if frame.f_code in methods and frame is not beside and frame.f_locals.get("self") is self:
+                    return True
+                frame = frame.f_back
         return False
 
 
-_READS, _WRITES = "reads", "writes"
-_DOES = {"receive": _READS, "view": _READS, "send": _WRITES}
-_INSIDE = {
-    method.__code__: _DOES[name.partition("_")[0]]
-    for name, method in vars(SharedMemoryTransport).items()
-    if name.partition("_")[0] in _DOES
+_SENDING = {method.__code__ for method in (SharedMemoryTransport.send_request, SharedMemoryTransport.send_response)}
+_RECEIVING = {
+    method.__code__
+    for method in (
+        *(SharedMemoryTransport.receive_request, SharedMemoryTransport.receive_response),
+        *(SharedMemoryTransport.view_request, SharedMemoryTransport.view_response),
+    )
 }
 
 

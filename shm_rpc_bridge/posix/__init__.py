@@ -39,13 +39,13 @@ from .segments import Segment, no_memory
 from .semaphores import LIBC, Busy, Closed, Interrupted, Semaphore, Tally, counted, new_tally, refuse_other_libc
 
 __all__ = [
+    "LIBC",
     "AlreadyExistsError",
     "Busy",
     "Closable",
     "Closed",
     "Door",
     "Held",
-    "LIBC",
     "Interrupted",
     "Listed",
     "LockFile",

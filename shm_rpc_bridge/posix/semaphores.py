@@ -9,7 +9,7 @@ import sys
 import time
 from itertools import filterfalse
 from operator import length_hint
-from typing import Iterator, List, Optional, Protocol
+from typing import Any, Iterator, List, Optional, Protocol
 
 import posix_ipc
 
@@ -40,7 +40,7 @@ class Semaphore(Protocol):
     def value(self) -> int:
         """Tokens at this moment: a hint."""
 
-    def acquire(self, timeout: Optional[float] = None) -> None:
+    def acquire(self, timeout: Optional[float] = None) -> Any:
         """Take a token. Raises Busy or Interrupted."""
 
     def park(self, timeout: float, *tallies: Tally) -> bool:
@@ -48,7 +48,7 @@ class Semaphore(Protocol):
         the wall clock changes, where the system can do that. False, perhaps sooner, if there is none. What the handler
         of a signal raises, this raises: only the tallies know then whether a token was taken."""
 
-    def release(self) -> None:
+    def release(self) -> Any:
         """Add a token."""
 
     def close(self) -> None:
@@ -174,7 +174,7 @@ def _write(fd: int, name: str, data: bytes) -> None:
 
 
 def open_semaphore(name: str, held: Held) -> Semaphore:
-    """An existing one, noted in `held`; refused unless its file is regular, private, ours and as long as a semaphore."""
+    """An existing one, noted in `held`; refused unless its file is regular, private, ours and of the right length."""
     with translated(name, _semaphore_file(name)):
         status = os.lstat(_semaphore_file(name))
     if stat.S_ISLNK(status.st_mode):
