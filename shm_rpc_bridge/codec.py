@@ -14,6 +14,8 @@ from typing import Any, Dict, Tuple
 import orjson
 
 from .exceptions import RPCMethodError, RPCSerializationError, RPCTransportError
+from .jsonable import class_name as class_name
+from .jsonable import printable
 
 _dumps = orjson.dumps
 _loads = orjson.loads
@@ -56,7 +58,7 @@ def encode_result(method: str, result: Any) -> bytes:
 
 def encode_error(kind: str, type_name: str, message: str, traceback: str = "") -> bytes:
     """A response that makes the caller raise. Text that is no valid Unicode is escaped, never refused."""
-    return _dumps([kind, *(_printable(text) for text in (type_name, message, traceback))])
+    return _dumps([kind, *(printable(text) for text in (type_name, message, traceback))])
 
 
 def decode_response(method: str, message: bytes) -> Any:
@@ -84,9 +86,5 @@ def _why_not(method: str, params: Dict[str, Any], error: TypeError) -> str:
         try:
             _dumps({name: value})
         except TypeError as reason:
-            return f"parameter {_printable(name)!r} of {_printable(method)!r} cannot be encoded: {reason}"
-    return f"a call of {_printable(method)!r} cannot be encoded: {error}"
-
-
-def _printable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()
+            return f"parameter {printable(name)!r} of {printable(method)!r} cannot be encoded: {reason}"
+    return f"a call of {printable(method)!r} cannot be encoded: {error}"
