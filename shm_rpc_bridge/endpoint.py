@@ -53,6 +53,7 @@ class Endpoint:
         self._leaving: List[_Served] = []  # of the life before, when the name had to be taken again
         self._last = 0
         self.is_closed = False
+        self._is_abandoned = False
         self._next_sweep = 0.0
         self._opening: posix.Held = []  # what there is of the channel that is being opened
         self._has_lost_its_name = False
@@ -129,14 +130,17 @@ class Endpoint:
 
     def abandon(self) -> None:
         """Tell the clients and remove every name while a thread may still serve: nothing is unmapped. Idempotent."""
+        if self._is_abandoned:
+            return
         for life in list(self._lives):
             if life.has_begun and not life.is_inherited:
                 for slot in life.control.slots_in_use():
                     channels.unlink(_names(life.control, slot))
             life.remove_names()
-        if not self._lives or not self._lives[-1].is_inherited:
+        if not self._lives[-1].is_inherited:
             for served in [*self._channels.values(), *self._leaving]:
                 served.response.interrupt_reader()
+        self._is_abandoned = True
 
     def close(self) -> None:
         """Tell the clients, remove every name, release everything. Idempotent. In a forked child: release only."""
@@ -166,8 +170,8 @@ class Endpoint:
         try:
             self._adopt(life)
         except RPCTransportError as error:
-            life.end()
             self._lives.remove(life)
+            life.end()
             if not self._has_lost_its_name:
                 self._has_lost_its_name = True
                 logger.error(

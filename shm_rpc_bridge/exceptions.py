@@ -1,20 +1,22 @@
-"""What can go wrong with a call, as five exceptions. Each crosses process and pickle boundaries unchanged."""
+"""What can go wrong with a call, as five exceptions. Each crosses process and pickle boundaries unchanged.
+
+Each says in words, and as :attr:`RPCError.may_have_run`, whether the method may have run: if not, calling again is safe.
+"""
 
 
 class RPCError(Exception):
     """Base of every error this library raises on purpose (bad arguments are ``ValueError`` or ``TypeError``)."""
 
-    may_have_run: bool = False
-    """Whether the method of the call that failed may have run; False for what was no call, or certainly did not."""
+    may_have_run: bool
+    """Whether the method of the call that failed may have run. False for what was no call, or certainly did not run."""
 
     def __init__(self, *arguments: object, may_have_run: bool = False) -> None:
         super().__init__(*arguments)
-        if may_have_run:
-            self.may_have_run = True
+        self.may_have_run = may_have_run
 
 
 class RPCTimeoutError(RPCError):
-    """The deadline passed. The message says whether the request had already been taken by the server."""
+    """The deadline passed."""
 
 
 class RPCTransportError(RPCError):
@@ -22,14 +24,16 @@ class RPCTransportError(RPCError):
 
 
 class RPCSerializationError(RPCError):
-    """A value that JSON cannot carry, or bytes that are not JSON. The message names the parameter or method."""
+    """A value that JSON cannot carry, or bytes that are not JSON. The message names the place in the value."""
 
 
 class RPCMethodError(RPCError):
     """The remote method raised, or could not be called with these parameters."""
 
-    def __init__(self, remote_type: str, remote_message: str, remote_traceback: str = "") -> None:
-        super().__init__(remote_type, remote_message, remote_traceback, may_have_run=True)
+    def __init__(
+        self, remote_type: str, remote_message: str, remote_traceback: str = "", *, may_have_run: bool = True
+    ) -> None:
+        super().__init__(remote_type, remote_message, remote_traceback, may_have_run=may_have_run)
         self.remote_type = remote_type
         """Name of the exception's class in the server, for example ``"ZeroDivisionError"``."""
         self.remote_message = remote_message

@@ -177,28 +177,25 @@ class RPCServer:
         """The response to one request, exactly one, whatever its method does."""
         try:
             method, params = codec.decode_request(message)
-        except RPCSerializationError as error:
-            return _describe(codec.NOT_SERIALIZABLE, error)
-        except MemoryError as error:
-            return _describe(codec.METHOD_FAILED, error)
+        except (RPCSerializationError, MemoryError) as error:
+            return _describe(codec.REQUEST_REFUSED, error)
         try:
             function = self._methods[method]
         except KeyError:
             known = ", ".join(sorted(self._methods)) or "none"
-            return _describe(codec.METHOD_FAILED, LookupError(f"unknown method {method!r}; registered: {known}"))
+            return _describe(codec.METHOD_UNKNOWN, LookupError(f"unknown method {method!r}; registered: {known}"))
+        kind = codec.METHOD_FAILED
         try:
             result = function(**params)
+            kind = codec.RESULT_REFUSED
+            return codec.encode_result(method, result)
+        except RPCSerializationError as error:  # the result's, or what the method was told by another server
+            return _describe(kind, error)
         except (SystemExit, KeyboardInterrupt) as error:  # once the caller knows, this process ends
             self._exit = error
             self._stopping = True
             return _describe(codec.METHOD_FAILED, error)
         except BaseException as error:  # CancelledError and GeneratorExit, too, are the caller's affair
-            return _describe(codec.METHOD_FAILED, error)
-        try:
-            return codec.encode_result(method, result)
-        except RPCSerializationError as error:
-            return _describe(codec.NOT_SERIALIZABLE, error)
-        except MemoryError as error:
             return _describe(codec.METHOD_FAILED, error)
 
 

@@ -136,7 +136,7 @@ class SharedMemoryTransport:
             self._is_reading = False
             if self._closed:
                 self._refuse_if_closed()
-            return view
+            return cast(memoryview, view)
         finally:
             if self._closed:
                 self._release()
@@ -188,7 +188,7 @@ class SharedMemoryTransport:
                 if self._closed:
                     self._refuse_if_closed()
                 if sequence == self._sequence:
-                    return view
+                    return cast(memoryview, view)
         finally:
             if self._closed:
                 self._release()

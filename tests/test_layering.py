@@ -20,7 +20,8 @@ LIBRARY = {
     "control": {"layout", "names", "posix", "exceptions"},
     "connection": {"channel", "control", "layout", "names", "posix", "exceptions"},
     "endpoint": {"channel", "control", "names", "posix", "waiting", "exceptions"},
-    "codec": {"exceptions"},
+    "jsonable": set(),
+    "codec": {"exceptions", "jsonable"},
     "client": {"channel", "codec", "connection", "names", "posix", "waiting", "exceptions"},
     "server": {"channel", "codec", "endpoint", "names", "signals", "waiting", "exceptions"},
     "testing": {"exceptions", "layout", "names", "posix"},
@@ -29,7 +30,7 @@ LIBRARY = {
     "__init__": {"client", "server", "transport", "exceptions"},
 }
 SYSTEM = {"posix_ipc", "mmap", "fcntl", "ctypes"}
-PURE = {"exceptions", "layout", "names", "codec"}
+PURE = {"exceptions", "layout", "names", "codec", "jsonable"}
 OF_THE_SYSTEM = {"os", "time", "logging", "threading", "socket", "signal"}
 
 

@@ -44,6 +44,31 @@ def test_an_error_arrives_with_type_message_and_traceback(type_name, message, tr
         assert caught.value.remote_message == message
 
 
+def raising(*_):
+    raise RuntimeError
+
+
+def test_an_error_whose_texts_are_of_classes_with_methods_that_raise_arrives():
+    """It was their error, out of `encode_error`, and the end of the server."""
+    names = ("encode", "__str__", "__repr__", "__len__", "__class__", "__getattribute__", "__eq__", "__hash__")
+    odd = type("Odd", (str,), dict.fromkeys(names, raising))
+    with pytest.raises(RPCMethodError) as caught:
+        codec.decode_response("m", codec.encode_error(codec.METHOD_FAILED, odd("T"), odd("te\ud800xt"), odd("trace")))
+    error = caught.value
+    assert (error.remote_type, error.remote_message, error.remote_traceback) == ("T", r"te\ud800xt", "trace")
+    with pytest.raises(RPCMethodError, match="<no text, an int>: <no text, a Text>"):
+        codec.decode_response("m", codec.encode_error(codec.METHOD_FAILED, 7, type("Text", (), {"__str__": raising})()))
+
+
+def test_the_name_of_a_class_is_its_own_whatever_a_metaclass_says():
+    """`type(error).__name__` was 7, or an error."""
+    for name in (7, property(raising), "Other"):
+        meta = type("Meta", (type,), {"__name__": name})
+        assert codec.class_name(meta("Odd", (Exception,), {})()) == "Odd"
+    assert codec.class_name(ValueError()) == "ValueError"
+    assert type(codec.class_name(type(type("Name", (str,), {})("Odd"), (), {})())) is str
+
+
 @pytest.mark.fault("messages-random")
 @given(st.binary() | json_values.map(orjson.dumps))
 def test_any_bytes_as_a_request_are_a_call_or_one_error(message):
