@@ -39,7 +39,7 @@ class _Served:
 class Endpoint:
     """Serves the channels of one server, in one thread; others may only call :meth:`wake` and :meth:`abandon`.
 
-    Made by the server's process and closed by it; a client that misbehaves or dies costs its own channel.
+    Opened by the server's process and closed by it; a client that misbehaves or dies costs its own channel.
     """
 
     def __init__(self, name: str, buffer_size: int, max_message_size: int, max_channels: int, wait: str) -> None:
@@ -58,6 +58,9 @@ class Endpoint:
         self._opening: posix.Held = []  # what there is of the channel that is being opened
         self._has_lost_its_name = False
         self._lives = [Life(name)]  # the present one last
+
+    def open(self) -> None:
+        """Take the name, so that clients can connect. Raises RPCTransportError; what there is then, this lets go."""
         try:
             self._adopt(self._lives[0])
         except BaseException:
@@ -125,7 +128,7 @@ class Endpoint:
 
     def wake(self) -> None:
         """Make :meth:`serve_next` return soon. From any thread or signal handler."""
-        with contextlib.suppress(posix.Closed):  # then there is nobody to wake
+        with contextlib.suppress(posix.Closed, AttributeError):  # closed, or not open yet: there is nobody to wake
             self._doorbell.release()
 
     def abandon(self) -> None:

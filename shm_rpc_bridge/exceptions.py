@@ -1,6 +1,7 @@
 """What can go wrong with a call, as five exceptions. Each crosses process and pickle boundaries unchanged.
 
-Each says in words, and as :attr:`RPCError.may_have_run`, whether the method may have run: if not, calling again is safe.
+Each says in words, and as :attr:`RPCError.may_have_run`, whether the method may have run. If not, calling again is
+safe.
 """
 
 

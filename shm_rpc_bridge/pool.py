@@ -74,11 +74,12 @@ class ChannelPool:
 
     def put_back(self, channel: ClientChannel) -> None:
         """After a call that has failed: keep the channel if it is of further use, else close it."""
-        if channel.is_clean and not self.is_closed:
-            if channel not in self.idle:  # else interrupted when it was all over
-                self.idle.append(channel)
-        else:
+        if not channel.is_clean:
             self.discard(channel)
+        elif channel not in self.idle:  # else interrupted when it was all over
+            self.idle.append(channel)
+        if self.is_closed:  # meanwhile
+            self.close()
 
     def discard(self, channel: ClientChannel) -> None:
         """Close a channel that this thread has."""
@@ -93,7 +94,9 @@ class ChannelPool:
             for connection in list(self._connections):
                 connection.is_retired = True
                 connection.interrupt()
-            self.idle.clear()
+            while self.idle:
+                channel = self.idle.pop()
+                channel.connection.close_channel(channel)
             self._reap()
 
     def _reap(self) -> None:

@@ -68,6 +68,7 @@ class RPCServer:
         _servers.add(self)
         self._endpoint = Endpoint(name, buffer_size, max_message_size, max_channels, wait)
         weakref.finalize(self, _end, self._endpoint, self._running)  # at the latest when the interpreter exits
+        self._endpoint.open()
         logger.debug("server %r is ready", name)
 
     def register(self, name: str, func: Callable[..., Any]) -> None:

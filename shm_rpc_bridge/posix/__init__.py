@@ -30,7 +30,7 @@ from .door import (
     unlink_semaphore,
     using,
 )
-from .held import Closable, Held, let_go, noted
+from .held import Closable, Held, let_go
 from .listing import Listed
 from .locks import LockFile
 from .processes import Process, described, is_gone, this_process
@@ -65,7 +65,6 @@ __all__ = [
     "list_own_objects",
     "new_tally",
     "no_memory",
-    "noted",
     "open_lock_file",
     "open_segment",
     "open_semaphore",

@@ -6,7 +6,9 @@ and wherever ``extend(map(...))`` stands in this package; and everything that is
 so that a release which was interrupted is simply done once more.
 """
 
-from typing import Any, Callable, List, Protocol
+from typing import List, Protocol
+
+import posix_ipc
 
 
 class Closable(Protocol):
@@ -24,7 +26,19 @@ def let_go(held: Held) -> None:
     held.clear()
 
 
-def noted(outcome: List[Any], function: Callable[..., Any], *arguments: Any) -> Any:
-    """What `function`, which must be one of C, returns; it stands in `outcome` before any handler can run."""
-    outcome.extend(map(function, *((argument,) for argument in arguments)))
-    return outcome[-1]
+class Handles(List[posix_ipc.SharedMemory]):
+    """posix_ipc's handles of files in /dev/shm that are open, one at the most."""
+
+    @property
+    def fd(self) -> int:
+        """Its descriptor, -1 when there is none (any more)."""
+        return int(self[0].fd) if self else -1
+
+    def open(self, name: str, flags: int = 0) -> None:
+        """Open the file of that name, or create it, and have it here, in one step."""
+        self.extend(map(posix_ipc.SharedMemory, ("/" + name,), (flags,), (0o600,)))
+
+    def close(self) -> None:
+        for handle in self:
+            handle.close_fd()
+        self.clear()

@@ -5,12 +5,9 @@ import os
 import struct
 import time
 import weakref
-from typing import List
-
-import posix_ipc
 
 from .descriptors import above_standard_streams
-from .held import Held
+from .held import Handles, Held
 from .refusals import FOLDER, refuse_if_odd, translated
 
 # Open file description locks: held by this one open of the file, released by the kernel when the last descriptor of
@@ -32,7 +29,7 @@ class LockFile:
     def __init__(self, name: str) -> None:
         """Of the segment `name`; nothing is open before :meth:`open`."""
         self.name = name
-        self._handles: List[posix_ipc.SharedMemory] = []
+        self._handles = Handles()
         _lock_files.add(self)
 
     @classmethod
@@ -41,14 +38,14 @@ class LockFile:
         lock_file = cls(name)
         held.append(lock_file)
         with translated(name, f"{FOLDER}/{name}"), above_standard_streams():
-            lock_file._handles.extend(map(posix_ipc.SharedMemory, ("/" + name,)))
+            lock_file._handles.open(name)
         refuse_if_odd(name, os.fstat(lock_file.fd))
         return lock_file
 
     @property
     def fd(self) -> int:
-        """Its descriptor. OSError when it is closed."""
-        return int(self._handles[0].fd) if self._handles else -1
+        """Its descriptor, -1 when it is closed."""
+        return self._handles.fd
 
     def try_lock(self, offset: int) -> bool:
         """Lock the byte at `offset` for as long as this object is open; False when another holds it."""
@@ -85,13 +82,11 @@ class LockFile:
     @property
     def is_closed(self) -> bool:
         """True after :meth:`close`, and in a child of the process that opened it."""
-        return not self._handles
+        return self.fd < 0
 
     def close(self) -> None:
         """Release every lock. Idempotent."""
-        for handle in self._handles:
-            handle.close_fd()
-        self._handles.clear()
+        self._handles.close()
 
 
 def _close_inherited_locks() -> None:

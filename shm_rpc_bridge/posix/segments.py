@@ -4,13 +4,13 @@ import contextlib
 import mmap
 import os
 import weakref
-from typing import Callable, List
+from typing import Callable
 
 import posix_ipc
 
 from ..exceptions import RPCTransportError
 from .descriptors import above_standard_streams
-from .held import Held
+from .held import Handles, Held
 from .refusals import FOLDER, is_out_of_memory, refuse_if_odd, report_not_ours, translated
 
 _STEP = 64 << 20
@@ -37,7 +37,7 @@ class Segment:
     def __init__(self, name: str) -> None:
         """Nothing is open yet."""
         self.name = name
-        self._handles: List[posix_ipc.SharedMemory] = []
+        self._handles = Handles()
         self.size = 0
         self._make_map: Callable[[int, int], mmap.mmap] = mmap.mmap
         _segments.add(self)
@@ -51,7 +51,7 @@ class Segment:
         segment = cls(name)
         held.append(segment)
         with translated(name, f"{FOLDER}/{name}"), above_standard_streams():
-            segment._handles.extend(map(posix_ipc.SharedMemory, ("/" + name,), (posix_ipc.O_CREX,), (0o600,)))
+            segment._handles.open(name, posix_ipc.O_CREX)
         try:
             os.fchmod(segment.fd, 0o600)  # whatever the umask took away
             segment.reserve(size)
@@ -67,7 +67,7 @@ class Segment:
         segment = cls(name)
         held.append(segment)
         with translated(name, f"{FOLDER}/{name}"), above_standard_streams():
-            segment._handles.extend(map(posix_ipc.SharedMemory, ("/" + name,)))
+            segment._handles.open(name)
         status = os.fstat(segment.fd)
         refuse_if_odd(name, status)
         if status.st_size < least:
@@ -78,7 +78,7 @@ class Segment:
     @property
     def fd(self) -> int:
         """Its descriptor, -1 when it is closed."""
-        return int(self._handles[0].fd) if self._handles else -1
+        return self._handles.fd
 
     def map_with(self, make_map: Callable[[int, int], mmap.mmap]) -> None:
         """Map by ``make_map(fd, size)`` from here on, such as a subclass of mmap that watches what is written."""
@@ -119,7 +119,7 @@ class Segment:
 
     @property
     def is_closed(self) -> bool:
-        return not self._handles
+        return self.fd < 0
 
     def close(self) -> None:
         """Let go of it. Idempotent. The name, if any, stays; the memory goes with the last view that a user has."""
@@ -128,9 +128,7 @@ class Segment:
             with contextlib.suppress(BufferError):
                 self.map.close()
             del self.map
-        for handle in self._handles:
-            handle.close_fd()
-        self._handles.clear()
+        self._handles.close()
 
 
 def no_memory() -> mmap.mmap:

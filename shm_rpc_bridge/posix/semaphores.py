@@ -16,7 +16,7 @@ import posix_ipc
 from .. import signals
 from ..exceptions import RPCTransportError
 from .descriptors import above_standard_streams
-from .held import Held
+from .held import Handles, Held
 from .refusals import FOLDER, is_out_of_memory, refuse_if_odd, report_not_ours, translated
 from .segments import free_and_total, is_full
 
@@ -146,21 +146,19 @@ def create_semaphore(name: str, value: int, held: Held) -> Semaphore:
     # sem_open would make a file of a random name first: whoever dies before that is renamed leaves it for ever.
     token = ctypes.create_string_buffer(_SEMAPHORE_SIZE)
     _libc.sem_init(token, 1, value)
-    files: List[posix_ipc.SharedMemory] = []
+    file = Handles()
+    held.append(file)
+    with translated(name, _semaphore_file(name)), above_standard_streams():
+        file.open(SEMAPHORE_PREFIX + name, posix_ipc.O_CREX)
     try:
-        with translated(name, _semaphore_file(name)), above_standard_streams():
-            files.extend(map(posix_ipc.SharedMemory, (f"/{SEMAPHORE_PREFIX}{name}",), (posix_ipc.O_CREX,), (0o600,)))
-        try:
-            fd = files[0].fd
-            os.fchmod(fd, 0o600)  # whatever the umask took away
-            _write(fd, name, token.raw)
-            return _opened(name, held)
-        except BaseException:
-            unlink_semaphore(name)
-            raise
-    finally:
-        for file in files:
-            file.close_fd()
+        os.fchmod(file.fd, 0o600)  # whatever the umask took away
+        _write(file.fd, name, token.raw)
+        semaphore = _opened(name, held)
+    except BaseException:
+        unlink_semaphore(name)
+        raise
+    file.close()
+    return semaphore
 
 
 def _write(fd: int, name: str, data: bytes) -> None:
