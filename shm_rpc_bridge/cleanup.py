@@ -11,7 +11,7 @@ from .buffer import identity
 from .control import read_header, why_dead
 from .exceptions import RPCTransportError
 
-_BEING_MADE = 10.0
+_BEING_MADE = 1.0
 """Seconds for which objects without a living owner may be somebody's who has not come to locking them yet."""
 
 
@@ -68,7 +68,8 @@ def _judged(
     first = [look(f"{start}{name}:{life}" + (":request" if kind == "transport" else "")) for life in sorted(lives)]
     public = look(start + name)
     seen = [found for found in (public, *first) if found is not None]
-    living = {found.life for found in seen if found.is_alive or (found.is_young and found is not public)}
+    living = {found.life for found in seen if found.is_alive}
+    living |= {found.life for found in seen if found.is_young and (public is None or found.life != public.life)}
     is_alive = any(found.is_alive for found in seen)
     leftovers = [
         listed

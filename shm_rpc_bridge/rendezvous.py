@@ -9,7 +9,7 @@ from typing import Optional
 
 from . import channel as channels
 from . import layout, names, posix
-from .buffer import Terms, checked_identity, identity
+from .buffer import Terms, checked_identity, create_buffer, identity
 from .exceptions import RPCTransportError
 
 
@@ -30,17 +30,25 @@ class End:
         public, token = names.public_transport(self.name), int.from_bytes(os.urandom(8), "little")
         self._own_names = own = names.transport(self.name, token)
         terms = terms._replace(recheck=self._recheck, token=token)
-        self.channel = channels.create(own, buffer_size, buffer_size, terms, self._held)
+        room = min(buffer_size, terms.max_message_size)
+        request = create_buffer(names.request_buffer(own), room, terms, self._held)
         self._lock_file = posix.open_lock_file(own.request, self._held)
         self._lock_file.try_lock(layout.CREATOR_LOCK)  # nobody else asks for it
+        response = create_buffer(names.response_buffer(own), room, terms, self._held)
+        self.channel = channels.Channel(request, response)
         while True:
             try:
                 posix.link_segment(own.request, public)
-                return self.channel
+                break
             except posix.AlreadyExistsError:
                 _remove_dead(self.name, public)
-            except posix.NotFoundError:
+            except posix.NotFoundError:  # who has got the name meanwhile has removed it
+                _remove_dead(self.name, public)
                 raise RPCTransportError(f"{own.request} was removed before it was complete: try again") from None
+        for listed in posix.list_own_objects(public + ":"):  # of those who came too late, or died on the way here
+            if not listed.odd and not listed.name.startswith(names.transport_prefix(self.name, token)):
+                posix.unlink_object(listed)
+        return self.channel
 
     def open(self, terms: Terms) -> channels.Channel:
         """Raises NotFoundError when nobody alive has created it, RPCTransportError when somebody else has opened it."""

@@ -153,15 +153,15 @@ def echo_peer(name: str) -> None:
 
 
 def create_and_hang(name: str, made: Any) -> None:
-    SharedMemoryTransport.create(name)
-    made.set()
-    WAIT_FOREVER()
+    with SharedMemoryTransport.create(name):
+        made.set()
+        WAIT_FOREVER()
 
 
 def open_and_hang(name: str, opened: Any) -> None:
-    SharedMemoryTransport.open(name, wait_for=PATIENCE)
-    opened.set()
-    WAIT_FOREVER()
+    with SharedMemoryTransport.open(name, wait_for=PATIENCE):
+        opened.set()
+        WAIT_FOREVER()
 
 
 def live_in_too_little_memory(name: str) -> None:
@@ -217,5 +217,5 @@ def open_as_nobody(name: str, outcome: Any) -> None:
 def unlink_as_nobody(name: str, outcome: Any) -> None:
     """Try to remove the names of a channel as another user."""
     os.setuid(65534)
-    outcome.put(posix.unlink_segment(names.slot(name, 1, 0).request))
-    outcome.put(posix.unlink_semaphore(names.slot(name, 1, 0).request_full))
+    outcome.put(posix.unlink_segment(names.slot(name, 1, 0, 5).request))
+    outcome.put(posix.unlink_semaphore(names.slot(name, 1, 0, 5).request_full))

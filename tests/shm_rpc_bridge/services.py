@@ -9,13 +9,20 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Callable, Iterator
 
-from shm_rpc_bridge import RPCClient, RPCServer
+from shm_rpc_bridge import RPCClient, RPCServer, layout, names
+from shm_rpc_bridge.buffer import identity
 
 context = multiprocessing.get_context("forkserver")
 context.set_forkserver_preload(["shm_rpc_bridge", "shm_rpc_bridge.testing", __package__ + ".children"])
 
 PATIENCE = 30.0
 """Seconds any step of a test may take before it counts as hung; reached only by a failure."""
+
+
+def channel_names(name: str) -> names.ChannelNames:
+    """How the objects of the transport `name`, created here and not opened yet, are called: nobody could guess it."""
+    with open(f"/dev/shm/{names.public_transport(name)}", "rb") as region:
+        return names.transport(name, identity(region.read(layout.REGION_HEADER_SIZE)).token)
 
 
 def register_methods(server: RPCServer) -> None:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from shm_rpc_bridge import RPCClient, RPCServer, RPCTransportError, SharedMemoryTransport
+from shm_rpc_bridge import RPCClient, RPCServer, RPCTransportError, SharedMemoryTransport, posix
 from shm_rpc_bridge.control import Control
 from shm_rpc_bridge.testing import leftovers
 
@@ -58,14 +58,15 @@ def killed_clients():
 
 def wait_until_only_one_is_left(name):
     """The slots in use and the objects, once they are those of one client; else after some patience."""
-    control = Control.open(name)
+    held = []
+    control = Control.open(name, held)
     try:
         for _ in until(PATIENCE):
             if len(control.slots_in_use()) == 1:
                 break
         return control.slots_in_use(), [left.rpartition(":")[2] for left in leftovers(name)]
     finally:
-        control.close(remove=False)
+        posix.let_go(held)
 
 
 @pytest.mark.fault("client-killed")

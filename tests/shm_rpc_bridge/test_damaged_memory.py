@@ -19,11 +19,11 @@ from shm_rpc_bridge import (
     names,
     posix,
 )
-from shm_rpc_bridge.buffer import create_buffer, open_buffer
+from shm_rpc_bridge.buffer import Terms, create_buffer, open_buffer
 from shm_rpc_bridge.control import Control
 from shm_rpc_bridge.testing import drop, in_memory, leftovers, watched
 
-from .services import PATIENCE, register_methods, serving, started
+from .services import PATIENCE, channel_names, register_methods, serving, started
 
 
 def change(name, edit):
@@ -42,13 +42,13 @@ def write_at(offset, data):
         (lambda file: file.truncate(0), "too short: 0 bytes"),
         (lambda file: file.truncate(63), "too short: 63 bytes"),
         (lambda file: file.write(os.urandom(16) + b"SRBother"), "is no region of a channel"),
-        (write_at(24, b"\x63"), "layout version 99, this library 1"),
+        (write_at(24, b"\x63"), "layout version 99, this library 2"),
     ],
 )
 def test_a_damaged_region_is_an_error_that_says_how(name, damage, reason):
     """Opened without looking at `fstat` the one of 63 bytes was used as if it were whole."""
     with SharedMemoryTransport.create(name):
-        change(names.transport(name).request, damage)
+        change(names.public_transport(name), damage)
         with pytest.raises(RPCTransportError, match=reason):
             SharedMemoryTransport.open(name)
 
@@ -57,15 +57,15 @@ def test_a_damaged_region_is_an_error_that_says_how(name, damage, reason):
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
-        (lambda file: file.truncate(0), "start the server"),
+        (lambda file: file.truncate(0), "too short: 0 bytes"),
         (lambda file: file.truncate(40), "too short: 40 bytes"),
         (lambda file: file.truncate(70), "too short: 70 bytes"),
         (lambda file: file.write(b"SRBother"), r"is no control segment: it begins with b'SRBother'"),
-        (write_at(8, b"\x63"), "layout version 99, this library 1"),
-        (write_at(12, b"\xff\xff\xff\xff"), "too short: .* at least 4,?294,?967,?359 expected"),
-        (write_at(20, b"\x00"), "it is starting"),
-        (write_at(8, bytes(20)), "it is starting"),  # as read while it is being written
+        (write_at(8, b"\x63"), "layout version 99, this library 2"),
+        (write_at(12, b"\xff\xff\xff\xff"), "too short: .* at least 73,?014,?444,?0.. expected"),
+        (write_at(20, b"\x00"), "it has closed"),
         (write_at(20, b"\x77"), "it has closed"),
+        (write_at(21, b"\x63"), "was made by a process with an unknown C library, this one has"),
     ],
 )
 def test_a_damaged_control_segment_is_an_error_that_says_how(name, damage, reason):
@@ -73,7 +73,7 @@ def test_a_damaged_control_segment_is_an_error_that_says_how(name, damage, reaso
         change(names.control(name), damage)
         with pytest.raises(RPCTransportError, match=reason):
             RPCClient(name)
-        change(names.control(name), lambda file: file.truncate(4096))
+        change(names.control(name), lambda file: file.truncate(layout.control_size(1024)))
 
 
 @pytest.mark.fault("segment-damaged")
@@ -91,7 +91,7 @@ def test_a_server_starts_over_a_control_segment_of_garbage(name):
 def test_a_semaphore_of_another_size_is_an_error(name, size):
     """glibc maps any: with the first of these, taken as it is, the first wait is a SIGBUS."""
     with SharedMemoryTransport.create(name):
-        os.truncate(f"/dev/shm/sem.{names.transport(name).request_full}", size)
+        os.truncate(f"/dev/shm/sem.{channel_names(name).request_full}", size)
         with pytest.raises(RPCTransportError, match=f"is damaged: {size} bytes, 32 expected"):
             SharedMemoryTransport.open(name)
 
@@ -99,9 +99,9 @@ def test_a_semaphore_of_another_size_is_an_error(name, size):
 @pytest.mark.fault("semaphore-damaged")
 def test_a_semaphore_replaced_by_a_folder_or_missing_is_an_error(name):
     with SharedMemoryTransport.create(name):
-        path = f"/dev/shm/sem.{names.transport(name).request_full}"
+        path = f"/dev/shm/sem.{channel_names(name).request_full}"
         os.unlink(path)
-        with pytest.raises(RPCTransportError, match="request_full does not exist"):
+        with pytest.raises(RPCTransportError, match="must be created first"):
             SharedMemoryTransport.open(name)
         os.mkdir(path)
         try:
@@ -117,7 +117,7 @@ def test_a_symbolic_link_is_refused(name, kind):
     """It leads to what would be taken otherwise: a whole, private object of our own."""
     with SharedMemoryTransport.create(name):
         prefix, _, field = kind.rpartition(".")
-        path = f"/dev/shm/{prefix}{prefix and '.'}{getattr(names.transport(name), field)}"
+        path = f"/dev/shm/{prefix}{prefix and '.'}{getattr(channel_names(name), field)}"
         os.rename(path, path + ".aside")
         os.symlink(path + ".aside", path)
         with pytest.raises(RPCTransportError, match=r"symbolic link|not a regular file"):
@@ -164,11 +164,11 @@ def test_any_message_header_is_a_message_of_the_segment_or_an_error(header, leng
     """Without `Buffer._check_header` the first of unknown kind was taken for a message; without its look at the size
     after remapping, one of 3,000 bytes was read from a segment of 2,064.
     """
-    ends = "fuzz:a:request", "fuzz:a:request_empty", "fuzz:a:request_full"
+    ends = names.BufferNames("fuzz:a:request", "fuzz:a:request_empty", "fuzz:a:request_full")
+    terms, held = Terms(5000, "block", lambda: None), []
     with in_memory():
-        writer = create_buffer(*ends, 1000, 5000, "block", lambda: None)
-        reader = open_buffer(*ends, 5000, "block", lambda: None)
-        scribbler = posix.open_segment(ends[0], 64)
+        writer, reader = create_buffer(ends, 1000, terms, held), open_buffer(ends, terms, held)
+        scribbler = posix.open_segment(ends.region, 64, held)
         writer.send(b"x" * length, 1, math.inf)
         scribbler.map[0:16] = header
         size, kind, flags, sequence = layout.MESSAGE.unpack(header)
@@ -177,8 +177,7 @@ def test_any_message_header_is_a_message_of_the_segment_or_an_error(header, leng
                 reader.receive(0.0)
         else:
             assert reader.receive(0.0) == (sequence, (b"x" * length).ljust(size, b"\0")[:size])
-        for each in (writer, reader, scribbler):
-            each.close()
+        posix.let_go(held)
 
 
 class Scribbler:
@@ -262,7 +261,8 @@ def test_a_control_segment_overwritten_anywhere_costs_errors_at_most(offset, dat
         server = RPCServer("scribbled", max_channels=64)
         register_methods(server)
         with started(server):
-            scribbler = posix.open_segment(names.control("scribbled"), 128)
+            held = []
+            scribbler = posix.open_segment(names.control("scribbled"), 128, held)
             for _ in range(2):
                 try:
                     with RPCClient("scribbled", timeout=0.02) as client:
@@ -270,7 +270,7 @@ def test_a_control_segment_overwritten_anywhere_costs_errors_at_most(offset, dat
                         assert client.call("echo", data=1) == 1
                 except RPCError:
                     continue
-            scribbler.close()
+            posix.let_go(held)
 
 
 @pytest.mark.fault("headers-overwritten")
@@ -281,9 +281,10 @@ def test_a_refused_channel_that_has_no_room_costs_one_call():
         register_methods(server)
         with started(server), RPCClient("refused", timeout=PATIENCE) as client:
             assert client.call("add", a=1, b=2) == 3
-            control = Control.open("refused")
-            control.refuse_slot(0)
-            control.close(remove=False)
+            held = []
+            control = Control.open("refused", held)
+            control.refuse(0, control.token(0))
+            posix.let_go(held)
             with pytest.raises(RPCTransportError, match="has refused this channel"):
                 client.call("add", a=2, b=2)
             assert client.call("add", a=3, b=2) == 5

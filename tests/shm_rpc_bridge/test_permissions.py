@@ -7,16 +7,16 @@ import pytest
 from shm_rpc_bridge import RPCClient, RPCServer, RPCTransportError, SharedMemoryTransport, names
 
 from .children import open_as_nobody, unlink_as_nobody
-from .services import PATIENCE, context, process, serving
+from .services import PATIENCE, channel_names, context, process, serving
 
 pytestmark = pytest.mark.fault("permissions")
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to have a second user")
 
 
 def test_what_is_open_to_others_is_refused(name):
-    """Without the look at the mode (`refuse_if_not_private`) it was used."""
+    """Without the look at the mode (`refuse_if_odd`) it was used."""
     with SharedMemoryTransport.create(name):
-        os.chmod(f"/dev/shm/{names.transport(name).request}", 0o666)
+        os.chmod(f"/dev/shm/{names.public_transport(name)}", 0o666)
         with pytest.raises(RPCTransportError, match=r"open to other users \(mode 0666, expected 0600"):
             SharedMemoryTransport.open(name)
 
@@ -29,7 +29,7 @@ def test_everything_is_private_under_any_umask(name, umask):
         transport = SharedMemoryTransport.create(name)
     finally:
         os.umask(before)
-    modes = {os.stat(entry.path).st_mode & 0o777 for entry in os.scandir("/dev/shm") if f":{name}:" in entry.name}
+    modes = {os.stat(entry.path).st_mode & 0o777 for entry in os.scandir("/dev/shm") if f":{name}" in entry.name}
     transport.close()
     assert modes == {0o600}
 
@@ -53,7 +53,7 @@ def test_another_user_is_refused(name):
         child.join(PATIENCE)
         assert child.exitcode == 0
         for _ in range(3):
-            assert "belongs to another user" in outcome.get()
+            assert "may not be used: a file of user 0" in outcome.get()
         with RPCClient(name) as client:
             assert client.call("add", a=1, b=2) == 3
 
@@ -64,7 +64,7 @@ def test_what_another_user_has_planted_is_refused_and_its_owner_named(name, plan
     """Root may open everything: without the look at the owner it would use what anyone has put there."""
     with SharedMemoryTransport.create(name):
         prefix, _, field = planted.rpartition(".")
-        path = f"/dev/shm/{prefix}{prefix and '.'}{getattr(names.transport(name), field)}"
+        path = f"/dev/shm/{prefix}{prefix and '.'}{getattr(channel_names(name), field)}"
         os.chown(path, 65534, 65534)
         with pytest.raises(RPCTransportError, match="belongs to user 65534, not to this process's 0"):
             SharedMemoryTransport.open(name)
@@ -74,7 +74,7 @@ def test_what_another_user_has_planted_is_refused_and_its_owner_named(name, plan
 def test_what_another_user_has_planted_does_not_end_who_cleans_up(name):
     """Its PermissionsError went through `RPCServer.start`, and through `close` half way."""
     outcome = context.SimpleQueue()
-    planted = [names.slot(name, 1, 0).request, "sem." + names.slot(name, 1, 0).request_full]
+    planted = [names.slot(name, 1, 0, 5).request, "sem." + names.slot(name, 1, 0, 5).request_full]
     for each in planted:
         os.close(os.open(f"/dev/shm/{each}", os.O_CREAT | os.O_EXCL, 0o600))
     try:

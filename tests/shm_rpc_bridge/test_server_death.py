@@ -157,7 +157,7 @@ def test_after_a_server_was_killed_at_any_step_the_next_one_serves_under_its_nam
 @pytest.mark.fault("killed-creating")
 def test_who_waits_for_a_server_that_was_killed_while_starting_is_told_when_its_patience_ends(name):
     """Without trying again (`retry_until`) who came too early was told at once that there is none."""
-    with process(server_until, name, "publish control", "before", "kill") as child:
+    with process(server_until, name, "link control", "after", "kill") as child:
         child.join(PATIENCE)
     with pytest.raises(RPCTransportError, match=rf"process {child.pid}, which served it, is dead"):
         RPCClient(name, wait_for_server=0.05)
@@ -167,8 +167,10 @@ def test_who_waits_for_a_server_that_was_killed_while_starting_is_told_when_its_
 
 @pytest.mark.fault("killed-creating")
 def test_a_half_made_control_segment_is_in_nobodys_way(name):
-    posix.create_segment(f"srb:{name}", 4096).close()  # as left by a server killed before it took its lock
-    with pytest.raises(RPCTransportError, match="start the server"):
+    made = []
+    posix.create_segment(f"srb:{name}", 4096, made)  # as nobody leaves one any more
+    posix.let_go(made)
+    with pytest.raises(RPCTransportError, match="is no control segment"):
         RPCClient(name)
     with serving(name), RPCClient(name) as client:
         assert client.call("add", a=1, b=2) == 3

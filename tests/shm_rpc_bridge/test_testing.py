@@ -65,18 +65,22 @@ def test_a_memory_semaphore_behaves_as_a_real_one(name):
     """Both are held to the same: taken in turn, busy when empty, in time, closed once."""
 
     def behave():
-        semaphore = posix.create_semaphore(name, 1)
-        same = posix.open_semaphore(name)
+        held = []
+        semaphore, same = posix.create_semaphore(name, 1, held), posix.open_semaphore(name, held)
         with pytest.raises(posix.AlreadyExistsError):
-            posix.create_semaphore(name, 1)
+            posix.create_semaphore(name, 1, held)
         same.acquire(0)
         seen = [semaphore.value]
-        for take in (semaphore.acquire, lambda timeout: semaphore.park(timeout, [])):
-            with pytest.raises(posix.Busy):
-                take(0.001)
-            with calling(take, PATIENCE) as taking:
-                same.release()
-                taking.result(PATIENCE)
+        with pytest.raises(posix.Busy):
+            semaphore.acquire(0.001)
+        with calling(semaphore.acquire, PATIENCE) as taking:
+            same.release()
+            taking.result(PATIENCE)
+        tally = posix.new_tally()
+        seen += [semaphore.park(0.001, tally), posix.counted(tally)]
+        with calling(semaphore.park, PATIENCE, tally) as taking:
+            same.release()
+            seen += [taking.result(PATIENCE), posix.counted(tally)]
         same.release()
         seen.append(semaphore.value)
         same.close()
@@ -86,12 +90,13 @@ def test_a_memory_semaphore_behaves_as_a_real_one(name):
         semaphore.close()
         seen += [posix.unlink_semaphore(name), posix.unlink_semaphore(name)]
         with pytest.raises(posix.NotFoundError):
-            posix.open_semaphore(name)
+            posix.open_semaphore(name, held)
+        posix.let_go(held)
         return seen
 
-    assert behave() == [0, 1, True, False]
+    assert behave() == [0, False, 0, True, 1, 1, True, False]
     with in_memory():
-        assert behave() == [0, 1, True, False]
+        assert behave() == [0, False, 0, True, 1, 1, True, False]
 
 
 def test_steps_come_in_order_and_a_message_has_a_middle(name):
@@ -160,17 +165,17 @@ def test_a_process_stops_itself_at_a_step(name):
 def test_leftovers_are_of_exactly_that_name(name):
     with RPCServer(name + "-longer"), RPCServer(name), SharedMemoryTransport.create(name):
         assert {left.replace("sem.", "").split(":")[1] for left in leftovers(name)} == {name}
-        assert len(leftovers(name)) == 2 + 6
+        assert len(leftovers(name)) == 2 + 7
     assert leftovers(name) == []
 
 
 def test_without_a_block_the_systems_own_objects_are_used(name):
     """The seam costs a call nothing."""
-    segment, semaphore = posix.create_segment(name, 10), posix.create_semaphore(name, 0)
+    held = []
+    segment, semaphore = posix.create_segment(name, 10, held), posix.create_semaphore(name, 0, held)
     posix.unlink_segment(name)
     posix.unlink_semaphore(name)
     assert type(segment.map) is mmap.mmap
     assert isinstance(semaphore, posix_ipc.Semaphore)
     assert "release" not in vars(type(semaphore))
-    segment.close()
-    semaphore.close()
+    posix.let_go(held)

@@ -208,11 +208,11 @@ def test_leftovers_are_listed_and_removed_only_when_their_owner_is_dead(name, ca
         assert main(["clean", "--force", "--prefix", name]) == 0
         assert "0 objects" in capsys.readouterr().out
         main(["ls", "--prefix", name])
-        assert f"transport {name}: alive, process {child.pid}, 6 objects" in capsys.readouterr().out
+        assert f"transport {name}: alive, process {child.pid}, 7 objects" in capsys.readouterr().out
     main(["clean", "--prefix", name])
-    assert "6 objects" in (shown := capsys.readouterr().out)
+    assert "7 objects" in (shown := capsys.readouterr().out)
     assert "would be removed" in shown
-    assert len(cleanup.survey(name)[0].leftovers) == 6
+    assert len(cleanup.survey(name)[0].leftovers) == 7
     main(["clean", "--force", "--prefix", name])
-    assert "6 objects" in capsys.readouterr().out
+    assert "7 objects" in capsys.readouterr().out
     assert posix.list_own_objects(f"srbt:{name}") == []

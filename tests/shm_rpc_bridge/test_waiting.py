@@ -8,7 +8,7 @@ import pytest
 
 from shm_rpc_bridge import RPCClient, RPCServer, names, posix
 from shm_rpc_bridge.control import Control
-from shm_rpc_bridge.waiting import Waiter
+from shm_rpc_bridge.waiting import POLL, Waiter
 
 from .services import PATIENCE, register_methods
 
@@ -34,9 +34,14 @@ class FakeSemaphore:
             raise posix.Busy
         self.tokens -= 1
 
-    def park(self, timeout, outcome):
-        self.acquire(timeout)
-        outcome.append(None)
+    def park(self, timeout, *tallies):
+        try:
+            self.acquire(timeout or 1e-9)
+        except posix.Busy:
+            return False
+        for tally in tallies:
+            next(tally)
+        return True
 
     def release(self):
         self.tokens += 1
@@ -83,7 +88,7 @@ def test_looking_in_vain_ends_in_not_looking(two_cpus):
     looks = []
     for _ in range(5):
         semaphore.looks = 0
-        assert not waiter.wait(0.0)
+        assert not waiter.wait(monotonic() + 1e-3)
         looks.append(semaphore.looks)
     assert looks == sorted(looks, reverse=True)
     assert looks[-1] == 0
@@ -136,9 +141,10 @@ def test_a_side_that_parks_looks_back_as_soon_as_the_other_one_probes(two_cpus, 
     semaphore = FakeSemaphore(tokens=0)
 
     def park_for(seconds):
-        def park(timeout, outcome):
+        def park(timeout, *tallies):
             semaphore.tokens = 0
             clock[0] += seconds
+            return True
 
         semaphore.park = park
         semaphore.looks, semaphore.appears = 0, math.inf
@@ -175,8 +181,8 @@ def test_a_lost_wake_up_is_made_good_by_the_client(name):
     server = RPCServer(name)
     register_methods(server)
     with RPCClient(name, timeout=PATIENCE) as client:
-        control = Control.open(name)
-        doorbell = posix.open_semaphore(names.doorbell(name, control.generation))
+        held = []
+        doorbell = posix.open_semaphore(names.doorbell(name, Control.open(name, held).generation), held)
         doorbell.acquire(PATIENCE)  # for the channel that was announced
         answers = []
         calling = threading.Thread(target=lambda: answers.append(client.call("add", a=1, b=2)))
@@ -188,21 +194,24 @@ def test_a_lost_wake_up_is_made_good_by_the_client(name):
         assert answers == [3]
         server.stop()
         serving.join(PATIENCE)
-        doorbell.close()
-        control.close(remove=False)
+        posix.let_go(held)
 
 
-def test_a_long_wait_keeps_nothing_of_its_slices(two_cpus):
-    """What came of each slice was kept: 7 MB for a day of waiting."""
-    semaphore, lengths = FakeSemaphore(tokens=0), []
+@pytest.mark.fault("timeout-odd")
+@pytest.mark.parametrize("strategy", ["adaptive", "block", "spin"])
+def test_who_polls_looks_once(two_cpus, strategy):
+    """It looked for 60 microseconds first, whatever the deadline."""
+    semaphore = FakeSemaphore(tokens=0)
+    assert not Waiter(semaphore, strategy, nothing).wait(POLL)
+    assert (semaphore.looks, semaphore.parked) == (1, 0)
 
-    def park(timeout, outcome):
-        lengths.append(len(outcome))
-        outcome.append(-1)
-        if len(lengths) < 5:
-            raise posix.Busy
-        outcome.append(0)
 
-    semaphore.park = park
-    assert Waiter(semaphore, "block", nothing).wait(math.inf)
-    assert lengths == [0] * 5
+@pytest.mark.fault("timeout-odd")
+def test_the_deadline_is_looked_at_between_rounds_of_looking(two_cpus, monkeypatch):
+    """All ten rounds were gone through first."""
+    yields = []
+    monkeypatch.setattr("os.sched_yield", lambda: yields.append(1))
+    now = monotonic()
+    monkeypatch.setattr("shm_rpc_bridge.waiting.monotonic", lambda: now)
+    assert not Waiter(FakeSemaphore(tokens=0), "adaptive", nothing).wait(now - 1.0)
+    assert not yields
