@@ -285,6 +285,8 @@ def identity(header: bytes) -> Identity:
 
 def checked_identity(name: str, header: bytes) -> Identity:
     """That of a region of this library and this version. Raises RPCTransportError for others."""
+    if len(header) < layout.REGION_HEADER_SIZE:
+        raise RPCTransportError(f"{name} is too short: {len(header)} bytes")
     found = identity(header)
     if found.magic != layout.REGION_MAGIC:
         raise RPCTransportError(f"{name} is no region of a channel: it begins with {found.magic!r}")

@@ -11,7 +11,7 @@ from typing import Any, Optional
 from . import codec, names
 from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
 from .connection import ClientChannel
-from .exceptions import RPCTimeoutError, RPCTransportError
+from .exceptions import NOT_SENT, RPCTimeoutError, RPCTransportError
 from .pool import ChannelPool
 from .waiting import validated_strategy, validated_timeout
 
@@ -99,7 +99,7 @@ class RPCClient:
         try:
             return self._pool.open_channel(deadline)
         except RPCTransportError as error:
-            what = f"{method!r} on {self.name!r}: {error} (the request was not sent, so it never runs)"
+            what = f"{method!r} on {self.name!r}: {error} {NOT_SENT}"
             raise RPCTransportError(what) from None
 
     def _about(self, error: Exception, method: str) -> Exception:

@@ -26,7 +26,7 @@ from typing import Any, Dict, List, Tuple, Union
 
 import orjson
 
-from .exceptions import RPCMethodError, RPCSerializationError
+from .exceptions import NOT_SENT, RPCMethodError, RPCSerializationError
 from .jsonable import OPTIONS as _OPTIONS
 from .jsonable import Refused, plain, printable, shown, text_of
 from .jsonable import class_name as class_name
@@ -40,7 +40,6 @@ RESULT_REFUSED = "serialization"
 REQUEST_REFUSED = "request"
 
 Encoded = Union[bytes, bytearray, memoryview]
-NEVER_RUNS = "(the request was not sent, so it never runs)"
 
 
 def encode_request(method: str, params: Dict[str, Any]) -> bytes:
@@ -54,7 +53,7 @@ def encode_request(method: str, params: Dict[str, Any]) -> bytes:
             return _encoded_apart((method,), params)
         except Refused as refused:
             what = f"{_part_of_call(refused.steps)} of {method!r} {refused.reason}"
-            raise RPCSerializationError(f"{what} {NEVER_RUNS}") from None
+            raise RPCSerializationError(f"{what} {NOT_SENT}") from None
 
 
 def decode_request(message: Encoded) -> Tuple[str, Dict[str, Any]]:

@@ -8,7 +8,7 @@ from . import channel as channels
 from . import layout, names, posix, serving
 from .buffer import Message, Terms
 from .control import Control
-from .exceptions import RPCError, RPCTimeoutError, RPCTransportError
+from .exceptions import NOT_SENT, RPCError, RPCTimeoutError, RPCTransportError
 from .scratch import Scratch
 
 
@@ -106,13 +106,13 @@ class _Body:
     def open(self, request_size: int, max_message_size: int, wait: str) -> channels.Channel:
         """Claim a slot and create the channel in it; sizes in bytes. Raises RPCTransportError."""
         control = self.control
-        self.slot = control.claim_slot(self)
         self.token = int.from_bytes(os.urandom(8), "little") or 1
+        self.slot = control.claim_slot(self, self.token)
         self._names = names.slot(control.name, control.generation, self.slot, self.token)
         limit = min(max_message_size, control.max_message_size)
         terms = Terms(limit, wait, self.recheck, scratch=self.scratch, token=self.token)
         self.channel = channel = channels.create(self._names, request_size, control.buffer_size, terms, self._held)
-        control.announce_slot(self.slot, self.token)
+        control.announce_slot(self.slot)
         self.doorbell.release()  # so that the server opens it, and takes its names away, before the first call
         return channel
 
@@ -197,10 +197,10 @@ class ClientChannel:
             self._request.send(message, sequence, deadline)
         except RPCTimeoutError as error:
             # Nothing is under way, and yet there was no room: not to be used again.
-            raise RPCTimeoutError(f"{error} (the request was not sent, so it never runs)") from None
+            raise RPCTimeoutError(f"{error} {NOT_SENT}") from None
         except RPCError as error:  # nothing was sent
             self.is_clean = not body.is_refused() and not body.closed
-            raise RPCTransportError(f"{error} (the request was not sent, so it never runs)") from None
+            raise RPCTransportError(f"{error} {NOT_SENT}") from None
         self._bell()
         try:
             while True:
@@ -227,5 +227,5 @@ class ClientChannel:
         if serving.is_answering(control.generation):
             raise RPCTransportError(
                 f"a method of server {control.name!r} has called its own server, which answers one call at a "
-                "time: call the function itself (the request was not sent, so it never runs)"
+                f"time: call the function itself {NOT_SENT}"
             )

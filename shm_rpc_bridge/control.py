@@ -137,9 +137,10 @@ class Control:
 
     # Slots, from the client's side
 
-    def claim_slot(self, owner: object) -> int:
+    def claim_slot(self, owner: object, token: int) -> int:
         """Take a free slot and keep its lock, for `owner`, which calls :meth:`leave_slots` whether this raises or not.
 
+        `token` is how the objects of its channel will be named: should their maker die, the server finds them by it.
         RPCTransportError when all are taken. May be interrupted by itself in the same thread, not by another thread.
         """
         for state in (layout.SLOT_FREE, layout.SLOT_LEFT):
@@ -149,6 +150,7 @@ class Control:
                     continue  # the lock would not tell: it is the same process's
                 if self._lock_file.try_lock(layout.slot_lock(slot)):
                     if self._state(slot) == state:
+                        layout.TOKEN.pack_into(self.map, layout.token_offset(self.max_channels, slot), token)
                         self._set_state(slot, layout.SLOT_CLAIMED)
                         return slot
                     self._lock_file.unlock(layout.slot_lock(slot))  # taken and left again in between
@@ -158,9 +160,8 @@ class Control:
             "close some clients or start it with a larger max_channels"
         )
 
-    def announce_slot(self, slot: int, token: int) -> None:
-        """Say that the channel of a claimed slot exists, and how its objects are named."""
-        layout.TOKEN.pack_into(self.map, layout.token_offset(self.max_channels, slot), token)
+    def announce_slot(self, slot: int) -> None:
+        """Say that the channel of a claimed slot exists."""
         self._set_state(slot, layout.SLOT_READY)
 
     def is_refused(self, slot: int, token: int) -> bool:
@@ -189,7 +190,7 @@ class Control:
         return slot
 
     def token(self, slot: int) -> int:
-        """That of the channel which was announced last in a slot."""
+        """That of the channel for which a slot was claimed last."""
         return self._token(layout.token_offset(self.max_channels, slot))
 
     def refuse(self, slot: int, token: int) -> None:

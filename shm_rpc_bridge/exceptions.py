@@ -4,6 +4,9 @@ Each says in words, and as :attr:`RPCError.may_have_run`, whether the method may
 safe.
 """
 
+NOT_SENT = "(the request was not sent, so it never runs)"
+"""How an error ends that came before anything was sent."""
+
 
 class RPCError(Exception):
     """Base of every error this library raises on purpose (bad arguments are ``ValueError`` or ``TypeError``)."""

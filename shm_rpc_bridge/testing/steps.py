@@ -7,11 +7,12 @@ message. Actions are named for what they are done to (the last part of an object
     create, open, unlink, map    request, response, control; all but map also: request_full ..., doorbell
     acquire, release             request_empty, request_full, response_empty, response_full, doorbell
     write                        request, response: the message, of which DURING is the middle
-    lock, unlock                 server, slot; of a transport: creator, opener
+    lock, unlock                 server, slot; of a transport: creator, opener; of what a dead one has left: remover
     open, close                  locks: once they are closed, their owner counts as dead
     link, unlink                 control; of a transport: name. The public name, where others look; of the control
                                  segment unlink is also that of the name it had before
     say closed                   the control segment's state
+    say found                    in a transport's request region, by its opener
     claim, announce, leave       a slot's state, by the client
     serve, free                  a slot's state, by the server
 
@@ -234,7 +235,9 @@ class _WatchedMap(mmap.mmap):
             super().__setitem__(slice(start + middle, stop), value[middle:])
             watch.tell(action, AFTER)
             return
-        if key >= layout.CONTROL_HEADER_SIZE:
+        if watch.object != "control":
+            action = "say found"
+        elif key >= layout.CONTROL_HEADER_SIZE:
             action = _SLOT_STATES.get(value, f"write {watch.object}")
         else:
             action = _CONTROL_STATES.get(value, f"write {watch.object}")
@@ -271,6 +274,8 @@ class _WatchedLocks:
             self._watch.tell("close locks", AFTER)
 
     def _locked(self, offset: int) -> str:
+        if offset == layout.REMOVER_LOCK:
+            return "remover"
         if self._watch.object == "control":
             return "server" if offset == layout.SERVER_LOCK else "slot"
         return "creator" if offset == layout.CREATOR_LOCK else "opener"

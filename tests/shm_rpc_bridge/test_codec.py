@@ -1,6 +1,7 @@
 """The codec: whatever JSON can say arrives unchanged; whatever bytes come, the answer is a value or one error."""
 
 import contextlib
+import pickle
 from time import monotonic
 
 import orjson
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shm_rpc_bridge import RPCError, RPCMethodError, RPCSerializationError, RPCServer, RPCTransportError, codec
+from shm_rpc_bridge import RPCError, RPCMethodError, RPCSerializationError, RPCServer, codec
 from shm_rpc_bridge.connection import Connection
 from shm_rpc_bridge.testing import in_memory
 
@@ -99,14 +100,21 @@ def test_what_is_no_request_is_refused(message):
         codec.decode_request(message)
 
 
-def test_each_kind_of_error_is_raised_as_its_own():
-    for kind, error in (
-        (codec.METHOD_FAILED, RPCMethodError),
-        (codec.NOT_SERIALIZABLE, RPCSerializationError),
-        (codec.NOT_TRANSPORTABLE, RPCTransportError),
-    ):
-        with pytest.raises(error):
-            codec.decode_response("m", codec.encode_error(kind, "T", "text"))
+@pytest.mark.fault("outcome-said")
+@pytest.mark.parametrize(
+    ("kind", "error", "may_have_run"),
+    [
+        (codec.METHOD_FAILED, RPCMethodError, True),
+        (codec.METHOD_UNKNOWN, RPCMethodError, False),
+        (codec.RESULT_REFUSED, RPCSerializationError, True),
+        (codec.REQUEST_REFUSED, RPCSerializationError, False),
+    ],
+)
+def test_each_kind_of_error_is_raised_as_its_own_and_says_whether_the_method_may_have_run(kind, error, may_have_run):
+    with pytest.raises(error) as caught:
+        codec.decode_response("m", codec.encode_error(kind, "T", "text"))
+    assert caught.value.may_have_run is may_have_run
+    assert pickle.loads(pickle.dumps(caught.value)).may_have_run is may_have_run
 
 
 @pytest.mark.fault("messages-random")
@@ -117,7 +125,9 @@ def test_a_server_answers_any_bytes_with_one_response_and_goes_on():
         register_methods(server)
         with started(server):
             connection = Connection("codec")
-            channel = connection.open_channel(1000, 100_000, "adaptive")
+            connection.open()
+            channel = connection.new_channel()
+            channel.open(1000, 100_000, "adaptive")
 
             @given(st.binary(max_size=2000) | json_values.map(orjson.dumps))
             @example(b"[" * 100_000)
@@ -131,4 +141,5 @@ def test_a_server_answers_any_bytes_with_one_response_and_goes_on():
 
             exchange()
             connection.close_channel(channel)
-            connection.retire()
+            connection.is_retired = True
+            assert connection.reap()

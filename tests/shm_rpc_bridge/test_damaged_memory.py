@@ -105,7 +105,7 @@ def test_a_semaphore_replaced_by_a_folder_or_missing_is_an_error(name):
             SharedMemoryTransport.open(name)
         os.mkdir(path)
         try:
-            with pytest.raises(RPCTransportError, match="is not a regular file"):
+            with pytest.raises(RPCTransportError, match="is a directory, not a regular file"):
                 SharedMemoryTransport.open(name)
         finally:
             os.rmdir(path)
@@ -207,13 +207,13 @@ class DoorThatKeepsRegions:
     def __getattr__(self, name):
         return getattr(self._door, name)
 
-    def create_segment(self, name, size):
-        segment = self._door.create_segment(name, size)
-        if name.count(":") > 1:
+    def create_segment(self, name, size, held):
+        segment = self._door.create_segment(name, size, held)
+        if name.count(":") > 2:
             kept = self._regions.pop(name.rpartition(":")[2], None)
             if kept is not None:
                 kept.close()
-            self._regions[name.rpartition(":")[2]] = self._door.open_segment(name, 64)
+            self._regions[name.rpartition(":")[2]] = self._door.open_segment(name, 64, [])
         return segment
 
 
@@ -254,7 +254,7 @@ def test_headers_overwritten_during_calls_cost_that_call_at_most_and_nobody_else
 
 @pytest.mark.fault("headers-overwritten")
 @settings(max_examples=50, deadline=None)
-@given(st.integers(0, 127), st.binary(min_size=1, max_size=64))
+@given(st.integers(0, layout.control_size(64) - 1), st.binary(min_size=1, max_size=64))
 def test_a_control_segment_overwritten_anywhere_costs_errors_at_most(offset, data):
     """The server's own header is read once, at its start; slots are only ever looked at, and locks judge."""
     with in_memory():
@@ -262,11 +262,12 @@ def test_a_control_segment_overwritten_anywhere_costs_errors_at_most(offset, dat
         register_methods(server)
         with started(server):
             held = []
-            scribbler = posix.open_segment(names.control("scribbled"), 128, held)
+            size = layout.control_size(64)
+            scribbler = posix.open_segment(names.control("scribbled"), size, held)
             for _ in range(2):
                 try:
                     with RPCClient("scribbled", timeout=0.02) as client:
-                        scribbler.map[offset : offset + len(data)] = data[: 128 - offset]
+                        scribbler.map[offset : offset + len(data)] = data[: size - offset]
                         assert client.call("echo", data=1) == 1
                 except RPCError:
                     continue

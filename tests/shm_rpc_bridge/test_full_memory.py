@@ -73,8 +73,8 @@ class DoorToLittleAddressSpace:
     def __getattr__(self, name):
         return getattr(self._door, name)
 
-    def open_segment(self, name, least):
-        segment = self._door.open_segment(name, least)
+    def open_segment(self, name, least, held):
+        segment = self._door.open_segment(name, least, held)
         segment.map_with(self._map)
         return segment
 

@@ -111,17 +111,17 @@ def test_killed_and_restarted_servers_leave_nothing_and_an_old_client_goes_on(na
 
 @pytest.mark.fault("server-restarted")
 def test_while_a_starting_server_makes_way_nobody_takes_the_dead_one_for_alive(name):
-    """To remove a dead server's segment its lock is taken, by which everybody else judges: before `_remove_dead`
-    said first that it has closed, clients connected to it in that moment, and their next call failed."""
+    """To remove a dead server's segment a lock of it is taken. While that was the lock by which everybody else judges,
+    clients connected to it in that moment, and their next call failed."""
     with server_process(name) as child, RPCClient(name) as client:
         child.kill()
         child.join(PATIENCE)
         pause = Pause(PATIENCE)
-        with watched(at("lock server", pause, AFTER)), calling(RPCServer, name) as starting:
+        with watched(at("lock remover", pause, AFTER)), calling(RPCServer, name) as starting:
             pause.wait_until_reached()
             with pytest.raises(RPCTransportError, match="start the server"):
                 RPCClient(name)
-            with pytest.raises(RPCTransportError, match="start the server"):
+            with pytest.raises(RPCTransportError, match="is dead"):
                 client.call("add", a=1, b=2)
             pause.resume()
         server = starting.result(PATIENCE)

@@ -163,10 +163,9 @@ def test_who_only_polls_hears_of_a_dead_peer_too(name, wait):
 
 @pytest.mark.fault("killed-creating")
 def test_an_opener_may_come_while_the_creator_is_still_at_it(name):
-    """The opener takes the names away: the creator, between its lock and its second look at them, took that for
-    another creator's doing and gave up."""
+    """The opener takes the names away: the creator took that for another creator's doing and gave up."""
     pause = Pause(PATIENCE)
-    with watched(at("lock creator", pause, AFTER)), calling(SharedMemoryTransport.create, name) as creating:
+    with watched(at("link name", pause, AFTER)), calling(SharedMemoryTransport.create, name) as creating:
         pause.wait_until_reached()
         with SharedMemoryTransport.open(name) as opener:
             pause.resume()
