@@ -102,7 +102,8 @@ class Control:
     def publish(self) -> None:
         """Take the name, so that clients can connect. Everything the server consists of has been created by now.
 
-        What a dead server of that name has left behind is removed. RPCTransportError when a living one has the name.
+        What a dead server of that name has left behind, or one that came too late, is removed. RPCTransportError when
+        a living one has the name, NotFoundError when that has removed this one already.
         """
         public, own = names.control(self.name), names.generation_prefix(self.name, self.generation)
         while True:
@@ -111,9 +112,6 @@ class Control:
                 break
             except posix.AlreadyExistsError:
                 _remove_dead(self.name, public)
-            except posix.NotFoundError:  # another server of that name, just started, has removed it
-                _remove_dead(self.name, public)
-                raise RPCTransportError(f"{own} was removed while server {self.name!r} started: try again") from None
         posix.unlink_segment(own)
         for listed in posix.list_own_objects(public + ":"):
             if not listed.name.startswith(own) and not listed.odd:

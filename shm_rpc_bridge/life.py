@@ -5,6 +5,7 @@ from typing import Optional
 
 from . import names, posix
 from .control import Control
+from .exceptions import RPCTransportError
 
 
 class Life:
@@ -21,9 +22,12 @@ class Life:
     def begin(self, max_channels: int, buffer_size: int, max_message_size: int) -> None:
         """Make both and take the name. Raises RPCTransportError when a living server has it, or /dev/shm is full."""
         sizes = max_channels, buffer_size, max_message_size
-        self._control = control = Control.create(self.name, self.generation, *sizes, self._held)
-        self.doorbell = posix.create_semaphore(names.doorbell(self.name, self.generation), 0, self._held)
-        control.publish()
+        try:
+            self._control = control = Control.create(self.name, self.generation, *sizes, self._held)
+            self.doorbell = posix.create_semaphore(names.doorbell(self.name, self.generation), 0, self._held)
+            control.publish()
+        except posix.NotFoundError:
+            raise RPCTransportError(f"server name {self.name!r} is in use: another server has just started") from None
 
     @property
     def control(self) -> Control:

@@ -27,6 +27,12 @@ class End:
 
     def create(self, buffer_size: int, terms: Terms) -> channels.Channel:
         """Raises RPCTransportError when a living process has the name, or /dev/shm is full."""
+        try:
+            return self._create(buffer_size, terms)
+        except posix.NotFoundError:  # who has got the name has removed what this one had made so far
+            raise RPCTransportError(f"transport {self.name!r} is in use: another process has just created it") from None
+
+    def _create(self, buffer_size: int, terms: Terms) -> channels.Channel:
         public, token = names.public_transport(self.name), int.from_bytes(os.urandom(8), "little")
         self._own_names = own = names.transport(self.name, token)
         terms = terms._replace(recheck=self._recheck, token=token)
@@ -42,9 +48,6 @@ class End:
                 break
             except posix.AlreadyExistsError:
                 _remove_dead(self.name, public)
-            except posix.NotFoundError:  # who has got the name meanwhile has removed it
-                _remove_dead(self.name, public)
-                raise RPCTransportError(f"{own.request} was removed before it was complete: try again") from None
         for listed in posix.list_own_objects(public + ":"):  # of those who came too late, or died on the way here
             if not listed.odd and not listed.name.startswith(names.transport_prefix(self.name, token)):
                 posix.unlink_object(listed)

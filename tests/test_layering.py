@@ -23,7 +23,7 @@ LIBRARY = {
     "control": {"layout", "names", "posix", "exceptions"},
     "connection": {"buffer", "channel", "control", "layout", "names", "posix", "scratch", "serving", "exceptions"},
     "pool": {"connection", "posix", "waiting", "exceptions"},
-    "life": {"control", "names", "posix"},
+    "life": {"control", "names", "posix", "exceptions"},
     "endpoint": {"buffer", "channel", "control", "life", "names", "posix", "scratch", "waiting", "exceptions"},
     "jsonable": set(),
     "codec": {"exceptions", "jsonable"},
