@@ -133,9 +133,11 @@ class RPCClient:
 
     def __del__(self) -> None:
         pool: Optional[ChannelPool] = getattr(self, "_pool", None)  # None when the constructor refused its arguments
-        if self._is_owner and pool is not None and not pool.is_closed:
-            warnings.warn(f"RPCClient({self.name!r}) was never closed", ResourceWarning, stacklevel=2)
-            pool.close()
+        if self._is_owner and pool is not None and pool.holds_anything:
+            was_closed = pool.is_closed  # and that was interrupted
+            pool.close()  # first: where warnings are errors, the next line is one
+            if not was_closed:
+                warnings.warn(f"RPCClient({self.name!r}) was never closed", ResourceWarning, stacklevel=2)
 
     def __reduce__(self) -> Any:
         return _connect, (*self._arguments[:2], self._timeout, *self._arguments[3:])

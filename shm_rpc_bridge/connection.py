@@ -2,7 +2,7 @@
 
 import os
 import weakref
-from typing import Optional, Set
+from typing import Collection, Optional, Protocol, Set
 
 from . import channel as channels
 from . import layout, names, posix, serving
@@ -63,6 +63,12 @@ class Connection:
         """End every call that a thread is in."""
         for body in list(self._channels):
             body.interrupt()
+
+    def close_unused(self, used: Collection[Optional["ClientChannel"]]) -> None:
+        """Close all channels but these."""
+        for body in list(self._channels):
+            if body.user() not in used:
+                self._close(body)
 
     def reap(self) -> bool:
         """Close the channels that nobody has any more; True when everything is let go because it is retired."""
@@ -141,9 +147,12 @@ class _Body:
     def close(self) -> None:
         """Leave the slot to the server to reclaim. Idempotent."""
         self.closed = True
-        if self._names is not None:  # most often the server has opened it and removed them
-            if self.channel is None or self.channel.is_linked():
-                channels.unlink(self._names)
+        user = self.user()
+        if user is not None:
+            user.forget_server()
+        if self._names is not None:
+            # Most often the server has opened it and removed them; or, closing, removed what there was of them by then.
+            channels.unlink(self._names)
             self._names = None
         self._let_go()
         self.control.leave_slots(self)
@@ -162,6 +171,15 @@ class _Body:
             channel.forget_memory()
 
 
+class IntAt(Protocol):
+    """Bytes, of which one at a time is looked at."""
+
+    def __getitem__(self, index: int) -> int: ...
+
+
+_NO_SERVER = bytes(layout.CONTROL_HEADER_SIZE)
+
+
 class ClientChannel:
     """One client's way to the server, one call at a time, by whoever has it; :meth:`Connection.interrupt` ends that."""
 
@@ -171,7 +189,7 @@ class ClientChannel:
         self.body = body
         self.is_clean = False
         """Whether no earlier call's request or response can still be in it, so that it may be used again."""
-        self._control_map = body.control.map
+        self._control_map: IntAt = body.control.map
         self._bell = body.doorbell.release
         self._sequence = 0
         # A method that calls its own server would wait for itself; only a server of this process can be that.
@@ -221,6 +239,10 @@ class ClientChannel:
     def is_current(self) -> bool:
         """False once the server has closed or was replaced: one byte, cheap enough for each call."""
         return self._control_map[layout.CONTROL_STATE_OFFSET] == layout.READY
+
+    def forget_server(self) -> None:
+        """It is closed: let :meth:`is_current` say so to whoever still has it."""
+        self._control_map = _NO_SERVER
 
     def _refuse_own_server(self) -> None:
         control = self.body.control

@@ -240,9 +240,12 @@ class Endpoint:
             self._accept(slot)
 
     def _accept(self, slot: int) -> None:
-        if slot in self._channels:  # its client has left, and another came before that was seen
-            self._drop(self._channels[slot])
         token, own_names = self._control.token(slot), _names(self._control, slot)
+        served = self._channels.get(slot)
+        if served is not None:
+            if served.token == token:  # announced once more: see Control.next_announced
+                return
+            self._drop(served)  # its client has left, and another came before that was seen
         held = self._opening = []
         try:
             channel = channels.open_existing(own_names, self._terms, held)

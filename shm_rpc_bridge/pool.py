@@ -6,7 +6,7 @@ from collections import deque
 from time import monotonic
 from typing import Deque, List
 
-from . import posix
+from . import posix, stacks
 from .connection import ClientChannel, Connection
 from .exceptions import RPCTransportError
 from .waiting import retry_until
@@ -39,17 +39,19 @@ class ChannelPool:
         return retry_until(patience, posix.NotFoundError, self._try_open_channel)
 
     def _try_open_channel(self) -> ClientChannel:
-        with self._lock:
-            self._refuse_if_closed()
-            self._reap()
-            channel = self._connected().new_channel()
+        channel = None
         try:
+            with self._lock:
+                self._refuse_if_closed()
+                self._reap()
+                channel = self._connected().new_channel()
             channel.open(*self._terms)
             self._refuse_if_closed()  # meanwhile, when this channel could not be interrupted yet
+            return channel
         except BaseException:
-            self.discard(channel)
+            if channel is not None:
+                self.discard(channel)
             raise
-        return channel
 
     def _refuse_if_closed(self) -> None:
         if self.is_closed:
@@ -97,7 +99,16 @@ class ChannelPool:
             while self.idle:
                 channel = self.idle.pop()
                 channel.connection.close_channel(channel)
+            # Not told by who has a reference: what has made somebody lose a channel, and now leads here, has one, too.
+            used = {frame.f_locals.get("self") for frame in stacks.frames_in(_USING)}
+            for connection in list(self._connections):
+                connection.close_unused(used)
             self._reap()
+
+    @property
+    def holds_anything(self) -> bool:
+        """Whether there is anything left to be closed."""
+        return bool(self._connections)
 
     def _reap(self) -> None:
         """Close what is lost, and let go of connections whose channels have gone."""
@@ -112,3 +123,7 @@ class ChannelPool:
         self.idle.clear()
         for connection in connections:
             connection.drop_inherited()
+
+
+_USING = {ClientChannel.open.__code__, ClientChannel.exchange.__code__}
+"""Where a thread is when a channel must not be closed under it."""

@@ -95,6 +95,11 @@ class End:
         """Whether this is a forked child's copy of its parent's end."""
         return self._lock_file is not None and self._lock_file.is_closed
 
+    @property
+    def holds_anything(self) -> bool:
+        """Whether there is anything left to be released."""
+        return bool(self._held)
+
     def remove_names(self) -> None:
         """Take away what a creator's end still has in /dev/shm. Idempotent; nothing in a forked child."""
         own, channel = self._own_names, self.channel

@@ -67,7 +67,8 @@ class RPCServer:
         self._handlers: signals.Handlers = []
         _servers.add(self)
         self._endpoint = Endpoint(name, buffer_size, max_message_size, max_channels, wait)
-        weakref.finalize(self, _end, self._endpoint, self._running)  # at the latest when the interpreter exits
+        # At the latest when the interpreter exits.
+        self._finalizer = weakref.finalize(self, _end, self._endpoint, self._running)
         self._endpoint.open()
         logger.debug("server %r is ready", name)
 
@@ -134,6 +135,7 @@ class RPCServer:
         self._closed = True
         with self._running:
             self._endpoint.close()
+            self._finalizer.detach()
         logger.debug("server %r has closed", self.name)
 
     def __enter__(self) -> "RPCServer":

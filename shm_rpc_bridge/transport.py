@@ -7,7 +7,7 @@ import weakref
 from types import CodeType, FrameType
 from typing import Any, Callable, Optional, Set, Tuple, cast
 
-from . import layout, names, posix
+from . import layout, names, posix, stacks
 from .buffer import Buffer, Message, Terms
 from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
 from .exceptions import RPCError, RPCTransportError
@@ -29,25 +29,24 @@ class SharedMemoryTransport:
     DEFAULT_BUFFER_SIZE = DEFAULT_BUFFER_SIZE
     DEFAULT_MAX_MESSAGE_SIZE = DEFAULT_MAX_MESSAGE_SIZE
 
-    _closed = True  # until constructed
+    _closed = False
 
     def __init__(self, name: str, get_ready: Callable[[End], Any]) -> None:
         """Not for users: see :meth:`create` and :meth:`open`."""
         self.name = name
+        self._end = end = End(name)
         # Whether a thread is receiving, or sending, or has left that with what a signal's handler has raised.
         self._is_reading = False
         self._is_writing = False
         self._reads_from: Optional[Buffer] = None
         self._sequence = 0
         self._answering = 0
-        self._end = end = End(name)
-        weakref.finalize(self, _end, end)  # at the latest when the interpreter exits
+        self._finalizer = weakref.finalize(self, _end, end)  # at the latest when the interpreter exits
         try:
             self._request, self._response = get_ready(end)
         except BaseException:
-            end.release()
+            self.close()
             raise
-        self._closed = False
 
     @classmethod
     def create(
@@ -212,9 +211,11 @@ class SharedMemoryTransport:
         self.close()
 
     def __del__(self) -> None:
-        if not self._closed:
-            warnings.warn(f"SharedMemoryTransport {self.name!r} was never closed", ResourceWarning, stacklevel=2)
-            self.close()
+        if self._end.holds_anything:
+            was_closed = self._closed  # and that was interrupted
+            self.close()  # first: where warnings are errors, the next line is one
+            if not was_closed:
+                warnings.warn(f"SharedMemoryTransport {self.name!r} was never closed", ResourceWarning, stacklevel=2)
 
     def __reduce__(self) -> Tuple[Any, ...]:
         raise TypeError("a transport cannot be pickled: create or open it in the process that uses it")
@@ -239,6 +240,7 @@ class SharedMemoryTransport:
         """Let go of everything, unless a thread is inside: then it calls this when it leaves."""
         if not self._is_anybody_inside(_SENDING | _RECEIVING, beside=sys._getframe(1)):
             self._end.release()
+            self._finalizer.detach()
 
     def _is_anybody_inside(self, methods: Set[CodeType], beside: FrameType) -> bool:
         """Whether a thread is in one of these methods of this transport, read off the threads' stacks.
@@ -247,13 +249,7 @@ class SharedMemoryTransport:
         """
         if self._end.is_inherited:
             return False  # in a forked child, which has no other threads
-        for top in list(sys._current_frames().values()):
-            frame: Optional[FrameType] = top
-            while frame is not None:
-                if frame.f_code in methods and frame is not beside and frame.f_locals.get("self") is self:
-                    return True
-                frame = frame.f_back
-        return False
+        return any(frame.f_locals.get("self") is self for frame in stacks.frames_in(methods, beside))
 
 
 _SENDING = {method.__code__ for method in (SharedMemoryTransport.send_request, SharedMemoryTransport.send_response)}

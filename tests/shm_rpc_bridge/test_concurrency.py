@@ -1,12 +1,14 @@
 """Many clients, many threads: everyone gets their own answer."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from shm_rpc_bridge import RPCClient, names, posix
 from shm_rpc_bridge.control import Control
+from shm_rpc_bridge.testing import Pause, at, in_memory, watched
 
 from .services import PATIENCE, calling, context, server_process, serving
 
@@ -118,3 +120,21 @@ def test_who_comes_while_others_call_without_pause_is_served_as_well(name):
                 stop.set()
             one.result(PATIENCE)
             other.result(PATIENCE)
+
+
+@pytest.mark.fault("slots-left")
+@pytest.mark.parametrize("how_far", ["create response_full", "announce slot", "release doorbell"])
+def test_a_slot_left_and_claimed_anew_while_the_server_comes_to_it_is_its_new_owners(how_far):
+    """The server opened the new channel, found it announced once more and dropped it: its client waited for ever."""
+    coming, made = Pause(PATIENCE), Pause(PATIENCE)
+    with in_memory(), watched(at("serve slot", coming)), serving("left", max_channels=1):
+        with RPCClient("left"):
+            coming.wait_until_reached()
+        with watched(at(how_far, made)), calling(RPCClient, "left", timeout=1.0) as connecting:
+            made.wait_until_reached()
+            coming.resume()
+            time.sleep(0.05)  # for the server to come across what there is of the channel
+            made.resume()
+            with connecting.result(PATIENCE) as client:
+                for number in range(2):
+                    assert client.call("add", a=number, b=2) == number + 2

@@ -15,7 +15,7 @@ pytestmark = [
 
 
 def test_a_forked_childs_client_calls_on_its_own_and_the_parents_goes_on(name):
-    """Without `_leave_to_parent` both call on one channel, and each gets answers of the other."""
+    """Without `_leave_channels_to_parent` both call on one channel, and each gets answers of the other."""
     with server_process(name) as child, RPCClient(name, timeout=PATIENCE) as client:
         assert client.call("add", a=1, b=1) == 2
         pid = os.fork()

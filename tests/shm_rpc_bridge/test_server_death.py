@@ -18,7 +18,7 @@ from shm_rpc_bridge import (
     cleanup,
     posix,
 )
-from shm_rpc_bridge.testing import AFTER, Pause, at, leftovers, watched
+from shm_rpc_bridge.testing import AFTER, BEFORE, Pause, at, leftovers, watched
 
 from .children import creator_until, hanging_server, opener_until, server_until
 from .services import (
@@ -55,7 +55,7 @@ def fail_to_call(client, method):
 @pytest.mark.fault("server-killed-waiting")
 @pytest.mark.parametrize("deaths", [1, pytest.param(100, marks=pytest.mark.soak)])
 def test_a_server_killed_during_a_call_is_named_at_once_and_the_outcome_called_unknown(name, deaths, figures):
-    """Without the look at the server's lock between slices (`ClientChannel._recheck`) the call waits its 30 s out."""
+    """Without the look at the server's lock between slices (`_Body.recheck`) the call waits its 30 s out."""
     deaths, noticed = figures.scaled(deaths), []
     for _ in figures.progress("servers killed during a call", range(deaths)):
         entered = context.Event()
@@ -91,7 +91,7 @@ def test_a_call_to_a_server_that_died_while_idle_never_ran(name):
 @pytest.mark.fault("kill-restart-cycles")
 @pytest.mark.parametrize("cycles", [20, pytest.param(1000, marks=pytest.mark.soak)])
 def test_killed_and_restarted_servers_leave_nothing_and_an_old_client_goes_on(name, cycles, figures):
-    """Without removing what earlier lives have left (`Control.create`) there is a doorbell more after each cycle."""
+    """Without removing what earlier lives have left (`Control.publish`) there is a doorbell more after each cycle."""
     cycles, counts = figures.scaled(cycles), set()
     with contextlib.ExitStack() as stack:
         client = None
@@ -110,18 +110,26 @@ def test_killed_and_restarted_servers_leave_nothing_and_an_old_client_goes_on(na
 
 
 @pytest.mark.fault("server-restarted")
-def test_while_a_starting_server_makes_way_nobody_takes_the_dead_one_for_alive(name):
+@pytest.mark.parametrize(
+    ("action", "when", "why"),
+    [
+        ("lock remover", AFTER, "is dead"),
+        ("unlink control", BEFORE, "start the server"),  # it says by now that it has closed
+        ("unlink control", AFTER, "start the server"),
+    ],
+)
+def test_while_a_starting_server_makes_way_nobody_takes_the_dead_one_for_alive(name, action, when, why):
     """To remove a dead server's segment a lock of it is taken. While that was the lock by which everybody else judges,
     clients connected to it in that moment, and their next call failed."""
     with server_process(name) as child, RPCClient(name) as client:
         child.kill()
         child.join(PATIENCE)
         pause = Pause(PATIENCE)
-        with watched(at("lock remover", pause, AFTER)), calling(RPCServer, name) as starting:
+        with watched(at(action, pause, when)), calling(RPCServer, name) as starting:
             pause.wait_until_reached()
             with pytest.raises(RPCTransportError, match="start the server"):
                 RPCClient(name)
-            with pytest.raises(RPCTransportError, match="is dead"):
+            with pytest.raises(RPCTransportError, match=f"{why}.*, so it never runs"):
                 client.call("add", a=1, b=2)
             pause.resume()
         server = starting.result(PATIENCE)

@@ -74,8 +74,8 @@ def test_of_many_servers_that_start_at_once_over_a_dead_one_exactly_one_has_the_
 
 @pytest.mark.fault("name-in-use")
 def test_a_starting_server_that_was_taken_for_dead_does_not_serve_under_a_name_it_has_lost(name):
-    """Between making its segment and locking it, it looks dead. Without the second look at its name (`is_linked` in
-    `_create_locked`) there were two servers."""
+    """Between making its segment and locking it, it looks dead, and who starts then removes it. When it had the public
+    name already and did not look again whether it still had it, there were two servers."""
     pause = Pause(PATIENCE)
     with watched(at("open locks", pause, AFTER)), calling(RPCServer, name) as slow:
         pause.wait_until_reached()

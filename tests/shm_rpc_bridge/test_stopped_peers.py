@@ -76,7 +76,7 @@ def test_timed_out_requests_to_a_stopped_server_use_up_no_channels(name):
 @pytest.mark.fault("wakeup-lost")
 @pytest.mark.parametrize("times", [3, pytest.param(100, marks=pytest.mark.soak)])
 def test_a_call_whose_doorbell_is_lost_is_answered_all_the_same(times, figures):
-    """Without ringing again in `ClientChannel._recheck` it ends with its timeout: the server never looks."""
+    """Without ringing again in `_Body.recheck` it ends with its timeout: the server never looks."""
     times, took = figures.scaled(times), []
     with in_memory():
         server = RPCServer("lost")

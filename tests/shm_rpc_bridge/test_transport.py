@@ -175,6 +175,21 @@ def test_an_opener_may_come_while_the_creator_is_still_at_it(name):
 
 
 @pytest.mark.fault("killed-creating")
+def test_an_opener_that_comes_before_the_creator_is_done_finds_nothing_and_may_wait(name):
+    """What is half made has no name by which it could be found."""
+    pause = Pause(PATIENCE)
+    with watched(at("link name", pause)), calling(SharedMemoryTransport.create, name) as creating:
+        pause.wait_until_reached()
+        with pytest.raises(RPCTransportError, match="must be created first"):
+            SharedMemoryTransport.open(name)
+        with calling(SharedMemoryTransport.open, name, wait_for=PATIENCE) as opening:
+            pause.resume()
+            with creating.result(PATIENCE) as creator, opening.result(PATIENCE) as opener:
+                opener.send_request(b"patient")
+                assert creator.receive_request() == b"patient"
+
+
+@pytest.mark.fault("killed-creating")
 def test_a_creator_that_was_taken_for_dead_leaves_the_name_to_the_other(name):
     """In giving up it removed the names, which were the other's by then."""
     pause = Pause(PATIENCE)
