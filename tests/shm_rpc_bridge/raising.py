@@ -1,5 +1,6 @@
 """Raising in the middle of the library, as a signal's handler does: at every line, and after every call."""
 
+import linecache
 import os
 import sys
 import weakref
@@ -18,7 +19,8 @@ class RaiseAt:
     """Raises once, in the calling thread: at the moment number `moment` that is met in the library's own code.
 
     Moments are the beginning of each line, the return of each function of the library, and of each C function that it
-    calls: a superset of those at which Python runs the handler of a signal.
+    calls: a superset of those at which Python runs the handler of a signal. But for `except` itself, and a `return` that
+    ends it: what a trace function raises there makes CPython 3.11 keep the exception that was caught for ever.
     """
 
     def __init__(self, moment: int) -> None:
@@ -54,7 +56,9 @@ class RaiseAt:
             self._meet(frame, event)
 
     def _meet(self, frame: Any, event: str) -> None:
-        if _is_finalizing(frame):
+        source = linecache.getline(frame.f_code.co_filename, frame.f_lineno).lstrip()
+        catches = sys.exc_info()[0] is not None and source.startswith(("except ", "return "))
+        if catches or _is_finalizing(frame):
             return
         self._left -= 1
         if self._left == 0:

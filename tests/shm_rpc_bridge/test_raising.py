@@ -72,7 +72,7 @@ def test_raised_anywhere_in_connecting_calling_and_closing_nothing_is_left_and_t
             gc.collect()
             assert descriptors() == before, raising.where
 
-        every = 3 if wait == "block" else 11
+        every = 5 if wait == "block" else 13
         at_every_moment(live, check, every)
         live()
         assert bystander.call("add", a=1, b=2) == 3
@@ -103,7 +103,7 @@ def test_raised_anywhere_in_serving_the_name_is_free_again_and_nothing_is_left(n
         assert leftovers(name) == [], raising.where
 
     live()
-    at_every_moment(live, check, every=29 if wait == "block" else 61)
+    at_every_moment(live, check, every=59 if wait == "block" else 97)
 
 
 METHODS = ("send_request", "receive_request", "send_response", "receive_response")
