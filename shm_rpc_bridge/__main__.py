@@ -5,6 +5,7 @@ import sys
 from typing import List, Optional
 
 from . import cleanup
+from .exceptions import RPCTransportError
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
@@ -18,7 +19,11 @@ def main(arguments: Optional[List[str]] = None) -> int:
     for command in (listing, cleaning):
         command.add_argument("--prefix", default="", help="only servers and transports whose name begins with this")
     chosen = parser.parse_args(arguments)
-    return show(chosen.prefix) if chosen.command == "ls" else clean(chosen.prefix, dry_run=not chosen.force)
+    try:
+        return show(chosen.prefix) if chosen.command == "ls" else clean(chosen.prefix, dry_run=not chosen.force)
+    except RPCTransportError as error:
+        print(error, file=sys.stderr)
+        return 1
 
 
 def show(prefix: str) -> int:

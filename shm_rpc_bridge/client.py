@@ -113,10 +113,11 @@ class RPCClient:
 
         There is nothing to close: closing this client, or what is returned, closes both.
         """
+        validated_timeout(timeout)
         timed = object.__new__(RPCClient)
-        timed.name, timed._arguments, timed._pool, timed._idle = self.name, self._arguments, self._pool, self._idle
-        timed._timeout = validated_timeout(timeout)
         timed._is_owner = False
+        timed.name, timed._arguments, timed._pool, timed._idle = self.name, self._arguments, self._pool, self._idle
+        timed._timeout = timeout
         return timed
 
     _is_owner = True  # whether it is this object that was constructed and must be closed

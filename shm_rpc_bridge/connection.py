@@ -135,7 +135,7 @@ class _Body:
         control = self.control
         if self.closed:
             raise RPCTransportError("the client was closed during the call")
-        if not control.is_ready():
+        if not control.is_serving():
             raise RPCTransportError(f"server {control.name!r} ({posix.described(control.process)}) has closed")
         if why := control.why_server_is_dead():
             raise RPCTransportError(f"server {control.name!r} ({posix.described(control.process)}) {why}")
@@ -246,7 +246,7 @@ class ClientChannel:
 
     def _refuse_own_server(self) -> None:
         control = self.body.control
-        if serving.is_answering(control.generation):
+        if serving.is_answering(control.name):
             raise RPCTransportError(
                 f"a method of server {control.name!r} has called its own server, which answers one call at a "
                 f"time: call the function itself {NOT_SENT}"

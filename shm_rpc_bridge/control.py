@@ -121,6 +121,14 @@ class Control:
         """False once the server has closed, or another one has taken its name."""
         return self.map[layout.CONTROL_STATE_OFFSET] == layout.READY
 
+    def is_serving(self) -> bool:
+        """Whether those who wait are still answered."""
+        return self.map[layout.CONTROL_STATE_OFFSET] in (layout.READY, layout.LEAVING)
+
+    def leave(self) -> None:
+        """Let the clients connect to another life of this server on their next call."""
+        self.map[layout.CONTROL_STATE_OFFSET] = layout.LEAVING
+
     def is_linked(self) -> bool:
         """Whether it still has a name."""
         return self._segment.is_linked()

@@ -74,11 +74,6 @@ class Endpoint:
         self._doorbell = life.doorbell
         self._wait_for_bell = Waiter(life.doorbell, self._wait, _nothing, _SWEEP_INTERVAL).wait
 
-    @property
-    def generation(self) -> int:
-        """Of the server's present life: a random number that no other server has."""
-        return self._lives[-1].generation
-
     def serve_next(self, answer: Answer, apologize: Apologize, deadline: float) -> bool:
         """Take the next request, round robin over the channels, and send what `answer` makes of it.
 
@@ -190,9 +185,9 @@ class Endpoint:
             "logind.conf), and so do cleaners of temporary files",
             self._name,
         )
-        old.withdraw_name()
-        # Whoever has sent a request by now is answered, in the next half second; the next one comes on a new channel.
-        self._leaving = list(self._channels.values())
+        old.leave()
+        # Whoever has sent a request by now is answered; the next one comes on a new channel.
+        self._leaving += self._channels.values()
         self._channels = {}
         self._circle_is_old = True
         for served in self._leaving:
@@ -202,9 +197,12 @@ class Endpoint:
     def _drop_leaving(self) -> None:
         """Let go of the life before the present one, whose clients have had the time to leave it."""
         for served in list(self._leaving):
-            served.response.interrupt_reader()
-            self._drop(served)
-        while len(self._lives) > 1:
+            if served.request.seems_full():
+                self._doorbell.release()  # its own bell is not heard any more
+            else:
+                served.response.interrupt_reader()
+                self._drop(served)
+        while len(self._lives) > 1 and not self._leaving:
             self._lives[0].end()
             self._lives.pop(0)
 

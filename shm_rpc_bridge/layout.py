@@ -55,8 +55,9 @@ CONTROL_HEADER_SIZE = 64
 """Bytes before the slot states."""
 TOKEN = struct.Struct("<Q")
 
-# States of a control segment. It gets its public name when it is READY.
-READY, CLOSED = 1, 2
+# States of a control segment. It gets its public name when it is READY. When its name was removed and taken again it is
+# LEAVING: whoever waits is still answered, the next call comes through the new one.
+READY, CLOSED, LEAVING = 1, 2, 3
 
 # States of a slot. A client moves FREE or LEFT -> CLAIMED -> READY while it holds the slot's lock, and says LEFT when
 # it closes; the server answers READY with SERVED. Only the server moves a slot back to FREE, and only while it holds

@@ -20,8 +20,10 @@ class End:
         self.name = name
         self.is_closed = False
         self.channel: Optional[channels.Channel] = None
+        self.process = os.getpid()
         self._held: posix.Held = []
         self._lock_file: Optional[posix.LockFile] = None
+        self._is_creator = False
         self._own_names: Optional[names.ChannelNames] = None  # of the creator
         self._peer = layout.OPENER_LOCK
 
@@ -34,6 +36,7 @@ class End:
 
     def _create(self, buffer_size: int, terms: Terms) -> channels.Channel:
         public, token = names.public_transport(self.name), int.from_bytes(os.urandom(8), "little")
+        self._is_creator = True
         self._own_names = own = names.transport(self.name, token)
         terms = terms._replace(recheck=self._recheck, token=token)
         room = min(buffer_size, terms.max_message_size)
@@ -86,14 +89,14 @@ class End:
         assert self._lock_file is not None
         # Before the opener has said that it has all it needs it is awaited, not dead. Asked before its lock is looked
         # at, which it takes first.
-        is_awaited = self._own_names is not None and not self.channel.request.was_found()
+        is_awaited = self._is_creator and not self.channel.request.was_found()
         if not is_awaited and not self._lock_file.is_locked(self._peer):
             raise RPCTransportError(f"the peer of transport {self.name!r} has closed it or died")
 
     @property
     def is_inherited(self) -> bool:
         """Whether this is a forked child's copy of its parent's end."""
-        return self._lock_file is not None and self._lock_file.is_closed
+        return os.getpid() != self.process
 
     @property
     def holds_anything(self) -> bool:

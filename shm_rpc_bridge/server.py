@@ -112,12 +112,12 @@ class RPCServer:
                 if self._closed:
                     raise RPCTransportError(f"server {self.name!r} is closed")
                 try:
-                    serving.begin(self._endpoint.generation)
+                    serving.begin(self.name)
                     signals.install(self.stop, self._handlers)
                     self._serve()
                 finally:
                     signals.restore(self._handlers)
-                    serving.end(self._endpoint.generation)
+                    serving.end(self.name)
         finally:
             self.close()
 

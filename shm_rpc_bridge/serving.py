@@ -4,21 +4,21 @@ import os
 import threading
 from typing import Dict
 
-_answering: Dict[int, int] = {}
+_answering: Dict[str, int] = {}
 
 
-def begin(generation: int) -> None:
-    """The present thread answers for the server of that generation, until :func:`end`."""
-    _answering[generation] = threading.get_ident()
+def begin(name: str) -> None:
+    """The present thread answers for the server of that name, until :func:`end`."""
+    _answering[name] = threading.get_ident()
 
 
-def end(generation: int) -> None:
-    _answering.pop(generation, None)
+def end(name: str) -> None:
+    _answering.pop(name, None)
 
 
-def is_answering(generation: int) -> bool:
+def is_answering(name: str) -> bool:
     """Whether it is the present thread that answers for that server."""
-    return _answering.get(generation) == threading.get_ident()
+    return _answering.get(name) == threading.get_ident()
 
 
 os.register_at_fork(after_in_child=_answering.clear)

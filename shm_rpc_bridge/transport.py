@@ -1,6 +1,7 @@
 """SharedMemoryTransport: a channel that is used on its own, as a safe byte pipe between two processes."""
 
 import contextlib
+import os
 import sys
 import warnings
 import weakref
@@ -41,6 +42,7 @@ class SharedMemoryTransport:
         self._reads_from: Optional[Buffer] = None
         self._sequence = 0
         self._answering = 0
+        _transports.add(self)
         self._finalizer = weakref.finalize(self, _end, end)  # at the latest when the interpreter exits
         try:
             self._request, self._response = get_ready(end)
@@ -221,6 +223,11 @@ class SharedMemoryTransport:
         raise TypeError("a transport cannot be pickled: create or open it in the process that uses it")
 
     def _refuse_if_closed(self) -> None:
+        if self._end.is_inherited:
+            raise RPCTransportError(
+                f"transport {self.name!r} belongs to process {self._end.process} and cannot be used in its forked child "
+                f"{os.getpid()}: create or open it in the process that uses it"
+            )
         if self._closed:
             raise RPCTransportError(f"transport {self.name!r} is closed")
 
@@ -260,6 +267,17 @@ _RECEIVING = {
         *(SharedMemoryTransport.view_request, SharedMemoryTransport.view_response),
     )
 }
+
+
+_transports: "weakref.WeakSet[SharedMemoryTransport]" = weakref.WeakSet()
+
+
+def _leave_transports_to_parent() -> None:
+    for transport in list(_transports):
+        transport._closed = True
+
+
+os.register_at_fork(after_in_child=_leave_transports_to_parent)
 
 
 def as_bytes(message: Message) -> Message:

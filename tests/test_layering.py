@@ -32,7 +32,7 @@ LIBRARY = {
     "server": {"buffer", "channel", "codec", "endpoint", "names", "serving", "signals", "waiting", "exceptions"},
     "testing": {"exceptions", "layout", "names", "posix"},
     "cleanup": {"buffer", "control", "layout", "names", "posix", "exceptions"},
-    "__main__": {"cleanup"},
+    "__main__": {"cleanup", "exceptions"},
     "__init__": {"client", "server", "transport", "exceptions"},
 }
 SYSTEM = {"posix_ipc", "mmap", "fcntl", "ctypes"}

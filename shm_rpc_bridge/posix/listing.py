@@ -4,7 +4,7 @@ import contextlib
 import os
 from typing import List, NamedTuple
 
-from .refusals import FOLDER, oddness
+from .refusals import FOLDER, oddness, translated
 from .semaphores import SEMAPHORE_PREFIX
 
 
@@ -22,7 +22,9 @@ class Listed(NamedTuple):
 def list_own_objects(prefix: str) -> List[Listed]:
     """Every segment and semaphore of this user whose name begins with `prefix`, sorted by name; the odd ones, too."""
     found = []
-    with os.scandir(FOLDER) as entries:
+    with translated(FOLDER, FOLDER):
+        listed = os.scandir(FOLDER)
+    with listed as entries:
         for entry in entries:
             is_semaphore = entry.name.startswith(SEMAPHORE_PREFIX)
             name = entry.name[len(SEMAPHORE_PREFIX) :] if is_semaphore else entry.name

@@ -69,7 +69,7 @@ def _refusal(name: str, path: str, code: int) -> RPCTransportError:
     kind, words = _ERRORS[code]
     if code == errno.ENOENT and not os.path.isdir(FOLDER):
         return RPCTransportError(f"{name} cannot be opened: there is no {FOLDER}; mount -t tmpfs tmpfs {FOLDER}")
-    if code in (errno.EEXIST, errno.EACCES, errno.EPERM):
+    if code in (errno.EEXIST, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ELOOP):
         words += _whose(path)
     return kind(f"{name} {words}")
 
