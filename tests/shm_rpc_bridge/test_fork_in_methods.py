@@ -5,9 +5,9 @@ import signal
 
 import pytest
 
-from shm_rpc_bridge import RPCClient, cleanup
+from shm_rpc_bridge import cleanup
 
-from .forks import CHILDS_STATUS, INTERRUPTED, OWN_STATUS, connected_to, forking_server
+from .forks import INTERRUPTED, OWN_STATUS, connected_to, forking_server
 from .services import PATIENCE, process
 
 pytestmark = [
