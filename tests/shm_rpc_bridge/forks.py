@@ -10,7 +10,7 @@ import sys
 import threading
 from typing import Any, Callable, Dict, List, Optional
 
-from shm_rpc_bridge import RPCClient, RPCServer, SharedMemoryTransport
+from shm_rpc_bridge import RPCClient, RPCServer, SharedMemoryTransport, posix
 
 from .services import PATIENCE, register_methods
 from .steps import until
@@ -119,10 +119,24 @@ def create_a_transport(name: str, number: int) -> None:
     SharedMemoryTransport.create(f"{name}-{number}").close()
 
 
+def open_and_close_a_semaphore(name: str, number: int) -> None:
+    """What hangs if it does, and no more: as often as possible."""
+    held: posix.Held = []
+    try:
+        posix.create_semaphore(f"srb:{name}:{number}", 0, held)
+        for _ in range(100):
+            posix.let_go(held)
+            posix.open_semaphore(f"srb:{name}:{number}", held)
+    finally:
+        posix.let_go(held)
+        posix.unlink_semaphore(f"srb:{name}:{number}")
+
+
 def fork_meanwhile(name: str, live: Callable[[str, int], None], forks: int, outcome: Any) -> None:
     """Fork while threads `live` over and over. Sends how many children hung, which locks others held, what failed."""
     stop, hung, locks, failures = threading.Event(), 0, [], []  # type: ignore[var-annotated]
     sys.setswitchinterval(1e-5)
+    kept = RPCClient(name, timeout=PATIENCE)  # which every child lets go
 
     def go_on(number: int) -> None:
         try:
@@ -155,6 +169,7 @@ def fork_meanwhile(name: str, live: Callable[[str, int], None], forks: int, outc
     stop.set()
     for thread in threads:
         thread.join(PATIENCE)
+    kept.close()
     outcome.send((hung, locks, failures))
 
 

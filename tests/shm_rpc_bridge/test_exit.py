@@ -19,7 +19,7 @@ import atexit, sys, threading
 def linger():  # the last of all that is done at exit; the thread goes on all the time
     print("exiting", flush=True)
     sys.stdin.readline()
-    threading.Event().wait(0.7)  # longer than any wait in the library lasts at a time
+    threading.Event().wait({linger})
 
 atexit.register(linger)
 from shm_rpc_bridge import RPCClient, RPCServer, SharedMemoryTransport
@@ -51,12 +51,15 @@ in_thread(lambda: [transport.receive_request() for _ in range(2)])
 
 in_each_way_of_waiting = pytest.mark.parametrize("wait", ["block", "spin"])
 
+LINGER = {"block": 0.6, "spin": 0.1}
+"""Seconds, longer than what a thread of the library sleeps at a time."""
+
 
 class Exiting:
     """A script that exits when told, in two steps: what the library does at exit, and the rest of it."""
 
     def __init__(self, body, name, wait):
-        code = EXIT.format(body=body.format(name=name, wait=wait))
+        code = EXIT.format(body=body.format(name=name, wait=wait), linger=LINGER[wait])
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         self._process = subprocess.Popen([sys.executable, "-c", code], text=True, **pipes)
         self.wait_until("ready")

@@ -12,6 +12,7 @@ from .forks import (
     connected_to,
     create_a_transport,
     fork_meanwhile,
+    open_and_close_a_semaphore,
     take_a_name,
     unseen_forking_server,
 )
@@ -19,12 +20,15 @@ from .services import PATIENCE, calling, context, process, serving
 
 
 @pytest.mark.fault("fork-while-connecting")
-@pytest.mark.parametrize("live", [connect_and_close, take_a_name, create_a_transport])
-def test_a_child_forked_while_threads_open_and_close_runs_and_holds_no_lock_of_its_parents(name, live):
+@pytest.mark.parametrize(
+    ("live", "forks"),
+    [(connect_and_close, 100), (take_a_name, 100), (create_a_transport, 100), (open_and_close_a_semaphore, 300)],
+)
+def test_a_child_forked_while_threads_open_and_close_runs_and_holds_no_lock_of_its_parents(name, live, forks):
     """One in hundreds hung in `sem_close`, whose lock a thread of the parent had; others kept a lock of the parent's
     that was open and not noted yet, so that the parent could not be seen dead."""
     receiving, sending = context.Pipe(False)
-    with serving(name), process(fork_meanwhile, name, live, 300, sending):
+    with serving(name), process(fork_meanwhile, name, live, forks, sending):
         assert receiving.poll(PATIENCE)
         assert receiving.recv() == (0, [], [])
 
