@@ -7,7 +7,7 @@ import pytest
 
 from shm_rpc_bridge import cleanup
 
-from .forks import INTERRUPTED, OWN_STATUS, connected_to, forking_server
+from .forks import CHILDS_STATUS, INTERRUPTED, OWN_STATUS, connected_to, forking_server
 from .services import PATIENCE, process
 
 pytestmark = [
@@ -30,6 +30,16 @@ def test_a_pool_in_a_method_works_and_ends(name, in_thread):
     with process(forking_server, name, in_thread) as server, connected_to(name) as client:
         assert client.call("results_of_a_pool") == [1, 2, 3]
         assert client.call("results_of_a_pool") == [1, 2, 3]
+        stop(server, client, in_thread)
+
+
+def test_a_child_that_a_method_forks_leaves_start_quietly_and_the_parent_answers(name, in_thread):
+    """It answered its parent's caller, on memory that it no longer had, and `start()` raised in it."""
+    with process(forking_server, name, in_thread) as server, connected_to(name) as client:
+        assert client.call("status_of_a_fork") == CHILDS_STATUS
+        assert client.call("add", a=1, b=2) == 3
+        with RPCClient(name, timeout=PATIENCE) as another:  # the child has taken no name away
+            assert another.call("status_of_a_fork") == CHILDS_STATUS
         stop(server, client, in_thread)
 
 
