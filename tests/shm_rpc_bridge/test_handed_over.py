@@ -76,6 +76,27 @@ def test_a_server_started_in_a_forked_child_says_whose_it_is_and_the_parents_ser
         assert client.call("add", a=1, b=2) == 3
 
 
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda transport: transport.send_request(b"from the child", timeout=0),
+        lambda transport: transport.receive_request(timeout=0),
+        lambda transport: transport.view_request(timeout=0),
+        lambda transport: transport.send_response(b"from the child", timeout=0),
+        lambda transport: transport.receive_response(timeout=0),
+        lambda transport: transport.view_response(timeout=0),
+    ],
+    ids=["send_request", "receive_request", "view_request", "send_response", "receive_response", "view_response"],
+)
+def test_a_transport_used_in_a_forked_child_says_whose_it_is_and_the_parents_goes_on(name, use):
+    """It was a TypeError or ValueError about a closed mapping."""
+    with SharedMemoryTransport.create(name) as creator, SharedMemoryTransport.open(name) as opener:
+        said = said_in_a_child(use, creator)
+        assert said.startswith(f"RPCTransportError: transport '{name}' belongs to process {os.getpid()}")
+        opener.send_request(b"still there", PATIENCE)
+        assert creator.receive_request(PATIENCE) == b"still there"
+
+
 def said_in_a_child(function, *arguments):
     """The error that it raises in a forked child."""
     reading, writing = os.pipe()
