@@ -38,7 +38,7 @@ def test_a_child_that_a_method_forks_leaves_start_quietly_and_the_parent_answers
     with process(forking_server, name, in_thread) as server, connected_to(name) as client:
         assert client.call("status_of_a_fork") == CHILDS_STATUS
         assert client.call("add", a=1, b=2) == 3
-        with RPCClient(name, timeout=PATIENCE) as another:  # the child has taken no name away
+        with connected_to(name) as another:  # the child has taken no name away
             assert another.call("status_of_a_fork") == CHILDS_STATUS
         stop(server, client, in_thread)
 
