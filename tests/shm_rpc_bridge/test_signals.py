@@ -13,6 +13,7 @@ import pytest
 from shm_rpc_bridge import RPCClient, RPCMethodError, RPCServer, RPCTimeoutError, SharedMemoryTransport, cleanup, posix
 
 from .children import signalled_server
+from .forks import OWN_STATUS, ignoring_server
 from .services import OLD_LIBC, PATIENCE, calling, process, server_process, serving
 
 
@@ -299,3 +300,16 @@ def test_what_a_handler_raises_while_a_message_is_copied_costs_no_message(name):
                 with pytest.raises(FromHandler):
                     opener.receive_response(PATIENCE)
                 assert opener.receive_response(PATIENCE) == b"%d" % number
+
+
+@pytest.mark.fault("signal-ignored")
+@pytest.mark.parametrize(("ignored", "stops"), [(signal.SIGINT, signal.SIGTERM), (signal.SIGTERM, signal.SIGINT)])
+def test_a_signal_that_is_ignored_before_start_stays_so_and_the_other_stops_the_server(name, ignored, stops):
+    """Ctrl-C at the terminal stopped the server that a shell had started in the background."""
+    with process(ignoring_server, name, ignored) as child, RPCClient(name, wait_for_server=PATIENCE) as client:
+        assert client.call("is_ignored")
+        os.kill(child.pid, ignored)
+        assert client.call("is_ignored")
+        os.kill(child.pid, stops)
+        child.join(PATIENCE)
+        assert child.exitcode == OWN_STATUS
