@@ -1,6 +1,8 @@
 """Every error of a call says whether its method may have run; and what else a call and its server refuse."""
 
+import contextlib
 import functools
+import gc
 import pickle
 import threading
 
@@ -83,7 +85,7 @@ def test_a_servers_death_says_whether_the_method_may_have_run(name):
             assert isinstance(error, RPCTransportError)
             assert ("unknown" in str(error)) is error.may_have_run
         with pytest.raises(RPCTransportError, match="never runs") as idle:
-            busy.call("hang")
+            queued.call("hang")
         assert idle.value.may_have_run is False
         with pytest.raises(RPCTransportError) as none:
             RPCClient(name)
@@ -159,10 +161,16 @@ def test_a_client_with_another_timeout_uses_the_same_channels_and_leaves_its_cli
 
 
 @said
+@pytest.mark.xfail(strict=True, reason="what with_timeout has begun closes its client's channels when it is dropped")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("timeout", [-1, float("nan"), 1e10])
-def test_a_timeout_that_is_none_is_refused_at_once(name, timeout):
-    with serving(name), RPCClient(name) as client, pytest.raises(ValueError, match="timeout must be"):
-        client.with_timeout(timeout)
+def test_a_timeout_that_is_none_is_refused_and_the_client_goes_on(name, timeout):
+    with serving(name), RPCClient(name, timeout=PATIENCE) as client:
+        with contextlib.suppress(ValueError):  # not pytest.raises, which keeps what the error's frames hold
+            client.with_timeout(timeout)
+            raise AssertionError("it was not refused")
+        gc.collect()
+        assert client.call("add", a=1, b=2) == 3
 
 
 @own
