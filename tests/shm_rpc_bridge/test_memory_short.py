@@ -1,5 +1,6 @@
 """Too little memory, or none to share, is an error of what needs it; everyone else goes on."""
 
+import contextlib
 import errno
 import mmap
 import os
@@ -12,10 +13,11 @@ import time
 
 import pytest
 
-from shm_rpc_bridge import RPCClient, RPCError, RPCMethodError, RPCTransportError, posix
+from shm_rpc_bridge import RPCClient, RPCError, RPCMethodError, RPCTransportError, cleanup, posix
 from shm_rpc_bridge.testing import leftovers
 
 from .services import PATIENCE, calling, server_process, serving
+from .steps import until
 from .strangers import limit_memory
 from .test_full_memory import ROOT
 
@@ -134,7 +136,10 @@ def test_no_memory_for_any_part_of_a_channel_is_that_channels_refusal(name, name
             assert old.call("add", a=2, b=2) == 4  # by now the server has seen it go
             assert door.failed == 1
         assert [record.levelname for record in caplog.records if "refused" in record.getMessage()] == ["WARNING"]
-        assert descriptors() <= before + 1
+        for _ in until(PATIENCE):  # the server sees the other client go
+            if descriptors() <= before:
+                break
+        assert descriptors() <= before
     assert leftovers(name) == []
 
 
@@ -146,10 +151,12 @@ def test_a_server_under_limits_that_come_and_go_serves_on(name, rounds, figures)
     with server_process(name) as server, RPCClient(name, timeout=PATIENCE) as other:
         assert other.call("add", a=1, b=1) == 2
         for number in figures.progress("random limits", range(rounds)):
-            limit_memory(server.pid, int(chance.choice([0, 0.1, 1, 8]) * MIB * chance.random()))
-            with RPCClient(name, chance.choice([1000, 65_536, 8 * MIB]), timeout=PATIENCE) as client:
+            # Small ones fit under every limit, large ones under none (from 32 MiB on memory that is given back is not
+            # kept by malloc), so that orjson never has to do without: see the test below.
+            limit_memory(server.pid, int((1 + 7 * chance.random()) * MIB))
+            with RPCClient(name, chance.choice([1000, 65_536, 40 * MIB]), timeout=PATIENCE) as client:
                 for _ in range(3):
-                    size = int(chance.choice([100, 100_000, 12 * MIB]) * chance.random())
+                    size = int(chance.choice([100, 1000, 40 * MIB]) * (1 + chance.random()))
                     made += 1
                     try:
                         if chance.random() < 0.5:
@@ -177,6 +184,36 @@ def answer_again(client, number):
     except RPCTransportError as error:
         assert "refused" in str(error)  # noqa: PT017
         assert client.call("add", a=number, b=2) == number + 2
+
+
+@short
+@pytest.mark.xfail(strict=True, reason="orjson dies of SIGSEGV where it gets no memory")
+@pytest.mark.parametrize(
+    ("method", "params", "spare"),
+    [("length", {"data": "x" * (8 * MIB)}, 20), ("text_of", {"size": 8 * MIB}, 20), ("echo", {"data": "numbers"}, 8)],
+    ids=["request", "result", "numbers"],
+)
+def test_json_that_a_server_has_no_memory_for_fails_alone(name, method, params, spare):
+    """The message itself fits, what is made of it does not."""
+    if params.get("data") == "numbers":
+        params = {"data": list(range(500_000))}
+    with server_process(name) as server, contextlib.ExitStack() as stack:
+        stack.callback(remove_leftovers, name)
+        stack.callback(server.kill)
+        with RPCClient(name, timeout=PATIENCE) as large, RPCClient(name, timeout=PATIENCE) as other:
+            assert large.call("add", a=1, b=1) == other.call("add", a=1, b=1) == 2
+            limit_memory(server.pid, spare * MIB)
+            with pytest.raises(RPCError):
+                large.call(method, **params)
+            assert other.call("add", a=2, b=2) == 4
+
+
+def remove_leftovers(name):
+    for _ in until(PATIENCE):
+        for owner in cleanup.survey(name):
+            cleanup.remove(owner)
+        if not leftovers(name):
+            return
 
 
 TRY_ALL = """
