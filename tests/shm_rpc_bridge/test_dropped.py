@@ -56,8 +56,16 @@ def test_a_client_that_is_dropped_warns_and_gives_everything_back(name):
         server.join(PATIENCE)
 
 
+DAEMON = """
+from threading import Event, Thread
+Thread(target=lambda kept: Event().wait(), args=(transport,), daemon=True).start()
+"""
+
+
 @pytest.mark.fault("dropped")
-@pytest.mark.parametrize("held_by", ["kept = transport", "cycle = [transport]; cycle.append(cycle)", "pass"])
+@pytest.mark.parametrize(
+    "held_by", ["pass", "cycle = [transport]; cycle.append(cycle)", DAEMON], ids=["a module", "a cycle", "a thread"]
+)
 def test_a_creators_names_are_gone_when_the_interpreter_has_ended(name, held_by):
     """All seven stayed, also after a normal exit."""
     code = (
