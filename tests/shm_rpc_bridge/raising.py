@@ -19,8 +19,8 @@ class RaiseAt:
     """Raises once, in the calling thread: at the moment number `moment` that is met in the library's own code.
 
     Moments are the beginning of each line, the return of each function of the library, and of each C function that it
-    calls: a superset of those at which Python runs the handler of a signal. But for `except` itself, and a `return` that
-    ends it: what a trace function raises there makes CPython 3.11 keep the exception that was caught for ever.
+    calls: a superset of those at which Python runs the handler of a signal. But for `except` itself, and a `return`
+    that ends it: what a trace function raises there makes CPython 3.11 keep the exception that was caught for ever.
     """
 
     def __init__(self, moment: int) -> None:

@@ -275,7 +275,6 @@ def test_a_read_only_dev_shm_is_an_error_that_says_so():
 
 @needs_root
 @pytest.mark.fault("shm-missing")
-@pytest.mark.xfail(strict=True, reason="os.scandir of a missing /dev/shm is a FileNotFoundError (posix/listing.py)")
 @pytest.mark.parametrize("command", ["ls", "clean"])
 def test_looking_at_a_missing_dev_shm_is_no_traceback(command):
     done = run_with_mount("mount -t tmpfs tmpfs /dev", "-m", "shm_rpc_bridge", command)

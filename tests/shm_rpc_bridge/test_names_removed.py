@@ -91,7 +91,6 @@ def test_no_call_is_lost_or_answered_twice_while_names_are_removed_and_taken_aga
     assert sorted(ran) == sorted((number, each) for number, calls in enumerate(made) for each in range(calls))
 
 
-@pytest.mark.xfail(strict=True, reason="who waits for longer than 0.1 s meanwhile is told that the server has closed")
 def test_calls_that_wait_while_the_names_are_taken_again_are_answered_however_long_it_takes(name, caplog, monkeypatch):
     """One is in a method when that has happened, one behind it."""
     monkeypatch.setattr("shm_rpc_bridge.endpoint._SWEEP_INTERVAL", 0.0)

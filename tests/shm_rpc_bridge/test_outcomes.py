@@ -161,7 +161,6 @@ def test_a_client_with_another_timeout_uses_the_same_channels_and_leaves_its_cli
 
 
 @said
-@pytest.mark.xfail(strict=True, reason="what with_timeout has begun closes its client's channels when it is dropped")
 @pytest.mark.filterwarnings("ignore:.*was never closed:ResourceWarning")  # as an error it would not get to closing
 @pytest.mark.parametrize("timeout", [-1, float("nan"), 1e10])
 def test_a_timeout_that_is_none_is_refused_and_the_client_goes_on(name, timeout):

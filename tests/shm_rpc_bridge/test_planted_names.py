@@ -16,10 +16,7 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to have a second user"),
 ]
 kinds = pytest.mark.parametrize("kind", ["directory", "file", "fifo", "link"])
-_unnamed = pytest.mark.xfail(strict=True, reason="EISDIR and ELOOP are told without the owner (posix/refusals.py)")
-public_kinds = pytest.mark.parametrize(
-    "kind", [pytest.param("directory", marks=_unnamed), "file", "fifo", pytest.param("link", marks=_unnamed)]
-)
+public_kinds = pytest.mark.parametrize("kind", ["directory", "file", "fifo", "link"])
 WHAT_IT_IS = {"directory": "a directory", "file": "a file", "fifo": "a special file", "link": "a symbolic link"}
 
 
