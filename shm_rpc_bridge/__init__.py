@@ -24,7 +24,7 @@ from .exceptions import (
 from .server import RPCServer
 from .transport import SharedMemoryTransport
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "RPCClient",

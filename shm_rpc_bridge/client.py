@@ -12,7 +12,7 @@ from . import codec, names
 from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
 from .connection import ClientChannel
 from .exceptions import NOT_SENT, RPCTimeoutError, RPCTransportError
-from .pool import ChannelPool
+from .pool import ChannelPool, counts_as_use
 from .waiting import validated_strategy, validated_timeout
 
 logger = logging.getLogger("shm_rpc_bridge")
@@ -163,6 +163,7 @@ def _connect(
     return RPCClient(name, buffer_size, timeout, **options)
 
 
+counts_as_use(RPCClient.call, "channel")
 _pools: "weakref.WeakSet[ChannelPool]" = weakref.WeakSet()
 
 

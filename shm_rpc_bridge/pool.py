@@ -4,7 +4,8 @@ import logging
 import threading
 from collections import deque
 from time import monotonic
-from typing import Deque, List
+from types import CodeType
+from typing import Any, Deque, Dict, List
 
 from . import posix, stacks
 from .connection import ClientChannel, Connection
@@ -48,9 +49,11 @@ class ChannelPool:
             channel.open(*self._terms)
             self._refuse_if_closed()  # meanwhile, when this channel could not be interrupted yet
             return channel
-        except BaseException:
+        except BaseException as error:
             if channel is not None:
                 self.discard(channel)
+            if isinstance(error, (OSError, ValueError)):  # of what was closed by a handler in the middle of it
+                self._refuse_if_closed()
             raise
 
     def _refuse_if_closed(self) -> None:
@@ -100,7 +103,7 @@ class ChannelPool:
                 channel = self.idle.pop()
                 channel.connection.close_channel(channel)
             # Not told by who has a reference: what has made somebody lose a channel, and now leads here, has one, too.
-            used = {frame.f_locals.get("self") for frame in stacks.frames_in(_USING)}
+            used = {frame.f_locals.get(_USING[frame.f_code]) for frame in stacks.frames_in(_USING)}
             for connection in list(self._connections):
                 connection.close_unused(used)
             self._reap()
@@ -125,5 +128,14 @@ class ChannelPool:
             connection.drop_inherited()
 
 
-_USING = {ClientChannel.open.__code__, ClientChannel.exchange.__code__}
-"""Where a thread is when a channel must not be closed under it."""
+_USING: Dict[CodeType, str] = {}
+
+
+def counts_as_use(function: Any, variable: str) -> None:
+    """While a thread is in `function`, the channel in that variable of it is not closed under it."""
+    _USING[function.__code__] = variable
+
+
+counts_as_use(ClientChannel.open, "self")
+counts_as_use(ClientChannel.exchange, "self")
+counts_as_use(ChannelPool._try_open_channel, "channel")

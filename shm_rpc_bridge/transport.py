@@ -225,8 +225,8 @@ class SharedMemoryTransport:
     def _refuse_if_closed(self) -> None:
         if self._end.is_inherited:
             raise RPCTransportError(
-                f"transport {self.name!r} belongs to process {self._end.process} and cannot be used in its forked child "
-                f"{os.getpid()}: create or open it in the process that uses it"
+                f"transport {self.name!r} belongs to process {self._end.process} and cannot be used in its forked "
+                f"child {os.getpid()}: create or open it in the process that uses it"
             )
         if self._closed:
             raise RPCTransportError(f"transport {self.name!r} is closed")

@@ -22,10 +22,9 @@ from .strangers import limit_memory
 from .test_full_memory import ROOT
 
 MIB = 2**20
-short = pytest.mark.fault("memory-short")
 
 
-@short
+@pytest.mark.fault("memory-short")
 @pytest.mark.parametrize("spare", [1, 8, 40], ids="{} MiB".format)
 def test_a_request_that_a_server_has_no_memory_for_fails_alone(name, spare):
     """MemoryError ended the server, and all its clients with it."""
@@ -49,7 +48,7 @@ def test_a_request_that_a_server_has_no_memory_for_fails_alone(name, spare):
         assert server.exitcode == 0
 
 
-@short
+@pytest.mark.fault("memory-short")
 def test_a_connection_that_a_server_has_no_memory_for_is_refused_alone(name):
     """It ended the server: mapping a client's buffers is done in between calls, where nothing was caught."""
     with server_process(name) as server:
@@ -109,7 +108,7 @@ def descriptors():
     return len(os.listdir("/proc/self/fd"))
 
 
-@short
+@pytest.mark.fault("memory-short")
 @pytest.mark.parametrize(
     ("named", "fail"),
     [
@@ -143,7 +142,7 @@ def test_no_memory_for_any_part_of_a_channel_is_that_channels_refusal(name, name
     assert leftovers(name) == []
 
 
-@short
+@pytest.mark.fault("memory-short")
 @pytest.mark.parametrize("rounds", [10, pytest.param(1000, marks=pytest.mark.soak)])
 def test_a_server_under_limits_that_come_and_go_serves_on(name, rounds, figures):
     """Requests, results and connections of random sizes under random limits: each is answered or an error."""
@@ -196,7 +195,7 @@ def answer_again(client, number):
         assert client.call("add", a=number, b=2) == number + 2
 
 
-@short
+@pytest.mark.fault("memory-short")
 @pytest.mark.xfail(strict=True, reason="orjson dies of SIGSEGV where it gets no memory")
 @pytest.mark.parametrize(
     ("method", "params", "spare"),

@@ -22,11 +22,8 @@ from .children import hanging_server
 from .services import PATIENCE, calling, context, process, register_methods, server_process, serving, started
 from .steps import until
 
-said = pytest.mark.fault("outcome-said")
-own = pytest.mark.fault("own-server")
 
-
-@said
+@pytest.mark.fault("outcome-said")
 @pytest.mark.parametrize(
     ("method", "params", "kind", "may_have_run"),
     [
@@ -49,7 +46,7 @@ def test_what_a_call_comes_to_says_whether_it_may_have_run(name, method, params,
         assert client.call("add", a=1, b=2) == 3
 
 
-@said
+@pytest.mark.fault("outcome-said")
 def test_a_timeout_says_whether_its_method_may_have_run(name):
     entered, release, ran = threading.Event(), threading.Event(), []
     with serving(name) as server:
@@ -70,7 +67,7 @@ def test_a_timeout_says_whether_its_method_may_have_run(name):
     assert ran == []
 
 
-@said
+@pytest.mark.fault("outcome-said")
 def test_a_servers_death_says_whether_the_method_may_have_run(name):
     entered = context.Event()
     with process(hanging_server, name, entered) as child:
@@ -96,7 +93,7 @@ def test_a_servers_death_says_whether_the_method_may_have_run(name):
         cleanup.remove(owner)
 
 
-@said
+@pytest.mark.fault("outcome-said")
 def test_a_server_killed_while_it_is_idle_has_run_nothing(name):
     with server_process(name) as child, RPCClient(name, timeout=PATIENCE) as client:
         assert client.call("add", a=1, b=2) == 3
@@ -110,7 +107,7 @@ def test_a_server_killed_while_it_is_idle_has_run_nothing(name):
         cleanup.remove(owner)
 
 
-@said
+@pytest.mark.fault("outcome-said")
 def test_a_client_closed_during_its_calls_says_which_of_them_may_have_run(name):
     entered, release = threading.Event(), threading.Event()
     with serving(name) as server:
@@ -130,7 +127,7 @@ def test_a_client_closed_during_its_calls_says_which_of_them_may_have_run(name):
         assert caught.value.may_have_run is False
 
 
-@said
+@pytest.mark.fault("outcome-said")
 def test_a_client_with_another_timeout_uses_the_same_channels_and_leaves_its_clients_timeout(name):
     entered, release = threading.Event(), threading.Event()
     with serving(name, max_channels=1) as server:  # a second channel would be refused
@@ -160,7 +157,7 @@ def test_a_client_with_another_timeout_uses_the_same_channels_and_leaves_its_cli
                 client.call("add", a=1, b=2)
 
 
-@said
+@pytest.mark.fault("outcome-said")
 @pytest.mark.filterwarnings("ignore:.*was never closed:ResourceWarning")  # as an error it would not get to closing
 @pytest.mark.parametrize("timeout", [-1, float("nan"), 1e10])
 def test_a_timeout_that_is_none_is_refused_and_the_client_goes_on(name, timeout):
@@ -172,7 +169,7 @@ def test_a_timeout_that_is_none_is_refused_and_the_client_goes_on(name, timeout)
         assert client.call("add", a=1, b=2) == 3
 
 
-@own
+@pytest.mark.fault("own-server")
 def test_a_method_that_calls_its_own_server_is_refused_at_once(name):
     """It waited for itself until its timeout, or for ever."""
     with serving(name) as server, RPCClient(name, timeout=None) as inner, RPCClient(name, timeout=PATIENCE) as client:
@@ -199,7 +196,7 @@ def test_a_method_that_calls_its_own_server_is_refused_at_once(name):
                 assert call.result(PATIENCE) == 4
 
 
-@own
+@pytest.mark.fault("own-server")
 def test_a_method_may_call_another_server_of_its_process(name):
     other = RPCServer(name + "-other")
     register_methods(other)
@@ -213,7 +210,7 @@ def plus(a, b):
     return a + b
 
 
-@own
+@pytest.mark.fault("own-server")
 def test_a_partial_is_registered_under_its_functions_name(name):
     """`AttributeError: 'functools.partial' object has no attribute '__name__'`."""
     with serving(name) as server:
@@ -234,7 +231,7 @@ class Nameless:
         return "called"
 
 
-@own
+@pytest.mark.fault("own-server")
 def test_what_has_no_name_of_its_own_is_refused_saying_how_to_give_it_one(name):
     with serving(name) as server:
         for nameless in (Nameless(), functools.partial(Nameless())):
