@@ -81,7 +81,7 @@ class RPCClient:
             except IndexError:
                 channel = self._opened(method, deadline)
             try:
-                if channel.is_current():
+                if channel.take():
                     result = codec.decode_response(method, channel.exchange(message, deadline))
                     idle.append(channel)
                     if pool.is_closed:  # meanwhile, and has emptied the pool already

@@ -2,10 +2,11 @@
 
 import os
 import weakref
+from threading import get_ident
 from typing import Collection, Optional, Protocol, Set
 
 from . import channel as channels
-from . import layout, names, posix, serving
+from . import layout, names, posix, serving, stacks
 from .buffer import Message, Terms
 from .control import Control
 from .exceptions import NOT_SENT, RPCError, RPCTimeoutError, RPCTransportError
@@ -65,9 +66,11 @@ class Connection:
             body.interrupt()
 
     def close_unused(self, used: Collection[Optional["ClientChannel"]]) -> None:
-        """Close all channels but these."""
+        """Close all channels but these, which this thread uses, and those that another thread has used last."""
         for body in list(self._channels):
-            if body.user() not in used:
+            user = body.user()
+            is_anothers = user is not None and user.thread != get_ident() and stacks.is_running(user.thread)
+            if user not in used and not is_anothers:
                 self._close(body)
 
     def reap(self) -> bool:
@@ -187,6 +190,8 @@ class ClientChannel:
         """Nothing of it exists before :meth:`open`."""
         self.connection = connection
         self.body = body
+        self.thread = get_ident()
+        """Which has used it last."""
         self.is_clean = False
         """Whether no earlier call's request or response can still be in it, so that it may be used again."""
         self._control_map: IntAt = body.control.map
@@ -236,12 +241,16 @@ class ClientChannel:
             outcome = "the server had not taken it, so it never runs" if withdrawn else "whether it ran is unknown"
             raise type(error)(f"{error} ({outcome})", may_have_run=not withdrawn) from None
 
-    def is_current(self) -> bool:
-        """False once the server has closed or was replaced: one byte, cheap enough for each call."""
+    def take(self) -> bool:
+        """Note that this thread has it, before it uses it: from here on no other one closes it.
+
+        False once it is closed, or the server has closed or was replaced: one byte, cheap enough for each call.
+        """
+        self.thread = get_ident()
         return self._control_map[layout.CONTROL_STATE_OFFSET] == layout.READY
 
     def forget_server(self) -> None:
-        """It is closed: let :meth:`is_current` say so to whoever still has it."""
+        """It is closed: let :meth:`take` say so to whoever still has it."""
         self._control_map = _NO_SERVER
 
     def _refuse_own_server(self) -> None:

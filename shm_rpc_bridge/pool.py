@@ -102,7 +102,7 @@ class ChannelPool:
             while self.idle:
                 channel = self.idle.pop()
                 channel.connection.close_channel(channel)
-            # Not told by who has a reference: what has made somebody lose a channel, and now leads here, has one, too.
+            # Not told by who has a reference: what has made this thread lose a channel, and leads here, has one, too.
             used = {frame.f_locals.get(_USING[frame.f_code]) for frame in stacks.frames_in(_USING)}
             for connection in list(self._connections):
                 connection.close_unused(used)

@@ -5,6 +5,7 @@ import os
 import sys
 import warnings
 import weakref
+from threading import get_ident
 from types import CodeType, FrameType
 from typing import Any, Callable, Optional, Set, Tuple, cast
 
@@ -36,9 +37,9 @@ class SharedMemoryTransport:
         """Not for users: see :meth:`create` and :meth:`open`."""
         self.name = name
         self._end = end = End(name)
-        # Whether a thread is receiving, or sending, or has left that with what a signal's handler has raised.
-        self._is_reading = False
-        self._is_writing = False
+        # The thread that is receiving, or sending, or has left that with what a signal's handler has raised; or 0.
+        self._reader = 0
+        self._writer = 0
         self._reads_from: Optional[Buffer] = None
         self._sequence = 0
         self._answering = 0
@@ -90,16 +91,19 @@ class SharedMemoryTransport:
         max_message_size or does not fit into memory: the transport is then as it was before.
         """
         try:
-            if self._closed or self._is_writing:
-                self._recover(self._request, self._is_writing)
-            self._is_writing = True
+            if self._closed or self._writer:
+                self._recover(self._request, self._writer)
+            message, deadline = as_bytes(message), deadline_after(timeout)
+            self._writer = get_ident()
             sequence = self._sequence = self._sequence + 1  # never used again, whatever becomes of it
             try:
-                self._request.send(as_bytes(message), sequence, deadline_after(timeout))
+                self._request.send(message, sequence, deadline)
             except RPCError:
                 self._sequence = sequence - 1  # the response to the one before is still wanted
+                self._request.put_back()
+                self._writer = 0
                 raise
-            self._is_writing = False
+            self._writer = 0
         finally:
             if self._closed:
                 self._release()
@@ -108,12 +112,18 @@ class SharedMemoryTransport:
         """The next request, waiting for it up to `timeout` seconds (None: for ever)."""
         try:
             request = self._reads_from = self._request
-            if self._closed or self._is_reading:
-                self._recover(request, self._is_reading)
+            if self._closed or self._reader:
+                self._recover(request, self._reader)
             request.release_view()
-            self._is_reading = True
-            self._answering, message = request.receive(deadline_after(timeout))
-            self._is_reading = False
+            deadline = deadline_after(timeout)
+            self._reader = get_ident()
+            try:
+                self._answering, message = request.receive(deadline)
+            except RPCError:
+                request.put_back()
+                self._reader = 0
+                raise
+            self._reader = 0
             if self._closed:  # woken by close(), not by a message
                 self._refuse_if_closed()
             return cast(bytes, message)
@@ -129,12 +139,18 @@ class SharedMemoryTransport:
         """
         try:
             request = self._reads_from = self._request
-            if self._closed or self._is_reading:
-                self._recover(request, self._is_reading)
+            if self._closed or self._reader:
+                self._recover(request, self._reader)
             request.release_view()
-            self._is_reading = True
-            self._answering, view = request.receive_view(deadline_after(timeout))
-            self._is_reading = False
+            deadline = deadline_after(timeout)
+            self._reader = get_ident()
+            try:
+                self._answering, view = request.receive_view(deadline)
+            except RPCError:
+                request.put_back()
+                self._reader = 0
+                raise
+            self._reader = 0
             if self._closed:
                 self._refuse_if_closed()
             return cast(memoryview, view)
@@ -145,11 +161,17 @@ class SharedMemoryTransport:
     def send_response(self, message: Message, timeout: Optional[float] = None) -> None:
         """Send the response to the request received last. Raises as :meth:`send_request` does."""
         try:
-            if self._closed or self._is_writing:
-                self._recover(self._response, self._is_writing)
-            self._is_writing = True
-            self._response.send(as_bytes(message), self._answering, deadline_after(timeout))
-            self._is_writing = False
+            if self._closed or self._writer:
+                self._recover(self._response, self._writer)
+            message, deadline = as_bytes(message), deadline_after(timeout)
+            self._writer = get_ident()
+            try:
+                self._response.send(message, self._answering, deadline)
+            except RPCError:
+                self._response.put_back()
+                self._writer = 0
+                raise
+            self._writer = 0
         finally:
             if self._closed:
                 self._release()
@@ -158,14 +180,19 @@ class SharedMemoryTransport:
         """The response to the request sent last; responses to earlier ones, which timed out, are dropped."""
         try:
             response = self._reads_from = self._response
-            if self._closed or self._is_reading:
-                self._recover(response, self._is_reading)
+            if self._closed or self._reader:
+                self._recover(response, self._reader)
             response.release_view()
             deadline = deadline_after(timeout)
             while True:
-                self._is_reading = True
-                sequence, message = response.receive(deadline)
-                self._is_reading = False
+                self._reader = get_ident()
+                try:
+                    sequence, message = response.receive(deadline)
+                except RPCError:
+                    response.put_back()
+                    self._reader = 0
+                    raise
+                self._reader = 0
                 if self._closed:
                     self._refuse_if_closed()
                 if sequence == self._sequence:
@@ -178,14 +205,19 @@ class SharedMemoryTransport:
         """As :meth:`receive_response` without the copy: read-only memory, until responses are received again."""
         try:
             response = self._reads_from = self._response
-            if self._closed or self._is_reading:
-                self._recover(response, self._is_reading)
+            if self._closed or self._reader:
+                self._recover(response, self._reader)
             deadline = deadline_after(timeout)
             while True:
                 response.release_view()
-                self._is_reading = True
-                sequence, view = response.receive_view(deadline)
-                self._is_reading = False
+                self._reader = get_ident()
+                try:
+                    sequence, view = response.receive_view(deadline)
+                except RPCError:
+                    response.put_back()
+                    self._reader = 0
+                    raise
+                self._reader = 0
                 if self._closed:
                     self._refuse_if_closed()
                 if sequence == self._sequence:
@@ -201,7 +233,7 @@ class SharedMemoryTransport:
         self._closed = self._end.is_closed = True
         # Whoever is inside releases the memory when it leaves. Only what this end reads is posted: to the peer it would
         # be a message.
-        if self._is_reading and self._reads_from is not None and not self._end.is_inherited:
+        if self._reader and self._reads_from is not None and not self._end.is_inherited:
             with contextlib.suppress(posix.Closed):  # its reader has left in the meantime
                 self._reads_from.interrupt_reader()
         self._release()
@@ -215,6 +247,7 @@ class SharedMemoryTransport:
     def __del__(self) -> None:
         if self._end.holds_anything:
             was_closed = self._closed  # and that was interrupted
+            self._reader = self._writer = 0  # whoever was inside would have this object
             self.close()  # first: where warnings are errors, the next line is one
             if not was_closed:
                 warnings.warn(f"SharedMemoryTransport {self.name!r} was never closed", ResourceWarning, stacklevel=2)
@@ -231,12 +264,12 @@ class SharedMemoryTransport:
         if self._closed:
             raise RPCTransportError(f"transport {self.name!r} is closed")
 
-    def _recover(self, buffer: Buffer, was_inside: bool) -> None:
+    def _recover(self, buffer: Buffer, thread: int) -> None:
         """Refuse to go on with a closed transport, or beside somebody else; make good what was interrupted."""
         self._refuse_if_closed()
-        if was_inside:
+        if thread:
             caller = sys._getframe(1)
-            if self._is_anybody_inside(_SENDING if caller.f_code in _SENDING else _RECEIVING, beside=caller):
+            if self._is_inside(thread, _SENDING if caller.f_code in _SENDING else _RECEIVING, beside=caller):
                 raise RPCTransportError(
                     f"transport {self.name!r} is busy: another thread, or what this thread was doing when a signal "
                     "interrupted it, is in the middle of a message in this direction"
@@ -245,18 +278,22 @@ class SharedMemoryTransport:
 
     def _release(self) -> None:
         """Let go of everything, unless a thread is inside: then it calls this when it leaves."""
-        if not self._is_anybody_inside(_SENDING | _RECEIVING, beside=sys._getframe(1)):
+        caller = sys._getframe(1)
+        reading, writing = (
+            self._is_inside(self._reader, _RECEIVING, caller),
+            self._is_inside(self._writer, _SENDING, caller),
+        )
+        if not reading and not writing:
             self._end.release()
             self._finalizer.detach()
 
-    def _is_anybody_inside(self, methods: Set[CodeType], beside: FrameType) -> bool:
-        """Whether a thread is in one of these methods of this transport, read off the threads' stacks.
-
-        A note of it would cost each message something, and stay behind when a signal's handler raises.
-        """
-        if self._end.is_inherited:
-            return False  # in a forked child, which has no other threads
-        return any(frame.f_locals.get("self") is self for frame in stacks.frames_in(methods, beside))
+    def _is_inside(self, thread: int, methods: Set[CodeType], beside: FrameType) -> bool:
+        """Whether that thread, by its own note, is in one of these methods of this transport."""
+        if not thread or self._end.is_inherited:  # a forked child has no other threads
+            return False
+        if thread == get_ident():
+            return any(frame.f_locals.get("self") is self for frame in stacks.frames_in(methods, beside))
+        return stacks.is_running(thread)
 
 
 _SENDING = {method.__code__ for method in (SharedMemoryTransport.send_request, SharedMemoryTransport.send_response)}

@@ -22,7 +22,8 @@ LIBRARY = {
     "rendezvous": {"layout", "names", "posix", "buffer", "channel", "exceptions"},
     "transport": {"layout", "names", "posix", "buffer", "channel", "rendezvous", "stacks", "waiting", "exceptions"},
     "control": {"layout", "names", "posix", "exceptions"},
-    "connection": {"buffer", "channel", "control", "layout", "names", "posix", "scratch", "serving", "exceptions"},
+    "connection": {"buffer", "channel", "control", "layout", "names", "posix", "scratch", "serving", "stacks"}
+    | {"exceptions"},
     "pool": {"connection", "posix", "stacks", "waiting", "exceptions"},
     "life": {"control", "names", "posix", "exceptions"},
     "endpoint": {"buffer", "channel", "control", "life", "names", "posix", "scratch", "waiting", "exceptions"},
