@@ -155,7 +155,7 @@ class Endpoint:
         """What is done twice a second: for those who died, for memory that is not used, for the name."""
         assert self._terms.scratch is not None
         self._drop_leaving()
-        self._sweep(self._control.slots_in_use())
+        self._sweep(self._control.without_owner(self._control.slots_in_use()))
         self._terms.scratch.give_back_if_unused()
         if self._control.is_ready() and not self._control.is_linked():  # and not given up by abandon()
             self._take_name_again()

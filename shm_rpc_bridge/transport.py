@@ -97,6 +97,8 @@ class SharedMemoryTransport:
             self._writer = get_ident()
             sequence = self._sequence = self._sequence + 1  # never used again, whatever becomes of it
             try:
+                if self._closed:  # asked once this thread is noted, which close() asks for
+                    self._refuse_if_closed()
                 self._request.send(message, sequence, deadline)
             except RPCError:
                 self._sequence = sequence - 1  # the response to the one before is still wanted
@@ -118,6 +120,8 @@ class SharedMemoryTransport:
             deadline = deadline_after(timeout)
             self._reader = get_ident()
             try:
+                if self._closed:  # asked once this thread is noted, which close() asks for
+                    self._refuse_if_closed()
                 self._answering, message = request.receive(deadline)
             except RPCError:
                 request.put_back()
@@ -145,6 +149,8 @@ class SharedMemoryTransport:
             deadline = deadline_after(timeout)
             self._reader = get_ident()
             try:
+                if self._closed:  # asked once this thread is noted, which close() asks for
+                    self._refuse_if_closed()
                 self._answering, view = request.receive_view(deadline)
             except RPCError:
                 request.put_back()
@@ -166,6 +172,8 @@ class SharedMemoryTransport:
             message, deadline = as_bytes(message), deadline_after(timeout)
             self._writer = get_ident()
             try:
+                if self._closed:  # asked once this thread is noted, which close() asks for
+                    self._refuse_if_closed()
                 self._response.send(message, self._answering, deadline)
             except RPCError:
                 self._response.put_back()
@@ -187,6 +195,8 @@ class SharedMemoryTransport:
             while True:
                 self._reader = get_ident()
                 try:
+                    if self._closed:  # asked once this thread is noted, which close() asks for
+                        self._refuse_if_closed()
                     sequence, message = response.receive(deadline)
                 except RPCError:
                     response.put_back()
@@ -212,6 +222,8 @@ class SharedMemoryTransport:
                 response.release_view()
                 self._reader = get_ident()
                 try:
+                    if self._closed:  # asked once this thread is noted, which close() asks for
+                        self._refuse_if_closed()
                     sequence, view = response.receive_view(deadline)
                 except RPCError:
                     response.put_back()
@@ -279,11 +291,8 @@ class SharedMemoryTransport:
     def _release(self) -> None:
         """Let go of everything, unless a thread is inside: then it calls this when it leaves."""
         caller = sys._getframe(1)
-        reading, writing = (
-            self._is_inside(self._reader, _RECEIVING, caller),
-            self._is_inside(self._writer, _SENDING, caller),
-        )
-        if not reading and not writing:
+        is_reading = self._is_inside(self._reader, _RECEIVING, caller)
+        if not is_reading and not self._is_inside(self._writer, _SENDING, caller):
             self._end.release()
             self._finalizer.detach()
 

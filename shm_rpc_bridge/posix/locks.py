@@ -5,6 +5,7 @@ import os
 import struct
 import time
 import weakref
+from typing import Optional, Set
 
 from .descriptors import above_standard_streams
 from .held import Handles, Held
@@ -63,6 +64,25 @@ class LockFile:
         answer = fcntl.fcntl(self.fd, _F_OFD_GETLK, _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, offset, 1, 0))
         kind: int = _FLOCK.unpack(answer)[0]
         return kind != fcntl.F_UNLCK
+
+    def locked_by_others(self) -> Optional[Set[int]]:
+        """The bytes that are locked, all in one look at /proc/locks, in which each takes one line; None without it.
+
+        For many: :meth:`is_locked` has the kernel go through all locks of the file, so asking for each is quadratic.
+        """
+        status = os.fstat(self.fd)
+        file = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}".encode()
+        found: Set[int] = set()
+        try:
+            with open("/proc/locks", "rb") as lines:
+                for line in lines:
+                    if file in line:
+                        *_, where, first, last = line.split()
+                        if where == file and last != b"EOF":
+                            found.update(range(int(first), int(last) + 1))
+        except OSError:
+            return None
+        return found
 
     def is_linked(self) -> bool:
         """Whether the segment still has a name."""

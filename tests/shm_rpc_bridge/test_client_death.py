@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from shm_rpc_bridge import RPCClient, RPCServer, RPCTransportError, SharedMemoryTransport, posix
+from shm_rpc_bridge import RPCClient, RPCServer, RPCTransportError, SharedMemoryTransport, layout, names, posix
 from shm_rpc_bridge.control import Control
 from shm_rpc_bridge.testing import leftovers
 
@@ -143,3 +143,26 @@ def test_clients_killed_at_random_moments_under_load_disturb_no_other(name, kill
     figures.record("client-killed", "clients killed at random moments under load", killed, "kills", killed)
     figures.record("client-killed", "slowest call of another client meanwhile", slowest * 1e3, "ms", killed)
     figures.record("client-killed", "slot and objects gone after a kill, worst", gone * 1e3, "ms", looked)
+
+
+@pytest.mark.fault("client-killed")
+def test_of_many_slots_those_without_an_owner_are_found_in_one_look(name):
+    """Asked for one by one the kernel goes through all locks each time: 455 ms for 10,000 clients, twice a second."""
+    held, owners = [], []
+    try:
+        server = Control.create(name, 5, 300, 4096, 4096, held)
+        server.publish()
+        for slot in range(300):
+            own = []
+            posix.open_lock_file(names.control(name), own).try_lock(layout.slot_lock(slot))
+            owners.append(own)
+        slots = list(range(300))
+        assert server.without_owner(slots) == []
+        for slot in (0, 7, 299):
+            posix.let_go(owners[slot])
+        assert server.without_owner(slots) == [0, 7, 299]
+        server.withdraw_name()
+    finally:
+        for own in owners:
+            posix.let_go(own)
+        posix.let_go(held)
