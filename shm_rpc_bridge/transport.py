@@ -91,7 +91,7 @@ class SharedMemoryTransport:
         max_message_size or does not fit into memory: the transport is then as it was before.
         """
         try:
-            if self._closed or self._writer:
+            if self._writer:
                 self._recover(self._request, self._writer)
             message, deadline = as_bytes(message), deadline_after(timeout)
             self._writer = get_ident()
@@ -114,7 +114,7 @@ class SharedMemoryTransport:
         """The next request, waiting for it up to `timeout` seconds (None: for ever)."""
         try:
             request = self._reads_from = self._request
-            if self._closed or self._reader:
+            if self._reader:
                 self._recover(request, self._reader)
             request.release_view()
             deadline = deadline_after(timeout)
@@ -143,7 +143,7 @@ class SharedMemoryTransport:
         """
         try:
             request = self._reads_from = self._request
-            if self._closed or self._reader:
+            if self._reader:
                 self._recover(request, self._reader)
             request.release_view()
             deadline = deadline_after(timeout)
@@ -167,7 +167,7 @@ class SharedMemoryTransport:
     def send_response(self, message: Message, timeout: Optional[float] = None) -> None:
         """Send the response to the request received last. Raises as :meth:`send_request` does."""
         try:
-            if self._closed or self._writer:
+            if self._writer:
                 self._recover(self._response, self._writer)
             message, deadline = as_bytes(message), deadline_after(timeout)
             self._writer = get_ident()
@@ -188,7 +188,7 @@ class SharedMemoryTransport:
         """The response to the request sent last; responses to earlier ones, which timed out, are dropped."""
         try:
             response = self._reads_from = self._response
-            if self._closed or self._reader:
+            if self._reader:
                 self._recover(response, self._reader)
             response.release_view()
             deadline = deadline_after(timeout)
@@ -215,7 +215,7 @@ class SharedMemoryTransport:
         """As :meth:`receive_response` without the copy: read-only memory, until responses are received again."""
         try:
             response = self._reads_from = self._response
-            if self._closed or self._reader:
+            if self._reader:
                 self._recover(response, self._reader)
             deadline = deadline_after(timeout)
             while True:
