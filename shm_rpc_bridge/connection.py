@@ -25,7 +25,7 @@ class Connection:
         self._held: posix.Held = []
         self._channels: Set[_Body] = set()
         self._control: Optional[Control] = None
-        self._is_open = False
+        self.is_open = False
         self.is_retired = False
         """Whether no more channels are opened. Set by its owner."""
 
@@ -33,7 +33,7 @@ class Connection:
         """Raises NotFoundError when the server is not running."""
         self._control = Control.open(self.name, self._held)
         self._doorbell = posix.open_semaphore(names.doorbell(self.name, self._control.generation), self._held)
-        self._is_open = True
+        self.is_open = True
 
     @property
     def server(self) -> str:
@@ -41,7 +41,7 @@ class Connection:
 
     def is_alive(self) -> bool:
         control = self._control
-        return self._is_open and control is not None and control.is_ready() and not control.why_server_is_dead()
+        return self.is_open and control is not None and control.is_ready() and not control.why_server_is_dead()
 
     def new_channel(self) -> "ClientChannel":
         """One that is not open yet. Dropped by whoever has it, or lost, it is closed by :meth:`reap`."""

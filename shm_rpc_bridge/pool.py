@@ -62,7 +62,8 @@ class ChannelPool:
 
     def _connected(self) -> Connection:
         current = self._connections[-1] if self._connections else None
-        if current is not None and not current.is_retired:
+        # One that is not open yet is being opened by what this thread has interrupted, which goes on with it.
+        if current is not None and current.is_open and not current.is_retired:
             if current.is_alive():
                 return current
             current.is_retired = True

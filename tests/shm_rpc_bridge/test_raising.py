@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import math
 import os
 import random
 import signal
@@ -11,6 +12,7 @@ import threading
 import pytest
 
 from shm_rpc_bridge import RPCClient, RPCError, RPCServer, RPCTimeoutError, RPCTransportError, SharedMemoryTransport
+from shm_rpc_bridge.pool import ChannelPool
 from shm_rpc_bridge.testing import at, leftovers, watched
 
 from .raising import Raised, at_every_moment
@@ -276,6 +278,17 @@ def test_a_finalizer_that_calls_while_its_client_connects_is_answered(name):
             with watched(at(step, lambda: told.append(client.call("add", a=1, b=1)))):
                 assert client.call("echo", data=2) == 2
         assert told == [2] * len(told)
+        for step in ("open locks", "open control", "open doorbell"):
+            told.clear()
+            pool = ChannelPool(name, 1000, 1000, "block", 0.0)
+
+            def open_another(pool=pool):
+                told.append(pool.open_channel(math.inf))
+
+            with watched(at(step, open_another)):
+                told.append(pool.open_channel(math.inf))
+            assert [channel.take() for channel in told] == [True, True]
+            pool.close()
 
 
 def connect_and_call_for_ever(client):
