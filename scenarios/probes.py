@@ -15,32 +15,41 @@ DELAY_US = 2000
 """Far above what a call takes, far below a scheduler's patience: a process that spins so briefly is left alone."""
 
 
-class Undelayed(ShmBlock):
-    """The library as it is: what `delayed` is compared with. It parks, so that the server has its core to itself."""
+class Slow(ShmBlock):
+    """The library with a handler that takes :data:`DELAY_US`. It parks, so that the server has its core to itself."""
 
-    name = "undelayed"
-
-
-class Delayed(ShmBlock):
-    """The same with a handler that takes :data:`DELAY_US` longer, by the clock that calls are timed with."""
-
-    name = "delayed"
+    name = "slow"
+    delay_us = DELAY_US
 
     def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
-        super().serve(_DelayedService(service), address, ready)
+        super().serve(_SlowService(service, self.delay_us), address, ready)
 
 
-class _DelayedService:
+class Slower(Slow):
+    """The same with twice the delay. What it is compared with waits, too, and so wakes from as deep a sleep."""
+
+    name = "slower"
+    delay_us = 2 * DELAY_US
+
+
+class _SlowService:
     """A service whose `echo` spins before it answers: a sleep would end late by its own rules."""
 
-    def __init__(self, inner: object) -> None:
+    def __init__(self, inner: object, delay_us: int) -> None:
         self._echo = methods_of(inner)["echo"]
+        self._delay_ns = delay_us * 1000
 
     def echo(self, payload: Any) -> Any:
-        until = time.perf_counter_ns() + DELAY_US * 1000
+        until = time.perf_counter_ns() + self._delay_ns
         while time.perf_counter_ns() < until:
             pass
         return self._echo(payload)
 
 
-CATALOGUE = {kind.name: kind for kind in (Undelayed, Delayed)}
+class Undelayed(ShmBlock):
+    """The library as it is, under a name of its own."""
+
+    name = "undelayed"
+
+
+CATALOGUE = {kind.name: kind for kind in (Undelayed, Slow, Slower)}

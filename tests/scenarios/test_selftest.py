@@ -13,8 +13,11 @@ from scenarios.selftest import STOP_MS, STOP_RATE, Outcome
 
 
 def test_a_known_delay_is_measured_within_5_percent() -> None:
-    """Give `Delayed` another delay than it says, and this fails with both figures."""
-    outcome = selftest.known_delay()
+    """Give `Slower` another delay than it says, and this fails with both figures.
+
+    By the quickest calls: what the machine does beside a test only ever makes a call slower.
+    """
+    outcome = selftest.known_delay(quantile=0)
     assert outcome.passed, outcome
 
 
