@@ -8,8 +8,8 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from . import layout, names, posix
 from .buffer import identity
-from .control import read_header, why_dead
 from .exceptions import RPCTransportError
+from .header import read_header, why_dead
 
 _BEING_MADE = 1.0
 """Seconds for which objects without a living owner may be somebody's who has not come to locking them yet."""

@@ -1,21 +1,29 @@
 """RPCClient: a name, a pool of channels, and one deadline per call."""
 
-import logging
 import math
 import os
 import warnings
 import weakref
 from time import monotonic
-from typing import Any, Optional
+from typing import Any, Callable, Optional, TypeVar, Union
 
-from . import codec, names
+from . import codec as codecs
+from . import names
 from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
 from .connection import ClientChannel
 from .exceptions import NOT_SENT, RPCTimeoutError, RPCTransportError
 from .pool import ChannelPool, counts_as_use
+from .proxies import Remote, proxy_of, typed
 from .waiting import validated_strategy, validated_timeout
 
-logger = logging.getLogger("shm_rpc_bridge")
+Interface = TypeVar("Interface")
+
+
+class _Kept:
+    """What an option is that keeps its value."""
+
+
+_KEPT = _Kept()
 
 
 class RPCClient:
@@ -37,14 +45,18 @@ class RPCClient:
         wait_for_server: float = 0.0,
         wait: str = "adaptive",
         max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE,
+        codec: Any = "json",
     ) -> None:
         """Connect.
 
         `buffer_size`: bytes a request buffer has room for at first; it grows up to `max_message_size`, bytes.
         `timeout`: seconds a whole call may take; None: for ever, 0: no waiting at all. `wait_for_server`: seconds to
-        wait for a server that is not there, here and when a call has to connect again. `wait`: "adaptive" (spin for
-        tens of microseconds, then park), "block" (park at once) or "spin" (burn a core).
-        Raises RPCTransportError when there is no server, ValueError or TypeError for bad arguments.
+        wait here for a server that is not there yet; calls do not, see :meth:`with_options`. `wait`: "adaptive" (spin
+        for tens of microseconds, then park), "block" (park at once) or "spin" (burn a core). `codec`: "json",
+        "msgpack", "pickle", or an object with ``dumps`` and ``loads``; the server must have the same. A pickle can run
+        any code where it is read: "pickle" trusts the server.
+        Raises RPCTransportError when there is no server or one of another codec, ValueError or TypeError for bad
+        arguments.
         """
         names.validated(name)
         validated_sizes(buffer_size, max_message_size)
@@ -52,55 +64,70 @@ class RPCClient:
         validated_timeout(wait_for_server, "wait_for_server")
         self.name = name
         self._timeout = validated_timeout(timeout)
-        self._arguments = name, buffer_size, timeout, wait_for_server, wait, max_message_size
-        patience = math.inf if wait_for_server is None else wait_for_server
-        self._pool = pool = ChannelPool(name, buffer_size, max_message_size, wait, patience)
+        self._arguments = name, buffer_size, timeout, wait_for_server, wait, max_message_size, codec
+        self._codec = chosen = codecs.chosen(codec)
+        self._encode = chosen.encode_request
+        self._decode: Callable[[str, Any], Any] = chosen.decode_response
+        self._patience = 0.0
+        self._pool = pool = ChannelPool(name, buffer_size, max_message_size, wait, chosen.name)
         self._idle = pool.idle
         _pools.add(pool)
         try:
-            pool.put_back(pool.open_channel(math.inf))
+            pool.put_back(pool.open_channel(math.inf if wait_for_server is None else wait_for_server))
         except BaseException:
             pool.close()
             raise
 
-    def call(self, method: str, /, **params: Any) -> Any:
-        """Call `method` with `params` in the server and return its result.
+    def call(self, method: str, /, *args: Any, **params: Any) -> Any:
+        """Call `method` in the server with these arguments, by position and by name, and return its result.
 
-        Raises RPCMethodError when the method raised, is unknown or does not take these parameters;
-        RPCSerializationError when a parameter or the result is no JSON; RPCTimeoutError after the client's timeout;
-        RPCTransportError when the server is gone or a message is too large. Each says, in words and as
-        ``may_have_run``, whether the method may have run; nothing is ever tried twice.
+        Raises RPCMethodError when the method raised, is unknown or does not take these parameters; when it raised a
+        builtin exception, what is raised is that as well. RPCSerializationError when the codec refuses a parameter or
+        the result; RPCTimeoutError after the client's timeout; RPCTransportError when the server is gone or a message
+        is too large. Each says, in words and as ``may_have_run``, whether the method may have run. A request that
+        certainly has not, because its server closed or died first, is sent once more if another one is there by then.
         """
         timeout = self._timeout
-        message = codec.encode_request(method, params)
+        message = self._encode(method, args, params)
         pool, idle = self._pool, self._idle
         deadline = math.inf if timeout is None else monotonic() + timeout
+        response = lost = None
         while True:
             try:
                 channel = idle.pop()
             except IndexError:
-                channel = self._opened(method, deadline)
+                channel = self._opened(method, deadline, lost)
             try:
                 if channel.take():
-                    result = codec.decode_response(method, channel.exchange(message, deadline))
+                    response = channel.exchange(message, deadline)
+                    result = self._decode(method, response)
                     idle.append(channel)
                     if pool.is_closed:  # meanwhile, and has emptied the pool already
                         pool.close()
                     return result
             except (RPCTimeoutError, RPCTransportError) as error:
+                never_ran = not error.may_have_run and not channel.connection.is_alive()
                 pool.put_back(channel)
-                raise self._about(error, method) from None
+                if response is not None:  # it is the method's
+                    raise
+                told = self._about(error, method)
+                if lost is not None or not never_ran or isinstance(error, RPCTimeoutError) or pool.is_closed:
+                    raise told from None
+                lost = told
+                continue
             except BaseException:
                 pool.put_back(channel)
                 raise
             pool.discard(channel)
 
-    def _opened(self, method: str, deadline: float) -> ClientChannel:
+    def _opened(self, method: str, deadline: float, lost: Optional[Exception]) -> ClientChannel:
+        """A new channel. Where there is no server: the error of the request that was `lost` with the last, if any."""
         try:
-            return self._pool.open_channel(deadline)
+            return self._pool.open_channel(min(self._patience, deadline - monotonic()))
         except RPCTransportError as error:
-            what = f"{method!r} on {self.name!r}: {error} {NOT_SENT}"
-            raise RPCTransportError(what) from None
+            if lost is not None:
+                raise lost from None
+            raise RPCTransportError(f"{method!r} on {self.name!r}: {error} {NOT_SENT}") from None
 
     def _about(self, error: Exception, method: str) -> Exception:
         took = f" took more than {self._timeout} s" if isinstance(error, RPCTimeoutError) else ""
@@ -108,17 +135,50 @@ class RPCClient:
         vars(told).update(vars(error))  # whether it may have run
         return told
 
-    def with_timeout(self, timeout: Optional[float]) -> "RPCClient":
-        """This client for calls that may take `timeout` seconds, on the same channels: for one call, or to be kept.
+    @property
+    def remote(self) -> Any:
+        """The server's methods as methods: ``client.remote.add(1, b=2)`` is ``client.call("add", 1, b=2)``."""
+        return Remote(self.call)
 
+    def proxy(self, interface: Callable[..., Interface]) -> Interface:
+        """The server's methods as `interface`, a class or Protocol, declares them; type checkers know them by that.
+
+        A method whose declared result is a dataclass, a TypedDict or another class returns that, see `returns` of
+        :meth:`with_options`. AttributeError for a method that is not declared.
+        """
+        return proxy_of(interface, self, self._codec.keeps_types)
+
+    def ping(self) -> float:
+        """Seconds that a call without a method takes. Raises what a call raises: the server lives and answers."""
+        before = monotonic()
+        self.call("$ping")
+        return monotonic() - before
+
+    def with_options(
+        self,
+        *,
+        timeout: Union[float, _Kept, None] = _KEPT,
+        wait_for_server: Union[float, _Kept] = _KEPT,
+        returns: Any = _KEPT,
+    ) -> "RPCClient":
+        """This client with other options, on the same channels: for one call, or to be kept.
+
+        `timeout`: seconds that a call may take. `wait_for_server`: seconds of them to wait for a server that is not
+        there, instead of failing at once. `returns`: the type of the results, which are converted to it: a dataclass,
+        a TypedDict, a msgspec.Struct, ``list[Price]``, ``datetime`` and so on; needs msgspec. With codec "pickle"
+        results have their types already.
         There is nothing to close: closing this client, or what is returned, closes both.
         """
-        validated_timeout(timeout)
-        timed = object.__new__(RPCClient)
-        timed._is_owner = False
-        timed.name, timed._arguments, timed._pool, timed._idle = self.name, self._arguments, self._pool, self._idle
-        timed._timeout = timeout
-        return timed
+        other = object.__new__(RPCClient)
+        vars(other).update(vars(self), _is_owner=False)
+        if not isinstance(timeout, _Kept):
+            other._timeout = validated_timeout(timeout)
+        if not isinstance(wait_for_server, _Kept):
+            validated_timeout(wait_for_server, "wait_for_server")
+            other._patience = math.inf if wait_for_server is None else wait_for_server
+        if not isinstance(returns, _Kept):
+            other._decode = typed(self._codec.decode_response, returns)
+        return other
 
     _is_owner = True  # whether it is this object that was constructed and must be closed
 
@@ -141,7 +201,8 @@ class RPCClient:
                 warnings.warn(f"RPCClient({self.name!r}) was never closed", ResourceWarning, stacklevel=2)
 
     def __reduce__(self) -> Any:
-        return _connect, (*self._arguments[:2], self._timeout, *self._arguments[3:])
+        name, buffer_size, _, *rest = self._arguments
+        return _connect, (name, buffer_size, self._timeout, *rest)
 
     def __copy__(self) -> "RPCClient":
         raise TypeError("a client is not copied: share it, or construct another one")
@@ -157,10 +218,11 @@ def _connect(
     wait_for_server: float,
     wait: str,
     max_message_size: int,
+    codec: Any,
 ) -> RPCClient:
     """The client that another process has pickled, connected from this one."""
     options: Any = {"wait_for_server": wait_for_server, "wait": wait, "max_message_size": max_message_size}
-    return RPCClient(name, buffer_size, timeout, **options)
+    return RPCClient(name, buffer_size, timeout, codec=codec, **options)
 
 
 counts_as_use(RPCClient.call, "channel")

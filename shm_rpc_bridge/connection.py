@@ -20,8 +20,9 @@ class Connection:
     :meth:`open` has got hold of by the time it is interrupted, :meth:`reap` lets go.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, codec: str) -> None:
         self.name = name
+        self._codec = codec
         self._held: posix.Held = []
         self._channels: Set[_Body] = set()
         self._control: Optional[Control] = None
@@ -30,8 +31,13 @@ class Connection:
         """Whether no more channels are opened. Set by its owner."""
 
     def open(self) -> None:
-        """Raises NotFoundError when the server is not running."""
+        """Raises NotFoundError when the server is not running, RPCTransportError when it speaks another codec."""
         self._control = Control.open(self.name, self._held)
+        if self._control.codec != self._codec:
+            raise RPCTransportError(
+                f"server {self.name!r} ({self.server}) has codec={self._control.codec!r}, this client "
+                f"codec={self._codec!r}: construct both with the same"
+            )
         self._doorbell = posix.open_semaphore(names.doorbell(self.name, self._control.generation), self._held)
         self.is_open = True
 

@@ -6,44 +6,14 @@ gets its public name when it is complete and locked: what has that name is alive
 """
 
 import contextlib
-import logging
-from typing import Callable, Dict, List, NamedTuple, Optional
+from typing import Callable, Dict, List, Optional
 
 from . import layout, names, posix
 from .exceptions import RPCTransportError
-
-logger = logging.getLogger("shm_rpc_bridge")
-
+from .header import Header, Offer, checked_size, read_header, remove_dead, why_dead
 
 _MANY = 200
 """Slots from which on one look at all locks is cheaper than one at each."""
-
-
-class Header(NamedTuple):
-    """What a control segment says of its server."""
-
-    magic: bytes
-    version: int
-    max_channels: int
-    pid: int
-    state: int
-    libc: int
-    generation: int
-    max_message_size: int
-    buffer_size: int
-    start_time: int
-    namespace: int
-
-    @property
-    def process(self) -> posix.Process:
-        return posix.Process(self.pid, self.start_time, self.namespace)
-
-
-def read_header(segment: bytes) -> Optional[Header]:
-    """Of a control segment that begins with these bytes; None when it is not one."""
-    if len(segment) < layout.CONTROL_HEADER_SIZE or not segment.startswith(layout.CONTROL_MAGIC):
-        return None
-    return Header(*layout.CONTROL.unpack_from(segment, 0))
 
 
 class Control:
@@ -60,27 +30,21 @@ class Control:
         self.max_message_size = header.max_message_size
         self.buffer_size = header.buffer_size
         self.process = header.process
+        self.codec = header.codec_name
         self._claimed: Dict[int, object] = {}
 
     @classmethod
-    def create(
-        cls,
-        name: str,
-        generation: int,
-        max_channels: int,
-        buffer_size: int,
-        max_message_size: int,
-        held: posix.Held,
-    ) -> "Control":
+    def create(cls, name: str, generation: int, offer: Offer, held: posix.Held) -> "Control":
         """The control segment of a new server, noted in `held`; nobody finds it before :meth:`publish`."""
         unpublished = names.generation_prefix(name, generation)
-        segment = posix.create_segment(unpublished, layout.control_size(max_channels), held)
+        segment = posix.create_segment(unpublished, layout.control_size(offer.max_channels), held)
         lock_file = posix.open_lock_file(unpublished, held)
         lock_file.try_lock(layout.SERVER_LOCK)  # nobody else asks for it
         process = posix.this_process()
         header = Header(
-            *(layout.CONTROL_MAGIC, layout.VERSION, max_channels, process.pid, layout.READY, posix.LIBC),
-            *(generation, max_message_size, buffer_size, process.start_time, process.namespace),
+            *(layout.CONTROL_MAGIC, layout.VERSION, offer.max_channels, process.pid, layout.READY, posix.LIBC),
+            *(generation, offer.max_message_size, offer.buffer_size, process.start_time, process.namespace),
+            offer.codec.encode(),
         )
         layout.CONTROL.pack_into(segment.map, 0, *header)
         return cls(name, segment, lock_file)
@@ -100,7 +64,7 @@ class Control:
             why = why_dead(lock_file, header)
             if why:
                 raise posix.NotFoundError(f"{missing} ({posix.described(header.process)}, which served it, {why})")
-        size = _checked_size(control_name, first_bytes, header, missing)
+        size = checked_size(control_name, first_bytes, header, missing)
         return cls(name, posix.open_segment(control_name, size, held), lock_file)
 
     def publish(self) -> None:
@@ -115,7 +79,7 @@ class Control:
                 posix.link_segment(own, public)
                 break
             except posix.AlreadyExistsError:
-                _remove_dead(self.name, public)
+                remove_dead(self.name, public)
         posix.unlink_segment(own)
         for listed in posix.list_own_objects(public + ":"):
             if not listed.name.startswith(own) and not listed.odd:
@@ -272,51 +236,3 @@ class Control:
         posix.unlink_segment(names.generation_prefix(self.name, self.generation))
         if self._segment.is_linked():  # else the name is not ours (yet, or any more)
             posix.unlink_segment(names.control(self.name))
-
-
-def why_dead(lock_file: posix.LockFile, header: Optional[Header]) -> str:
-    """ "is dead", perhaps with what is odd about it, or "" while the server lives."""
-    if not lock_file.is_locked(layout.SERVER_LOCK):
-        return "is dead"
-    if header is not None and posix.is_gone(header.process):
-        return "is dead, though a process that it forked without Python's knowledge still holds its lock"
-    return ""
-
-
-def _remove_dead(name: str, control_name: str) -> None:
-    """Remove a control segment whose owner is dead; raise when it is alive."""
-    held: posix.Held = []
-    try:
-        lock_file = posix.open_lock_file(control_name, held)
-        header = read_header(lock_file.read(layout.CONTROL_HEADER_SIZE))
-        why = why_dead(lock_file, header)
-        if not why:
-            by = f" by {posix.described(header.process)}" if header else ""
-            raise RPCTransportError(f"server name {name!r} is in use{by}")
-        if not lock_file.try_lock(layout.REMOVER_LOCK):
-            raise RPCTransportError(f"server name {name!r} is in use: another server is starting")
-        if not lock_file.is_linked():
-            return  # another one has done it
-        if header is not None:
-            # Its clients connect anew on their next call.
-            lock_file.write(bytes([layout.CLOSED]), layout.CONTROL_STATE_OFFSET)
-        posix.unlink_segment(control_name)
-        logger.info("removed what server %r had left: process %d %s", name, header.pid if header else 0, why)
-    except posix.NotFoundError:
-        return
-    finally:
-        posix.let_go(held)
-
-
-def _checked_size(control_name: str, first_bytes: bytes, header: Optional[Header], missing: str) -> int:
-    """The size that a served control segment must have, from its header, or an error saying what is wrong."""
-    if len(first_bytes) < layout.CONTROL_HEADER_SIZE:
-        raise RPCTransportError(f"{control_name} is too short: {len(first_bytes)} bytes")
-    if header is None:
-        raise RPCTransportError(f"{control_name} is no control segment: it begins with {first_bytes[:8]!r}")
-    if header.version != layout.VERSION:
-        raise RPCTransportError(f"{control_name} has layout version {header.version}, this library {layout.VERSION}")
-    posix.refuse_other_libc(control_name, header.libc)
-    if header.state != layout.READY:
-        raise posix.NotFoundError(f"{missing} (it has closed)")
-    return layout.control_size(header.max_channels)

@@ -11,6 +11,7 @@ from . import names, posix
 from .buffer import Message, Terms
 from .control import Control
 from .exceptions import RPCError, RPCTimeoutError, RPCTransportError
+from .header import Offer
 from .life import Life
 from .scratch import Scratch
 from .waiting import POLL, Waiter
@@ -19,9 +20,6 @@ logger = logging.getLogger("shm_rpc_bridge")
 
 _SWEEP_INTERVAL = 0.5
 """Seconds between looks for dead clients: what one leaves is gone within a second. All that wakes an idle server."""
-
-Answer = Callable[[Message], bytes]
-Apologize = Callable[[Exception], bytes]
 
 
 class _Served:
@@ -36,17 +34,21 @@ class _Served:
         self.held = held
 
 
+Request = Tuple[_Served, int, Message]
+"""Who asked, the sequence of the response, and the message, which is valid until the next request is taken."""
+
+
 class Endpoint:
     """Serves the channels of one server, in one thread; others may only call :meth:`wake` and :meth:`abandon`.
 
     Opened by the server's process and closed by it; a client that misbehaves or dies costs its own channel.
     """
 
-    def __init__(self, name: str, buffer_size: int, max_message_size: int, max_channels: int, wait: str) -> None:
+    def __init__(self, name: str, offer: Offer, wait: str) -> None:
         self._name = name
-        self._sizes = max_channels, buffer_size, max_message_size
+        self._offer = offer
         self._wait = wait
-        self._terms = Terms(max_message_size, wait, _nothing, scratch=Scratch())
+        self._terms = Terms(offer.max_message_size, wait, _nothing, scratch=Scratch())
         self._channels: Dict[int, _Served] = {}
         self._circle: List[_Served] = []  # the same, in the order of their turns
         self._circle_is_old = False
@@ -69,60 +71,62 @@ class Endpoint:
 
     def _adopt(self, life: Life) -> None:
         """Begin that life and serve its clients."""
-        life.begin(*self._sizes)
+        life.begin(self._offer)
         self._control = life.control
         self._doorbell = life.doorbell
         self._wait_for_bell = Waiter(life.doorbell, self._wait, _nothing, _SWEEP_INTERVAL).wait
 
-    def serve_next(self, answer: Answer, apologize: Apologize, deadline: float) -> bool:
-        """Take the next request, round robin over the channels, and send what `answer` makes of it.
+    def next_request(self, deadline: float) -> Optional[Request]:
+        """Take the next request, round robin over the channels; :meth:`respond` to it before taking another one.
 
-        Returns False when none came within half a second or until `deadline`, or who rang only came, left or took
-        a request back.
-        A response that is too large or does not fit into memory is replaced by what `apologize` makes of the reason.
-        Responses to a client that is gone, or does not take them, are dropped: nobody waits for it.
+        None when there was none within half a second or until `deadline`, or who rang only came, left or took a request
+        back.
         """
         now = monotonic()
         if now >= self._next_sweep:
             self._next_sweep = now + _SWEEP_INTERVAL
             self._look_after()
         if not self._wait_for_bell(min(deadline, self._next_sweep)):
-            self._greet()
-            return False
+            self._look_who_rang()
+            return None
         # One ring was taken. When no other is pending there is one request at most, most likely the last caller's
         # next one; else everyone comes before the last caller comes again.
-        place, taken = self._last, None
         if self._doorbell.value:
             self._open_announced()  # who is new rings once, and must not wait until all others are silent
         else:
-            taken = self._take(place)
-        if taken is None:
-            place = self._last = self._next_caller()
-            taken = self._take(place)
-            if taken is None:
-                self._greet()
-                return False
-        served = self._circle[place]
-        sequence, message = taken
-        response = answer(message)
+            request = self._take(self._last)
+            if request is not None:
+                return request
+        place = self._last = self._next_caller()
+        request = self._take(place)
+        if request is None:
+            self._look_who_rang()
+        return request
+
+    def respond(self, request: Request, response: Message, instead: Callable[[Exception], Message]) -> None:
+        """Send the response to a request that was taken.
+
+        What is too large, or does not fit into memory, is replaced by what `instead` makes of the reason. Responses to
+        a client that is gone, or does not take them, are dropped: nobody waits for it.
+        """
         if self.is_closed:  # the method has forked, and this is the child
-            return False
+            return
+        served, sequence, _ = request
         try:
             served.response.send(response, sequence, POLL)
         except RPCTimeoutError:
             self._refuse(served, "its client does not take its responses")
-            return True
+            return
         except (RPCTransportError, MemoryError) as error:
             try:
-                served.response.send(apologize(error), sequence, POLL)
+                served.response.send(instead(error), sequence, POLL)
             except (RPCError, MemoryError) as failure:  # a client that takes no message as large as that, or takes none
                 self._refuse(served, f"{error}, and its client cannot be told: {failure}")
-                return True
+                return
         served.request.give_room()  # after the response: its client is waiting for that, and not yet for this
-        return True
 
     def wake(self) -> None:
-        """Make :meth:`serve_next` return soon. From any thread or signal handler."""
+        """Make :meth:`next_request` return soon. From any thread or signal handler."""
         with contextlib.suppress(posix.Closed, AttributeError):  # closed, or not open yet: there is nobody to wake
             self._doorbell.release()
 
@@ -217,19 +221,21 @@ class Endpoint:
                 return place
         return self._last
 
-    def _take(self, place: int) -> Optional[Tuple[int, Message]]:
-        """Sequence and request of the caller at that place; None when it has none, or a damaged one."""
+    def _take(self, place: int) -> Optional[Request]:
+        """The request of the caller at that place; None when it has none, or a damaged one."""
         circle = self._circle
         if self._circle_is_old or place >= len(circle):
             return None
+        served = circle[place]
         try:
-            return circle[place].request.take()
+            taken = served.request.take()
         except (RPCTransportError, MemoryError) as error:
-            self._refuse(circle[place], f"its request cannot be taken: {error or type(error).__name__}")
+            self._refuse(served, f"its request cannot be taken: {error or type(error).__name__}")
             return None
+        return taken and (served, *taken)
 
-    def _greet(self) -> None:
-        """Whoever rang had no request: open the channels that are announced, free the slots that were left."""
+    def _look_who_rang(self) -> None:
+        """It was no request: open the channels that are announced, free the slots that were left."""
         self._open_announced()
         self._sweep(self._control.slots_left())
 

@@ -18,11 +18,11 @@ The *control segment* is one per server: who it is and which slots (= channels) 
       | magic  |version| max_channels | pid | state | libc| generation| max_message_size | buffer_size |
       | 8 bytes| u32   | u32          | u32 | u8    | u8  | u64       | u64              | u64         |
       +--------+-------+--------------+-----+-------+-----+-----------+------------------+-------------+
-      48                       56                64
-      +------------------------+-----------------+-------------------+----------------------+----------------------+
-      | start time of that pid | its namespace   | states of slots   | tokens of channels   | tokens refused       |
-      | u64, clock ticks       | u64, inode      | u8 each, n padded | u64 each, by clients | u64 each, by server  |
-      +------------------------+-----------------+-------------------+----------------------+----------------------+
+      48                       56                64           96
+      +------------------------+-----------------+------------+-------------------+-----------------+--------------+
+      | start time of that pid | its namespace   | codec      | states of slots   | tokens of       | tokens       |
+      | u64, clock ticks       | u64, inode      | UTF-8, 32  | u8 each, n padded | channels, u64   | refused, u64 |
+      +------------------------+-----------------+------------+-------------------+-----------------+--------------+
 
 A *token* is a random number in the names of a channel's objects, which nobody else can guess before they are there.
 ``libc`` tells glibc from musl, whose semaphores are laid out differently.
@@ -32,7 +32,7 @@ what is written before a semaphore's ``release()`` is read after an ``acquire()`
 
 import struct
 
-VERSION = 2
+VERSION = 3
 REGION_MAGIC = b"SRBregn\0"
 CONTROL_MAGIC = b"SRBctrl\0"
 
@@ -48,10 +48,11 @@ REGION_HEADER_SIZE = 64
 LARGEST_MESSAGE = 2**32 - 1
 """What the 4-byte size can say."""
 
-CONTROL = struct.Struct("<8sIIIBB2xQQQQQ")
-"""magic, version, max_channels, pid, state, libc, generation, max_message_size, buffer_size, start time, namespace."""
+CONTROL = struct.Struct("<8sIIIBB2xQQQQQ32s")
+"""magic, version, max_channels, pid, state, libc, generation, max_message_size, buffer_size, start time, namespace,
+name of the codec padded with zeros."""
 CONTROL_STATE_OFFSET = 20
-CONTROL_HEADER_SIZE = 64
+CONTROL_HEADER_SIZE = 96
 """Bytes before the slot states."""
 TOKEN = struct.Struct("<Q")
 

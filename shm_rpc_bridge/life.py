@@ -6,6 +6,7 @@ from typing import Optional
 from . import names, posix
 from .control import Control
 from .exceptions import RPCTransportError
+from .header import Offer
 
 
 class Life:
@@ -19,11 +20,10 @@ class Life:
         self._held: posix.Held = []
         self._control: Optional[Control] = None
 
-    def begin(self, max_channels: int, buffer_size: int, max_message_size: int) -> None:
+    def begin(self, offer: Offer) -> None:
         """Make both and take the name. Raises RPCTransportError when a living server has it, or /dev/shm is full."""
-        sizes = max_channels, buffer_size, max_message_size
         try:
-            self._control = control = Control.create(self.name, self.generation, *sizes, self._held)
+            self._control = control = Control.create(self.name, self.generation, offer, self._held)
             self.doorbell = posix.create_semaphore(names.doorbell(self.name, self.generation), 0, self._held)
             control.publish()
         except posix.NotFoundError:

@@ -18,11 +18,11 @@ logger = logging.getLogger("shm_rpc_bridge")
 class ChannelPool:
     """May be used by several threads, and by a signal's handler or a ``__del__`` that interrupts one of them here."""
 
-    def __init__(self, name: str, request_size: int, max_message_size: int, wait: str, patience: float) -> None:
-        """Sizes in bytes; `patience`: seconds to wait for a server that is not there. Opens nothing yet."""
+    def __init__(self, name: str, request_size: int, max_message_size: int, wait: str, codec: str) -> None:
+        """Sizes in bytes. Opens nothing yet."""
         self._name = name
         self._terms = request_size, max_message_size, wait
-        self._patience = patience
+        self._codec = codec
         self.idle: Deque[ClientChannel] = deque()
         """Whoever pops one has it for itself; a channel that is neither here nor had by anybody is lost."""
         self.is_closed = False
@@ -34,10 +34,13 @@ class ChannelPool:
         self._lock = threading.RLock()
         self._connections: List[Connection] = []  # the last one is current unless it is retired
 
-    def open_channel(self, deadline: float) -> ClientChannel:
-        """A new channel to the server there is now, waiting for one if need be. Raises RPCTransportError."""
-        patience = min(deadline, monotonic() + self._patience)
-        return retry_until(patience, posix.NotFoundError, self._try_open_channel)
+    def open_channel(self, patience: float) -> ClientChannel:
+        """A new channel to the server there is now, or is within `patience` seconds. Raises RPCTransportError."""
+        try:
+            return retry_until(monotonic() + patience, posix.NotFoundError, self._try_open_channel)
+        except posix.NotFoundError as error:
+            waited = f" (waited {patience:g} s for it)" if patience > 0 else ""
+            raise RPCTransportError(f"{error}{waited}") from None
 
     def _try_open_channel(self) -> ClientChannel:
         channel = None
@@ -67,7 +70,7 @@ class ChannelPool:
             if current.is_alive():
                 return current
             current.is_retired = True
-        connection = Connection(self._name)
+        connection = Connection(self._name, self._codec)
         self._connections.append(connection)
         try:
             connection.open()

@@ -21,23 +21,40 @@ LIBRARY = {
     "channel": {"layout", "names", "posix", "buffer"},
     "rendezvous": {"layout", "names", "posix", "buffer", "channel", "exceptions"},
     "transport": {"layout", "names", "posix", "buffer", "channel", "rendezvous", "stacks", "waiting", "exceptions"},
-    "control": {"layout", "names", "posix", "exceptions"},
+    "header": {"layout", "posix", "exceptions"},
+    "control": {"header", "layout", "names", "posix", "exceptions"},
     "connection": {"buffer", "channel", "control", "layout", "names", "posix", "scratch", "serving", "stacks"}
     | {"exceptions"},
     "pool": {"connection", "posix", "stacks", "waiting", "exceptions"},
-    "life": {"control", "names", "posix", "exceptions"},
-    "endpoint": {"buffer", "channel", "control", "life", "names", "posix", "scratch", "waiting", "exceptions"},
-    "jsonable": set(),
-    "codec": {"exceptions", "jsonable"},
-    "client": {"channel", "codec", "connection", "names", "pool", "waiting", "exceptions"},
-    "server": {"buffer", "channel", "codec", "endpoint", "names", "serving", "signals", "waiting", "exceptions"},
+    "life": {"control", "header", "names", "posix", "exceptions"},
+    "endpoint": {
+        "buffer",
+        "channel",
+        "control",
+        "header",
+        "life",
+        "names",
+        "posix",
+        "scratch",
+        "waiting",
+        "exceptions",
+    },
+    "classes": set(),
+    "failures": {"classes", "exceptions"},
+    "remote_errors": {"failures", "exceptions"},
+    "codec": {"classes", "failures", "remote_errors", "exceptions"},
+    "proxies": {"exceptions"},
+    "parameters": set(),
+    "client": {"channel", "codec", "connection", "names", "pool", "proxies", "waiting", "exceptions"},
+    "server": {"buffer", "channel", "codec", "endpoint", "failures", "header", "names", "parameters", "serving"}
+    | {"signals", "waiting", "exceptions"},
     "testing": {"exceptions", "layout", "names", "posix"},
-    "cleanup": {"buffer", "control", "layout", "names", "posix", "exceptions"},
+    "cleanup": {"buffer", "header", "layout", "names", "posix", "exceptions"},
     "__main__": {"cleanup", "exceptions"},
     "__init__": {"client", "server", "transport", "exceptions"},
 }
 SYSTEM = {"posix_ipc", "mmap", "fcntl", "ctypes"}
-PURE = {"exceptions", "layout", "names", "codec", "jsonable"}
+PURE = {"exceptions", "layout", "names", "codec", "classes", "failures", "remote_errors", "proxies", "parameters"}
 OF_THE_SYSTEM = {"os", "time", "logging", "threading", "socket", "signal"}
 
 
@@ -50,7 +67,7 @@ def imports(path):
             yield "." * node.level + (node.module or ""), [alias.name for alias in node.names]
 
 
-PACKAGES = {"posix", "testing"}
+PACKAGES = {"codec", "posix", "testing"}
 
 
 def library_modules():

@@ -9,6 +9,7 @@ import pytest
 
 from shm_rpc_bridge import RPCClient, RPCServer, RPCTransportError, SharedMemoryTransport, layout, names, posix
 from shm_rpc_bridge.control import Control
+from shm_rpc_bridge.header import Offer
 from shm_rpc_bridge.testing import leftovers
 
 from .children import caller_forever, client_forever, client_until, opener_until
@@ -150,7 +151,7 @@ def test_of_many_slots_those_without_an_owner_are_found_in_one_look(name):
     """Asked for one by one the kernel goes through all locks each time: 455 ms for 10,000 clients, twice a second."""
     held, owners = [], []
     try:
-        server = Control.create(name, 5, 300, 4096, 4096, held)
+        server = Control.create(name, 5, Offer(300, 4096, 4096, "json"), held)
         server.publish()
         for slot in range(300):
             own = []

@@ -108,7 +108,7 @@ def failing(client):
 
 
 def hanging(client):
-    client.with_timeout(0.01).call("hang")
+    client.with_options(timeout=0.01).call("hang")
 
 
 def unknown(client):

@@ -31,7 +31,7 @@ def test_a_pickled_client_keeps_its_own_timeout(name):
     release = threading.Event()
     with serving(name) as server, RPCClient(name, timeout=PATIENCE) as client:
         server.register("hold", lambda: release.wait(PATIENCE))
-        handed_over = pickle.loads(pickle.dumps(client.with_timeout(0.01)))
+        handed_over = pickle.loads(pickle.dumps(client.with_options(timeout=0.01)))
         with handed_over, pytest.raises(RPCTimeoutError, match=r"took more than 0\.01 s"):
             handed_over.call("hold")
         release.set()

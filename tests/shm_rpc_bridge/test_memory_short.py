@@ -38,7 +38,7 @@ def test_a_request_that_a_server_has_no_memory_for_fails_alone(name, spare):
             assert isinstance(told, (RPCTransportError, RPCMethodError))
             assert "refused this channel" in str(told) or "memory" in str(told).lower()
             assert other.call("add", a=2, b=2) == large.call("add", a=2, b=2) == 4
-            with pytest.raises(RPCMethodError, match=r"MemoryError|does not fit into memory"):
+            with pytest.raises(MemoryError):
                 other.call("text_of", size=64 * MIB)
             assert other.call("add", a=3, b=3) == large.call("add", a=3, b=3) == 6
             limit_memory(server.pid, -1)

@@ -52,11 +52,13 @@ def test_a_timeout_says_whether_its_method_may_have_run(name):
     with serving(name) as server:
         server.register("hold", lambda: entered.set() or release.wait(PATIENCE))
         server.register("note", ran.append)
-        with RPCClient(name, timeout=PATIENCE) as client, calling(client.with_timeout(0.3).call, "hold") as taken:
+        with RPCClient(name, timeout=PATIENCE) as client, calling(
+            client.with_options(timeout=0.3).call, "hold"
+        ) as taken:
             try:
                 assert entered.wait(PATIENCE)
                 with pytest.raises(RPCTimeoutError, match="it never runs") as never:
-                    client.with_timeout(0.01).call("note", value=1)
+                    client.with_options(timeout=0.01).call("note", value=1)
                 with pytest.raises(RPCTimeoutError, match="whether it ran is unknown") as unknown:
                     taken.result(PATIENCE)
             finally:
@@ -133,9 +135,9 @@ def test_a_client_with_another_timeout_uses_the_same_channels_and_leaves_its_cli
     with serving(name, max_channels=1) as server:  # a second channel would be refused
         server.register("hold", lambda: entered.set() or release.wait(PATIENCE))
         with RPCClient(name, timeout=PATIENCE) as client:
-            quick = client.with_timeout(0.01)
+            quick = client.with_options(timeout=0.01)
             assert quick.name == name
-            assert quick.with_timeout(PATIENCE).call("add", a=1, b=2) == 3
+            assert quick.with_options(timeout=PATIENCE).call("add", a=1, b=2) == 3
             for made in (quick, client):
                 for _ in until(PATIENCE):  # a busy machine may need longer than the hasty timeout
                     try:
@@ -163,7 +165,7 @@ def test_a_client_with_another_timeout_uses_the_same_channels_and_leaves_its_cli
 def test_a_timeout_that_is_none_is_refused_and_the_client_goes_on(name, timeout):
     with serving(name), RPCClient(name, timeout=PATIENCE) as client:
         with contextlib.suppress(ValueError):  # not pytest.raises, which keeps what the error's frames hold
-            client.with_timeout(timeout)
+            client.with_options(timeout=timeout)
             raise AssertionError("it was not refused")
         gc.collect()
         assert client.call("add", a=1, b=2) == 3
@@ -180,7 +182,7 @@ def test_a_method_that_calls_its_own_server_is_refused_at_once(name):
                 newer.call("add", a=1, b=2)
 
         def from_another_thread():
-            with calling(client.with_timeout(0.02).call, "add", a=1, b=2) as call:
+            with calling(client.with_options(timeout=0.02).call, "add", a=1, b=2) as call:
                 return type(call.exception(PATIENCE)).__name__
 
         server.register("nested_anew", in_a_new_client)

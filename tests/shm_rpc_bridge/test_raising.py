@@ -257,7 +257,7 @@ def test_a_handler_that_calls_with_the_client_it_interrupts_is_answered(name, al
         for number in range(100):
             signal.setitimer(signal.ITIMER_REAL, 1e-5 + 3e-4 * chance.random())
             with contextlib.suppress(RPCTimeoutError):  # which costs the channel: the next call opens another
-                client.with_timeout(0).call("echo", data=number)
+                client.with_options(timeout=0).call("echo", data=number)
             assert client.call("echo", data=number) == number
         signal.setitimer(signal.ITIMER_REAL, 0)
         for _ in until(PATIENCE):
@@ -274,13 +274,13 @@ def test_a_finalizer_that_calls_while_its_client_connects_is_answered(name):
         told = []
         for step in ("create request", "map response", "create response_full"):
             with contextlib.suppress(RPCTimeoutError):
-                client.with_timeout(0).call("echo", data=1)
+                client.with_options(timeout=0).call("echo", data=1)
             with watched(at(step, lambda: told.append(client.call("add", a=1, b=1)))):
                 assert client.call("echo", data=2) == 2
         assert told == [2] * len(told)
         for step in ("open locks", "open control", "open doorbell"):
             told.clear()
-            pool = ChannelPool(name, 1000, 1000, "block", 0.0)
+            pool = ChannelPool(name, 1000, 1000, "block", "json")
 
             def open_another(pool=pool):
                 told.append(pool.open_channel(math.inf))
@@ -295,7 +295,7 @@ def connect_and_call_for_ever(client):
     """Nearly each call times out, and costs its channel: so the next one opens another."""
     while True:
         with contextlib.suppress(RPCTimeoutError):
-            client.with_timeout(0).call("add", a=1, b=2)
+            client.with_options(timeout=0).call("add", a=1, b=2)
         assert client.call("add", a=1, b=2) == 3
 
 

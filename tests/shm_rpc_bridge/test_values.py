@@ -19,7 +19,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shm_rpc_bridge import RPCSerializationError, codec
+from shm_rpc_bridge import RPCSerializationError
+from shm_rpc_bridge.codec import chosen
+
+JSON = chosen("json")
 
 ROOT = Path(__file__).parent.parent.parent
 UTC = datetime.timezone.utc
@@ -27,17 +30,17 @@ UTC = datetime.timezone.utc
 
 def arrived(value):
     """As a result and as a parameter, which are the same."""
-    result = codec.decode_response("m", codec.encode_result("m", value))
-    assert repr(codec.decode_request(codec.encode_request("m", {"data": value}))[1]) == repr({"data": result})
+    result = JSON.decode_response("m", JSON.encode_result("m", value))
+    assert repr(JSON.decode_request(JSON.encode_request("m", (), {"data": value}))[2]) == repr({"data": result})
     return result
 
 
 def refusals(value):
     """Of a call and of a result, from the place on."""
     with pytest.raises(RPCSerializationError) as of_call:
-        codec.encode_request("f", {"other": 1, "data": value})
+        JSON.encode_request("f", (), {"other": 1, "data": value})
     with pytest.raises(RPCSerializationError) as of_result:
-        codec.encode_result("f", value)
+        JSON.encode_result("f", value)
     return str(of_call.value), str(of_result.value)
 
 
@@ -149,9 +152,9 @@ HEALTHY = [
 @pytest.mark.parametrize("value", HEALTHY, ids=repr)
 def test_what_orjson_writes_by_itself_arrives_exactly_so(value):
     """Beside a namedtuple as well, where everything is taken apart before orjson sees it."""
-    assert codec.encode_result("m", value) == orjson.dumps((value,))
-    assert codec.encode_request("m", {"data": [value]}) == orjson.dumps(("m", {"data": [value]}))
-    assert codec.encode_result("m", [Pair(1, 2), {"a": value}]) == orjson.dumps(([(1, 2), {"a": value}],))
+    assert JSON.encode_result("m", value) == orjson.dumps((value,))
+    assert JSON.encode_request("m", (), {"data": [value]}) == orjson.dumps(("m", {"data": [value]}))
+    assert JSON.encode_result("m", [Pair(1, 2), {"a": value}]) == orjson.dumps(([(1, 2), {"a": value}],))
 
 
 offsets = st.integers(-86_399, 86_399).filter(lambda seconds: abs(seconds) % 3600 < 3570)  # see below
@@ -164,7 +167,7 @@ leaves = st.integers(-(2**63), 2**64 - 1) | st.floats() | st.sampled_from(HEALTH
 
 @given(moments)
 def test_any_moment_arrives_as_orjson_writes_it(moment):
-    assert codec.encode_result("m", moment) == orjson.dumps((moment,))
+    assert JSON.encode_result("m", moment) == orjson.dumps((moment,))
 
 
 @pytest.mark.parametrize(
@@ -195,8 +198,8 @@ def test_moments_that_orjson_writes_wrong_arrive_right(moment, text):
     )
 )
 def test_anything_orjson_writes_arrives_exactly_so(value):
-    assert codec.encode_result("m", value) == orjson.dumps((value,))
-    assert codec.encode_result("m", (value, Pair(1, 2))) == orjson.dumps(((value, (1, 2)),))
+    assert JSON.encode_result("m", value) == orjson.dumps((value,))
+    assert JSON.encode_result("m", (value, Pair(1, 2))) == orjson.dumps(((value, (1, 2)),))
 
 
 def test_a_moment_in_a_named_time_zone_arrives_as_orjson_writes_it():
@@ -208,22 +211,22 @@ def test_a_moment_in_a_named_time_zone_arrives_as_orjson_writes_it():
     for year in (1800, 1900, 1960, 2024):  # local mean time with seconds; without
         for month in (1, 7):
             moment = datetime.datetime(year, month, 1, tzinfo=berlin)
-            assert codec.encode_result("m", moment) == orjson.dumps((moment,))
+            assert JSON.encode_result("m", moment) == orjson.dumps((moment,))
 
 
 @pytest.mark.parametrize("levels", [252, 253, 254])
 @pytest.mark.parametrize("inner", [1, Pair(1, 2), datetime.date(2024, 5, 1)], ids=repr)
 def test_the_limit_of_levels_is_orjsons(levels, inner):
-    value, simple = inner, codec.decode_response("m", codec.encode_result("m", inner))
+    value, simple = inner, JSON.decode_response("m", JSON.encode_result("m", inner))
     for level in range(levels):
         value, simple = ([value], [simple]) if level % 2 else ({"a": value}, {"a": simple})
     try:
         expected = orjson.dumps((simple,))
     except TypeError:
         with pytest.raises(RPCSerializationError):
-            codec.encode_result("m", value)
+            JSON.encode_result("m", value)
     else:
-        assert codec.encode_result("m", value) == expected
+        assert JSON.encode_result("m", value) == expected
 
 
 def test_subclasses_arrive_as_what_they_are_subclasses_of():
@@ -233,7 +236,7 @@ def test_subclasses_arrive_as_what_they_are_subclasses_of():
     assert arrived({OwnStr("ä"): {OwnStr("b"): 1}, Text.WORD: 2}) == {"ä": {"b": 1}, "word": 2}
     assert arrived([OwnFloat("nan"), OwnFloat("inf")]) == [None, None]
     assert arrived(sys.float_info) == list(sys.float_info)
-    assert codec.decode_request(codec.encode_request("m", {OwnStr("data"): 1})) == ("m", {"data": 1})
+    assert JSON.decode_request(JSON.encode_request("m", (), {OwnStr("data"): 1})) == ("m", [], {"data": 1})
 
 
 def test_numpys_numbers_arrive_as_numbers():
@@ -322,12 +325,15 @@ def test_a_value_that_orjson_reads_without_looking_does_not_end_the_process(what
     """Each ended it, with SIGSEGV or SIGILL inside orjson, before orjson was told to leave such kinds alone."""
     program = """
         import dataclasses, datetime
-        from shm_rpc_bridge import RPCSerializationError, codec
+        from shm_rpc_bridge import RPCSerializationError
+        from shm_rpc_bridge.codec import chosen
+
+        JSON = chosen("json")
 
         def encoded():
             if {direction!r} == "request":
-                return codec.decode_request(codec.encode_request("f", {{"data": value}}))[1]["data"]
-            return codec.decode_response("f", codec.encode_result("f", value))
+                return JSON.decode_request(JSON.encode_request("f", (), {{"data": value}}))[2]["data"]
+            return JSON.decode_response("f", JSON.encode_result("f", value))
         """
     program = textwrap.dedent(program.format(direction=direction)) + textwrap.dedent(CRASHES[what])
     program += textwrap.dedent(
@@ -414,7 +420,7 @@ def test_parameters_and_methods_that_cannot_be_named_are_refused_with_the_call()
         ("\ud800", {}, r"a call of '\ud800' cannot be encoded: str is not valid UTF-8"),
     ):
         with pytest.raises(RPCSerializationError, match=re.escape(said)):
-            codec.encode_request(method, params)
+            JSON.encode_request(method, (), params)
 
 
 def angry(*_, **__):
@@ -468,7 +474,7 @@ ANGRY = {
 @pytest.mark.parametrize("around", [lambda value: value, lambda value: [value, {1}], Point])
 def test_of_classes_whose_methods_raise_becomes_a_value_or_one_error(kind, around):
     value = around(ANGRY[kind]())
-    for encode in (codec.encode_result, lambda method, data: codec.encode_request(method, {"data": data})):
+    for encode in (JSON.encode_result, lambda method, data: JSON.encode_request(method, (), {"data": data})):
         try:
             encode("f", value)
         except RPCSerializationError as error:
@@ -481,7 +487,7 @@ def test_an_interrupt_while_a_value_is_read_is_no_refusal():
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        codec.encode_result("f", datetime.datetime(2024, 5, 1, tzinfo=Interrupted()))
+        JSON.encode_result("f", datetime.datetime(2024, 5, 1, tzinfo=Interrupted()))
 
 
 def test_what_is_sent_is_left_as_it_is():

@@ -21,15 +21,13 @@ from uuid import UUID
 
 import orjson
 
+from ..classes import class_name, dict_of, mro_of, printable, with_article
+
 OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME  # refuse them: neither is always safe
 LEVELS = 254  # of lists and dicts that orjson takes within each other
 
 _PLAIN: FrozenSet[Any] = frozenset({str, int, float, bool, type(None)})
 _KEY_SHOWN, _PLACE_SHOWN = 60, 300  # characters of each in an error
-
-_name_of: Callable[[type], str] = type.__dict__["__name__"].__get__  # whatever a metaclass says
-_dict_of: Callable[[type], Dict[str, Any]] = type.__dict__["__dict__"].__get__
-_mro_of: Callable[[type], Tuple[type, ...]] = type.__dict__["__mro__"].__get__
 
 
 class Refused(Exception):
@@ -75,18 +73,6 @@ def shown(steps: List[str]) -> str:
     return way if len(way) <= _PLACE_SHOWN else f"{way[:half]} ... {way[-half:]}"
 
 
-def class_name(value: object) -> str:
-    """The name of its class, even where a metaclass overrides `__name__`. Never raises."""
-    return _name_of_kind(type(value))
-
-
-def printable(text: str) -> str:
-    """As text that can be encoded. Never raises, whatever subclass of str it is."""
-    if not issubclass(type(text), str):
-        return f"<no text, {_a(type(text))}>"
-    return str.encode(text, "utf-8", "backslashreplace").decode()
-
-
 def text_of(error: BaseException) -> str:
     try:
         return printable(str(error))
@@ -125,7 +111,7 @@ def _plain(value: Any, level: int, thorough: bool) -> Any:
             parts = _read(value, _entries_of)
         else:
             return _checked(value, kind) if thorough else value
-    elif "__dataclass_fields__" in _dict_of(kind):
+    elif "__dataclass_fields__" in dict_of(kind):
         parts = _read(value, _attributes_of)
         step = _step_to_attribute
     elif issubclass(kind, tuple):
@@ -172,7 +158,7 @@ def _read(value: Any, part: Callable[[Any], Any]) -> Any:
     except Refused:
         raise
     except Exception as failure:
-        raise Refused(f"is {_a(type(value))} that cannot be read: it raised {class_name(failure)}") from None
+        raise Refused(f"is {with_article(type(value))} that cannot be read: it raised {class_name(failure)}") from None
 
 
 def _text_of_datetime(value: datetime) -> str:
@@ -211,7 +197,7 @@ def _entries_of(value: Dict[Any, Any]) -> Dict[Any, Any]:
 def _attributes_of(value: Any) -> Dict[str, Any]:
     """Without those that begin with an underscore and those that are not set."""
     try:
-        attributes = None if "__slots__" in _dict_of(type(value)) else value.__dict__
+        attributes = None if "__slots__" in dict_of(type(value)) else value.__dict__
     except Exception:
         attributes = None
     if type(attributes) is not dict:
@@ -230,13 +216,13 @@ def _number_of_numpy(value: Any) -> Any:
         for name, number in (("bool_", bool), ("integer", int), ("floating", float)):
             if issubclass(kind, getattr(numpy, name, ())):
                 return number(value)
-    raise Refused(f"is {_a(kind)}, which JSON cannot say: {_remedy(kind)}")
+    raise Refused(f"is {with_article(kind)}, which JSON cannot say: {_remedy(kind)}")
 
 
 def _text_of_key(key: Any) -> str:
     kind = type(key)
     if not issubclass(kind, str):
-        raise Refused(f"has {_a(kind)} as a key, which JSON cannot say: send text, for example str(key)")
+        raise Refused(f"has {with_article(kind)} as a key, which JSON cannot say: send text, for example str(key)")
     try:
         _checked(key, kind)
     except Refused as refused:
@@ -261,24 +247,13 @@ def _step_to_item(key: Any) -> str:
     if type(key) is int:
         return f"[{key}]"
     if not issubclass(type(key), str):
-        return f"[{_a(type(key))}]"
+        return f"[{with_article(type(key))}]"
     key = str.__str__(key)
     return f"[{key!r}]" if len(key) <= _KEY_SHOWN else f"[{key[:_KEY_SHOWN]!r}...]"
 
 
 def _step_to_attribute(name: str) -> str:
     return f".{str.__str__(name)[:_KEY_SHOWN]}"
-
-
-def _name_of_kind(kind: type) -> str:
-    return printable(_name_of(kind))
-
-
-def _a(kind: type) -> str:
-    name = _name_of_kind(kind)
-    if name == "bytes":
-        return name
-    return f"{'an' if name[:1] in 'aeioAEIO' else 'a'} {name}"
 
 
 def _remedy(kind: type) -> str:
@@ -290,7 +265,7 @@ def _remedy(kind: type) -> str:
         return "send its value"
     if issubclass(kind, complex):
         return "send a list of two floats"
-    names = {name for base in _mro_of(kind) for name in _dict_of(base)}
+    names = {name for base in mro_of(kind) for name in dict_of(base)}
     for name, remedy in (
         ("__await__", "await it and send what comes"),
         ("tolist", "send its tolist()"),

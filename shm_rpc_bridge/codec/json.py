@@ -1,0 +1,119 @@
+"""The codec "json": by orjson, for values that JSON can say. Pure: bytes in, values out.
+
+On the way:
+
+    tuple, namedtuple                           list
+    dict with keys of a subclass of str         dict with those keys as str
+    subclass of str, int, float, list, dict     what it is a subclass of
+    NumPy's int, float, bool                    int, float, bool
+    NaN, the infinities                         None
+    enum                                        its value
+    datetime, date, time, UUID                  text; of a datetime the offset in whole minutes, none counts as UTC
+    dataclass                                   dict; without attributes that begin with `_` or are not set
+    integer beyond 64 bits, bytes, set, array,  refused with RPCSerializationError, which names the place in the value
+    other class, key that is no text,           and what to send instead
+    text with surrogates, more than 254 levels
+
+What the codec cannot prevent: an enum whose `value` raises or is itself and a UUID without its number end the process
+inside orjson, which reads both without looking; so does a text when there is not sixteen times its size in memory.
+"""
+
+from typing import Any, Callable, Dict, List, Sequence, Tuple
+
+import orjson
+
+from ..classes import class_name
+from ..exceptions import NOT_SENT, RPCSerializationError
+from ..failures import Failure, to_wire
+from .jsonable import OPTIONS as _OPTIONS
+from .jsonable import Refused, plain, shown, text_of
+from .protocol import Encoded
+from .responses import failure_of, not_a_request, unreadable
+
+_dumps = orjson.dumps
+_loads = orjson.loads
+
+
+class Json:
+    """See :class:`.protocol.Codec`."""
+
+    name = "json"
+    keeps_types = False
+
+    def encode_request(self, method: str, args: Sequence[Any], params: Dict[str, Any]) -> bytes:
+        """Raises RPCSerializationError naming the place in the parameter that cannot be encoded."""
+        if type(method) is not str:
+            raise TypeError(f"method must be a str, not {class_name(method)}")
+        try:
+            return _dumps((method, params, *args), None, _OPTIONS)
+        except Exception:  # TypeError: orjson.JSONEncodeError; SystemError: a UUID with an impossible number
+            try:
+                return _encoded_apart(lambda value: (method, *value), (params, *args))
+            except Refused as refused:
+                what = f"{_part_of_call(refused.steps)} of {method!r} {refused.reason}"
+                raise RPCSerializationError(f"{what} {NOT_SENT}") from None
+
+    def decode_request(self, message: Encoded) -> Tuple[str, List[Any], Dict[str, Any]]:
+        """Method, positional arguments and params. Raises RPCSerializationError for anything that is no request."""
+        try:
+            method, params, *args = _loads(message)
+        except (ValueError, TypeError) as error:  # JSONDecodeError; not that many
+            raise not_a_request(error) from None
+        if type(method) is not str or type(params) is not dict:
+            raise not_a_request("[method, params, ...] expected")
+        return method, args, params
+
+    def encode_result(self, method: str, result: Any) -> bytes:
+        """Raises RPCSerializationError naming the method and the place in its result that cannot be encoded."""
+        try:
+            return _dumps((result,), None, _OPTIONS)
+        except Exception:
+            try:
+                return _encoded_apart(lambda value: (value,), result)
+            except Refused as refused:
+                at = f" at {shown(refused.steps)}" if refused.steps else ""
+                raise RPCSerializationError(f"the result of {method!r}{at} {refused.reason}") from None
+
+    def encode_failure(self, failure: Failure, error: BaseException) -> bytes:
+        return _dumps(to_wire(failure, _carried))
+
+    def decode_response(self, method: str, message: Encoded) -> Any:
+        try:
+            response = _loads(message)
+        except ValueError as error:
+            raise unreadable(method, "JSON", error) from None
+        if type(response) is list and len(response) == 1:
+            return response[0]
+        raise failure_of(method, response, message)
+
+
+def _carried(value: Any) -> Any:
+    return _loads(_dumps(value, None, _OPTIONS))
+
+
+def _encoded_apart(message_of: Callable[[Any], Tuple[Any, ...]], value: Any) -> bytes:
+    """Encode what orjson has refused. Raises Refused."""
+    reason = ""
+    for thorough in (False, True):
+        try:
+            return _dumps(message_of(plain(value, thorough)), None, _OPTIONS)
+        except Refused:
+            raise
+        except Exception as error:  # orjson's, or hardly any stack is left
+            reason = text_of(error)
+    raise Refused(f"cannot be encoded: {reason}")
+
+
+def _part_of_call(steps: List[str]) -> str:
+    if not steps:
+        return "a call"
+    place, *inner = steps
+    if place != "[0]":
+        return f"argument {shown([place[1:-1], *inner])}"  # the first one stands behind the params, and so is 1
+    if not inner:
+        return "a call"
+    name, *rest = inner
+    name = name[1:-1]  # without the brackets
+    if name[1:-1].isidentifier():
+        name = name[1:-1]
+    return f"parameter {shown([name, *rest])}"

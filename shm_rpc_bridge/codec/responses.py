@@ -1,0 +1,34 @@
+"""What all codecs have in common of requests and responses, once they are values. Pure.
+
+request     ["method", {"parameter": value, ...}, argument, ...]
+response    [result]
+            a failure, see :mod:`shm_rpc_bridge.failures`
+"""
+
+from typing import Any
+
+from ..exceptions import RPCSerializationError
+from ..failures import from_wire
+from ..remote_errors import error_of
+from .protocol import Encoded
+
+UNKNOWN = "(whether it ran is unknown)"
+
+
+def not_a_request(why: object) -> RPCSerializationError:
+    return RPCSerializationError(f"not a request: {why}")
+
+
+def unreadable(method: str, codec: str, why: object) -> RPCSerializationError:
+    """Of bytes that are not the codec's."""
+    return RPCSerializationError(f"the response to {method!r} is no {codec}: {why} {UNKNOWN}", may_have_run=True)
+
+
+def failure_of(method: str, response: Any, message: Encoded) -> Exception:
+    """What a response that is no result makes the caller raise."""
+    failure = from_wire(response)
+    if failure is not None:
+        return error_of(failure)
+    return RPCSerializationError(
+        f"the response to {method!r} is none: {bytes(message[:80])!r} {UNKNOWN}", may_have_run=True
+    )

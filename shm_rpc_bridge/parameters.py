@@ -1,0 +1,24 @@
+"""What is wrong with the parameters of a call, when Python has refused them. Pure."""
+
+import inspect
+from typing import Any, Callable, Dict, Sequence
+
+
+def refused(
+    function: Callable[..., Any], method: str, args: Sequence[Any], params: Dict[str, Any], error: TypeError
+) -> str:
+    """Why `function` cannot be called so, or "" when it was called and raised that TypeError itself.
+
+    Asked only after a TypeError, so that a call that succeeds pays nothing for it.
+    """
+    if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
+        return ""  # raised further inside
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some functions in C have none
+        return ""
+    try:
+        signature.bind(*args, **params)
+    except TypeError as mismatch:
+        return f"{method}{signature}: {mismatch}"
+    return ""

@@ -1,0 +1,84 @@
+"""A server's methods as methods of an object, and results as the types they are declared to have."""
+
+import typing
+from functools import partial
+from typing import Any, Callable, Dict, TypeVar
+
+from .exceptions import RPCSerializationError
+
+Interface = TypeVar("Interface")
+
+_PLAIN = frozenset({Any, None, type(None), object, str, int, float, bool, list, dict})
+
+
+class Remote:
+    """Every attribute is the method of that name."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call = call
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        if method.startswith("__"):  # what Python asks of any object; client.call() reaches methods of such names, too
+            raise AttributeError(method)
+        return partial(self._call, method)
+
+
+class _Proxy:
+    """Only what was declared."""
+
+    def __init__(self, declared: str, methods: Dict[str, Callable[..., Any]]) -> None:
+        vars(self).update(methods)
+        self._declared = declared
+
+    def __getattr__(self, method: str) -> Any:
+        raise AttributeError(f"{self._declared} declares no method {method!r}")
+
+
+def proxy_of(interface: Callable[..., Interface], client: Any, keeps_types: bool) -> Interface:
+    """An object with the public methods that a class declares, each a call through `client`.
+
+    `keeps_types`: whether results arrive as what they were.
+    """
+    if not isinstance(interface, type):
+        raise TypeError(f"proxy takes a class or Protocol that declares the methods, not {type(interface).__name__}")
+    declared = {
+        name: member
+        for base in reversed(interface.__mro__)
+        for name, member in vars(base).items()
+        if not name.startswith("_") and callable(getattr(member, "__func__", member))
+    }
+    methods: Dict[str, Callable[..., Any]] = {}
+    for name, member in declared.items():
+        returns = typing.get_type_hints(getattr(member, "__func__", member)).get("return", Any)
+        caller = client if _is_plain(returns) or keeps_types else client.with_options(returns=returns)
+        methods[name] = partial(caller.call, name)
+    return typing.cast(Interface, _Proxy(interface.__name__, methods))
+
+
+def _is_plain(declared: Any) -> bool:
+    """Whether a result is of that type as it comes, whatever the codec."""
+    arguments = [argument for argument in getattr(declared, "__args__", ()) if argument is not Ellipsis]
+    origin = getattr(declared, "__origin__", declared)
+    return (origin is typing.Union or origin in _PLAIN) and all(map(_is_plain, arguments))
+
+
+def typed(decode: Callable[[str, Any], Any], returns: Any) -> Callable[[str, Any], Any]:
+    """Like `decode`, and then to the type `returns`. ImportError says what to install."""
+    try:
+        import msgspec
+    except ImportError as error:
+        raise ImportError(f"`returns` needs msgspec: pip install 'shm-rpc-bridge[msgpack]' ({error})") from None
+
+    def decode_typed(method: str, message: Any) -> Any:
+        result = decode(method, message)
+        try:
+            return msgspec.convert(result, returns)
+        except msgspec.ValidationError as error:
+            raise RPCSerializationError(
+                f"the result of {method!r} is no {getattr(returns, '__name__', returns)}: {error} (the method has run)",
+                may_have_run=True,
+            ) from None
+
+    return decode_typed
