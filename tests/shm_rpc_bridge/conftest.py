@@ -1,5 +1,6 @@
 import itertools
 import os
+import signal
 from typing import Iterator
 
 import pytest
@@ -10,6 +11,14 @@ from shm_rpc_bridge.testing import leftovers
 from .figures import Figures
 
 _numbers = itertools.count()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def interruptible() -> Iterator[None]:
+    """A shell that starts the tests in the background has SIGINT ignored for them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
