@@ -232,7 +232,10 @@ class Endpoint:
         except (RPCTransportError, MemoryError) as error:
             self._refuse(served, f"its request cannot be taken: {error or type(error).__name__}")
             return None
-        return taken and (served, *taken)
+        if taken is None:
+            return None
+        sequence, message = taken
+        return served, sequence, message
 
     def _look_who_rang(self) -> None:
         """It was no request: open the channels that are announced, free the slots that were left."""

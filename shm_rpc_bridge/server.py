@@ -81,6 +81,7 @@ class RPCServer:
         self._handlers: signals.Handlers = []
         _servers.add(self)
         self._codec = codecs.chosen(codec)
+        self._decode, self._encode = self._codec.decode_request, self._codec.encode_result
         self._endpoint = Endpoint(name, Offer(max_channels, buffer_size, max_message_size, self._codec.name), wait)
         # At the latest when the interpreter exits.
         self._finalizer = weakref.finalize(self, _end, self._endpoint, self._running)
@@ -205,7 +206,7 @@ class RPCServer:
     def _answer(self, message: Message) -> bytes:
         """The response to one request, exactly one, whatever its method does."""
         try:
-            method, args, params = self._codec.decode_request(message)
+            method, args, params = self._decode(message)
         except (RPCSerializationError, MemoryError) as error:
             return self._failed(error, REQUEST_REFUSED)
         try:
@@ -216,7 +217,7 @@ class RPCServer:
         try:
             result = function(*args, **params)
             kind = RESULT_REFUSED
-            return self._codec.encode_result(method, result)
+            return self._encode(method, result)
         except RPCSerializationError as error:  # the result's, or what the method was told by another server
             return self._failed(error, kind)
         except (SystemExit, KeyboardInterrupt) as error:  # once the caller knows, this process ends

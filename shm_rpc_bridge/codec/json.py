@@ -45,7 +45,7 @@ class Json:
         if type(method) is not str:
             raise TypeError(f"method must be a str, not {class_name(method)}")
         try:
-            return _dumps((method, params, *args), None, _OPTIONS)
+            return _dumps((method, params, *args) if args else (method, params), None, _OPTIONS)
         except Exception:  # TypeError: orjson.JSONEncodeError; SystemError: a UUID with an impossible number
             try:
                 return _encoded_apart(lambda value: (method, *value), (params, *args))
@@ -53,10 +53,15 @@ class Json:
                 what = f"{_part_of_call(refused.steps)} of {method!r} {refused.reason}"
                 raise RPCSerializationError(f"{what} {NOT_SENT}") from None
 
-    def decode_request(self, message: Encoded) -> Tuple[str, List[Any], Dict[str, Any]]:
+    def decode_request(self, message: Encoded) -> Tuple[str, Sequence[Any], Dict[str, Any]]:
         """Method, positional arguments and params. Raises RPCSerializationError for anything that is no request."""
         try:
-            method, params, *args = _loads(message)
+            request = _loads(message)
+            if len(request) == 2:  # the cheaper way, also for the call
+                method, params = request
+                args: Sequence[Any] = ()
+            else:
+                method, params, *args = request
         except (ValueError, TypeError) as error:  # JSONDecodeError; not that many
             raise not_a_request(error) from None
         if type(method) is not str or type(params) is not dict:

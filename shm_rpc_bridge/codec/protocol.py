@@ -1,6 +1,6 @@
 """What a codec is to client and server."""
 
-from typing import Any, Dict, List, Protocol, Sequence, Tuple, Union
+from typing import Any, Dict, Protocol, Sequence, Tuple, Union
 
 from ..failures import Failure
 
@@ -26,7 +26,7 @@ class Codec(Protocol):
 
     def encode_request(self, method: str, args: Sequence[Any], params: Dict[str, Any]) -> bytes: ...
 
-    def decode_request(self, message: Encoded) -> Tuple[str, List[Any], Dict[str, Any]]: ...
+    def decode_request(self, message: Encoded) -> Tuple[str, Sequence[Any], Dict[str, Any]]: ...
 
     def encode_result(self, method: str, result: Any) -> bytes: ...
 

@@ -1,6 +1,6 @@
 """Codecs that encode any value by themselves: made of two functions, one to bytes and one back."""
 
-from typing import Any, Callable, Dict, List, Sequence, Tuple
+from typing import Any, Callable, Dict, Sequence, Tuple
 
 from ..classes import class_name
 from ..exceptions import NOT_SENT, RPCSerializationError
@@ -24,14 +24,19 @@ class Values:
         if type(method) is not str:
             raise TypeError(f"method must be a str, not {class_name(method)}")
         try:
-            return self._dumps((method, params, *args))
+            return self._dumps((method, params, *args) if args else (method, params))
         except Exception as error:
             what = f"a parameter of {method!r} cannot be encoded as {self.name}"
             raise RPCSerializationError(f"{what}: {_said(error)} {NOT_SENT}") from error
 
-    def decode_request(self, message: Encoded) -> Tuple[str, List[Any], Dict[str, Any]]:
+    def decode_request(self, message: Encoded) -> Tuple[str, Sequence[Any], Dict[str, Any]]:
         try:
-            method, params, *args = self._loads(message)
+            request = self._loads(message)
+            if len(request) == 2:  # the cheaper way, also for the call
+                method, params = request
+                args: Sequence[Any] = ()
+            else:
+                method, params, *args = request
         except Exception as error:
             raise not_a_request(f"not readable as {self.name}: {_said(error)}") from error
         if type(method) is not str or type(params) is not dict:
