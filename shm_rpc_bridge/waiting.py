@@ -12,6 +12,7 @@ from itertools import repeat
 from time import monotonic, perf_counter, sleep
 from typing import Callable, List, Optional, Type, TypeVar
 
+from .budget import FULL, ROUND_SECONDS, Budget
 from .posix import Busy, Interrupted, Semaphore, counted, new_tally
 
 Result = TypeVar("Result")
@@ -22,38 +23,8 @@ SLICE = 0.1
 """Seconds parked at most before looking at deadline, peer and pending stop again. Both these slices and deadlines
 count on CLOCK_MONOTONIC; only with a libc that lacks sem_clockwait does the wall clock, set back, lengthen a slice."""
 
-_ROUND_SECONDS = 6e-6
-"""Of looking at ``value`` before the core is offered to others: when the scheduler has put both sides on one core, the
-other cannot answer before it is its turn. More than the answer to a small call takes, so that such a call is never
-held up by an offer, which is a system call; not more, because on one core each side spends it in vain."""
-
-_ROUNDS = 10
-"""Rounds before parking: 60 microseconds, about what parking costs a call, which is two wake-ups: where one side parks
-the other's wait gets longer by that and parks, too. So spinning in vain at most doubles the price of a wait (the
-classic bound of competitive spinning, Karlin et al. 1991)."""
-
 _TAKEN_OFFER = 3e-6
 """Seconds. An offer of the core that took longer was taken: somebody else runs here, most likely the other side."""
-
-_PROBE_ROUNDS = 24
-"""Rounds of a probe: about 150 microseconds, enough to outlast the wake-up of a peer that has parked. When both sides
-park, no spin of `_ROUNDS` ever sees the answer, though both would be fast if both spun: one probe breaks that tie."""
-
-_WORTH_PROBING = 300e-6
-"""Seconds. A wait that parked and still ended this soon may have been mostly wake-ups."""
-
-_STREAK = 16
-"""Answers in a row seen within `_ROUNDS` that make the next probe free again."""
-
-_LONGEST_GAP = 64
-"""Waits between probes, at most: each probe that did not lead to answers within `_ROUNDS` doubles the gap, so that a
-method which simply takes 100 microseconds costs a probe in 64 calls."""
-
-_QUICKER = 0.7
-"""Of the usual time parked: a wait that ends sooner was for one wake-up and not for two. The other side is probing."""
-
-_FORGETTING = 0.1
-"""Weight of the newest wait in what is usual."""
 
 LONGEST_TIMEOUT = 1e9
 """Seconds (31 years): beyond it a timeout is taken for a mistake, since None says "for ever"."""
@@ -107,7 +78,7 @@ _known_looks: List[int] = []
 
 
 def _looks_per_round(semaphore: Semaphore) -> int:
-    """How many looks at ``value`` take :data:`_ROUND_SECONDS` here, measured once a process: machines differ by 4."""
+    """How many looks at ``value`` take :data:`ROUND_SECONDS` here, measured once a process: machines differ by 4."""
     if not _known_looks:
         took = []
         for _ in range(5):  # the shortest is the one that nothing has interrupted
@@ -116,29 +87,14 @@ def _looks_per_round(semaphore: Semaphore) -> int:
                 if semaphore.value:
                     pass
             took.append(perf_counter() - start)
-        _known_looks.append(max(16, min(1024, round(32 * _ROUND_SECONDS / min(took)))))
+        _known_looks.append(max(16, min(1024, round(32 * ROUND_SECONDS / min(took)))))
     return _known_looks[0]
 
 
 class Waiter:
     """Waits for one semaphore. Used by one thread at a time; the semaphore is its owner's to close."""
 
-    __slots__ = (
-        "_crowded",
-        "_full",
-        "_gap",
-        "_looks",
-        "_parked",
-        "_recheck",
-        "_rounds",
-        "_semaphore",
-        "_slice",
-        "_spins_forever",
-        "_streak",
-        "_until_probe",
-        "_usually_parked",
-        "taken",
-    )
+    __slots__ = ("_budget", "_looks", "_parked", "_recheck", "_semaphore", "_slice", "_spins_forever", "taken")
 
     def __init__(
         self, semaphore: Semaphore, strategy: str, recheck: Callable[[], None], slice_seconds: float = SLICE
@@ -153,23 +109,18 @@ class Waiter:
         self._spins_forever = strategy == "spin"
         self._looks = 0 if strategy == "block" else _looks_per_round(semaphore)
         # With one usable CPU the other side cannot run while this one looks.
-        self._full = _ROUNDS if strategy == "adaptive" and len(os.sched_getaffinity(0)) > 1 else 0
-        self._rounds = self._full
-        self._gap = self._until_probe = 1
-        self._streak = 0
-        self._usually_parked = 0.0
-        self._crowded = False  # whether somebody else took the core when it was offered last
+        self._budget = Budget(FULL if strategy == "adaptive" and len(os.sched_getaffinity(0)) > 1 else 0)
 
     def wait(self, deadline: float) -> bool:
         """Take one token; False when the monotonic `deadline` passes first.
 
         The handler of a signal may raise out of it at any moment; :attr:`taken` says then whether it was taken.
         """
-        semaphore = self._semaphore
+        semaphore, budget = self._semaphore, self._budget
         if not deadline:
             return self._poll()
         crowded = False
-        for spun in range(self._rounds):
+        for spun in range(budget.rounds):
             for _ in repeat(None, self._looks):
                 if semaphore.value:
                     try:
@@ -180,17 +131,14 @@ class Waiter:
                     except BaseException:
                         self.taken = not semaphore.value  # nobody else takes from it
                         raise
-                    if self._gap > 1:
-                        self._regain_trust(spun)
-                    # Both on one core, with another idle: only who sleeps is woken up elsewhere. So sleep, once.
-                    self._crowded = crowded
-                    self._rounds = 0 if crowded else _ROUNDS
+                    if crowded or not budget.is_steady:
+                        budget.seen(spun, crowded)
                     return True
             offered = monotonic()
             if offered >= deadline:
                 break
             os.sched_yield()
-            crowded = self._crowded = monotonic() - offered > _TAKEN_OFFER
+            crowded = budget.is_crowded = monotonic() - offered > _TAKEN_OFFER
         if self._spins_forever:
             return self._spin_on(deadline)
         return self._park(deadline)
@@ -222,41 +170,14 @@ class Waiter:
                 self._recheck()  # at the deadline too
                 now = monotonic()
                 if now >= deadline:
-                    self._spin_less()
+                    self._budget.expired()
                     return False
             self.taken = True
         except BaseException:
             self.taken = counted(tally) > before
             raise
-        self._learn(monotonic() - start)
+        self._budget.parked(monotonic() - start)
         return True
-
-    def _regain_trust(self, spun: int) -> None:
-        """Probe at once again after enough answers in a row came while spinning: a few are luck."""
-        self._streak = self._streak + 1 if spun < _ROUNDS else 0
-        if self._streak >= _STREAK:
-            self._gap = self._until_probe = 1
-
-    def _learn(self, parked_seconds: float) -> None:
-        """Decide from a wait that had to park how long the next one spins."""
-        self._streak = 0
-        quicker = parked_seconds < _QUICKER * self._usually_parked
-        self._usually_parked += (parked_seconds - self._usually_parked) * _FORGETTING
-        if parked_seconds < _WORTH_PROBING and self._full:
-            self._until_probe -= 1
-            if self._until_probe <= 0:
-                self._until_probe = self._gap = min(2 * self._gap, _LONGEST_GAP)
-                self._rounds = _PROBE_ROUNDS
-                return
-            # The other side has not parked this time: looking back at it is all it takes. Not with all cores busy:
-            # those that look would get the answers, and those that park would starve.
-            if quicker and not self._crowded:
-                self._rounds = _PROBE_ROUNDS
-                return
-        self._spin_less()
-
-    def _spin_less(self) -> None:
-        self._rounds = min(self._rounds, self._full) // 2
 
     def _spin_on(self, deadline: float) -> bool:
         semaphore = self._semaphore

@@ -13,7 +13,8 @@ LIBRARY = {
     "names": set(),
     "signals": set(),
     "posix": {"exceptions", "signals"},
-    "waiting": {"posix"},
+    "budget": set(),
+    "waiting": {"budget", "posix"},
     "scratch": set(),
     "serving": set(),
     "stacks": set(),
@@ -54,7 +55,18 @@ LIBRARY = {
     "__init__": {"client", "server", "transport", "exceptions"},
 }
 SYSTEM = {"posix_ipc", "mmap", "fcntl", "ctypes"}
-PURE = {"exceptions", "layout", "names", "codec", "classes", "failures", "remote_errors", "proxies", "parameters"}
+PURE = {
+    "exceptions",
+    "layout",
+    "names",
+    "codec",
+    "classes",
+    "failures",
+    "remote_errors",
+    "proxies",
+    "parameters",
+    "budget",
+}
 OF_THE_SYSTEM = {"os", "time", "logging", "threading", "socket", "signal"}
 
 

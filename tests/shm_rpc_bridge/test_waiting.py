@@ -82,18 +82,6 @@ def test_with_one_usable_cpu_nobody_looks(monkeypatch):
     assert semaphore.looks == 0
 
 
-def test_looking_in_vain_ends_in_not_looking(two_cpus):
-    semaphore = FakeSemaphore(tokens=0)
-    waiter = Waiter(semaphore, "adaptive", nothing)
-    looks = []
-    for _ in range(5):
-        semaphore.looks = 0
-        assert not waiter.wait(monotonic() + 1e-3)
-        looks.append(semaphore.looks)
-    assert looks == sorted(looks, reverse=True)
-    assert looks[-1] == 0
-
-
 @pytest.fixture
 def clock(monkeypatch):
     """The time that waits see, in seconds: ``clock[0]``. Nothing but the test moves it."""

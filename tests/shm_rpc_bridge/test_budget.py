@@ -1,0 +1,110 @@
+"""How long a wait looks before it parks, in numbers: what a budget becomes after waits that went so and so."""
+
+import pytest
+
+from shm_rpc_bridge.budget import FULL, PROBE, Budget
+
+SOON, LATE = 50e-6, 5e-3
+"""Seconds parked: mostly a wake-up; a method that takes its time."""
+
+
+def test_waits_that_expire_halve_what_the_next_one_spends_until_nothing_is_left():
+    budget = Budget()
+    spent = []
+    for _ in range(5):
+        spent.append(budget.rounds)
+        budget.expired()
+    assert spent == [10, 5, 2, 1, 0]
+
+
+def test_long_waits_do_the_same():
+    budget = Budget()
+    budget.parked(LATE)
+    assert budget.rounds == FULL // 2
+
+
+def test_one_answer_that_is_seen_gives_the_full_budget_back():
+    budget = Budget()
+    budget.parked(LATE)
+    budget.seen(0, crowded=False)
+    assert budget.rounds == FULL
+
+
+def test_a_steady_budget_is_one_that_an_answer_does_not_change():
+    budget = Budget()
+    assert budget.is_steady
+    for change in (budget.expired, lambda: budget.parked(LATE), lambda: budget.seen(0, crowded=True)):
+        change()
+        assert not budget.is_steady
+        budget.seen(0, crowded=False)
+        assert budget.is_steady
+        assert budget.rounds == FULL
+
+
+def test_a_short_parked_wait_is_answered_by_a_probe_and_probes_in_vain_become_rare():
+    budget = Budget()
+    budget.parked(SOON)
+    assert budget.rounds == PROBE
+    probes = 0
+    for _ in range(1000):
+        budget.parked(SOON)
+        probes += budget.rounds == PROBE
+    # At gaps of 2, 4, 8, ... 64, and then every 64th wait.
+    assert probes == 5 + (1000 - 2 - 4 - 8 - 16 - 32) // 64
+
+
+def test_16_answers_in_a_row_make_the_next_probe_free_again_and_one_late_answer_begins_anew():
+    def after(answers):
+        budget = Budget()
+        for _ in range(100):
+            budget.parked(SOON)
+        for round_number in answers:
+            budget.seen(round_number, crowded=False)
+        budget.parked(SOON)
+        return budget.rounds
+
+    assert after([FULL - 1] * 16) == PROBE
+    assert after([FULL - 1] * 15) < PROBE
+    assert after([0] * 15 + [FULL] + [0] * 15) < PROBE
+
+
+def in_between_probes(usually):
+    """A budget that is not due to probe, whose waits are parked for so long."""
+    budget = Budget()
+    for _ in range(100):
+        budget.parked(usually)
+    while budget.rounds == PROBE:
+        budget.parked(usually)
+    return budget
+
+
+def test_a_wait_that_ends_much_sooner_than_usual_is_looked_back_at():
+    """The other side is probing: else both park in turns though both would be fast."""
+    budget = in_between_probes(200e-6)
+    budget.parked(0.69 * 200e-6)
+    assert budget.rounds == PROBE
+    budget = in_between_probes(200e-6)
+    budget.parked(0.71 * 200e-6)
+    assert budget.rounds < PROBE
+
+
+def test_with_all_cores_busy_nobody_looks_back():
+    """Those that look would get the answers, and those that park would starve."""
+    budget = in_between_probes(200e-6)
+    budget.is_crowded = True
+    budget.parked(0.5 * 200e-6)
+    assert budget.rounds < PROBE
+
+
+def test_after_sharing_its_core_a_wait_sleeps_at_once():
+    budget = Budget()
+    budget.seen(3, crowded=True)
+    assert budget.rounds == 0
+
+
+@pytest.mark.parametrize("parked", [SOON, LATE])
+def test_a_budget_of_nothing_stays_one(parked):
+    budget = Budget(0)
+    for _ in range(100):
+        budget.parked(parked)
+        assert budget.rounds == 0
