@@ -209,6 +209,10 @@ class Buffer:
         if size > self._capacity:
             raise RPCTransportError(f"{name} is damaged: message of {size:,} bytes in {self._capacity:,}")
 
+    def creator(self) -> int:
+        """The process that has created it, by its own word."""
+        return identity(self._map[:_HEADER]).pid
+
     def is_linked(self) -> bool:
         return self._segment.is_linked()
 

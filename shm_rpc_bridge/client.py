@@ -12,8 +12,11 @@ from . import names
 from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
 from .connection import ClientChannel
 from .exceptions import NOT_SENT, RPCTimeoutError, RPCTransportError
+from .failures import PING
+from .handle import Handle, Origin
 from .pool import ChannelPool, counts_as_use
 from .proxies import Remote, proxy_of, typed
+from .remote_errors import HandedOut
 from .waiting import validated_strategy, validated_timeout
 
 Interface = TypeVar("Interface")
@@ -105,6 +108,8 @@ class RPCClient:
                     if pool.is_closed:  # meanwhile, and has emptied the pool already
                         pool.close()
                     return result
+            except HandedOut as came:  # the channel is the handle's from here on
+                return Handle(Origin(channel, self._exchange, pool.discard), came, timeout)
             except (RPCTimeoutError, RPCTransportError) as error:
                 never_ran = not error.may_have_run and not channel.connection.is_alive()
                 pool.put_back(channel)
@@ -119,6 +124,17 @@ class RPCClient:
                 pool.put_back(channel)
                 raise
             pool.discard(channel)
+
+    def _exchange(
+        self, method: str, shown: str, args: Any, params: Any, channel: ClientChannel, deadline: float
+    ) -> Any:
+        """A call through a channel that a handle has."""
+        message = self._encode(method, args, params)
+        try:
+            response = channel.exchange(message, deadline)
+        except (RPCTimeoutError, RPCTransportError) as error:
+            raise self._about(error, shown) from None
+        return self._decode(shown, response)
 
     def _opened(self, method: str, deadline: float, lost: Optional[Exception]) -> ClientChannel:
         """A new channel. Where there is no server: the error of the request that was `lost` with the last, if any."""
@@ -151,7 +167,7 @@ class RPCClient:
     def ping(self) -> float:
         """Seconds that a call without a method takes. Raises what a call raises: the server lives and answers."""
         before = monotonic()
-        self.call("$ping")
+        self.call(PING)
         return monotonic() - before
 
     def with_options(
@@ -226,6 +242,7 @@ def _connect(
 
 
 counts_as_use(RPCClient.call, "channel")
+counts_as_use(RPCClient._exchange, "channel")
 _pools: "weakref.WeakSet[ChannelPool]" = weakref.WeakSet()
 
 

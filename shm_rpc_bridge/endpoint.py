@@ -4,7 +4,7 @@ import contextlib
 import logging
 from itertools import chain
 from time import monotonic
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from . import channel as channels
 from . import names, posix
@@ -25,13 +25,15 @@ _SWEEP_INTERVAL = 0.5
 class _Served:
     """A channel that is open."""
 
-    __slots__ = ("held", "request", "response", "slot", "token")
+    __slots__ = ("held", "objects", "request", "response", "slot", "token")
 
     def __init__(self, slot: int, token: int, channel: channels.Channel, held: posix.Held) -> None:
         self.slot = slot
         self.token = token
         self.request, self.response = channel
         self.held = held
+        self.objects: Any = None
+        """What the server keeps for this channel's client; dropped with the channel."""
 
 
 Request = Tuple[_Served, int, Message]
@@ -124,6 +126,11 @@ class Endpoint:
                 self._refuse(served, f"{error}, and its client cannot be told: {failure}")
                 return
         served.request.give_room()  # after the response: its client is waiting for that, and not yet for this
+
+    def objects_kept(self, client: int) -> int:
+        """How many objects are kept for the channels of that process."""
+        served = [*self._channels.values(), *self._leaving]
+        return sum(len(each.objects) for each in served if each.objects and each.request.creator() == client)
 
     def wake(self) -> None:
         """Make :meth:`next_request` return soon. From any thread or signal handler."""
@@ -292,6 +299,7 @@ class Endpoint:
 
     def _drop(self, served: _Served) -> None:
         self._circle_is_old = True
+        served.objects = None
         posix.let_go(served.held)
         served.request.forget_memory()
         served.response.forget_memory()

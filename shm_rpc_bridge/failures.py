@@ -14,6 +14,14 @@ METHOD_UNKNOWN = "unknown"
 PARAMETERS_REFUSED = "parameters"
 REQUEST_REFUSED = "request"
 
+# No failure, but said in the same way: the result is an object that stays in the server, of this class and number.
+HANDED_OUT = "object"
+
+# What a request calls instead of a method.
+PING = "$ping"
+CALL_OBJECT = "$call"
+LET_GO = "$let go"
+
 _LEVELS, _PARTS = 8, 100
 """Of groups within groups, and of exceptions in one of them, that are described; the traceback shows them all."""
 

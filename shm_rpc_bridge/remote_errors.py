@@ -7,8 +7,8 @@ except RPCMethodError:    # catches everything that a method raises
 import builtins
 from typing import Any, Dict, Optional, Tuple, Type
 
-from .exceptions import RPCError, RPCMethodError, RPCSerializationError
-from .failures import METHOD_FAILED, REQUEST_REFUSED, RESULT_REFUSED, Failure
+from .exceptions import RPCMethodError, RPCSerializationError
+from .failures import HANDED_OUT, METHOD_FAILED, REQUEST_REFUSED, RESULT_REFUSED, Failure
 
 
 class RemoteTraceback(Exception):
@@ -18,12 +18,23 @@ class RemoteTraceback(Exception):
         return f'\n"""\n{self.args[0]}"""'
 
 
-def error_of(failure: Failure) -> RPCError:
+class HandedOut(Exception):
+    """No error: the result is an object that stays in the server. For clients, which make a handle of it."""
+
+    def __init__(self, class_name: str, number: int) -> None:
+        super().__init__(class_name, number)
+        self.class_name = class_name
+        self.number = number
+
+
+def error_of(failure: Failure) -> Exception:
     """What the caller is to raise."""
     if failure.kind == RESULT_REFUSED:
         return RPCSerializationError(f"in the server: {failure.text} (the method has run)", may_have_run=True)
     if failure.kind == REQUEST_REFUSED:
         return RPCSerializationError(f"in the server: {failure.text} (the method has not run)")
+    if failure.kind == HANDED_OUT and failure.text.isdecimal():
+        return HandedOut(failure.type_name, int(failure.text))
     error = _method_error(failure)
     if failure.traceback:
         error.__cause__ = RemoteTraceback(failure.traceback)

@@ -7,24 +7,29 @@ import os
 import threading
 import weakref
 from time import monotonic
-from typing import Any, Callable, Dict, Optional, TypeVar
+from typing import Any, Callable, Dict, Iterable, Optional, Tuple, Type, TypeVar
 
 from . import codec as codecs
 from . import names, parameters, serving, signals
-from .buffer import Message
 from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
-from .endpoint import Endpoint
+from .classes import class_name
+from .endpoint import Endpoint, Request
 from .exceptions import RPCSerializationError, RPCTimeoutError, RPCTransportError
 from .failures import (
+    CALL_OBJECT,
+    HANDED_OUT,
+    LET_GO,
     METHOD_FAILED,
     METHOD_UNKNOWN,
     PARAMETERS_REFUSED,
+    PING,
     REQUEST_REFUSED,
     RESULT_REFUSED,
     Failure,
     described,
 )
 from .header import Offer
+from .objects import Classes, Objects
 from .waiting import deadline_after, validated_strategy, validated_timeout
 
 logger = logging.getLogger("shm_rpc_bridge")
@@ -50,6 +55,7 @@ class RPCServer:
         wait: str = "adaptive",
         max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE,
         max_channels: int = 1024,
+        max_objects: int = 256,
         codec: Any = "json",
     ) -> None:
         """Take the name.
@@ -60,19 +66,19 @@ class RPCServer:
         "spin" (burn a core). `max_channels`: how many channels can be open at once; one per client and concurrent
         call, 17 bytes each here. `codec`: "json", "msgpack", "pickle", or an object with ``dumps`` and ``loads``; every
         client must have the same. A pickle can run any code where it is read: "pickle" trusts every process of this
-        user.
+        user. `max_objects`: how many objects each client process may have handles to, see :meth:`register_class`.
         Raises RPCTransportError when a living server has the name, ValueError or TypeError for bad arguments.
         """
         names.validated(name)
         validated_sizes(buffer_size, max_message_size)
         validated_strategy(wait)
-        if isinstance(max_channels, bool) or not isinstance(max_channels, int):
-            raise TypeError(f"max_channels must be an int, not {type(max_channels).__name__}")
-        if not 1 <= max_channels <= 65_536:
-            raise ValueError(f"max_channels must be 1 to 65,536, not {max_channels}")
+        _validated_number("max_channels", max_channels, 1, 65_536)
+        _validated_number("max_objects", max_objects, 0, 2**31 - 1)
         self.name = name
         self._timeout = validated_timeout(timeout)
-        self._methods: Dict[str, Callable[..., Any]] = {"$ping": _nothing}
+        self._methods: Dict[str, Callable[..., Any]] = {PING: _nothing}
+        self._classes: Classes = {}
+        self._max_objects = max_objects
         self._stopping = False
         self._exit: Optional[BaseException] = None
         self._running = threading.Lock()
@@ -119,6 +125,15 @@ class RPCServer:
             raise TypeError(f"{type(named).__name__} object has no __name__: register(name, function) gives it one")
         self.register(name, func)
         return func
+
+    def register_class(self, kind: Type[Any], methods: Optional[Iterable[str]] = None) -> None:
+        """Let methods return objects of exactly this class as handles: they stay here, and are called from there.
+
+        `methods`: what can be called on them; None: all that do not begin with an underscore. A handle has a channel of
+        its own, on which objects that its methods return have handles, too; see :class:`.handle.Handle`.
+        """
+        names = {name for name in dir(kind) if name[:1] != "_"} if methods is None else set(methods)
+        self._classes[kind] = frozenset(name for name in names if callable(inspect.getattr_static(kind, name)))
 
     def start(self) -> None:
         """Serve until :meth:`stop`; then release everything. Call it once.
@@ -195,7 +210,7 @@ class RPCServer:
         while not self._stopping:  # after a fork in a method the child leaves here
             request = next_request(idle_deadline)
             if request is not None:
-                respond(request, answer(request[2]), instead)
+                respond(request, answer(request), instead)
                 if timeout is not None:
                     idle_deadline = deadline_after(timeout)
             elif monotonic() >= idle_deadline:
@@ -203,19 +218,24 @@ class RPCServer:
         if self._exit is not None:
             raise self._exit
 
-    def _answer(self, message: Message) -> bytes:
+    def _answer(self, request: Request) -> bytes:
         """The response to one request, exactly one, whatever its method does."""
         try:
-            method, args, params = self._decode(message)
+            method, args, params = self._decode(request[2])
         except (RPCSerializationError, MemoryError) as error:
             return self._failed(error, REQUEST_REFUSED)
         try:
             function = self._methods[method]
         except KeyError:
-            return self._unknown(method)
+            try:
+                function, method, args = self._of_object(request, method, args)
+            except LookupError as unknown:
+                return self._encoded(Failure(METHOD_UNKNOWN, "LookupError", str(unknown)), unknown)
         kind = METHOD_FAILED
         try:
             result = function(*args, **params)
+            if self._classes and type(result) in self._classes:
+                return self._handed_out(request, result)
             kind = RESULT_REFUSED
             return self._encode(method, result)
         except RPCSerializationError as error:  # the result's, or what the method was told by another server
@@ -229,10 +249,28 @@ class RPCServer:
                 return self._failed(TypeError(why), PARAMETERS_REFUSED)
             return self._failed(error)
 
-    def _unknown(self, method: str) -> bytes:
-        known = ", ".join(sorted(name for name in self._methods if name[:1] != "$")) or "none"
-        error = LookupError(f"unknown method {method!r}; registered: {known}")
-        return self._encoded(Failure(METHOD_UNKNOWN, "LookupError", str(error)), error)
+    def _of_object(self, request: Request, method: str, args: Any) -> Tuple[Callable[..., Any], str, Any]:
+        """What is called, as what, and with which arguments, when it is no method of the server's own."""
+        kept: Optional[Objects] = request[0].objects
+        if kept is not None and args:
+            if method == LET_GO:
+                return kept.let_go, method, args
+            if method == CALL_OBJECT and len(args) > 1:
+                return kept.method(*args[:2]), args[1], args[2:]
+        known = ", ".join(sorted(name for name in self._methods if name != PING)) or "none"
+        raise LookupError(f"unknown method {method!r}; registered: {known}")
+
+    def _handed_out(self, request: Request, value: Any) -> bytes:
+        """Keep an object, and answer with its number."""
+        served = request[0]
+        client = served.request.creator()
+        if self._endpoint.objects_kept(client) >= self._max_objects:
+            refusal = f"process {client} has {self._max_objects} objects here, max_objects: close some handles"
+            return self._failed(LookupError(refusal))
+        if served.objects is None:
+            served.objects = Objects(self._classes)
+        number = served.objects.keep(value)
+        return self._codec.encode_failure(Failure(HANDED_OUT, class_name(value), str(number)), None)
 
     def _failed(self, error: BaseException, kind: str = METHOD_FAILED) -> bytes:
         return self._encoded(described(kind, error), error)
@@ -240,6 +278,13 @@ class RPCServer:
     def _encoded(self, failure: Failure, error: BaseException) -> bytes:
         logger.debug("a call failed: %s: %s", failure.type_name, failure.text)
         return self._codec.encode_failure(failure, error)
+
+
+def _validated_number(what: str, number: int, least: int, most: int) -> None:
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise TypeError(f"{what} must be an int, not {type(number).__name__}")
+    if not least <= number <= most:
+        raise ValueError(f"{what} must be {least:,} to {most:,}, not {number}")
 
 
 def _nothing() -> None:

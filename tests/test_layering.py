@@ -45,10 +45,13 @@ LIBRARY = {
     "remote_errors": {"failures", "exceptions"},
     "codec": {"classes", "failures", "remote_errors", "exceptions"},
     "proxies": {"exceptions"},
+    "objects": {"classes"},
+    "handle": {"connection", "exceptions", "failures", "remote_errors"},
     "parameters": set(),
-    "client": {"channel", "codec", "connection", "names", "pool", "proxies", "waiting", "exceptions"},
-    "server": {"buffer", "channel", "codec", "endpoint", "failures", "header", "names", "parameters", "serving"}
-    | {"signals", "waiting", "exceptions"},
+    "client": {"channel", "codec", "connection", "failures", "handle", "names", "pool", "proxies", "remote_errors"}
+    | {"waiting", "exceptions"},
+    "server": {"channel", "classes", "codec", "endpoint", "failures", "header", "names", "objects", "parameters"}
+    | {"serving", "signals", "waiting", "exceptions"},
     "testing": {"exceptions", "layout", "names", "posix"},
     "cleanup": {"buffer", "header", "layout", "names", "posix", "exceptions"},
     "__main__": {"cleanup", "exceptions"},

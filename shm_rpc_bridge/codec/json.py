@@ -18,7 +18,7 @@ What the codec cannot prevent: an enum whose `value` raises or is itself and a U
 inside orjson, which reads both without looking; so does a text when there is not sixteen times its size in memory.
 """
 
-from typing import Any, Callable, Dict, List, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import orjson
 
@@ -79,7 +79,7 @@ class Json:
                 at = f" at {shown(refused.steps)}" if refused.steps else ""
                 raise RPCSerializationError(f"the result of {method!r}{at} {refused.reason}") from None
 
-    def encode_failure(self, failure: Failure, error: BaseException) -> bytes:
+    def encode_failure(self, failure: Failure, error: Optional[BaseException]) -> bytes:
         return _dumps(to_wire(failure, _carried))
 
     def decode_response(self, method: str, message: Encoded) -> Any:

@@ -6,7 +6,7 @@ processes of the same user, or of root, since nobody else can open its memory.
 
 import functools
 import pickle
-from typing import Any
+from typing import Any, Optional
 
 from ..classes import class_name
 from ..failures import METHOD_FAILED, Failure, from_wire, to_wire
@@ -27,7 +27,7 @@ class Pickle(Values):
     def __init__(self) -> None:
         super().__init__("pickle", _dumps, _loads)
 
-    def encode_failure(self, failure: Failure, error: BaseException) -> bytes:
+    def encode_failure(self, failure: Failure, error: Optional[BaseException]) -> bytes:
         original: object = None
         if failure.kind == METHOD_FAILED and isinstance(error, Exception):
             try:

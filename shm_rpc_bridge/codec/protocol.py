@@ -1,6 +1,6 @@
 """What a codec is to client and server."""
 
-from typing import Any, Dict, Protocol, Sequence, Tuple, Union
+from typing import Any, Dict, Optional, Protocol, Sequence, Tuple, Union
 
 from ..failures import Failure
 
@@ -30,8 +30,8 @@ class Codec(Protocol):
 
     def encode_result(self, method: str, result: Any) -> bytes: ...
 
-    def encode_failure(self, failure: Failure, error: BaseException) -> bytes:
-        """Never refuses. `error` is what `failure` describes, for who can send it as it is."""
+    def encode_failure(self, failure: Failure, error: Optional[BaseException]) -> bytes:
+        """Never refuses. `error` is what `failure` describes, if anything, for who can send it as it is."""
         ...
 
     def decode_response(self, method: str, message: Encoded) -> Any:

@@ -1,6 +1,6 @@
 """Codecs that encode any value by themselves: made of two functions, one to bytes and one back."""
 
-from typing import Any, Callable, Dict, Sequence, Tuple
+from typing import Any, Callable, Dict, Optional, Sequence, Tuple
 
 from ..classes import class_name
 from ..exceptions import NOT_SENT, RPCSerializationError
@@ -50,7 +50,7 @@ class Values:
             what = f"the result of {method!r}, {class_name(result)}, cannot be encoded as {self.name}"
             raise RPCSerializationError(f"{what}: {_said(error)}") from error
 
-    def encode_failure(self, failure: Failure, error: BaseException) -> bytes:
+    def encode_failure(self, failure: Failure, error: Optional[BaseException]) -> bytes:
         return self._dumps(to_wire(failure, self._carried))
 
     def decode_response(self, method: str, message: Encoded) -> Any:
