@@ -1,6 +1,6 @@
 """The command line: ``python -m scenarios run quick``, and what goes with it.
 
-What can be typed, and the exit codes, are in :mod:`scenarios.arguments`.
+What can be typed, and the exit codes, are in :mod:`scenarios.cli.arguments`.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ import sys
 
 from rich.console import Console
 
-from scenarios import cells, environment, filters, reading, store
-from scenarios.arguments import DEFAULT, parser
-from scenarios.catalogue import Registered
-from scenarios.errors import UserError
-from scenarios.judging import Floor
-from scenarios.options import errors_format
-from scenarios.reporting import Reporter
-from scenarios.scenario import Scenario
+from scenarios.cli.arguments import DEFAULT, parser
+from scenarios.cli.options import errors_format
+from scenarios.cli.reporting import Reporter
+from scenarios.common.errors import UserError
+from scenarios.plan import cells, filters, reading
+from scenarios.plan.catalogue import Registered
+from scenarios.plan.scenario import Scenario
+from scenarios.records import environment, store
+from scenarios.statistics.judging import Floor
 
 PLAIN_WIDTH = 200
 """Columns of a table that goes into a file or a pipe, where rich would assume 80."""
@@ -47,7 +48,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
-    from scenarios import plots, report, runner, table
+    from scenarios.cli import table
+    from scenarios.plots import plots
+    from scenarios.report import report
+    from scenarios.running import runner
 
     catalogue = Registered()
     scenario = _asked_scenario(asked, catalogue)
@@ -80,7 +84,7 @@ def _run(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
 
 def _asked_scenario(asked: argparse.Namespace, catalogue: Registered) -> Scenario:
     """The scenario as named and filtered; of a run to be resumed, as far as nothing else is said, as it was begun."""
-    from scenarios import runner
+    from scenarios.running import runner
 
     stored = None
     if asked.resume:
@@ -115,7 +119,7 @@ def _found(asked: argparse.Namespace) -> store.Run:
 
 
 def _plan(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
-    from scenarios import plan
+    from scenarios.running import plan
 
     scenario = _filtered(reading.read(reading.find(asked.scenario), Registered()), asked)
     plan.show(scenario, cells.expand(scenario), console)
@@ -123,28 +127,28 @@ def _plan(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
 
 
 def _plots(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
-    from scenarios import plots
+    from scenarios.plots import plots
 
     plots.draw(_found(asked), console)
     return 0
 
 
 def _report(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
-    from scenarios import report
+    from scenarios.report import report
 
     report.write(store.find(asked.results, asked.run), console)
     return 0
 
 
 def _table(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
-    from scenarios import table
+    from scenarios.cli import table
 
     table.show(_found(asked), console)
     return 0
 
 
 def _compare(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
-    from scenarios import compare
+    from scenarios.statistics import compare
 
     runs = [store.find(asked.results, name) for name in (asked.before, asked.after)]
     floor = Floor(asked.floor, asked.floor_us)
@@ -157,7 +161,8 @@ def _compare(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
 
 
 def _capacity(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
-    from scenarios import capacity, quantities
+    from scenarios.common import quantities
+    from scenarios.running import capacity
 
     names = [name.strip() for name in asked.contender.split(",")]
     questions = [
@@ -178,13 +183,13 @@ def _capacity(asked: argparse.Namespace, console: Console, say: Reporter) -> int
 
 
 def _selftest(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
-    from scenarios import selftest
+    from scenarios.selftest import selftest
 
     return 0 if selftest.run(asked.results, console) else 1
 
 
 def _publish(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
-    from scenarios import reference
+    from scenarios.publish import reference
 
     folder = reference.publish(store.find(asked.results, asked.run), asked.results)
     console.print(f"published as {folder}", highlight=False)
@@ -192,15 +197,16 @@ def _publish(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
 
 
 def _readme(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
-    from scenarios import reference
+    from scenarios.publish import reference
 
     reference.write_readme(store.find(asked.results, "reference"), environment.PROJECT / "README.md")
     return 0
 
 
 def _advise(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
-    from scenarios import advice_show, quantities
-    from scenarios.advice import Question
+    from scenarios.advice import show
+    from scenarios.advice.advice import Question
+    from scenarios.common import quantities
 
     question = Question(
         payload_bytes=quantities.size_bytes(asked.payload, "--payload"),
@@ -208,7 +214,7 @@ def _advise(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
         handler_us=quantities.time_us(asked.handler, "--handler"),
         lane=asked.lane,
     )
-    advice_show.show(store.find(asked.results, asked.run), question, console, as_json=asked.json)
+    show.show(store.find(asked.results, asked.run), question, console, as_json=asked.json)
     return 0
 
 

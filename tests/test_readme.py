@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 import tomllib
 
-from scenarios import reading, reference, reliability, statistics, store
-from scenarios.catalogue import Registered
+from scenarios.plan import reading
+from scenarios.plan.catalogue import Registered
+from scenarios.publish import reference, reliability
+from scenarios.records import store
+from scenarios.statistics import statistics
 from shm_rpc_bridge import RPCClient
 
 ROOT = Path(__file__).parent.parent

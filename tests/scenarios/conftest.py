@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from scenarios import environment, reading, runner
-from scenarios.analysis import Opened
-from scenarios.store import Run
+from scenarios.analysis.analysis import Opened
+from scenarios.plan import reading
+from scenarios.records import environment
+from scenarios.records.store import Run
+from scenarios.running import runner
 from tests.scenarios import shown
 from tests.scenarios.fakes import CATALOGUE
 from tests.scenarios.twenty import rows

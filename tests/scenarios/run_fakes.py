@@ -7,7 +7,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from scenarios import reading, runner
+from scenarios.plan import reading
+from scenarios.running import runner
 from tests.scenarios.fakes import CATALOGUE
 
 

@@ -10,8 +10,8 @@ from matplotlib.axis import Axis
 from matplotlib.collections import PolyCollection
 from matplotlib.container import BarContainer
 
-from scenarios import store
-from scenarios.analysis import Opened, Picture, Prose
+from scenarios.analysis.analysis import Opened, Picture, Prose
+from scenarios.records import store
 from tests.scenarios.tables import Cells, table
 
 CPUS = 2

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from scenarios import statistics
-from scenarios.store import COLUMNS, Row
+from scenarios.records.store import COLUMNS, Row
+from scenarios.statistics import statistics
 
 Cells = list[Row]
 
