@@ -14,13 +14,13 @@ from rich.console import Console
 
 from scenarios.cli.arguments import DEFAULT, parser
 from scenarios.cli.options import errors_format
-from scenarios.cli.reporting import Reporter
+from scenarios.cli.problems import Reporter
 from scenarios.common.errors import UserError
-from scenarios.plan import cells, filters, reading
+from scenarios.plan import cells, filters, scenario_files
 from scenarios.plan.catalogue import Registered
 from scenarios.plan.scenario import Scenario
 from scenarios.records import environment, store
-from scenarios.statistics.judging import Floor
+from scenarios.statistics.significance import Floor
 
 PLAIN_WIDTH = 200
 """Columns of a table that goes into a file or a pipe, where rich would assume 80."""
@@ -49,8 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     from scenarios.cli import table
-    from scenarios.plots import plots
-    from scenarios.report import report
+    from scenarios.plots import pictures
+    from scenarios.report import page
     from scenarios.running import runner
 
     catalogue = Registered()
@@ -70,8 +70,8 @@ def _run(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     try:
         if run.rows():
             table.show(run, console)
-            plots.draw(run, console)
-            report.write(run, console)
+            pictures.draw(run, console)
+            page.write(run, console)
     except KeyboardInterrupt:
         again = " && ".join(
             shlex.join(["python", "-m", "scenarios", what, str(run.folder)]) for what in ("plots", "report")
@@ -88,12 +88,12 @@ def _asked_scenario(asked: argparse.Namespace, catalogue: Registered) -> Scenari
 
     stored = None
     if asked.resume:
-        name = None if asked.scenario is None else reading.find(asked.scenario).stem
+        name = None if asked.scenario is None else scenario_files.find(asked.scenario).stem
         stored = Scenario.from_resolved(runner.unfinished(asked.results, name).about()["scenario"])
     if stored and asked.scenario is None:
         scenario = stored
     else:
-        scenario = reading.read(reading.find(asked.scenario or DEFAULT), catalogue)
+        scenario = scenario_files.read(scenario_files.find(asked.scenario or DEFAULT), catalogue)
     if asked.reruns is not None:
         scenario = dataclasses.replace(scenario, reruns=asked.reruns)
     elif stored:
@@ -119,24 +119,24 @@ def _found(asked: argparse.Namespace) -> store.Run:
 
 
 def _plan(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
-    from scenarios.running import plan
+    from scenarios.running import estimate
 
-    scenario = _filtered(reading.read(reading.find(asked.scenario), Registered()), asked)
-    plan.show(scenario, cells.expand(scenario), console)
+    scenario = _filtered(scenario_files.read(scenario_files.find(asked.scenario), Registered()), asked)
+    estimate.show(scenario, cells.expand(scenario), console)
     return 0
 
 
 def _plots(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
-    from scenarios.plots import plots
+    from scenarios.plots import pictures
 
-    plots.draw(_found(asked), console)
+    pictures.draw(_found(asked), console)
     return 0
 
 
 def _report(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
-    from scenarios.report import report
+    from scenarios.report import page
 
-    report.write(store.find(asked.results, asked.run), console)
+    page.write(store.find(asked.results, asked.run), console)
     return 0
 
 
@@ -148,15 +148,15 @@ def _table(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
 
 
 def _compare(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
-    from scenarios.statistics import compare
+    from scenarios.statistics import comparison
 
     runs = [store.find(asked.results, name) for name in (asked.before, asked.after)]
     floor = Floor(asked.floor, asked.floor_us)
-    found = compare.compare(runs[0], runs[1], floor, f"{asked.percentile}_us", force=asked.force)
+    found = comparison.compare(runs[0], runs[1], floor, f"{asked.percentile}_us", force=asked.force)
     if asked.json:
         print(found.as_json())
     else:
-        compare.show(found, console)
+        comparison.show(found, console)
     return found.exit_code
 
 
@@ -183,9 +183,9 @@ def _capacity(asked: argparse.Namespace, console: Console, say: Reporter) -> int
 
 
 def _selftest(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
-    from scenarios.selftest import selftest
+    from scenarios.selftest import checks
 
-    return 0 if selftest.run(asked.results, console) else 1
+    return 0 if checks.run(asked.results, console) else 1
 
 
 def _publish(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
@@ -205,7 +205,7 @@ def _readme(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
 
 def _advise(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     from scenarios.advice import show
-    from scenarios.advice.advice import Question
+    from scenarios.advice.model import Question
     from scenarios.common import quantities
 
     question = Question(
@@ -220,8 +220,8 @@ def _advise(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
 
 def _list(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     catalogue = Registered()
-    for name in reading.names():
-        scenario = reading.read(reading.find(name), catalogue)
+    for name in scenario_files.names():
+        scenario = scenario_files.read(scenario_files.find(name), catalogue)
         console.print(f"{name:10} {scenario.description}", highlight=False)
     return 0
 

@@ -2,7 +2,7 @@
 
 Taken from one client that calls back to back (closed loop) and a handler that costs next to nothing, which is what
 the cost of a call is measured with. At a measured size a figure is the median over repeats with its bootstrap
-interval (:func:`scenarios.statistics.statistics.interval`); its p99 is therefore the median of the repeats' own 99th
+interval (:func:`scenarios.statistics.figures.interval`); its p99 is therefore the median of the repeats' own 99th
 percentiles, not the 99th percentile of all their calls taken together. Between two neighbouring measured sizes the
 median and both ends of the interval are interpolated linearly in the logarithms of size and figure. Ends interpolated
 like that are at least as far apart as the interval of the interpolated median would be, for they let both neighbours
@@ -24,7 +24,7 @@ import pandas as pd
 
 from scenarios.common.errors import UserError
 from scenarios.records.store import Run
-from scenarios.statistics import statistics
+from scenarios.statistics import figures
 
 FLOOR = "noop"
 """The harness' own floor: measured beside the contenders and none itself."""
@@ -41,8 +41,8 @@ class AdviceError(UserError):
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """A figure and its interval, which is as sure as its repeats allow (:func:`scenarios.statistics.bootstrap.confidence`); none
-    from fewer repeats than one needs."""
+    """A figure and its interval, which is as sure as its repeats allow
+    (:func:`scenarios.statistics.bootstrap.confidence`); none from fewer repeats than one needs."""
 
     value: float
     low: float | None = None
@@ -134,10 +134,10 @@ class Curves:
         return sum(int((each != "").sum()) for each in flags), sum(map(len, flags))
 
     def of_all(self, contender: str, column: str, payload_bytes: float) -> bool | None:
-        """Whether a percentile is of all repeats behind it: :func:`scenarios.statistics.statistics.of_all` of its neighbours, the
-        worse one's word."""
+        """Whether a percentile is of all repeats behind it: :func:`scenarios.statistics.figures.of_all` of its
+        neighbours, the worse one's word."""
         values = [self.values(contender, each, column) for each in self.basis(contender, payload_bytes) or ()]
-        found = [statistics.of_all(int(each.count()), len(each)) for each in values]
+        found = [figures.of_all(int(each.count()), len(each)) for each in values]
         return None if not found or None in found else all(found)
 
     def at_a_rate(self, contender: str, payload_bytes: float, rate: float) -> tuple[float, float] | None:
@@ -191,7 +191,7 @@ def curves_of(run_or_frame: Run | pd.DataFrame | Curves, lane: str) -> Curves:
         rows = run_or_frame.rows()
         if not rows:
             raise AdviceError(f"{run_or_frame.folder} has no finished cell")
-        run_or_frame = statistics.frame(rows)
+        run_or_frame = figures.frame(rows)
     return Curves(run_or_frame, lane)
 
 
@@ -223,5 +223,5 @@ def _estimate(values: pd.Series[Any]) -> Estimate | None:
     known = values.dropna().to_numpy(float)
     if known.size == 0:
         return None
-    low, high = statistics.interval(known) or (None, None)
+    low, high = figures.interval(known) or (None, None)
     return Estimate(float(np.median(known)), low, high)

@@ -10,7 +10,8 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from scenarios.advice.advice import (
+from scenarios.advice.curves import Curves, Estimate
+from scenarios.advice.model import (
     SHARE,
     Advice,
     BreakEven,
@@ -21,7 +22,6 @@ from scenarios.advice.advice import (
     curves_of,
     recommended,
 )
-from scenarios.advice.curves import Curves, Estimate
 from scenarios.common.errors import RunError
 from scenarios.common.units import least_micros, micros, size, three
 from scenarios.records import environment

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, PercentFormatter
 
-from scenarios.advice import advice, show
-from scenarios.advice.advice import SHARE, Question
-from scenarios.analysis.analysis import (
+from scenarios.advice import model, show
+from scenarios.advice.model import SHARE, Question
+from scenarios.analysis.notebook import (
     Opened,
     Picture,
     Prose,
@@ -28,7 +28,7 @@ HANDLERS_US = np.geomspace(1, 1e5, 61)
 def answer(opened: Opened, question: Question) -> Prose:
     """The table and the two sentences of ``python -m scenarios advise``."""
     curves = opened.curves(question.lane)
-    rows = advice.advise(curves, question.payload_bytes, question.rate, question.handler_us, question.lane)
+    rows = model.advise(curves, question.payload_bytes, question.rate, question.handler_us, question.lane)
     said = show.sentences(curves, question, rows, show.where(opened.run))
     lines = []
     for row in rows:
@@ -66,7 +66,7 @@ def share_by_handler(opened: Opened, question: Question) -> Picture | Prose:
     curves = opened.curves(question.lane)
     shares: dict[str, list[float]] = {}
     for handler_us in HANDLERS_US:
-        for row in advice.advise(curves, question.payload_bytes, question.rate, float(handler_us), question.lane):
+        for row in model.advise(curves, question.payload_bytes, question.rate, float(handler_us), question.lane):
             if row.ipc_share is not None and not row.in_process:
                 shares.setdefault(row.contender, []).append(row.ipc_share.value)
     if not shares:
@@ -94,7 +94,7 @@ def share_by_handler(opened: Opened, question: Question) -> Picture | Prose:
 @style.applied()
 def break_even(opened: Opened, question: Question) -> Picture | Prose:
     """From which handler time on IPC stays under 5% of a call, with its interval."""
-    limits = advice.break_even(opened.curves(question.lane), question.payload_bytes, question.lane)
+    limits = model.break_even(opened.curves(question.lane), question.payload_bytes, question.lane)
     known = [(each.contender, each.handler_us) for each in limits if each.handler_us][::-1]
     if not known:
         return not_measured(f"payloads around {size(question.payload_bytes)} in lane {question.lane}")
@@ -123,7 +123,7 @@ def break_even(opened: Opened, question: Question) -> Picture | Prose:
 def cores_at_the_rate(opened: Opened, question: Question) -> Picture | Prose:
     """The cores the calls burn at the asked rate, client and server, the handler not among them."""
     curves = opened.curves(question.lane)
-    rows = advice.advise(curves, question.payload_bytes, question.rate, question.handler_us, question.lane)
+    rows = model.advise(curves, question.payload_bytes, question.rate, question.handler_us, question.lane)
     rows = [row for row in rows if row.client_cores is not None and not row.in_process]
     if not rows:
         return not_measured(f"payloads around {size(question.payload_bytes)} in lane {question.lane}")

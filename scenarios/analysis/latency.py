@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
-from scenarios.advice import advice
+from scenarios.advice import model
 from scenarios.advice.curves import Curves
-from scenarios.analysis.analysis import (
+from scenarios.analysis.notebook import (
     BASE,
     Opened,
     Picture,
@@ -146,11 +146,11 @@ def against_in_words(opened: Opened, lane: str, base: str = BASE) -> Prose:
 def where_they_cross(opened: Opened, lane: str) -> Prose:
     """The reigns of the fastest, and every crossover that takes part in one, with how sure it is."""
     curves = opened.curves(lane)
-    reigns = advice.reigns(curves, lane)
+    reigns = model.reigns(curves, lane)
     spans = [f"{each.contender} from {size(each.from_bytes)} to {size(each.to_bytes)}" for each in reigns]
     lines = [f"The lowest median among the contenders that are IPC has {'; '.join(spans)}.", ""]
     kings = {each.contender for each in reigns}
-    for each in advice.crossovers(curves, lane):
+    for each in model.crossovers(curves, lane):
         if {each.smaller, each.larger} <= kings:
             at = each.payload_bytes
             interval = f" (interval {size(at.low)} to {size(at.high)})" if at.low and at.high else ""

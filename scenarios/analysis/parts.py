@@ -12,8 +12,8 @@ import pandas as pd
 from matplotlib.ticker import LogLocator
 
 from scenarios.advice.curves import Curves
-from scenarios.analysis.analysis import Opened, Picture, Prose, figure, markdown_table, not_measured
 from scenarios.analysis.cores import at_work, explained
+from scenarios.analysis.notebook import Opened, Picture, Prose, figure, markdown_table, not_measured
 from scenarios.common.units import micros, size, three
 from scenarios.plots import panels, style
 

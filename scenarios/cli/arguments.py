@@ -8,7 +8,7 @@ from pathlib import Path
 
 from contenders.interface import LANES
 from scenarios.cli.options import Parser, at_least_one, count, share, shared
-from scenarios.cli.reporting import FORMATS
+from scenarios.cli.problems import FORMATS
 from scenarios.plan import cells
 from scenarios.records import environment
 

@@ -12,13 +12,14 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from scenarios.cli import load_table
+from scenarios.cli import clients_and_rates
 from scenarios.common.errors import RunError
 from scenarios.common.units import factor, least_micros, micros, pair, size
 from scenarios.plan.cells import GROUP
 from scenarios.records import environment
 from scenarios.records.store import Run
-from scenarios.statistics import caveats, loading, statistics
+from scenarios.statistics import caveats, figures
+from scenarios.statistics.clients_and_rates import plain
 
 BASE = "shm"
 FLOOR = "noop"
@@ -41,14 +42,14 @@ def render(run: Run, console: Console) -> Group:
     rows = run.rows()
     if not rows:
         raise RunError(f"{run.folder} has no finished cell")
-    cells = statistics.frame(rows)
+    cells = figures.frame(rows)
     tables: list[RenderableType] = []
-    lines = statistics.summary(cells)
-    single = loading.plain(lines)
+    lines = figures.summary(cells)
+    single = plain(lines)
     if len(single):
         groups = cells.groupby(list(GROUP))
         single = single.merge(groups[list(COSTS)].median().join(groups["wait"].first()).reset_index(), on=list(GROUP))
-        ratio = statistics.ratios(loading.plain(cells), BASE, samples=run.samples_of).set_index(list(GROUP))
+        ratio = figures.ratios(plain(cells), BASE, samples=run.samples_of).set_index(list(GROUP))
         of_line = _columns(ratio)
         unlimited = console.options.update(max_width=10_000)
         for (name, lane), each in single.groupby(["scenario", "lane"], sort=True):
@@ -59,7 +60,7 @@ def render(run: Run, console: Console) -> Group:
                 continue
             for what, chosen in NARROW.items():
                 tables.append(_table(f"{title}: {what}", each, {heading: of_line[heading] for heading in chosen}))
-    tables += load_table.tables(cells)
+    tables += clients_and_rates.tables(cells)
     return Group(*tables, *_footer(run, lines))
 
 
@@ -72,7 +73,7 @@ def _columns(ratio: pd.DataFrame) -> dict[str, Column]:
         "waits": lambda line: str(line["wait"]),
         "p50": lambda line: micros(line["p50_us"]),
         "interval": lambda line: _interval(line["p50_low"], line["p50_high"]),
-        "p99": lambda line: least_micros(line["p99_us"], statistics.of_all(line["p99_repeats"], line["repeats"])),
+        "p99": lambda line: least_micros(line["p99_us"], figures.of_all(line["p99_repeats"], line["repeats"])),
         "calls/s": lambda line: f"{line['calls_per_s']:,.0f}",
         "CPU µs": lambda line: pair(line["client_cpu_us"], line["server_cpu_us"]),
         "switches": lambda line: pair(
@@ -127,9 +128,9 @@ def _footer(run: Run, lines: pd.DataFrame) -> list[Text]:
     """The machine, the harness' own floor, where the files are."""
     about = run.environment()
     timer = about.get("timer", {}).get("cost_ns", math.nan)
-    floor = loading.plain(lines[lines["contender"] == FLOOR])["p50_us"]
+    floor = plain(lines[lines["contender"] == FLOOR])["p50_us"]
     own = f"noop, the harness' own part of every latency: {micros(floor.min())}; " if len(floor) else ""
-    sureness = statistics.sureness(lines["repeats"])
+    sureness = figures.sureness(lines["repeats"])
     sure = f", with bootstrap intervals that are {sureness}" if sureness else ""
     texts = [
         environment.in_one_line(about),

@@ -36,7 +36,7 @@ def micros(value: float) -> str:
 
 def least_micros(value: float, of_all: bool | None) -> str:
     """:func:`micros` of a percentile of repeats; marked ``≥`` where it is not of all of them, empty where it says
-    nothing (:func:`scenarios.statistics.statistics.of_all`)."""
+    nothing (:func:`scenarios.statistics.figures.of_all`)."""
     return "" if of_all is None or math.isnan(value) else f"{'' if of_all else '≥ '}{micros(value)}"
 
 

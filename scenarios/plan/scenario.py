@@ -1,4 +1,4 @@
-"""What a scenario is: immutable, validated, complete. Reading one from TOML is :mod:`scenarios.plan.reading`'s
+"""What a scenario is: immutable, validated, complete. Reading one from TOML is :mod:`scenarios.plan.scenario_files`'s
 job.
 
 A scenario is a list of *blocks*; a block is a product of axes (lanes and their contenders, payload sizes,

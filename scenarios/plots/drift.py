@@ -39,7 +39,7 @@ def relative(every_attempt: pd.DataFrame) -> pd.DataFrame:
 
 
 def sheet(every_attempt: pd.DataFrame) -> Sheet:
-    """`every_attempt` as :func:`scenarios.statistics.statistics.frame` gives it."""
+    """`every_attempt` as :func:`scenarios.statistics.figures.frame` gives it."""
     cells = relative(every_attempt)
     drawn = Sheet(COLUMNS, 1)
     axes = drawn.panels.subplots()

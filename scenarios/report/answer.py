@@ -1,6 +1,6 @@
 """The first thing a report says: which IPC, what it costs, how sure that is.
 
-The model is :mod:`scenarios.advice.advice`'s. Its answer to one question stands in the page as text; for every other
+The model is :mod:`scenarios.advice.model`'s. Its answer to one question stands in the page as text; for every other
 question the page has the same model in JavaScript (``templates/report.js``) and what it computes from,
 :mod:`scenarios.report.data`. The two say the same: a test asks both.
 """
@@ -12,9 +12,9 @@ import math
 
 import pandas as pd
 
-from scenarios.advice import advice
-from scenarios.advice.advice import Advice, Question
+from scenarios.advice import model
 from scenarios.advice.curves import Curves
+from scenarios.advice.model import Advice, Question
 from scenarios.common.units import micros, percent, size, span, three
 from scenarios.report.percentiles import Look
 from scenarios.report.tables import BLANK, LANES
@@ -56,8 +56,8 @@ def opening(curves: Curves) -> Question:
 
 def answer(curves: Curves, question: Question) -> Answer:
     """The answer in words. The question's payload size must have been measured."""
-    rows = advice.advise(curves, question.payload_bytes, question.rate, question.handler_us, question.lane)
-    best = advice.recommended(rows)
+    rows = model.advise(curves, question.payload_bytes, question.rate, question.handler_us, question.lane)
+    best = model.recommended(rows)
     if best is None or best.p50_us is None or best.ipc_p50_us is None:
         return Answer(question, [], f"not measured for {size(question.payload_bytes)}", [], rows)
     remote = [row for row in rows if row.measured and not row.in_process]
@@ -69,7 +69,7 @@ def answer(curves: Curves, question: Question) -> Answer:
         [
             ("Latency", _latency(curves, best, question)),
             ("CPU", _cpu(best, question)),
-            *_less_cpu(advice.cheaper(rows)),
+            *_less_cpu(model.cheaper(rows)),
             ("How sure", _sure(curves, question, best, remote, equal)),
             ("Break-even", _break_even(curves, question, best)),
         ],
@@ -158,7 +158,7 @@ def _sure(curves: Curves, question: Question, best: Advice, remote: list[Advice]
 
 
 def _break_even(curves: Curves, question: Question, best: Advice) -> str:
-    rows = {row.contender: row for row in advice.break_even(curves, question.payload_bytes, question.lane)}
+    rows = {row.contender: row for row in model.break_even(curves, question.payload_bytes, question.lane)}
     handler = rows[best.contender].handler_us
     if handler is None:
         return "not measured"
@@ -179,7 +179,7 @@ class Ranked:
 
 def ranking(found: Answer) -> list[Ranked]:
     """The ranking beside an answer, the same that the page computes."""
-    best = advice.recommended(found.rows)
+    best = model.recommended(found.rows)
     return [_ranked(row, best, row.contender in found.fastest) for row in found.rows]
 
 

@@ -1,4 +1,5 @@
-"""What a report's page computes its answers from: the curves and ratios of :mod:`scenarios.advice.advice`, as JSON types.
+"""What a report's page computes its answers from, as JSON types: the curves and ratios of
+:mod:`scenarios.advice.model`.
 
 ``templates/report.js`` is the only reader. Everything is at measured payload sizes; the page interpolates as
 :mod:`scenarios.advice.curves` does.
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scenarios.advice import advice
+from scenarios.advice import model
 from scenarios.advice.curves import Curves
 from scenarios.report import tables
 from scenarios.report.answer import lanes
@@ -92,7 +93,7 @@ def _eligible(curves: Curves, cells: pd.DataFrame) -> set[str]:
     """
     figures = cells.groupby(["contender", "payload_bytes"])[["p50_us", "mean_us"]].median()
     remote = [name for name in curves.contenders if not curves.in_process(name)]
-    sources = {name: [name, *({advice.PARKED.format(name)} & set(remote))] for name in remote}
+    sources = {name: [name, *({model.PARKED.format(name)} & set(remote))] for name in remote}
 
     def beats(one: str, other: str) -> bool:
         ours, theirs = ([figures.loc[source] for source in sources[name]] for name in (one, other))

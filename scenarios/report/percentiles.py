@@ -3,7 +3,7 @@
 The axes are those of HdrHistogram (Gil Tene): latency upwards, 1 / (1 - percentile) to the right, both
 logarithmic, so that 90%, 99% and 99.9% stand at equal distances and a tail has the room it deserves. A curve is
 taken from every sample of all repeats, ascending, and ends where fewer than
-:data:`scenarios.statistics.statistics.SAMPLES_BEYOND` samples are left beyond it. Where a run's samples were not kept, the
+:data:`scenarios.statistics.figures.SAMPLES_BEYOND` samples are left beyond it. Where a run's samples were not kept, the
 percentiles in cells.csv are drawn as points, medians over the repeats, and the plot says so.
 
 Drawn by hand and not by matplotlib: a page has dozens of these, and each is to follow the page's colours, light or
@@ -23,7 +23,7 @@ from scenarios.common.units import size, three
 from scenarios.plan.cells import key_of
 from scenarios.plots import style
 from scenarios.records.store import Run
-from scenarios.statistics import statistics
+from scenarios.statistics import figures
 from scenarios.statistics.bootstrap import Samples
 
 POINTS_PER_DECADE = 16
@@ -105,7 +105,7 @@ def plots(run: Run, cells: pd.DataFrame) -> Iterator[Plot]:
 
 def from_samples(ordered_ns: Samples) -> list[Point]:
     """Points of ascending latencies in ns, evenly spaced on the plot's x axis."""
-    last = ordered_ns.size / statistics.SAMPLES_BEYOND
+    last = ordered_ns.size / figures.SAMPLES_BEYOND
     if last <= 1:
         return []
     steps = max(2, round(math.log10(last) * POINTS_PER_DECADE))
@@ -117,7 +117,7 @@ def from_samples(ordered_ns: Samples) -> list[Point]:
 def from_columns(cells: pd.DataFrame) -> list[Point]:
     """Points of the percentile columns that more than half of the repeats have."""
     points = []
-    for column, share in statistics.PERCENTILES.items():
+    for column, share in figures.PERCENTILES.items():
         values = cells[column].dropna()
         if 2 * len(values) > len(cells):
             points.append((share, float(values.median())))

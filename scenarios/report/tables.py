@@ -16,7 +16,7 @@ from scenarios.common.units import size, three
 from scenarios.plan.cells import GROUP
 from scenarios.plots import style
 from scenarios.report.percentiles import Look
-from scenarios.statistics import statistics
+from scenarios.statistics import figures
 
 LANES = {
     "native": "text, sent as a user of each would",
@@ -101,7 +101,7 @@ def extras(cells: pd.DataFrame) -> pd.DataFrame:
 @functools.cache
 def enough(repeats: int) -> bool:
     """Whether an interval is given over so many repeats."""
-    return statistics.interval([float(each) for each in range(repeats)]) is not None
+    return figures.interval([float(each) for each in range(repeats)]) is not None
 
 
 def equally_fast(cells: pd.DataFrame) -> dict[float, list[str]]:
@@ -112,7 +112,7 @@ def equally_fast(cells: pd.DataFrame) -> dict[float, list[str]]:
         medians = each.pivot_table(index="repeat", columns="contender", values="p50_us")
         order = medians.median().sort_index().sort_values(kind="stable")
         first, *others = map(str, order.index)
-        ratios = {name: statistics.interval((medians[name] / medians[first]).to_numpy()) for name in others}
+        ratios = {name: figures.interval((medians[name] / medians[first]).to_numpy()) for name in others}
         found[float(str(payload))] = [first, *(name for name, ends in ratios.items() if ends and ends[0] <= 1)]
     return found
 
@@ -271,7 +271,7 @@ def _field(value: float, small: str = "", best: bool = False) -> Field:
 def _p99(line: pd.Series) -> Field:
     """A p99 that only some repeats have is of the faster ones, so it is a least; of half of them it is none."""
     there, repeats = int(line["p99_repeats"]), int(line["repeats"])
-    known = statistics.of_all(there, repeats)
+    known = figures.of_all(there, repeats)
     if known is None:
         return Field(BLANK, small=f"{there} of {repeats} repeats" if there else "")
     if not known:

@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 
 from scenarios.measuring import noise
-from scenarios.measuring.measure import Part
+from scenarios.measuring.client import Part
 from scenarios.measuring.usage import Usage
 from scenarios.plan.load import Load
-from scenarios.statistics import statistics
+from scenarios.statistics import figures
 
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -67,12 +67,12 @@ class Measurement:
 
     def percentiles(self) -> dict[str, float | None]:
         """The columns of cells.csv that come from latencies, µs."""
-        found = statistics.describe(self.latency_ns)
+        found = figures.describe(self.latency_ns)
         if self.skipped:
             ordered = np.sort(np.append(self.latency_ns, np.full(self.skipped, np.iinfo(np.int64).max)))
             slowest_us = float(self.latency_ns.max()) / 1000
-            for name, share in statistics.PERCENTILES.items():
-                value = statistics.percentile_us(ordered, share)
+            for name, share in figures.PERCENTILES.items():
+                value = figures.percentile_us(ordered, share)
                 found[name] = None if value is None or value > slowest_us else value
         return found | {"calls_per_s": self.calls_per_s}
 
@@ -91,13 +91,13 @@ class Measurement:
         if self.client_of is None:
             return None
         each = [np.sort(self.latency_ns[self.client_of == client]) for client in range(len(self.calls_of_clients))]
-        found = [statistics.percentile_us(one, 0.5) for one in each]
+        found = [figures.percentile_us(one, 0.5) for one in each]
         known = [p50 for p50 in found if p50 is not None]
         return (min(known), max(known)) if len(known) == len(found) else None
 
     def lateness_us(self, share: float) -> float | None:
         """A percentile of the dispatcher's own lateness; None where too few calls could have been sent in time."""
-        return statistics.percentile_us(np.sort(self.lateness_ns), share)
+        return figures.percentile_us(np.sort(self.lateness_ns), share)
 
     def samples(self) -> dict[str, Numbers]:
         """What the samples file holds besides the latencies, by name."""

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from scenarios.plan.cells import Cell
-from scenarios.running.plan import start_s, upper_bound_s
+from scenarios.running.estimate import start_s, upper_bound_s
 
 
 class Display:

@@ -28,7 +28,7 @@ from scenarios.records.store import Run
 from scenarios.running import reruns, session
 from scenarios.running.combine import Measurement
 from scenarios.running.progress import Display
-from scenarios.statistics import caveats, statistics
+from scenarios.statistics import caveats, figures
 
 Catalogue = Mapping[str, type[Contender]]
 
@@ -122,7 +122,7 @@ def measure(run: Run, scenario: Scenario, catalogue: Catalogue, console: Console
 def finish(run: Run) -> None:
     """Fill in what needs all repeats: the intervals, and warnings.json."""
     stages.reached(stages.ALL_MEASURED)
-    rows = statistics.with_intervals(run.rows(), run.samples_of)
+    rows = figures.with_intervals(run.rows(), run.samples_of)
     run.rewrite_rows(rows)
     caveats.write(run)
     run.set_state(store.FINISHED)

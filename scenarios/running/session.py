@@ -17,8 +17,7 @@ from typing import Self
 from contenders.interface import Contender
 from contenders.process import ServerProcess
 from contenders.service import BenchService
-from scenarios.measuring import measure
-from scenarios.measuring.measure import READY, Failure, Part, Server, Task
+from scenarios.measuring.client import READY, Failure, Part, Server, Task, main
 from scenarios.plan.cells import Cell
 from scenarios.plan.load import Load
 from scenarios.running import combine
@@ -26,7 +25,7 @@ from scenarios.running.combine import Measurement
 
 LEAD_NS, LEAD_PER_CLIENT_NS = 5_000_000, 2_000_000
 """From naming the moment to begin until that moment: every client must have heard of it, have woken, and have taken
-its readings, for which :func:`scenarios.measuring.measure.reading_lead_ns` is kept free."""
+its readings, for which :func:`scenarios.measuring.client.reading_lead_ns` is kept free."""
 
 
 class CellFailed(Exception):
@@ -126,7 +125,7 @@ class _Client:
         self.name = f"client {task.client}"
         self.pipe: Connection
         self.pipe, self._its_pipe = context.Pipe()
-        self._process = context.Process(target=measure.main, args=(task, self._its_pipe), name=self.name)
+        self._process = context.Process(target=main, args=(task, self._its_pipe), name=self.name)
 
     def __enter__(self) -> Self:
         with _interrupts_held_back():

@@ -14,9 +14,9 @@ from rich.console import Console
 from contenders.interface import Contender
 from scenarios.plan.scenario import Block, Scenario
 from scenarios.running import runner
-from scenarios.statistics import compare, statistics
-from scenarios.statistics.compare import Comparison
-from scenarios.statistics.judging import Floor, judge
+from scenarios.statistics import comparison, figures
+from scenarios.statistics.comparison import Comparison
+from scenarios.statistics.significance import Floor, judge
 
 CONTENDERS = ("direct-codec", "shm", "zmq-ipc")
 """One without another process, one that spins, one that always wakes somebody."""
@@ -81,12 +81,12 @@ def a_a(
     run = runner.begin(asked, twins, results)
     if failed := runner.measure(run, asked, twins, console):
         raise RuntimeError(f"{failed} cells of the A/A run failed, see {run.folder / 'failures.json'}")
-    cells = statistics.frame(run.rows())
+    cells = figures.frame(run.rows())
     is_twin = cells["contender"].str.endswith(TWIN)
     second = cells[is_twin].assign(contender=cells["contender"].str.removesuffix(TWIN))
     floor = floor or Floor()
     groups = judge(cells[~is_twin], second, floor, level=LEVEL)
-    return compare.Comparison(
+    return comparison.Comparison(
         before=run.id,
         after=f"{run.id}{TWIN}",
         column="p50_us",

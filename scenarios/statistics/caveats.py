@@ -28,7 +28,7 @@ from scenarios.plan.cells import GROUP
 from scenarios.records.store import Row, Run
 from scenarios.statistics import bootstrap
 from scenarios.statistics.bootstrap import Samples
-from scenarios.statistics.statistics import chosen, disturbance
+from scenarios.statistics.figures import chosen, disturbance
 
 FILE = "warnings.json"
 

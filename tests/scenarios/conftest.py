@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from scenarios.analysis.analysis import Opened
-from scenarios.plan import reading
+from scenarios.analysis.notebook import Opened
+from scenarios.plan import scenario_files
 from scenarios.records import environment
 from scenarios.records.store import Run
 from scenarios.running import runner
@@ -76,7 +76,7 @@ def run_it(write: Write, results: Path) -> RunIt:
     """Write a small scenario and measure it for good: the run, and how many cells failed."""
 
     def measure(**values: object) -> tuple[Run, int]:
-        scenario = reading.read(write(**values), CATALOGUE)
+        scenario = scenario_files.read(write(**values), CATALOGUE)
         run = runner.begin(scenario, CATALOGUE, results)
         return run, runner.measure(run, scenario, CATALOGUE, Console(quiet=True))
 

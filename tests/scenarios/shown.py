@@ -10,7 +10,7 @@ from matplotlib.axis import Axis
 from matplotlib.collections import PolyCollection
 from matplotlib.container import BarContainer
 
-from scenarios.analysis.analysis import Opened, Picture, Prose
+from scenarios.analysis.notebook import Opened, Picture, Prose
 from scenarios.records import store
 from tests.scenarios.tables import Cells, table
 

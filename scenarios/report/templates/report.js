@@ -1,4 +1,4 @@
-/* Makes the page answer: the decision model of scenarios/advice/advice.py for the question in the form, sorting, filtering.
+/* Makes the page answer: the decision model of scenarios/advice/model.py for the question in the form, sorting, filtering.
    No library, no network; without this script the page shows the same answer to the question it opens with. */
 "use strict";
 const report = (() => {
@@ -99,7 +99,7 @@ const report = (() => {
     return !(low <= 1 && 1 <= high);
   }
 
-  /** Every contender for a question {lane, bytes, rate, handler}: as advise() of scenarios/advice/advice.py ranks them. */
+  /** Every contender for a question {lane, bytes, rate, handler}: as advise() of scenarios/advice/model.py ranks them. */
   function advise(q) {
     const lane = data.lanes[q.lane];
     const rows = Object.keys(lane.contenders).map((name) => contenderFor(lane, name, q));

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scenarios.advice.advice import Reign, crossovers, reigns
+from scenarios.advice.model import Reign, crossovers, reigns
 from tests.scenarios.tables import cells, table
 
 STEEP = {100: (10.0,) * 3, 10_000: (1000.0,) * 3}

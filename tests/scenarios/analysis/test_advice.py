@@ -9,10 +9,10 @@ import math
 
 import pytest
 
-from scenarios.advice.advice import SHARE, Question
+from scenarios.advice.model import SHARE, Question
 from scenarios.analysis import advice
 from scenarios.analysis.advice import HANDLERS_US
-from scenarios.analysis.analysis import MANY, OTHERS, Opened
+from scenarios.analysis.notebook import MANY, OTHERS, Opened
 from tests.scenarios import shown
 from tests.scenarios.twenty import IN_PROCESS, NAMES, p50
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scenarios.analysis import latency
-from scenarios.analysis.analysis import MANY, OTHERS, Opened
+from scenarios.analysis.notebook import MANY, OTHERS, Opened
 from tests.scenarios import shown
 from tests.scenarios.tables import cells
 from tests.scenarios.twenty import IN_PROCESS, NAMES, SIZES, p50

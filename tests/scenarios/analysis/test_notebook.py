@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.advice.advice import Question
-from scenarios.analysis import advice, analysis, latency, load, parts
-from scenarios.analysis.analysis import Opened, Picture, Prose
+from scenarios.advice.model import Question
+from scenarios.analysis import advice, clients_and_rates, latency, notebook, parts
+from scenarios.analysis.notebook import Opened, Picture, Prose
 from tests.scenarios.shown import opened
 from tests.scenarios.tables import cells
 
@@ -38,12 +38,12 @@ SHOWN: dict[str, Show] = {
     "codec": lambda run: parts.what_a_codec_adds(run, "json"),
     "switches": parts.switches,
     "cpu": lambda run: parts.cpu_and_time(run, "json"),
-    "one client": lambda run: load.one_client(run, "json"),
-    "throughput": load.throughput,
-    "best number": load.best_number,
-    "fairness": load.fairness,
-    "offered": load.offered,
-    "nothing skipped": load.nothing_skipped,
+    "one client": lambda run: clients_and_rates.one_client(run, "json"),
+    "throughput": clients_and_rates.throughput,
+    "best number": clients_and_rates.best_number,
+    "fairness": clients_and_rates.fairness,
+    "offered": clients_and_rates.offered,
+    "nothing skipped": clients_and_rates.nothing_skipped,
     "answer": lambda run: advice.answer(run, QUESTION),
     "share": lambda run: advice.share_by_handler(run, QUESTION),
     "break even": lambda run: advice.break_even(run, QUESTION),
@@ -97,9 +97,9 @@ def test_a_picture_is_the_same_file_each_time_it_is_drawn(bare: Opened) -> None:
 
 def test_of_too_many_contenders_shm_and_the_fastest_stand_in_front() -> None:
     p50 = {f"c{i:02}": float(i) for i in range(30)} | {"shm": 1e9, "noop": 0.0}
-    front = analysis.in_front(p50, p50)
-    assert front == ["shm", *(f"c{i:02}" for i in range(analysis.MANY - 1))]
-    assert analysis.in_front(["b", "a"], {"a": 2, "b": 1}) == ["b", "a"]
+    front = notebook.in_front(p50, p50)
+    assert front == ["shm", *(f"c{i:02}" for i in range(notebook.MANY - 1))]
+    assert notebook.in_front(["b", "a"], {"a": 2, "b": 1}) == ["b", "a"]
 
 
 def test_a_run_tells_what_it_is_and_how_noisy(twenty: Opened) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from scenarios.analysis import parts
-from scenarios.analysis.analysis import Opened
 from scenarios.analysis.cores import UNCLEAR
+from scenarios.analysis.notebook import Opened
 from scenarios.analysis.parts import PARTS
 from tests.scenarios import shown
 from tests.scenarios.tables import Cells, cells

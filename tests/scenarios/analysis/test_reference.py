@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.advice.advice import Question
-from scenarios.analysis import advice, analysis, latency, load
-from scenarios.analysis import parts as analysis_parts
-from scenarios.analysis.analysis import Opened
+from scenarios.advice.model import Question
+from scenarios.analysis import advice, clients_and_rates, latency, notebook
 from scenarios.analysis.cores import UNCLEAR
-from scenarios.analysis.parts import PARTS
+from scenarios.analysis.notebook import Opened
+from scenarios.analysis.parts import PARTS, cpu_and_time, in_figures, largest_part, stacked
 from tests.scenarios import shown
 
 ROOT = Path(__file__).parents[3]
@@ -22,7 +21,7 @@ WITH_CODEC = LANES[1:]
 
 @pytest.fixture(scope="module")
 def committed() -> Opened:
-    return analysis.open_run(str(ROOT / "results" / "reference"))
+    return notebook.open_run(str(ROOT / "results" / "reference"))
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
@@ -32,7 +31,7 @@ def test_no_committed_notebook_shows_more_than_the_whole_of_a_call(path: Path) -
 
 @pytest.mark.parametrize("lane", WITH_CODEC)
 def test_the_largest_part_is_at_most_all_of_the_call(committed: Opened, lane: str) -> None:
-    text = analysis_parts.largest_part(committed, lane).text
+    text = largest_part(committed, lane).text
     shares = [int(share) for share in re.findall(r"\((\d+)% of the call\)", text)]
     assert len(shares) + text.count("can't be split") == 2
     assert all(100 / len(PARTS) <= share <= 100 for share in shares)
@@ -40,7 +39,7 @@ def test_the_largest_part_is_at_most_all_of_the_call(committed: Opened, lane: st
 
 @pytest.mark.parametrize("lane", WITH_CODEC)
 def test_the_parts_in_figures_add_up_to_the_call(committed: Opened, lane: str) -> None:
-    for *parts, call, _ in shown.rows(analysis_parts.in_figures(committed, lane)).values():
+    for *parts, call, _ in shown.rows(in_figures(committed, lane)).values():
         figures = [float(each.replace(",", "")) for each in parts]
         # Each of them is rounded to three digits.
         slack = sum(max(0.005, abs(each) * 0.005) for each in figures)
@@ -48,7 +47,7 @@ def test_the_parts_in_figures_add_up_to_the_call(committed: Opened, lane: str) -
 
 
 def test_the_bars_of_a_call_are_shares_that_add_up_to_it(committed: Opened) -> None:
-    panels = shown.panels(analysis_parts.stacked(committed))
+    panels = shown.panels(stacked(committed))
     assert [axes.get_title() for axes in panels] == [f"lane {lane}" for lane in WITH_CODEC]
     for axes in panels:
         bars = shown.bars(axes)
@@ -63,14 +62,14 @@ def test_no_more_cores_are_at_work_than_the_machine_has(committed: Opened, lane:
     assert committed.cpus == 2
     known = [
         float(cores)
-        for _, first, _, last in shown.rows(analysis_parts.cpu_and_time(committed, lane)).values()
+        for _, first, _, last in shown.rows(cpu_and_time(committed, lane)).values()
         for cores in (first, last)
         if cores != UNCLEAR
     ]
     assert len(known) > 20
     assert min(known) > 0
     assert max(known) <= committed.cpus
-    table = shown.rows(load.one_client(committed, lane))
+    table = shown.rows(clients_and_rates.one_client(committed, lane))
     for _, rate, *cores in table.values():
         assert float(rate.replace(",", "")) > 0
         assert sum(float(each) for each in cores if each != UNCLEAR) <= committed.cpus
@@ -89,11 +88,11 @@ def test_a_tail_is_at_least_its_median(committed: Opened, lane: str) -> None:
 def test_clients_get_at_least_what_the_fewest_get_and_the_luckiest_no_less_than_the_unluckiest(
     committed: Opened,
 ) -> None:
-    for fewest, most, _, gain in shown.rows(load.best_number(committed)).values():
+    for fewest, most, _, gain in shown.rows(clients_and_rates.best_number(committed)).values():
         first, best = (float(each.replace(",", "")) for each in (fewest, most))
         assert best >= first
         assert float(gain[:-1]) == pytest.approx(best / first, rel=0.01)
-    fairness = [each for row in shown.rows(load.fairness(committed)).values() for each in row if each]
+    fairness = [each for row in shown.rows(clients_and_rates.fairness(committed)).values() for each in row if each]
     assert min(map(float, fairness)) >= 1
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from scenarios.__main__ import main
-from scenarios.advice.advice import advise
 from scenarios.advice.curves import Curves
+from scenarios.advice.model import advise
 from scenarios.common.quantities import QuantityError, rate_per_s, size_bytes, time_us
 from scenarios.records import store
-from scenarios.statistics import statistics
+from scenarios.statistics import figures
 from tests.scenarios.tables import Cells, cells
 
 ROOT = Path(__file__).parents[3]
@@ -29,7 +29,7 @@ def _small(results: Path, rows: Cells) -> None:
 
 
 def test_it_prints_the_models_figures_and_two_sentences(capsys: pytest.CaptureFixture[str]) -> None:
-    first, second = Curves(statistics.frame(store.Run(REFERENCE).rows()), "native").sizes("shm")[:2]
+    first, second = Curves(figures.frame(store.Run(REFERENCE).rows()), "native").sizes("shm")[:2]
     between = round((first * second) ** 0.5)
     assert _ask("--run", str(REFERENCE), "--json", payload=f"{between}B") == 0
     found = json.loads(capsys.readouterr().out)

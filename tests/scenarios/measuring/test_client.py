@@ -14,14 +14,14 @@ import pytest
 
 from contenders.process import ServerProcess
 from contenders.service import BenchService
-from scenarios.measuring import measure, noise, usage
+from scenarios.measuring import client, noise, usage
 from scenarios.measuring.loops import WrongAnswer
 from scenarios.plan import payloads
 from scenarios.plan.load import Load
 from tests.scenarios.fakes import Pipes, Plain, Raising, Stale
 
 
-def _task(**values: Any) -> measure.Task:
+def _task(**values: Any) -> client.Task:
     defaults: dict[str, Any] = {
         "contender": Plain("json"),
         "method": "echo",
@@ -36,12 +36,12 @@ def _task(**values: Any) -> measure.Task:
         "client": 0,
         "clients": 1,
     }
-    return measure.Task(**defaults | values)
+    return client.Task(**defaults | values)
 
 
-def _measure(task: measure.Task) -> measure.Part:
+def _measure(task: client.Task) -> client.Part:
     corpus = payloads.corpus(task.payload, task.payload_bytes, task.seed)
-    return measure.measure(task, corpus, None, time.perf_counter_ns)
+    return client.measure(task, corpus, None, time.perf_counter_ns)
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_the_clients_begin_at_the_moment_they_are_told(load: Load) -> None:
         moments.append(time.perf_counter_ns() + 3_000_000)
         return moments[0]
 
-    found = measure.measure(_task(load=load), payloads.corpus("document", 200, 1), None, begin)
+    found = client.measure(_task(load=load), payloads.corpus("document", 200, 1), None, begin)
     (moment,) = moments
     starts = array("q", found.start_ns)
     assert found.begin_ns == moment
@@ -130,9 +130,9 @@ def test_a_server_is_not_charged_for_what_it_spins_before_the_calls(monkeypatch:
     read = usage.of_process
     monkeypatch.setattr(usage, "of_process", of_process)
     with ServerProcess(Pipes("json"), BenchService()) as server:
-        place = measure.Server(server.address, server.pid)
-        found = measure.measure(_task(contender=Pipes("json")), payloads.corpus("document", 200, 1), place, begin)
-    earliest = moments[0] - measure.READING_NS
+        place = client.Server(server.address, server.pid)
+        found = client.measure(_task(contender=Pipes("json")), payloads.corpus("document", 200, 1), place, begin)
+    earliest = moments[0] - client.READING_NS
     assert found.machine_before.at_ns >= earliest
     assert readings[0] >= earliest
     assert readings[1] > max(array("q", found.end_ns))
@@ -141,8 +141,8 @@ def test_a_server_is_not_charged_for_what_it_spins_before_the_calls(monkeypatch:
 
 def test_clients_that_share_a_cpu_have_longer_to_take_their_readings() -> None:
     cpus = os.cpu_count() or 1
-    assert measure.reading_lead_ns(1) == measure.reading_lead_ns(cpus) == measure.READING_NS
-    assert measure.reading_lead_ns(3 * cpus) == 3 * measure.READING_NS
+    assert client.reading_lead_ns(1) == client.reading_lead_ns(cpus) == client.READING_NS
+    assert client.reading_lead_ns(3 * cpus) == 3 * client.READING_NS
 
 
 def test_a_stale_answer_gives_no_measurement() -> None:
@@ -158,7 +158,7 @@ def test_an_error_gives_no_measurement() -> None:
 def test_the_cost_of_a_check_is_found_and_small_for_the_same_object() -> None:
     documents = [{"values": list(range(20_000))} for _ in range(4)]
     copies = [{"values": list(range(20_000))} for _ in range(4)]
-    assert measure.check_cost_ns(copies[0], documents[0]) > 20 * measure.check_cost_ns("a", "a")
+    assert client.check_cost_ns(copies[0], documents[0]) > 20 * client.check_cost_ns("a", "a")
 
 
 def test_the_cpu_time_of_a_process_includes_threads_that_ended() -> None:
@@ -261,5 +261,5 @@ def test_this_machine_can_be_read() -> None:
 def test_a_client_process_carries_none_of_the_analysis() -> None:
     """It is in every client's memory and start time, which are measured."""
     heavy = "{'numpy', 'pandas', 'scipy', 'rich', 'matplotlib'}"
-    code = f"import sys, scenarios.measuring.measure; print(sorted({heavy} & sys.modules.keys()))"
+    code = f"import sys, scenarios.measuring.client; print(sorted({heavy} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from scenarios.__main__ import main
 from scenarios.common.errors import FilterError, RunError
-from scenarios.plan import filters, reading
+from scenarios.plan import filters, scenario_files
 from scenarios.plan.cells import AXES, expand
 from scenarios.plan.scenario import Scenario
 from scenarios.records.store import FINISHED, RUNNING, Part, Run, find
@@ -73,7 +73,7 @@ def test_a_mistake_is_answered_with_what_is_allowed(only: list[str], skip: list[
 
 
 def test_what_is_left_keeps_its_order_and_is_recorded_with_the_scenario(write: Write) -> None:
-    scenario = reading.read(write(contenders='["plain", "pipes"]', repeats=2), CATALOGUE)
+    scenario = scenario_files.read(write(contenders='["plain", "pipes"]', repeats=2), CATALOGUE)
     chosen = filters.parse(["contender=plain"], [])
     some = Scenario.from_resolved(scenario.resolved() | {"filter": chosen.resolved()})
     assert some.filter == chosen
@@ -85,7 +85,7 @@ def test_what_is_left_keeps_its_order_and_is_recorded_with_the_scenario(write: W
 def command(write: Write, results: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """`run` of a small scenario, without processes and pictures."""
     monkeypatch.setattr("scenarios.__main__.Registered", lambda: CATALOGUE)
-    monkeypatch.setattr("scenarios.plots.plots.draw", lambda run, console: [])
+    monkeypatch.setattr("scenarios.plots.pictures.draw", lambda run, console: [])
     monkeypatch.setattr(session, "run_cell", canned.run_cell())
     path = write(contenders='["plain", "pipes"]', repeats=2)
     return ["run", str(path), "--results", str(results)]
@@ -135,7 +135,7 @@ def test_part_of_a_run_has_no_interval_over_repeats_it_leaves_out_and_cannot_be_
     write: Write, results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session, "run_cell", canned.run_cell())
-    scenario = reading.read(write(repeats=3), CATALOGUE)
+    scenario = scenario_files.read(write(repeats=3), CATALOGUE)
     run = runner.begin(scenario, CATALOGUE, results)
     runner.measure(run, scenario, CATALOGUE, Console(quiet=True))
     part = Part(run.folder, filters.parse([], ["repeat=0"]))

@@ -11,7 +11,7 @@ import pytest
 
 from contenders.registry import ContenderUnavailable
 from scenarios.common.errors import ScenarioError
-from scenarios.plan import cells, payloads, reading
+from scenarios.plan import cells, payloads, scenario_files
 from scenarios.plan.catalogue import Registered
 from scenarios.plan.scenario import Scenario
 from tests.scenarios.conftest import Write
@@ -28,7 +28,7 @@ calls = 10
 
 
 def _read(path: Path) -> Scenario:
-    return reading.read(path, CATALOGUE)
+    return scenario_files.read(path, CATALOGUE)
 
 
 def test_a_file_gives_its_blocks_with_sizes_in_bytes(write: Write) -> None:
@@ -175,27 +175,27 @@ def test_numbers_have_one_size(write: Write) -> None:
 def test_noop_is_only_measured_with_an_echo(write: Write) -> None:
     text = '[[cells]]\nlanes = ["json"]\nmethod = "add"\ncalls = 1\ncontenders = '
     with pytest.raises(ScenarioError, match="'noop' calls no method"):
-        reading.read(write(text + '["noop"]'), Registered())
-    assert "noop" not in reading.read(write(text + '"all"'), Registered()).blocks[0].contenders["json"]
+        scenario_files.read(write(text + '["noop"]'), Registered())
+    assert "noop" not in scenario_files.read(write(text + '"all"'), Registered()).blocks[0].contenders["json"]
 
 
 def test_an_unknown_scenario_is_reported_with_the_known_ones() -> None:
     with pytest.raises(ScenarioError, match="did you mean 'quick'"):
-        reading.find("quik")
+        scenario_files.find("quik")
     with pytest.raises(ScenarioError, match=r"no scenario file nowhere/x\.toml"):
-        reading.find("nowhere/x.toml")
+        scenario_files.find("nowhere/x.toml")
 
 
 @pytest.mark.parametrize("name", ["quick", "full", "ipc", "vs-grpc", "transport", "load", "clients"])
 def test_every_scenario_of_the_project_is_valid(name: str) -> None:
-    scenario = reading.read(reading.find(name), Registered())
+    scenario = scenario_files.read(scenario_files.find(name), Registered())
     assert scenario.description
     keys = [cell.key for cell in cells.expand(scenario)]
     assert len(keys) == len(set(keys)) > 0
 
 
 def _pairs(name: str) -> set[tuple[str, str]]:
-    blocks = reading.read(reading.find(name), Registered()).blocks
+    blocks = scenario_files.read(scenario_files.find(name), Registered()).blocks
     return {(lane, each) for block in blocks for lane, names in block.contenders.items() for each in names}
 
 

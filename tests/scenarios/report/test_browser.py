@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from scenarios.advice import advice
+from scenarios.advice import model
 from scenarios.advice.curves import Curves
 from scenarios.records.store import Run
-from scenarios.report import answer, report
-from scenarios.statistics import statistics
+from scenarios.report import answer
+from scenarios.report.page import write
+from scenarios.statistics.figures import frame
 from tests.scenarios import chromium
 from tests.scenarios.chromium import Browser
 
@@ -35,7 +36,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = Run(tmp_path_factory.mktemp("report"))
     for file in ("cells.csv", "environment.json", "run.json", "plots"):
         (run.folder / file).symlink_to(COMMITTED / file)
-    return report.write(run, Console(quiet=True))
+    return write(run, Console(quiet=True))
 
 
 @pytest.fixture(scope="module")
@@ -121,10 +122,10 @@ QUESTIONS = [
 
 def test_the_page_computes_what_the_decision_model_says(browser: Browser) -> None:
     """Every contender of many questions: the same order and the same figures as `advise` gives."""
-    curves = {lane: Curves(statistics.frame(Run(COMMITTED).rows()), lane) for lane in ("bytes", "json", "native")}
+    curves = {lane: Curves(frame(Run(COMMITTED).rows()), lane) for lane in ("bytes", "json", "native")}
     found = browser.run(f"{json.dumps(QUESTIONS)}.map((q) => report.advise(q).rows)")
     for question, theirs in zip(QUESTIONS, found, strict=True):
-        ours = advice.advise(
+        ours = model.advise(
             curves[question["lane"]], question["bytes"], question["rate"], question["handler"], question["lane"]
         )
         assert [row["contender"] for row in theirs] == [row.contender for row in ours], question
@@ -135,8 +136,8 @@ def test_the_page_computes_what_the_decision_model_says(browser: Browser) -> Non
 
 @pytest.mark.parametrize(("size", "rate", "handler"), [(1000, 1e6, 0), (1000, 50_000, 100), (100, 1000, 100)])
 def test_the_page_says_what_python_says(browser: Browser, size: int, rate: float, handler: float) -> None:
-    curves = Curves(statistics.frame(Run(COMMITTED).rows()), "native")
-    ours = answer.answer(curves, advice.Question(size, rate, handler))
+    curves = Curves(frame(Run(COMMITTED).rows()), "native")
+    ours = answer.answer(curves, model.Question(size, rate, handler))
     asked = json.dumps({"lane": "native", "bytes": size, "rate": rate, "handler": handler})
     found = browser.run(f"(found => [found.fastest, found.verdict, found.facts])(report.answer({asked}))")
     assert found == [ours.fastest, ours.verdict, [list(fact) for fact in ours.facts]]
@@ -150,7 +151,7 @@ def comparable(row: dict[str, Any]) -> list[float]:
     ]
 
 
-def figures(row: advice.Advice) -> list[float]:
+def figures(row: model.Advice) -> list[float]:
     ipc = row.ipc_p50_us
     values = (
         *((ipc.value, ipc.low, ipc.high) if ipc else (None,) * 3),
@@ -166,8 +167,8 @@ def number(value: float | None) -> float:
 
 @pytest.mark.parametrize("size", [100, 20_000, 2_000_000])
 def test_the_page_computes_the_same_break_even(browser: Browser, size: int) -> None:
-    cells = statistics.frame(Run(COMMITTED).rows())
-    for expected in advice.break_even(cells, size, "native"):
+    cells = frame(Run(COMMITTED).rows())
+    for expected in model.break_even(cells, size, "native"):
         assert expected.handler_us is not None
         found = browser.run(
             f"report.breakEven(JSON.parse(data.textContent).lanes.native, {json.dumps(expected.contender)}, {size})"

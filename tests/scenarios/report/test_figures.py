@@ -9,13 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scenarios.advice import advice
+from scenarios.advice import model
 from scenarios.advice.curves import Curves
 from scenarios.plan.cells import GROUP
 from scenarios.records.store import COLUMNS
-from scenarios.report import answer as report_answer
-from scenarios.report import data, percentiles, tables
-from scenarios.statistics import statistics
+from scenarios.report import answer, data, percentiles, tables
+from scenarios.statistics import figures
 
 
 def cells(**contenders: list[float]) -> pd.DataFrame:
@@ -41,12 +40,12 @@ def cells(**contenders: list[float]) -> pd.DataFrame:
                 "cold_start_ms": 1,
             }
             rows.append(dict.fromkeys(COLUMNS, "") | {column: str(value) for column, value in known.items()})
-    return statistics.frame(rows)
+    return figures.frame(rows)
 
 
 def test_the_answer_names_all_that_cannot_be_told_apart() -> None:
     table = cells(a=[10, 11, 12], b=[11, 10, 12.5], c=[40, 41, 42])
-    found = report_answer.answer(Curves(table, "native"), report_answer.opening(Curves(table, "native")))
+    found = answer.answer(Curves(table, "native"), answer.opening(Curves(table, "native")))
     assert found.fastest == ["a", "b"]
     assert found.verdict == "are fastest for 1 KB, too close to tell apart: 11.0 µs a call"
     facts = dict(found.facts)
@@ -62,13 +61,13 @@ def test_the_answer_names_all_that_cannot_be_told_apart() -> None:
 @pytest.mark.parametrize(("repeats", "sure"), [(3, "75%"), (4, "88%"), (5, "94%"), (6, "95%"), (20, "95%")])
 def test_an_interval_is_called_as_sure_as_its_repeats_allow(repeats: int, sure: str) -> None:
     table = cells(a=[10 + repeat / 10 for repeat in range(repeats)])
-    found = report_answer.answer(Curves(table, "native"), report_answer.opening(Curves(table, "native")))
+    found = answer.answer(Curves(table, "native"), answer.opening(Curves(table, "native")))
     assert f"({sure} interval " in dict(found.facts)["Latency"]
 
 
 def test_the_answer_owns_up_to_too_few_repeats() -> None:
     table = cells(a=[10, 11], b=[20, 21])
-    found = report_answer.answer(Curves(table, "native"), report_answer.opening(Curves(table, "native")))
+    found = answer.answer(Curves(table, "native"), answer.opening(Curves(table, "native")))
     assert found.verdict == "is fastest for 1 KB: 10.5 µs a call"
     assert "2 repeats are too few to be sure" in dict(found.facts)["How sure"]
 
@@ -83,11 +82,11 @@ def test_the_page_has_the_ratios_to_whatever_may_be_recommended(seed: int) -> No
     table["mean_us"] = table["p50_us"] * drawn.uniform(1, 3, len(table))
     table.loc[table["contender"].isin(["a", "b"]), "wait"] = "adaptive"
     curves = Curves(table, "native")
-    lines = statistics.summary(table).merge(tables.extras(table))
+    lines = figures.summary(table).merge(tables.extras(table))
     ratios = data.embedded(table, lines)["native"]["ratios"]
     for size, rate, handler in itertools.product((100, 450, 10_000), (10, 3_000, 6_000, 50_000), (0, 30, 400)):
-        rows = advice.advise(curves, size, rate, handler)
-        best = advice.recommended(rows)
+        rows = model.advise(curves, size, rate, handler)
+        best = model.recommended(rows)
         assert best is not None
         missing = {row.figures_of for row in rows} - {best.figures_of}
         assert all(f"{name} {best.figures_of}" in ratios for name in missing)
@@ -111,14 +110,14 @@ def test_equally_fast_is_decided_by_ratios_within_repeats() -> None:
 def test_a_p99_that_slower_repeats_have_not_is_a_least_or_none(there: int, shown: str, small: str, said: str) -> None:
     table = cells(a=[10, 11, 12])
     table["p99_us"] = [99.0] * there + [math.nan] * (3 - there)
-    lines = statistics.summary(table).merge(tables.extras(table))
-    found = tables.everything(lines, statistics.ratios(table, "shm").set_index([*GROUP]))
+    lines = figures.summary(table).merge(tables.extras(table))
+    found = tables.everything(lines, figures.ratios(table, "shm").set_index([*GROUP]))
     field = found.lines[0].fields[[head for head, _ in found.heads].index("p99")]
     assert (field.text, field.small) == (shown, small)
     curves = Curves(table, "native")
-    answer = report_answer.answer(curves, report_answer.opening(curves))
-    assert said in dict(answer.facts)["Latency"]
-    assert report_answer.ranking(answer)[0].fields[2] == (shown, False)
+    found = answer.answer(curves, answer.opening(curves))
+    assert said in dict(found.facts)["Latency"]
+    assert answer.ranking(found)[0].fields[2] == (shown, False)
 
 
 def test_a_percentile_curve_of_samples_ends_where_ten_are_beyond_it() -> None:

@@ -19,9 +19,9 @@ from scenarios.__main__ import main
 from scenarios.common.errors import RunError
 from scenarios.plan.cells import key_of
 from scenarios.records.store import Run
-from scenarios.report import percentiles, report
-from scenarios.report import plots as report_plots
-from scenarios.statistics import statistics
+from scenarios.report import inline_svg, percentiles
+from scenarios.report.page import FILE, render, write
+from scenarios.statistics import figures
 from tests.scenarios.conftest import RunIt
 
 COMMITTED = Path(__file__).parents[3] / "results" / "reference"
@@ -31,7 +31,7 @@ Change = Callable[[list[dict[str, str]]], list[dict[str, str]]]
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     """A part of the committed run, without its plots: small, for it is rendered many times."""
-    shutil.copytree(COMMITTED, tmp_path / "run", ignore=shutil.ignore_patterns("plots", report.FILE))
+    shutil.copytree(COMMITTED, tmp_path / "run", ignore=shutil.ignore_patterns("plots", FILE))
     names, sizes = ("direct", "shm", "shm-block", "grpc-tcp", "zmq-ipc"), ("1000", "10000")
     return changed(
         Run(tmp_path / "run"),
@@ -66,7 +66,7 @@ def embedded(page: str) -> dict[str, Any]:
 
 def test_a_measured_run_can_be_reported_with_its_samples(run_it: RunIt) -> None:
     made, _ = run_it(contenders='["plain", "pipes"]', repeats=1, calls=400)
-    page = text_of(report.render(made))
+    page = text_of(render(made))
     assert "pipes is fastest for 1" in page
     assert "From every call of all repeats" in page
     assert "plain" in page
@@ -74,8 +74,8 @@ def test_a_measured_run_can_be_reported_with_its_samples(run_it: RunIt) -> None:
 
 def test_the_command_writes_a_page_that_names_its_run(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", str(run.folder)]) == 0
-    page = (run.folder / report.FILE).read_text()
-    assert str(run.folder / report.FILE) in capsys.readouterr().out.replace("\n", "")
+    page = (run.folder / FILE).read_text()
+    assert str(run.folder / FILE) in capsys.readouterr().out.replace("\n", "")
     assert run.about()["run_id"] in text_of(page)
     assert len(page) < 5_000_000
 
@@ -83,11 +83,11 @@ def test_the_command_writes_a_page_that_names_its_run(run: Run, capsys: pytest.C
 def test_a_run_without_cells_has_no_report(run: Run) -> None:
     run.cells_file.write_text("")
     with pytest.raises(RunError, match="no finished cell"):
-        report.write(run, Console(quiet=True))
+        write(run, Console(quiet=True))
 
 
 def test_every_contender_setting_and_fact_of_the_environment_is_in_the_page(run: Run) -> None:
-    page = text_of(report.render(run))
+    page = text_of(render(run))
     about = run.environment()
     for contender, lanes in about["settings"].items():
         assert contender in page
@@ -104,7 +104,7 @@ def test_names_from_outside_cannot_become_markup(run: Run) -> None:
     def rename(rows: list[dict[str, str]]) -> list[dict[str, str]]:
         return [row | {"contender": evil} if row["contender"] == "grpc-tcp" else row for row in rows]
 
-    page = report.render(changed(run, rename))
+    page = render(changed(run, rename))
     assert evil not in page
     assert "<b onclick" not in page
     assert evil in embedded(page)["native"]["contenders"]
@@ -112,7 +112,7 @@ def test_names_from_outside_cannot_become_markup(run: Run) -> None:
 
 
 def test_many_clients_and_offered_load_have_a_section_of_their_own(run: Run) -> None:
-    alone = report.render(run)
+    alone = render(run)
 
     def add(rows: list[dict[str, str]]) -> list[dict[str, str]]:
         some = [row for row in rows if row["contender"] == "shm" and row["payload_bytes"] == "1000"]
@@ -123,7 +123,7 @@ def test_many_clients_and_offered_load_have_a_section_of_their_own(run: Run) -> 
         ]
         return rows + many + offered
 
-    page = report.render(changed(run, add))
+    page = render(changed(run, add))
     assert "Many clients, offered load" not in text_of(alone)
     assert "full/clients, lane native" in text_of(page)
     assert "5,000" in page.split('id="load"')[1].split("</section>")[0]
@@ -132,7 +132,7 @@ def test_many_clients_and_offered_load_have_a_section_of_their_own(run: Run) -> 
 
 
 def test_a_run_of_many_clients_only_is_reported_without_an_answer(run: Run) -> None:
-    page = report.render(changed(run, lambda rows: [row | {"clients": "2"} for row in rows]))
+    page = render(changed(run, lambda rows: [row | {"clients": "2"} for row in rows]))
     assert 'id="question"' not in page
     assert "Many clients, offered load" in text_of(page)
 
@@ -143,7 +143,7 @@ def test_contenders_lanes_and_flags_nobody_knows_are_reported_as_well(run: Run) 
         lane = [row | {"lane": "arrow", "noise_flags": "eclipse"} for row in rows]
         return rows + more + lane
 
-    page = text_of(report.render(changed(run, strange)))
+    page = text_of(render(changed(run, strange)))
     assert "lane arrow" in page
     assert "new-ipc" in page
     assert "eclipse" in page
@@ -164,7 +164,7 @@ def test_warnings_of_the_run_are_listed_and_fold_out(run: Run) -> None:
         {"kind": "new-kind", "group": group, "message": "odd", "figures": {}},
     ]
     run.write_json("warnings.json", {"warnings": listed})
-    page = text_of(report.render(run))
+    page = text_of(render(run))
     assert "the machine was hot." in page
     assert "Of 1 figures: calls come in several speeds" in page
     assert "full, lane native, shm, 1 KB: two speeds, 10 and 90 µs" in page
@@ -176,7 +176,7 @@ def test_failed_cells_and_what_was_left_out_are_named(run: Run) -> None:
     about = run.about()
     about["scenario"]["left_out"] = ["contender x is not available: pip install x"]
     run.write_json("run.json", about | {"state": "running"})
-    page = text_of(report.render(run))
+    page = text_of(render(run))
     assert "a-cell: ClientDied: exit code 3" in page
     assert "1 cells failed" in page
     assert "Not measured: contender x is not available: pip install x." in page
@@ -185,10 +185,10 @@ def test_failed_cells_and_what_was_left_out_are_named(run: Run) -> None:
 
 def test_samples_are_preferred_and_their_want_is_said(run_it: RunIt) -> None:
     made, _ = run_it(contenders='["pipes"]', repeats=1, calls=400)
-    table = statistics.frame(made.rows())
+    table = figures.frame(made.rows())
     assert all(plot.from_samples for plot in percentiles.plots(made, table))
     made.samples_file(key_of(made.rows()[0])).unlink()
-    assert "The samples of this run are not beside it" in text_of(report.render(made))
+    assert "The samples of this run are not beside it" in text_of(render(made))
 
 
 # -- plots
@@ -197,7 +197,7 @@ def test_samples_are_preferred_and_their_want_is_said(run_it: RunIt) -> None:
 def test_plots_keep_apart_in_one_page_and_bring_no_style_of_their_own(tmp_path: Path) -> None:
     for name in ("latency", "cost"):
         shutil.copy(COMMITTED / "plots" / f"{name}.svg", tmp_path)
-    plots, left_out = report_plots.inlined(tmp_path)
+    plots, left_out = inline_svg.inlined(tmp_path)
     assert [plot.name for plot in plots] == ["latency", "cost"]
     assert not left_out
     assert plots[0].title.startswith("Round-trip latency")
@@ -214,7 +214,7 @@ def test_a_plot_that_could_run_something_or_is_too_large_is_left_out_by_name(
 ) -> None:
     for name, inside in (("good", "<g/>"), ("evil", "<script>alert(1)</script>"), ("large", "<g/>" * 1000)):
         (tmp_path / f"{name}.svg").write_text(f'<svg width="10pt" height="10pt">{inside}</svg>')
-    monkeypatch.setattr(report_plots, "LARGEST_BYTES", 2000)
-    plots, left_out = report_plots.inlined(tmp_path)
+    monkeypatch.setattr(inline_svg, "LARGEST_BYTES", 2000)
+    plots, left_out = inline_svg.inlined(tmp_path)
     assert [plot.name for plot in plots] == ["good"]
     assert left_out == ["evil", "large"]

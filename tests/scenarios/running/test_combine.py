@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from scenarios.measuring import noise
-from scenarios.measuring.measure import Part
+from scenarios.measuring.client import Part
 from scenarios.measuring.usage import Usage
 from scenarios.plan.load import Load
 from scenarios.running.combine import Measurement, combine

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from scenarios.__main__ import main
 from scenarios.common.errors import RunError
-from scenarios.plan import reading
+from scenarios.plan import scenario_files
 from scenarios.plan.cells import Cell
 from scenarios.plan.scenario import Scenario
 from scenarios.records import environment, stages, store
@@ -55,7 +55,7 @@ def scenario(write: Write, monkeypatch: pytest.MonkeyPatch) -> Scenario:
     about = {"taken": "now", "command": "", "load_average": [], "packages": {}, "git_commit": "c0ffee"}
     about |= {"git_dirty": False}
     monkeypatch.setattr(environment, "describe", lambda *_: about)
-    return reading.read(write(contenders='["plain", "stale"]', reruns=1), CATALOGUE)
+    return scenario_files.read(write(contenders='["plain", "stale"]', reruns=1), CATALOGUE)
 
 
 def _interrupt_at(number: int) -> list[str]:

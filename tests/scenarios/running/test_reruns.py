@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from scenarios.plan import reading
+from scenarios.plan import scenario_files
 from scenarios.plan.cells import Cell, expand, key_of, most_reruns
 from scenarios.plots import drift
 from scenarios.records import store
 from scenarios.records.store import Run
 from scenarios.running import reruns, runner, session
-from scenarios.statistics import statistics
+from scenarios.statistics import figures
 from tests.scenarios import canned
 from tests.scenarios.conftest import Write
 from tests.scenarios.fakes import CATALOGUE
@@ -26,7 +26,7 @@ FOUR = '["plain", "pipes", "stale", "raising", "dying"]'
 
 
 def _run(path: Path, results: Path) -> Run:
-    scenario = reading.read(path, CATALOGUE)
+    scenario = scenario_files.read(path, CATALOGUE)
     run = runner.begin(scenario, CATALOGUE, results)
     assert runner.measure(run, scenario, CATALOGUE, QUIET) == 0
     return run
@@ -55,7 +55,7 @@ def test_a_disturbed_cell_is_measured_again_in_its_repeat_and_both_rows_stay(
         samples = run.samples_of(each)
         assert samples is not None
         assert samples.max() / 1000 == pytest.approx(float(each["max_us"]), abs=0.001)
-    counted = statistics.chosen(rows)
+    counted = figures.chosen(rows)
     assert len(counted) == 20
     assert not [each for each in counted if each["noise_flags"]]
 
@@ -73,7 +73,7 @@ def test_a_machine_that_is_always_disturbed_costs_a_fifth_more(
     write: Write, results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(session, "run_cell", canned.run_cell(lambda cell: ("steal",)))
-    scenario = reading.read(write(contenders=FOUR, repeats=3, reruns=9), CATALOGUE)
+    scenario = scenario_files.read(write(contenders=FOUR, repeats=3, reruns=9), CATALOGUE)
     run = runner.begin(scenario, CATALOGUE, results)
     runner.measure(run, scenario, CATALOGUE, Console(width=200))
     assert len(_again(run)) == 3 * most_reruns(10, 9) == 6
@@ -82,7 +82,7 @@ def test_a_machine_that_is_always_disturbed_costs_a_fifth_more(
 
 
 def test_the_most_disturbed_come_first_and_once_each_before_any_twice(write: Write) -> None:
-    block = expand(reading.read(write(contenders=FOUR, reruns=2), CATALOGUE))
+    block = expand(scenario_files.read(write(contenders=FOUR, reruns=2), CATALOGUE))
     flags = {cell.key: "steal" for cell in block} | {block[7].key: "steal;load", block[3].key: "load;queue;steal"}
     rows = [_row(cell, flags[cell.key]) for cell in block]
     first = reruns.following(block, rows, (), 2)
@@ -95,7 +95,7 @@ def test_the_most_disturbed_come_first_and_once_each_before_any_twice(write: Wri
 
 
 def test_what_disturbed_from_outside_comes_before_what_may_be_the_contenders_own_doing(write: Write) -> None:
-    block = expand(reading.read(write(contenders=FOUR, reruns=1), CATALOGUE))
+    block = expand(scenario_files.read(write(contenders=FOUR, reruns=1), CATALOGUE))
     rows = [_row(cell, "pressure;preempted") for cell in block[:-1]] + [_row(block[-1], "steal")]
     first = reruns.following(block, rows, (), 1)
     assert first is not None
@@ -103,7 +103,7 @@ def test_what_disturbed_from_outside_comes_before_what_may_be_the_contenders_own
 
 
 def test_an_attempt_that_failed_is_not_repeated_for_ever(write: Write) -> None:
-    block = expand(reading.read(write(contenders=FOUR, reruns=1), CATALOGUE))
+    block = expand(scenario_files.read(write(contenders=FOUR, reruns=1), CATALOGUE))
     rows = [_row(cell, "steal" if cell is block[0] else "") for cell in block]
     assert reruns.following(block, rows, (), 1) is not None
     assert reruns.following(block, rows, {f"{block[0].key}_attempt1"}, 1) is None
@@ -124,7 +124,7 @@ def test_an_interrupted_run_goes_on_with_the_same_choice(
         return answer(cell, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(session, "run_cell", interrupted)
-    scenario = reading.read(path, CATALOGUE)
+    scenario = scenario_files.read(path, CATALOGUE)
     run = runner.begin(scenario, CATALOGUE, results)
     with pytest.raises(KeyboardInterrupt):
         runner.measure(run, scenario, CATALOGUE, QUIET)
@@ -137,18 +137,18 @@ def test_the_attempt_that_counts_is_chosen_by_flags_and_order_never_by_its_laten
     fast = {"p50_us": 1, "noise_flags": "steal;load"}
     slow = {"p50_us": 99, "noise_flags": "steal"}
     for first, second, counted in ((fast, slow, 99), (slow, fast, 99), (fast, fast | {"p50_us": 0.5}, 1)):
-        (chosen,) = statistics.chosen([row(attempt=0, **first), row(attempt=1, **second)])
+        (chosen,) = figures.chosen([row(attempt=0, **first), row(attempt=1, **second)])
         assert float(chosen["p50_us"]) == counted
 
 
 def test_all_figures_come_from_the_attempts_that_count() -> None:
     rows = [*repeats("shm", [5.0, 5.0, 50.0], noise_flags="steal"), row(repeat=2, attempt=1, p50_us=5.0)]
-    filled = statistics.with_intervals(rows)
+    filled = figures.with_intervals(rows)
     assert {(each["ci_low_us"], each["ci_high_us"]) for each in filled} == {("5.000", "5.000")}
-    cells = statistics.frame(filled)
+    cells = figures.frame(filled)
     assert len(cells) == 3
-    assert statistics.summary(cells)["noisy"].tolist() == [2]
-    assert len(statistics.frame(filled, every_attempt=True)) == 4
+    assert figures.summary(cells)["noisy"].tolist() == [2]
+    assert len(figures.frame(filled, every_attempt=True)) == 4
 
 
 def test_drift_is_relative_to_the_group_and_in_the_order_of_measuring() -> None:
@@ -158,7 +158,7 @@ def test_drift_is_relative_to_the_group_and_in_the_order_of_measuring() -> None:
     ]
     for number, each in enumerate(rows):
         each["order_index"] = str(5 - number)
-    shown = drift.relative(statistics.frame(rows, every_attempt=True))
+    shown = drift.relative(figures.frame(rows, every_attempt=True))
     assert shown["order_index"].tolist() == [0, 1, 2, 3, 4, 5]
     assert shown["relative"].tolist() == [1, 2, 1, 1, 2, 1]
 
@@ -169,7 +169,7 @@ def test_a_file_of_the_first_version_is_read_as_if_its_missing_columns_were_empt
     (found,) = Run(tmp_path).rows()
     assert list(found) == list(store.COLUMNS)
     assert (found["attempt"], found["p50_us"]) == ("", "1")
-    assert statistics.frame([found])["attempt"].tolist() == [0]
+    assert figures.frame([found])["attempt"].tolist() == [0]
 
 
 def _row(cell: Cell, flags: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 
 from scenarios.common.errors import RunError
-from scenarios.plan import cells, reading
+from scenarios.plan import cells, scenario_files
 from scenarios.plan.cells import key_of
 from scenarios.plan.scenario import Scenario
 from scenarios.records import environment, store
@@ -57,7 +57,7 @@ def test_a_run_leaves_a_row_and_all_samples_of_every_cell(run_it: RunIt, results
 
 def test_the_settings_of_every_block_are_kept(write: Write, results: Path) -> None:
     block = '[[cells]]\nlanes = ["json"]\npayload_sizes = [100]\ncalls = 1\ncontenders = '
-    scenario = reading.read(write(f'{block}["plain"]\n{block}["pipes"]\nname = "more"\n'), CATALOGUE)
+    scenario = scenario_files.read(write(f'{block}["plain"]\n{block}["pipes"]\nname = "more"\n'), CATALOGUE)
     about = runner.begin(scenario, CATALOGUE, results).environment()
     assert set(about["settings"]) == {"plain", "pipes"}
 
@@ -132,14 +132,14 @@ def interrupted(write: Write, results: Path, tmp_path: Path) -> Path:
     for seed in range(1000):
         text = write(contenders='["plain", "hang"]').read_text().replace("seed = 5", f"seed = {seed}")
         path = write(text, name="small")
-        order = [cell.contender for cell in cells.expand(reading.read(path, CATALOGUE))]
+        order = [cell.contender for cell in cells.expand(scenario_files.read(path, CATALOGUE))]
         if order[:2] == ["plain", "hang"]:
             return path
     raise AssertionError("no such order")
 
 
 def _resume(path: Path, results: Path) -> Run:
-    scenario = reading.read(path, CATALOGUE)
+    scenario = scenario_files.read(path, CATALOGUE)
     run = runner.resume(scenario, CATALOGUE, results)
     assert runner.measure(run, scenario, CATALOGUE, Console(quiet=True)) == 0
     return run
@@ -179,12 +179,12 @@ def test_a_torn_last_line_is_measured_again(run_it: RunIt, write: Write, results
     _resume(write(repeats=3), results)
     assert len(run.cells_file.read_bytes().splitlines()) == 7
     assert [key_of(row) for row in run.rows()] == [
-        cell.key for cell in cells.expand(reading.read(write(repeats=3), CATALOGUE))
+        cell.key for cell in cells.expand(scenario_files.read(write(repeats=3), CATALOGUE))
     ]
 
 
 def test_a_run_killed_before_its_first_cell_is_resumed(write: Write, results: Path) -> None:
-    scenario = reading.read(write(), CATALOGUE)
+    scenario = scenario_files.read(write(), CATALOGUE)
     store.create(results, scenario.resolved())
     assert len(_resume(write(), results).rows()) == 2
 
@@ -220,20 +220,20 @@ def test_a_run_of_another_environment_is_not_resumed_and_stays_as_it_is(
 
 
 def test_a_stored_scenario_is_the_one_that_was_read(write: Write) -> None:
-    scenario = reading.read(write(contenders='["plain", "pipes"]', lanes='["bytes", "json"]'), CATALOGUE)
+    scenario = scenario_files.read(write(contenders='["plain", "pipes"]', lanes='["bytes", "json"]'), CATALOGUE)
     stored = json.loads(json.dumps(scenario.resolved()))
     assert Scenario.from_resolved(stored) == scenario
     assert stored == scenario.resolved()
 
 
 def test_the_newest_unfinished_run_of_that_scenario_is_resumed(write: Write, results: Path) -> None:
-    scenario = reading.read(write(), CATALOGUE)
+    scenario = scenario_files.read(write(), CATALOGUE)
     runs = [runner.begin(scenario, CATALOGUE, results) for _ in range(3)]
     assert len({run.id for run in runs}) == 3
     runs[2].set_state(store.FINISHED)
     assert runner.resume(scenario, CATALOGUE, results).id == runs[1].id
     assert runner.unfinished(results).id == runs[1].id
-    other = reading.read(write(name="other"), CATALOGUE)
+    other = scenario_files.read(write(name="other"), CATALOGUE)
     with pytest.raises(RunError, match=r"no unfinished run of other in .*; there are some of small"):
         runner.resume(other, CATALOGUE, results)
 

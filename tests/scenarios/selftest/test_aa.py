@@ -11,7 +11,7 @@ from scenarios.plan.cells import Cell, expand
 from scenarios.running import session
 from scenarios.selftest import aa
 from scenarios.selftest.aa import TWIN, Twins
-from scenarios.statistics.judging import SLOWER, Floor
+from scenarios.statistics.significance import SLOWER, Floor
 from tests.scenarios import canned
 from tests.scenarios.fakes import CATALOGUE, Plain
 

@@ -10,8 +10,9 @@ import pytest
 from rich.console import Console
 
 from scenarios.cli import table
-from scenarios.plots import load_plots, plots, style
-from scenarios.statistics import loading, statistics
+from scenarios.plots import clients_and_rates, pictures, style
+from scenarios.statistics.clients_and_rates import by_clients, by_rate, plain
+from scenarios.statistics.figures import frame
 from tests.scenarios.rows import row, run_of
 
 
@@ -46,20 +47,20 @@ LOAD = [
 
 
 def _cells(*rows: list[dict[str, str]]) -> pd.DataFrame:
-    return statistics.frame([each for some in rows for each in some])
+    return frame([each for some in rows for each in some])
 
 
 def test_latency_by_payload_is_of_one_client_in_a_closed_loop() -> None:
-    assert set(loading.plain(_cells(PLAIN, CLIENTS, LOAD))["scenario"]) == {"s"}
+    assert set(plain(_cells(PLAIN, CLIENTS, LOAD))["scenario"]) == {"s"}
 
 
 def test_a_scenario_of_one_client_and_several_loads_keeps_its_closed_loop() -> None:
     closed = row("shm", scenario="s/load", p50_us=5)
-    assert loading.plain(_cells(LOAD, [closed]))["p50_us"].tolist() == [5]
+    assert plain(_cells(LOAD, [closed]))["p50_us"].tolist() == [5]
 
 
 def test_clients_have_a_line_per_number_with_the_median_and_range_of_the_repeats() -> None:
-    lines = loading.by_clients(_cells(PLAIN, CLIENTS, LOAD)).set_index(["contender", "clients"])
+    lines = by_clients(_cells(PLAIN, CLIENTS, LOAD)).set_index(["contender", "clients"])
     assert set(lines.index) == {("shm", 1), ("shm", 2), ("shm", 4), ("pipe", 1)}
     line = lines.loc[("shm", 4)]
     assert (line["calls_per_s"], line["low"], line["high"], line["repeats"]) == (4001, 4000, 4002, 3)
@@ -68,13 +69,13 @@ def test_clients_have_a_line_per_number_with_the_median_and_range_of_the_repeats
 
 
 def test_a_rate_is_served_when_it_was_answered_and_nothing_skipped() -> None:
-    lines = loading.by_rate(_cells(PLAIN, CLIENTS, LOAD)).set_index("rate")
+    lines = by_rate(_cells(PLAIN, CLIENTS, LOAD)).set_index("rate")
     assert lines["served"].to_dict() == {1000.0: True, 9000.0: False}
     assert lines.loc[9000]["skipped_share"] == 0.5
 
 
 def test_a_percentile_lost_to_skipped_calls_is_infinite_and_not_that_of_the_lucky_repeat() -> None:
-    lines = loading.by_rate(_cells(LOAD)).set_index("rate")
+    lines = by_rate(_cells(LOAD)).set_index("rate")
     assert lines.loc[1000]["p99_us"] == 90
     assert lines.loc[9000]["p99_us"] == math.inf
 
@@ -125,7 +126,7 @@ def test_who_is_left_out_is_said_below_the_table(tmp_path: Path, capsys: pytest.
 def _draw(*rows: list[dict[str, str]]) -> set[str]:
     """Lay out every sheet there is data for, as saving would; their names."""
     with style.applied():
-        sheets = load_plots.sheets(_cells(*rows))
+        sheets = clients_and_rates.sheets(_cells(*rows))
         for sheet in sheets.values():
             sheet.figure.draw_without_rendering()
     return set(sheets)
@@ -138,7 +139,7 @@ def test_there_is_a_picture_of_what_was_measured_and_of_nothing_else() -> None:
 
 
 def test_a_run_of_load_alone_has_no_picture_of_latency_by_payload(tmp_path: Path) -> None:
-    drawn = plots.draw(run_of(tmp_path / "run", LOAD), Console(quiet=True))
+    drawn = pictures.draw(run_of(tmp_path / "run", LOAD), Console(quiet=True))
     assert {path.stem for path in drawn} == {"drift", "load"}
 
 

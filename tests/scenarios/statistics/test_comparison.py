@@ -13,15 +13,15 @@ from scenarios.__main__ import main
 from scenarios.common.errors import ComparisonError
 from scenarios.plan.cells import key_of
 from scenarios.records.store import Run
-from scenarios.statistics import compare, statistics
-from scenarios.statistics.judging import FASTER, LOST, SAME, SLOWER, UNCLEAR, Floor, Judged, judge
+from scenarios.statistics import comparison, figures
+from scenarios.statistics.significance import FASTER, LOST, SAME, SLOWER, UNCLEAR, Floor, Judged, judge
 from tests.scenarios.rows import repeats, row, run_of
 
 FLOOR = Floor()
 
 
 def _judge(before: list[float], after: list[float], floor: Floor = FLOOR) -> Judged:
-    sides = [statistics.frame(repeats("shm", values)) for values in (before, after)]
+    sides = [figures.frame(repeats("shm", values)) for values in (before, after)]
     (found,) = judge(sides[0], sides[1], floor)
     return found
 
@@ -64,7 +64,7 @@ def _random(rng: np.random.Generator, groups: int, by: float = 1.0, count: int =
     rows = [
         row for group in range(groups) for row in repeats(f"c{group}", 100 * by * np.exp(rng.normal(0, 0.15, count)))
     ]
-    return statistics.frame(rows)
+    return figures.frame(rows)
 
 
 def test_a_hundred_equal_groups_show_a_difference_in_hardly_any_run() -> None:
@@ -150,17 +150,17 @@ def test_tools_that_are_not_timed_and_packages_one_side_lacks_do_not_matter(tmp_
     one = {"packages": {"orjson": "3", "numpy": "1", "pyzmq": None}, "git_commit": "a"}
     other = {"packages": {"orjson": "3", "numpy": "2", "pyzmq": "27"}, "git_commit": "b"}
     runs = [run_of(tmp_path / name, repeats("shm", [50] * 3), about) for name, about in (("a", one), ("b", other))]
-    assert compare.obstacles(*runs) == []
+    assert comparison.obstacles(*runs) == []
 
 
 def test_groups_of_one_run_only_are_counted_and_not_judged(tmp_path: Path) -> None:
     a = run_of(tmp_path / "a", [*repeats("shm", [50] * 3), *repeats("zmq", [50] * 3)])
     b = run_of(tmp_path / "b", repeats("shm", [50] * 3))
-    found = compare.compare(a, b, FLOOR)
+    found = comparison.compare(a, b, FLOOR)
     assert (len(found.groups), found.only_before, found.only_after) == (1, 1, 0)
     c = run_of(tmp_path / "c", repeats("grpc", [50] * 3))
     with pytest.raises(ComparisonError, match="no group with a p50_us in common"):
-        compare.compare(a, c, FLOOR)
+        comparison.compare(a, c, FLOOR)
 
 
 def _without(what: str, folder: Path) -> Run:
@@ -198,17 +198,17 @@ def test_a_figure_that_is_gone_is_lost_and_not_passed_over(
 def test_a_run_that_lost_everything_is_compared(tmp_path: Path) -> None:
     a = run_of(tmp_path / "a", repeats("shm", [50] * 3))
     b = run_of(tmp_path / "b", [row("shm", calls=5)])
-    assert [each.verdict for each in compare.compare(a, b, FLOOR).groups] == [LOST]
+    assert [each.verdict for each in comparison.compare(a, b, FLOOR).groups] == [LOST]
 
 
 def test_a_group_with_one_repeat_left_is_not_lost(tmp_path: Path) -> None:
     a = run_of(tmp_path / "a", repeats("shm", [50] * 3))
     b = run_of(tmp_path / "b", [row("shm", p50_us=50), row("shm", repeat=1)])
-    assert [each.verdict for each in compare.compare(a, b, FLOOR).groups] == [UNCLEAR]
+    assert [each.verdict for each in comparison.compare(a, b, FLOOR).groups] == [UNCLEAR]
 
 
 def test_a_changed_in_process_contender_is_pointed_out(tmp_path: Path) -> None:
     sides = {"a": [50, 51, 49], "b": [75, 76, 74]}
     runs = [run_of(tmp_path / name, repeats("direct-codec", p50, wait="none")) for name, p50 in sides.items()]
-    (moved,) = compare.compare(*runs, FLOOR).controls
+    (moved,) = comparison.compare(*runs, FLOOR).controls
     assert moved == "direct-codec, lane json, 100 B, 1.50x"

@@ -16,7 +16,7 @@ from scenarios.plan.load import CLOSED
 from scenarios.plots import style
 from scenarios.plots.panels import Sheet, plain_numbers
 from scenarios.records.store import OF_CLIENTS
-from scenarios.statistics import loading
+from scenarios.statistics import clients_and_rates
 
 Fill = Callable[[Axes, pd.DataFrame], None]
 
@@ -25,11 +25,11 @@ def sheets(cells: pd.DataFrame) -> dict[str, Sheet]:
     """Those a run has the data for, by name."""
     found = {}
     if cells[cells["load"] == CLOSED]["clients"].nunique() > 1:
-        lines = loading.by_clients(cells)
+        lines = clients_and_rates.by_clients(cells)
         if len(lines):
             found["clients"] = _sheet(lines, "Several clients, closed loop", "client processes", _CLIENTS)
     if (cells["load"] != CLOSED).any():
-        lines = loading.by_rate(cells)
+        lines = clients_and_rates.by_rate(cells)
         found["load"] = _sheet(lines, "Open loop (hollow: overloaded)", "offered calls/s", _RATES)
     return found
 

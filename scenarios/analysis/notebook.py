@@ -24,7 +24,7 @@ from scenarios.common.units import size
 from scenarios.plots import style
 from scenarios.records import environment, store
 from scenarios.records.store import Run
-from scenarios.statistics import statistics
+from scenarios.statistics import figures
 
 BASE = "shm"
 MANY = 9
@@ -118,7 +118,7 @@ def open_run(asked: str | None = None) -> Opened:
     rows = run.rows()
     if not rows:
         raise RunError(f"{run.folder} has no finished cell")
-    return Opened(run, statistics.frame(rows))
+    return Opened(run, figures.frame(rows))
 
 
 def figure(

@@ -19,12 +19,13 @@ from rich.console import Console
 from scenarios.common.errors import RunError
 from scenarios.common.units import size
 from scenarios.plan.cells import key_of
-from scenarios.plots import drift, load_plots, panels, style
+from scenarios.plots import clients_and_rates, drift, panels, style
 from scenarios.plots.panels import Sheet
 from scenarios.records import environment, stages
 from scenarios.records.store import Run, replace_file
-from scenarios.statistics import loading, statistics
-from scenarios.statistics.statistics import Kept
+from scenarios.statistics import figures
+from scenarios.statistics.clients_and_rates import plain
+from scenarios.statistics.figures import Kept
 
 matplotlib.use("Agg")
 
@@ -40,13 +41,13 @@ def draw(run: Run, console: Console) -> list[Path]:
     rows = run.rows()
     if not rows:
         raise RunError(f"{run.folder} has no finished cell to draw")
-    cells = statistics.frame(rows)
+    cells = figures.frame(rows)
     run.plots_folder.mkdir(exist_ok=True)
-    single = loading.plain(cells)
+    single = plain(cells)
     with style.applied():
         sheets = {"latency": _latency(single), "cost": _cost(single)} if len(single) else {}
-        sheets["drift"] = drift.sheet(statistics.frame(rows, every_attempt=True))
-        sheets |= load_plots.sheets(cells)
+        sheets["drift"] = drift.sheet(figures.frame(rows, every_attempt=True))
+        sheets |= clients_and_rates.sheets(cells)
         if GRPC in set(single["contender"]):
             sheets["speedup"] = _speedup(single, run.samples_of)
         elif len(single):
@@ -75,7 +76,7 @@ def _save(sheet: Sheet, run: Run, name: str, footer: str) -> Path:
 
 def _latency(cells: pd.DataFrame) -> Sheet:
     """p50 and p99 against payload size, the interval over repeats as a ribbon."""
-    lines = statistics.summary(cells)
+    lines = figures.summary(cells)
     title = "Round-trip latency (p99 where a repeat has 1,000 calls or more)"
     return panels.grid(
         lines,
@@ -90,7 +91,7 @@ def _latency(cells: pd.DataFrame) -> Sheet:
 def _cost(cells: pd.DataFrame) -> Sheet:
     """Latency, and beside it what it costs: CPU time of both processes per call."""
     return panels.grid(
-        statistics.summary(cells),
+        figures.summary(cells),
         "Latency and what it costs: CPU time per call, client and server together",
         [
             panels.Row("p50 [µs]", "p50_us", "p50_low", "p50_high"),
@@ -102,7 +103,7 @@ def _cost(cells: pd.DataFrame) -> Sheet:
 
 def _speedup(cells: pd.DataFrame, samples: Kept) -> Sheet:
     """How many times faster than gRPC over a Unix socket, paired within repeats."""
-    ratios = statistics.ratios(cells[cells["contender"] != FLOOR], GRPC, samples=samples)
+    ratios = figures.ratios(cells[cells["contender"] != FLOOR], GRPC, samples=samples)
     # Upside down: a ratio of latencies says how much slower, the picture how much faster.
     lines = ratios.assign(times=1 / ratios["ratio"], times_low=1 / ratios["high"], times_high=1 / ratios["low"])
     return panels.grid(

@@ -63,7 +63,7 @@ class Judged:
 def judge(
     before: pd.DataFrame, after: pd.DataFrame, floor: Floor, column: str = "p50_us", level: float = LEVEL
 ) -> list[Judged]:
-    """Every group of :func:`scenarios.statistics.statistics.frame` that both have, in the order of `before`."""
+    """Every group of :func:`scenarios.statistics.figures.frame` that both have, in the order of `before`."""
     sides = [_figures(side, column) for side in (before, after)]
     both = [group for group in sides[0] if group in sides[1]]
     tests = [_welch(*(np.log(side[group].to_numpy(float)) for side in sides)) for group in both]

@@ -6,8 +6,8 @@ needs :data:`SAMPLES_BEYOND` samples above it, else it does not exist: p99 needs
 
 The process, not the call, is the unit of sampling: calls of one process share its memory layout, its
 placement and its moment. Intervals are over repeats, each of them a fresh process, and over the calls within
-each where they were kept: :mod:`scenarios.statistics.bootstrap`. From three repeats, which is the least they are given for,
-they can be no wider than the repeats themselves, and are 75% sure; 95% takes six: :func:`sureness`.
+each where they were kept: :mod:`scenarios.statistics.bootstrap`. From three repeats, which is the least they are
+given for, they can be no wider than the repeats themselves, and are 75% sure; 95% takes six: :func:`sureness`.
 
 Where a disturbed cell was measured again, one attempt counts: :func:`chosen`.
 """

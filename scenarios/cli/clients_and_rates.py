@@ -10,16 +10,16 @@ from rich.table import Table
 
 from scenarios.common.units import least_micros, micros, pair, size
 from scenarios.plan.load import CLOSED
-from scenarios.statistics import loading, statistics
+from scenarios.statistics import clients_and_rates, figures
 
 
 def tables(cells: pd.DataFrame) -> list[Table]:
     """Those a run has the data for."""
     found = []
     if cells[cells["load"] == CLOSED]["clients"].nunique() > 1:
-        found += [_clients(title, lines) for title, lines in _split(loading.by_clients(cells))]
+        found += [_clients(title, lines) for title, lines in _split(clients_and_rates.by_clients(cells))]
     if (cells["load"] != CLOSED).any():
-        found += [_rates(title, lines) for title, lines in _split(loading.by_rate(cells))]
+        found += [_rates(title, lines) for title, lines in _split(clients_and_rates.by_rate(cells))]
     return found
 
 
@@ -42,7 +42,7 @@ def _clients(title: str, lines: pd.DataFrame) -> Table:
                 f"{line['calls_per_s']:,.0f}",
                 micros(line["p50_us"]),
                 micros(line["slowest_client_p50_us"]),
-                least_micros(line["p99_us"], statistics.of_all(line["p99_repeats"], line["repeats"])),
+                least_micros(line["p99_us"], figures.of_all(line["p99_repeats"], line["repeats"])),
                 "" if math.isnan(line["fairness"]) else f"{line['fairness']:.2f}",
                 *_costs(line),
             )
@@ -67,7 +67,7 @@ def _rates(title: str, lines: pd.DataFrame) -> Table:
                 f"{line['calls_per_s']:,.0f}",
                 f"{line['skipped_share']:.0%}" if line["skipped_share"] else "",
                 micros(line["p50_us"]),
-                least_micros(line["p99_us"], statistics.of_all(line["p99_repeats"], line["repeats"])),
+                least_micros(line["p99_us"], figures.of_all(line["p99_repeats"], line["repeats"])),
                 micros(line["lateness_p50_us"]),
                 micros(line["lateness_p99_us"]),
                 *_costs(line),

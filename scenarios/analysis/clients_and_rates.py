@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from scenarios.advice.curves import CLOSED, FLOOR
-from scenarios.analysis.analysis import (
+from scenarios.analysis.cores import at_work, explained
+from scenarios.analysis.notebook import (
     Opened,
     Picture,
     Prose,
@@ -19,10 +20,9 @@ from scenarios.analysis.analysis import (
     not_measured,
     ribbon,
 )
-from scenarios.analysis.cores import at_work, explained
 from scenarios.common.units import micros, size, three
 from scenarios.plots import panels, style
-from scenarios.statistics import statistics
+from scenarios.statistics import figures
 
 REMEDY = "make bench SCENARIO=load"
 CLIENTS_REMEDY = "make bench SCENARIO=clients"
@@ -156,7 +156,7 @@ def _lines(axes: Axes, part: pd.DataFrame, axis: str, column: str) -> None:
     for name in style.ordered(part["contender"]):
         look = style.of(name)
         found = [
-            (float(str(x)), float(each.median()), statistics.interval(each.to_numpy()))
+            (float(str(x)), float(each.median()), figures.interval(each.to_numpy()))
             for x, each in part[part["contender"] == name].groupby(axis)[column]
             if each.notna().any()
         ]

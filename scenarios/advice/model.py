@@ -103,7 +103,8 @@ class Advice:
     ipc_p99_us: float | None = None
     """Median over the repeats of each repeat's 99th percentile; None where a repeat had under 1,000 calls."""
     p99_of_all: bool | None = None
-    """Whether it is of all repeats, or the least it can be, or says nothing: :func:`scenarios.statistics.statistics.of_all`."""
+    """Whether it is of all repeats, or the least it can be, or says nothing:
+    :func:`scenarios.statistics.figures.of_all`."""
     p50_us: Estimate | None = None
     """The call with its handler."""
     p99_us: float | None = None

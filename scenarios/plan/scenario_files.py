@@ -17,9 +17,9 @@ from contenders.interface import LANES, Contender
 from contenders.registry import ContenderUnavailable
 from scenarios.common.errors import Mistake, ScenarioError
 from scenarios.plan import payloads
-from scenarios.plan.fields import Fields, Problems
 from scenarios.plan.load import CLOSED, Load
 from scenarios.plan.scenario import Block, Scenario
+from scenarios.plan.toml_fields import Fields, Problems
 
 DEFINITIONS = Path(__file__).parent.parent / "definitions"
 MOST_CLIENTS = 64

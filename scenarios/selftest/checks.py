@@ -1,8 +1,8 @@
 """The harness measured by itself: what it must find, and whether it does. Each check is a real cell, or several.
 
 ``floor``            an empty call, noop, stays below :data:`FLOOR_US`
-``known delay``      a handler known to take longer than another by :data:`scenarios.selftest.probes.DELAY_US` is measured as
-                     taking longer by that, within :data:`DELAY_SHARE`
+``known delay``      a handler known to take longer than another is measured as taking longer by that much, within
+                     :data:`DELAY_SHARE`, see :mod:`scenarios.selftest.known_delays`
 ``stopped server``   a server stopped for 100 ms in an open loop is charged with every call it kept waiting
 ``A/A``              no contender differs from itself, see :mod:`scenarios.selftest.aa`
 """
@@ -23,13 +23,13 @@ from rich.table import Table
 
 from contenders.interface import Contender
 from contenders.registry import load
-from scenarios.measuring.measure import Server
+from scenarios.measuring.client import Server
 from scenarios.plan.catalogue import Registered
 from scenarios.plan.cells import Cell
 from scenarios.running import session
 from scenarios.running.combine import Measurement
 from scenarios.selftest import aa
-from scenarios.selftest.probes import DELAY_US, Slow, Slower, Undelayed
+from scenarios.selftest.known_delays import DELAY_US, Slow, Slower, Undelayed
 
 SEED = 1
 TIME_LIMIT_S = 60.0

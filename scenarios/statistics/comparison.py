@@ -19,8 +19,8 @@ from scenarios.common.units import micros, size, three
 from scenarios.plan.cells import GROUP
 from scenarios.records import environment
 from scenarios.records.store import FINISHED, Run
-from scenarios.statistics import statistics
-from scenarios.statistics.judging import FASTER, LEVEL, LOST, SLOWER, VERDICTS, Floor, Judged, judge, lost
+from scenarios.statistics import figures
+from scenarios.statistics.significance import FASTER, LEVEL, LOST, SLOWER, VERDICTS, Floor, Judged, judge, lost
 
 IN_PROCESS = "none"
 """The `wait` of contenders without another process."""
@@ -70,7 +70,7 @@ def compare(before: Run, after: Run, floor: Floor, column: str = "p50_us", *, fo
     if found and not force:
         head = f"{before.id} and {after.id} cannot be compared (--force does it all the same):"
         raise ComparisonError("\n  ".join([head, *found]), [Mistake(each) for each in found])
-    frames = [statistics.frame(run.rows()) for run in (before, after)]
+    frames = [figures.frame(run.rows()) for run in (before, after)]
     judged = judge(frames[0], frames[1], floor, column)
     gone = lost(frames[0], frames[1], [why["axes"] for why in after.failures().values()], column)
     if not judged and not gone:

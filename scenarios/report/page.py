@@ -1,7 +1,7 @@
 """``report.html``: a run as one page that answers before it shows, and needs no other file and no network.
 
 Reads a run and writes one file into it; measures nothing. What stands where is the template's matter, what is said
-:mod:`scenarios.report.answer`'s, the figures those of :mod:`scenarios.statistics.statistics`.
+:mod:`scenarios.report.answer`'s, the figures those of :mod:`scenarios.statistics.figures`.
 """
 
 from __future__ import annotations
@@ -17,20 +17,18 @@ import pandas as pd
 from markupsafe import Markup
 from rich.console import Console
 
-from scenarios.advice import advice
-from scenarios.advice.advice import AdviceError
+from scenarios.advice import model
 from scenarios.advice.curves import Curves
+from scenarios.advice.model import AdviceError
 from scenarios.common.errors import RunError
 from scenarios.common.units import size, unbroken
 from scenarios.plan.cells import GROUP
 from scenarios.plots import style
 from scenarios.records import environment
 from scenarios.records.store import FINISHED, Run, replace_file
-from scenarios.report import answer as report_answer
-from scenarios.report import data, payloads, percentiles, tables
-from scenarios.report import plots as report_plots
+from scenarios.report import answer, by_payload, data, inline_svg, percentiles, tables
 from scenarios.report.percentiles import Look
-from scenarios.statistics import bootstrap, statistics
+from scenarios.statistics import bootstrap, figures
 
 TEMPLATES = Path(__file__).parent / "templates"
 FILE = "report.html"
@@ -69,10 +67,10 @@ def render(run: Run) -> str:
     rows = run.rows()
     if not rows:
         raise RunError(f"{run.folder} has no finished cell to report")
-    cells = statistics.frame(rows)
-    lines = statistics.summary(cells).merge(tables.extras(cells), on=list(GROUP))
+    cells = figures.frame(rows)
+    lines = figures.summary(cells).merge(tables.extras(cells), on=list(GROUP))
     headline, load = lines[tables.is_headline(lines)], lines[~tables.is_headline(lines)]
-    plots, left_out = report_plots.inlined(run.plots_folder)
+    plots, left_out = inline_svg.inlined(run.plots_folder)
     about = run.environment()
     values = {
         "run": run.about().get("run_id", run.id),
@@ -82,10 +80,10 @@ def render(run: Run) -> str:
         "repeats": " to ".join(
             str(each) for each in sorted({int(lines["repeats"].min()), int(lines["repeats"].max())})
         ),
-        "sureness": statistics.sureness(lines["repeats"]),
+        "sureness": figures.sureness(lines["repeats"]),
         "warnings": _warnings(run, cells, lines),
         "failures": [f"{key}: {why['kind']}: {why['reason']}" for key, why in run.failures().items()],
-        "lanes": _lanes(cells[tables.is_headline(cells)], headline, statistics.ratios(cells, tables.BASE)),
+        "lanes": _lanes(cells[tables.is_headline(cells)], headline, figures.ratios(cells, tables.BASE)),
         "load_tables": [(_title(load, *key), tables.load(each)) for key, each in _grouped(load)],
         "plots": plots,
         "plots_left_out": left_out,
@@ -108,30 +106,30 @@ def _answer(cells: pd.DataFrame, headline: pd.DataFrame) -> dict[str, Any]:
     """The question a page opens with, its answer, and what other answers are computed from."""
     nothing: dict[str, Any] = {"answer": None, "by_payload": [], "data": None}
     closed = cells[tables.is_headline(cells)]
-    lanes = report_answer.lanes(closed)
+    lanes = answer.lanes(closed)
     if not lanes:
         return nothing
     try:
         curves = Curves(cells, lanes[0])
-        question = report_answer.opening(curves)
+        question = answer.opening(curves)
     except (AdviceError, ValueError):  # nothing that was measured has a median
         return nothing
-    answer = report_answer.answer(curves, question)
-    lines, sentences = payloads.by_payload(closed)
+    first = answer.answer(curves, question)
+    lines, sentences = by_payload.by_payload(closed)
     embedded = json.dumps(
         {
             "lanes": data.embedded(closed, headline),
-            "sure": report_answer.SURE_REPEATS,
+            "sure": answer.SURE_REPEATS,
             "confidence": bootstrap.CONFIDENCE,
-            "looks": advice.LOOKS_US,
-            "burns": advice.BURNS,
+            "looks": model.LOOKS_US,
+            "burns": model.BURNS,
         },
         separators=(",", ":"),
         allow_nan=False,
     )
     return {
-        "answer": answer,
-        "ranked": report_answer.ranking(answer),
+        "answer": first,
+        "ranked": answer.ranking(first),
         "payload": size(question.payload_bytes),
         "payloads": [payload for payload, _ in lines],
         "question_lanes": lanes,
@@ -197,7 +195,7 @@ def _warnings(run: Run, cells: pd.DataFrame, lines: pd.DataFrame) -> list[Warned
     if not tables.enough(fewest):
         found.append((f"Some figures are of {fewest} repeats: too few for an interval.", []))
     else:
-        text = f"Intervals are from the bootstrap, of the median over repeats: {statistics.sureness(lines['repeats'])}"
+        text = f"Intervals are from the bootstrap, of the median over repeats: {figures.sureness(lines['repeats'])}"
         if bootstrap.coverage(fewest) < bootstrap.CONFIDENCE:
             text += ", for they cannot be wider than the repeats' range"
         found.append((f"{text}. They hold for this machine on that day, not for another one.", []))

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from scenarios.common.units import size
+from scenarios.measuring.client import WARMUP_SHARE
 from scenarios.measuring.loops import DRAIN_NS
-from scenarios.measuring.measure import WARMUP_SHARE
 from scenarios.plan.cells import RERUN_SHARE, Cell
 from scenarios.plan.load import Load
 from scenarios.plan.scenario import Scenario
