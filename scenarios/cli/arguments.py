@@ -1,5 +1,5 @@
 """What can be typed: the commands of ``python -m scenarios`` and their options. They are done in
-:mod:`scenarios.__main__`.
+:mod:`scenarios.cli.commands`.
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.__main__ import main
 from scenarios.advice.curves import Curves
 from scenarios.advice.model import advise
+from scenarios.cli.commands import main
 from scenarios.common.quantities import QuantityError, rate_per_s, size_bytes, time_us
 from scenarios.records import store
 from scenarios.statistics import figures

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.__main__ import main
+from scenarios.cli.commands import main
 from scenarios.records.store import FINISHED, RUNNING, Run, find
 
 TINY = """

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scenarios.__main__ import main
+from scenarios.cli.commands import main
 from scenarios.running import runner
 from tests.scenarios.conftest import Write
 from tests.scenarios.fakes import CATALOGUE
@@ -18,7 +18,7 @@ KEYS = {"kind", "file", "line", "key", "message"}
 
 @pytest.fixture(autouse=True)
 def _fakes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scenarios.__main__.Registered", lambda: CATALOGUE)
+    monkeypatch.setattr("scenarios.cli.commands.Registered", lambda: CATALOGUE)
 
 
 def _said(capsys: pytest.CaptureFixture[str], *arguments: str, code: int) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from scenarios.__main__ import main
+from scenarios.cli.commands import main
 from scenarios.common.errors import FilterError, RunError
 from scenarios.plan import filters, scenario_files
 from scenarios.plan.cells import AXES, expand
@@ -84,7 +84,7 @@ def test_what_is_left_keeps_its_order_and_is_recorded_with_the_scenario(write: W
 @pytest.fixture
 def command(write: Write, results: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """`run` of a small scenario, without processes and pictures."""
-    monkeypatch.setattr("scenarios.__main__.Registered", lambda: CATALOGUE)
+    monkeypatch.setattr("scenarios.cli.commands.Registered", lambda: CATALOGUE)
     monkeypatch.setattr("scenarios.plots.pictures.draw", lambda run, console: [])
     monkeypatch.setattr(session, "run_cell", canned.run_cell())
     path = write(contenders='["plain", "pipes"]', repeats=2)

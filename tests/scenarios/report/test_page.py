@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from scenarios.__main__ import main
+from scenarios.cli.commands import main
 from scenarios.common.errors import RunError
 from scenarios.plan.cells import key_of
 from scenarios.records.store import Run

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.__main__ import main
+from scenarios.cli.commands import main
 from scenarios.records.store import FINISHED, Run
 from scenarios.running.capacity import LOWEST_RATE, STEP, grid_index, grid_rate, highest
 

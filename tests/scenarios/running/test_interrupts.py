@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from scenarios.__main__ import main
+from scenarios.cli.commands import main
 from scenarios.common.errors import RunError
 from scenarios.plan import scenario_files
 from scenarios.plan.cells import Cell
@@ -136,7 +136,7 @@ def test_an_interrupt_while_drawing_says_how_to_draw_and_leaves_no_torn_picture(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("scenarios.__main__.Registered", lambda: CATALOGUE)
+    monkeypatch.setattr("scenarios.cli.commands.Registered", lambda: CATALOGUE)
     drawn: list[str] = []
 
     def hook(stage: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scenarios.__main__ import main
+from scenarios.cli.commands import main
 from scenarios.common.errors import ComparisonError
 from scenarios.plan.cells import key_of
 from scenarios.records.store import Run
