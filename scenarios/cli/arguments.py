@@ -1,14 +1,20 @@
-"""What can be typed: the commands of ``python -m scenarios`` and their options. They are done in
-:mod:`scenarios.cli.commands`.
+"""What can be typed: the commands of ``python -m scenarios``, their options, and the numbers those take.
+
+They are done in :mod:`scenarios.cli.commands`. A mistake raises a :class:`scenarios.common.errors.UserError`, as every
+other mistake does.
 """
 
 from __future__ import annotations
 
+import argparse
+import re
 from pathlib import Path
+from typing import Any, NoReturn
 
 from contenders.interface import LANES
-from scenarios.cli.options import Parser, at_least_one, count, share, shared
 from scenarios.cli.problems import FORMATS
+from scenarios.common.errors import Mistake, UsageError, UserError
+from scenarios.common.units import SIZE, UNITS
 from scenarios.plan import cells
 from scenarios.records import environment
 
@@ -17,6 +23,17 @@ DEFAULT = "quick"
 EXIT_CODES = """Exit codes: 0 done; 1 some cells failed (`run`), something is slower or lost (`compare`), a check
 failed (`selftest`); 2 a mistake in what was asked for, two runs that cannot be compared; 130 interrupted, what is
 done is kept."""
+_NUMBER = r"(\d+(?:\.\d+)?)"
+_RATE = re.compile(_NUMBER + r"\s*(?:/s)?\Z")
+_TIME = re.compile(_NUMBER + r"\s*(ns|us|µs|μs|ms|s)\Z")
+_US = {"ns": 1e-3, "us": 1.0, "µs": 1.0, "μs": 1.0, "ms": 1e3, "s": 1e6}
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong as every other mistake is said."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}\n{self.format_usage().strip()}", [Mistake(message)])
 
 
 def parser() -> Parser:
@@ -94,3 +111,73 @@ def parser() -> Parser:
     advise.add_argument("--json", action="store_true", help="print the answer as one JSON object")
     add("list", "list the scenarios that come with the project")
     return whole
+
+
+def shared(*arguments: tuple[str, dict[str, Any]]) -> Parser:
+    """Arguments that several commands have."""
+    parser = Parser(add_help=False)
+    for name, how in arguments:
+        parser.add_argument(name, **how)
+    return parser
+
+
+def errors_format(arguments: list[str]) -> str:
+    """What ``--errors`` asks for, before the rest is understood: the rest may be what is wrong."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--errors", default="text")
+    try:
+        return str(parser.parse_known_args(arguments)[0].errors)
+    except argparse.ArgumentError:
+        return "text"
+
+
+def share(text: str) -> float:
+    """``5%`` or ``0.05``: a number from 0."""
+    number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    if not 0 <= number < float("inf"):
+        raise ValueError
+    return number
+
+
+def count(text: str) -> int:
+    """A whole number from 0."""
+    if (number := int(text)) < 0:
+        raise ValueError
+    return number
+
+
+def at_least_one(text: str) -> int:
+    """A whole number from 1."""
+    if (number := int(text)) < 1:
+        raise ValueError
+    return number
+
+
+class QuantityError(UserError):
+    """A number on the command line that cannot be read; names the option and what is allowed."""
+
+
+def size_bytes(text: str, option: str) -> float:
+    """Bytes in decimal units, as in scenario files: ``20000``, ``100 B``, ``20KB``, ``2MB``."""
+    match = SIZE.match(text if re.search(r"[BKM]", text) else f"{text}B")
+    if match is None or float(match[1]) == 0:
+        raise QuantityError(f"{option} {text!r} is not a size; allowed: bytes above 0, as 20000, 100B, 20KB, 2MB")
+    return float(match[1]) * UNITS[match[2]]
+
+
+def rate_per_s(text: str, option: str) -> float:
+    """Calls per second: ``2000`` or ``2000/s``."""
+    match = _RATE.match(text)
+    if match is None or float(match[1]) == 0:
+        raise QuantityError(f"{option} {text!r} is not a rate; allowed: calls per second above 0, as 2000 or 2000/s")
+    return float(match[1])
+
+
+def time_us(text: str, option: str) -> float:
+    """µs, from a time with its unit: ``0us``, ``500us``, ``1.5ms``, ``1s``."""
+    match = _TIME.match(text)
+    if match is None:
+        raise QuantityError(
+            f"{option} {text!r} is not a time; allowed: a number with its unit, as 0us, 500us, 1.5ms, 1s"
+        )
+    return float(match[1]) * _US[match[2]]

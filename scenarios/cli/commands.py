@@ -12,15 +12,13 @@ import sys
 
 from rich.console import Console
 
-from scenarios.cli.arguments import DEFAULT, parser
-from scenarios.cli.options import errors_format
+from scenarios.cli.arguments import DEFAULT, errors_format, parser, rate_per_s, size_bytes, time_us
 from scenarios.cli.problems import Reporter
 from scenarios.common.errors import UserError
 from scenarios.plan import cells, filters, scenario_files
 from scenarios.plan.catalogue import Registered
 from scenarios.plan.scenario import Scenario
 from scenarios.records import environment, store
-from scenarios.statistics.significance import Floor
 
 PLAIN_WIDTH = 200
 """Columns of a table that goes into a file or a pipe, where rich would assume 80."""
@@ -149,6 +147,7 @@ def _table(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
 
 def _compare(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     from scenarios.statistics import comparison
+    from scenarios.statistics.significance import Floor
 
     runs = [store.find(asked.results, name) for name in (asked.before, asked.after)]
     floor = Floor(asked.floor, asked.floor_us)
@@ -161,7 +160,6 @@ def _compare(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
 
 
 def _capacity(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
-    from scenarios.common import quantities
     from scenarios.running import capacity
 
     names = [name.strip() for name in asked.contender.split(",")]
@@ -169,10 +167,10 @@ def _capacity(asked: argparse.Namespace, console: Console, say: Reporter) -> int
         capacity.Question(
             contender=name,
             lane=asked.lane,
-            payload_bytes=round(quantities.size_bytes(asked.payload, "--payload")),
+            payload_bytes=round(size_bytes(asked.payload, "--payload")),
             clients=asked.clients,
-            p99_us=quantities.time_us(asked.p99, "--p99"),
-            seconds=quantities.time_us(asked.seconds, "--seconds") / 1e6,
+            p99_us=time_us(asked.p99, "--p99"),
+            seconds=time_us(asked.seconds, "--seconds") / 1e6,
             constant=asked.constant,
         )
         for name in names
@@ -206,12 +204,11 @@ def _readme(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
 def _advise(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     from scenarios.advice import show
     from scenarios.advice.model import Question
-    from scenarios.common import quantities
 
     question = Question(
-        payload_bytes=quantities.size_bytes(asked.payload, "--payload"),
-        rate=quantities.rate_per_s(asked.rate, "--rate"),
-        handler_us=quantities.time_us(asked.handler, "--handler"),
+        payload_bytes=size_bytes(asked.payload, "--payload"),
+        rate=rate_per_s(asked.rate, "--rate"),
+        handler_us=time_us(asked.handler, "--handler"),
         lane=asked.lane,
     )
     show.show(store.find(asked.results, asked.run), question, console, as_json=asked.json)

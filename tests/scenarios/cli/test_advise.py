@@ -9,8 +9,8 @@ import pytest
 
 from scenarios.advice.curves import Curves
 from scenarios.advice.model import advise
+from scenarios.cli.arguments import QuantityError, rate_per_s, size_bytes, time_us
 from scenarios.cli.commands import main
-from scenarios.common.quantities import QuantityError, rate_per_s, size_bytes, time_us
 from scenarios.records import store
 from scenarios.statistics import figures
 from tests.scenarios.tables import Cells, cells
