@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import tomllib
 
+from contenders.registry import Registered
 from scenarios.plan import scenario_files
-from scenarios.plan.catalogue import Registered
 from scenarios.publish import reference, reliability
 from scenarios.records import store
 from scenarios.statistics import figures

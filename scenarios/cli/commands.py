@@ -12,11 +12,11 @@ import sys
 
 from rich.console import Console
 
+from contenders.registry import Registered
 from scenarios.cli.arguments import DEFAULT, errors_format, parser, rate_per_s, size_bytes, time_us
 from scenarios.cli.problems import Reporter
 from scenarios.common.errors import UserError
 from scenarios.plan import cells, filters, scenario_files
-from scenarios.plan.catalogue import Registered
 from scenarios.plan.scenario import Scenario
 from scenarios.records import environment, store
 

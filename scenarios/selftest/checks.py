@@ -22,9 +22,8 @@ from rich.console import Console
 from rich.table import Table
 
 from contenders.interface import Contender
-from contenders.registry import load
+from contenders.registry import Registered, load
 from scenarios.measuring.client import Server
-from scenarios.plan.catalogue import Registered
 from scenarios.plan.cells import Cell
 from scenarios.running import session
 from scenarios.running.combine import Measurement

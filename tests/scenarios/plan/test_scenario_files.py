@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from contenders.registry import ContenderUnavailable
+from contenders.registry import ContenderUnavailable, Registered
 from scenarios.common.errors import ScenarioError
 from scenarios.plan import cells, payloads, scenario_files
-from scenarios.plan.catalogue import Registered
 from scenarios.plan.scenario import Scenario
 from tests.scenarios.conftest import Write
 from tests.scenarios.fakes import CATALOGUE, Plain
