@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, PercentFormatter
 
-from scenarios.advice import model, show
+from scenarios.advice import model, words
 from scenarios.advice.model import SHARE, Question
 from scenarios.analysis.notebook import (
     Opened,
@@ -29,7 +29,7 @@ def answer(opened: Opened, question: Question) -> Prose:
     """The table and the two sentences of ``python -m scenarios advise``."""
     curves = opened.curves(question.lane)
     rows = model.advise(curves, question.payload_bytes, question.rate, question.handler_us, question.lane)
-    said = show.sentences(curves, question, rows, show.where(opened.run))
+    said = words.sentences(curves, question, rows, words.where(opened.run))
     lines = []
     for row in rows:
         if not row.measured or row.p50_us is None:
@@ -39,10 +39,10 @@ def answer(opened: Opened, question: Question) -> Prose:
             [
                 row.contender if row.figures_of == row.contender else f"{row.contender} (parked, as {row.figures_of})",
                 micros(row.p50_us.value),
-                show.interval(row.p50_us),
-                show.p99(row),
-                "none" if row.in_process else show.percent(row.ipc_share),
-                show.cores(row),
+                words.interval(row.p50_us),
+                words.p99(row),
+                "none" if row.in_process else words.percent(row.ipc_share),
+                words.cores(row),
                 f"{row.most_calls_per_s.value:,.0f}/s" if row.most_calls_per_s else "",
                 str(row.clients),
             ]

@@ -146,6 +146,7 @@ def _table(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
 
 
 def _compare(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
+    from scenarios.cli.comparison import show
     from scenarios.statistics import comparison
     from scenarios.statistics.significance import Floor
 
@@ -155,7 +156,7 @@ def _compare(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     if asked.json:
         print(found.as_json())
     else:
-        comparison.show(found, console)
+        show(found, console)
     return found.exit_code
 
 
@@ -202,8 +203,8 @@ def _readme(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
 
 
 def _advise(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
-    from scenarios.advice import show
     from scenarios.advice.model import Question
+    from scenarios.cli import advice
 
     question = Question(
         payload_bytes=size_bytes(asked.payload, "--payload"),
@@ -211,7 +212,7 @@ def _advise(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
         handler_us=time_us(asked.handler, "--handler"),
         lane=asked.lane,
     )
-    show.show(store.find(asked.results, asked.run), question, console, as_json=asked.json)
+    advice.show(store.find(asked.results, asked.run), question, console, as_json=asked.json)
     return 0
 
 

@@ -23,7 +23,6 @@ from scenarios.statistics.clients_and_rates import plain
 
 BASE = "shm"
 FLOOR = "noop"
-COSTS = ("voluntary_switches_per_call", "involuntary_switches_per_call", "client_rss_mib", "server_rss_mib")
 NARROW = {
     "latency": ("p50", "interval", "p99", f"p50 against {BASE}"),
     "cost": ("waits", "calls/s", "CPU µs", "switches", "RSS MiB", "cold ms", "noisy"),
@@ -48,7 +47,9 @@ def render(run: Run, console: Console) -> Group:
     single = plain(lines)
     if len(single):
         groups = cells.groupby(list(GROUP))
-        single = single.merge(groups[list(COSTS)].median().join(groups["wait"].first()).reset_index(), on=list(GROUP))
+        single = single.merge(
+            groups[list(figures.COSTS)].median().join(groups["wait"].first()).reset_index(), on=list(GROUP)
+        )
         ratio = figures.ratios(plain(cells), BASE, samples=run.samples_of).set_index(list(GROUP))
         of_line = _columns(ratio)
         unlimited = console.options.update(max_width=10_000)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from scenarios.cli.table import COSTS
 from scenarios.common.errors import RunError
 from scenarios.common.units import pair, size
 from scenarios.plan.cells import GROUP
@@ -86,7 +85,7 @@ def section(run: Run) -> str:
     """The reference run as Markdown: a table per lane and the picture."""
     cells = clients_and_rates.plain(figures.frame(run.rows()))
     cells = cells[~cells["scenario"].str.contains("/")]  # a named block answers another question
-    costs = cells.groupby(list(GROUP))[list(COSTS)].median().reset_index()
+    costs = cells.groupby(list(GROUP))[list(figures.COSTS)].median().reset_index()
     lines = figures.summary(cells).merge(costs, on=list(GROUP))
     ratio = figures.ratios(cells, BASE).set_index(list(GROUP))["ratio"]
     smallest = lines["payload_bytes"].min()

@@ -31,6 +31,8 @@ SAMPLES_BEYOND = 10
 """A percentile with fewer samples above it is the opinion of a few outliers, and is left empty."""
 INTERVALS = {"p50_us": ("ci_low_us", "ci_high_us"), "p99_us": ("p99_ci_low_us", "p99_ci_high_us")}
 """Percentiles that have an interval, and its columns in cells.csv."""
+COSTS = ("voluntary_switches_per_call", "involuntary_switches_per_call", "client_rss_mib", "server_rss_mib")
+"""Columns of cells.csv that say what a call costs beside its time, shown as medians over repeats."""
 
 Kept = Callable[[Mapping[str, Any]], "Samples | None"]
 """The latencies of a row in ns, if they were kept: :meth:`scenarios.records.store.Run.samples_of`."""

@@ -1,25 +1,15 @@
-"""The decision model's answer for the terminal: a table, two sentences, or JSON."""
+"""The decision model's answer in words: two sentences, and the numbers of its table as text."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
-from typing import Any
-
 import pandas as pd
-from rich.console import Console
-from rich.table import Table
 
 from scenarios.advice.curves import Curves, Estimate
 from scenarios.advice.model import (
     SHARE,
     Advice,
-    BreakEven,
     Question,
-    advise,
-    break_even,
     cheaper,
-    curves_of,
     recommended,
 )
 from scenarios.common.errors import RunError
@@ -28,77 +18,15 @@ from scenarios.records import environment
 from scenarios.records.store import Run
 from scenarios.statistics import bootstrap
 
-PARKED, CAVEAT = "¹", "²"
 BUSY = 0.7
 """From this share of a client's time in calls on, those due at random wait for each other about as long as one takes
 (M/D/1: half of u / (1 - u) of a call, 1.2 calls at 0.7): worth a warning."""
-
-
-def show(run: Run, question: Question, console: Console, *, as_json: bool = False) -> None:
-    """Print the answer of one run. Raises :class:`scenarios.common.errors.UserError` for what it cannot be asked."""
-    curves = curves_of(run, question.lane)
-    rows = advise(curves, question.payload_bytes, question.rate, question.handler_us, question.lane)
-    limits = break_even(curves, question.payload_bytes, question.lane)
-    said = sentences(curves, question, rows, where(run))
-    if as_json:
-        console.print_json(json.dumps(_as_json(run, question, rows, limits, said)))
-        return
-    console.print(table(curves, question, rows, limits))
-    for sentence in said:
-        console.print(sentence, highlight=False, soft_wrap=True)
-
-
-def table(curves: Curves, question: Question, rows: list[Advice], limits: list[BreakEven]) -> Table:
-    """A line per contender; what was not measured says so."""
-    best = recommended(rows)
-    asked = [f"{size(question.payload_bytes)} each way", f"{question.rate:,.10g} calls/s"]
-    title = ", ".join([*asked, f"handler {micros(question.handler_us)}", f"lane {question.lane}"])
-    found = Table(title=title, title_justify="left", pad_edge=False)
-    found.add_column("contender", no_wrap=True)
-    headings = ("p50", "interval", "p99", "IPC share", "cores client + server", "one client gives", "clients")
-    for heading in (*headings, f"IPC under {SHARE:.0%} from handler"):
-        found.add_column(heading, justify="right", no_wrap=True)
-    from_handler = {limit.contender: limit.handler_us for limit in limits}
-    for row in rows:
-        if not row.measured:
-            found.add_row(row.contender, "not measured", style="dim")
-            continue
-        found.add_row(
-            f"{row.contender}{PARKED if row.figures_of != row.contender else CAVEAT if row.caveat else ''}",
-            micros(row.p50_us.value) if row.p50_us else "",
-            interval(row.p50_us),
-            p99(row),
-            "none" if row.in_process else percent(row.ipc_share),
-            cores(row),
-            f"{row.most_calls_per_s.value:,.0f}/s" if row.most_calls_per_s else "",
-            str(row.clients),
-            _limit(from_handler.get(row.contender)),
-            style="bold" if row is best else "dim" if row.in_process else None,
-        )
-    found.caption = "\n".join(_footnotes(curves, question, rows))
-    found.caption_justify = "left"
-    return found
 
 
 def p99(row: Advice) -> str:
     """With the handler; marked where slower repeats have none, and none where most of them have none."""
     text = "" if row.p99_us is None else least_micros(row.p99_us, row.p99_of_all)
     return text or "not measured"
-
-
-def _footnotes(curves: Curves, question: Question, rows: list[Advice]) -> list[str]:
-    notes = [
-        "p50 and p99 include the handler; cores don't. p99 is the median of the repeats' own, ≥ where slower ones have "
-        "none."
-    ]
-    notes += [
-        f"{PARKED} parks in waits this long: figures of {row.figures_of}, both sides asleep, the most it takes"
-        f"{_at_a_rate(curves, question, row.contender)}"
-        for row in rows
-        if row.figures_of != row.contender
-    ]
-    notes += [f"{CAVEAT} {row.contender} {row.caveat}" for row in rows if row.caveat]
-    return notes
 
 
 def sentences(curves: Curves, question: Question, rows: list[Advice], where: str) -> tuple[str, str]:
@@ -161,7 +89,7 @@ def _grounds(curves: Curves, question: Question, rows: list[Advice], best: Advic
     if best.figures_of != best.contender:
         parts.append(
             f"the figures are {best.figures_of}'s, because with waits this long {best.contender} parks as that does: "
-            f"both sides asleep, the most it takes{_at_a_rate(curves, question, best.contender)}"
+            f"both sides asleep, the most it takes{at_a_rate(curves, question, best.contender)}"
         )
     elif best.caveat:
         parts.append(f"{best.contender} {best.caveat}")
@@ -181,24 +109,10 @@ def _grounds(curves: Curves, question: Question, rows: list[Advice], best: Advic
     return "; ".join(parts) + "."
 
 
-def _at_a_rate(curves: Curves, question: Question, contender: str) -> str:
+def at_a_rate(curves: Curves, question: Question, contender: str) -> str:
     """What the run has measured of that, with a handler that does nothing."""
     found = curves.at_a_rate(contender, question.payload_bytes, question.rate) if question.handler_us < 1 else None
     return f" (measured at {found[0]:,.10g}/s in an open loop: {micros(found[1])})" if found else ""
-
-
-def _as_json(
-    run: Run, question: Question, rows: list[Advice], limits: list[BreakEven], said: tuple[str, str]
-) -> dict[str, Any]:
-    best = recommended(rows)
-    return {
-        "run": run.id,
-        "question": dataclasses.asdict(question),
-        "recommended": best.contender if best else None,
-        "rows": [dataclasses.asdict(row) for row in rows],
-        "break_even": [dataclasses.asdict(limit) for limit in limits],
-        "sentences": list(said),
-    }
 
 
 def where(run: Run) -> str:
@@ -229,13 +143,6 @@ def cores(row: Advice) -> str:
     """Cores of client and server; of the client alone within one process."""
     parts = [each for each in (row.client_cores, row.server_cores) if each is not None]
     return " + ".join(f"{each:.2f}" for each in parts)
-
-
-def _limit(handler_us: Estimate | None) -> str:
-    if handler_us is None:
-        return ""
-    ends = interval(handler_us)
-    return micros(handler_us.value) + (f" ({ends})" if ends else "")
 
 
 def _and(names: list[str]) -> str:
