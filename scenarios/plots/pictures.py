@@ -21,7 +21,7 @@ from scenarios.common.units import size
 from scenarios.plan.cells import key_of
 from scenarios.plots import clients_and_rates, drift, panels, style
 from scenarios.plots.panels import Sheet
-from scenarios.records import environment, stages
+from scenarios.records import environment
 from scenarios.records.store import Run, replace_file
 from scenarios.statistics import figures
 from scenarios.statistics.clients_and_rates import plain
@@ -70,7 +70,6 @@ def _save(sheet: Sheet, run: Run, name: str, footer: str) -> Path:
         drawn = io.BytesIO()
         sheet.figure.savefig(drawn, format=path.suffix[1:], metadata={"Date": None} if path != png else None)
         replace_file(path, drawn.getvalue())
-    stages.reached(stages.DRAWING)
     return png
 
 

@@ -24,7 +24,6 @@ import numpy as np
 from scenarios.common.errors import RunError
 from scenarios.plan.cells import key_of
 from scenarios.plan.filters import Filter
-from scenarios.records import stages
 
 SCHEMA_VERSION = 2
 COLUMNS = tuple(
@@ -142,11 +141,9 @@ class Run:
         np.savez_compressed(samples, **arrays)
         self.samples_file(key).parent.mkdir(exist_ok=True)
         replace_file(self.samples_file(key), samples.getvalue())
-        stages.reached(stages.SAMPLES_STORED)
         with open(self.cells_file, "a", encoding="utf-8", newline="") as file:
             _writer(file).writerow(row)
             _sync(file)
-        stages.reached(stages.ROW_STORED)
 
     def rewrite_rows(self, rows: list[Row]) -> None:
         """Replace cells.csv as a whole."""
@@ -212,7 +209,6 @@ def create(results: Path, scenario: Mapping[str, Any], now: datetime | None = No
     results.mkdir(parents=True, exist_ok=True)
     stamp = (now or datetime.now(UTC)).strftime("%Y-%m-%dT%H-%M-%SZ")
     run = _first_free(lambda n: results / f"{stamp}_{scenario['name']}{f'_{n}' if n else ''}")
-    stages.reached(stages.BEGINNING)
     run.write_json("run.json", {"run_id": run.id, "state": RUNNING, "scenario": scenario})
     _point(results / "latest", run.id)
     return run
@@ -243,9 +239,7 @@ def replace_file(path: Path, content: bytes) -> None:
             file.write(content)
             os.fchmod(file.fileno(), 0o644)
             _sync(file)
-            stages.reached(stages.REPLACING)
             os.replace(file.name, path)
-            stages.reached(stages.REPLACED)
         except BaseException:
             # Not there any more when the interrupt came just after it had taken its place.
             Path(file.name).unlink(missing_ok=True)
@@ -268,7 +262,10 @@ def _point(link: Path, target: str) -> None:
     new = link.with_name(f".{link.name}.{os.getpid()}")
     new.unlink(missing_ok=True)
     new.symlink_to(target)
-    os.replace(new, link)
+    try:
+        os.replace(new, link)
+    finally:
+        new.unlink(missing_ok=True)  # it is there only when an interrupt came first
 
 
 def _writer(file: Any) -> csv.DictWriter[str]:

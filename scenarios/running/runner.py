@@ -23,7 +23,7 @@ from scenarios.measuring import noise
 from scenarios.plan.cells import Cell, expand
 from scenarios.plan.load import Load
 from scenarios.plan.scenario import Scenario
-from scenarios.records import environment, stages, store
+from scenarios.records import environment, store
 from scenarios.records.store import Run
 from scenarios.running import reruns, session
 from scenarios.running.combine import Measurement
@@ -37,7 +37,6 @@ def begin(scenario: Scenario, catalogue: Catalogue, results: Path, command: str 
     """A new run of `scenario`, nothing measured yet."""
     run = store.create(results, scenario.resolved())
     run.write_json("environment.json", _environment(scenario, catalogue, command))
-    stages.reached(stages.BEGUN)
     return run
 
 
@@ -121,12 +120,10 @@ def measure(run: Run, scenario: Scenario, catalogue: Catalogue, console: Console
 
 def finish(run: Run) -> None:
     """Fill in what needs all repeats: the intervals, and warnings.json."""
-    stages.reached(stages.ALL_MEASURED)
     rows = figures.with_intervals(run.rows(), run.samples_of)
     run.rewrite_rows(rows)
     caveats.write(run)
     run.set_state(store.FINISHED)
-    stages.reached(stages.FINISHED)
 
 
 def _measure_cell(
@@ -147,7 +144,6 @@ def _measure_cell(
             "reason": str(error),
             "trace": trace,
         }
-    stages.reached(stages.MEASURED)
     row = to_row(run.id, cell, contender.wait, found)
     run.append(cell.key, row, found.latency_ns, found.samples())
     display.end(cell, f"p50 {micros(float(row['p50_us']))}" if row["p50_us"] else f"{row['calls']} calls")

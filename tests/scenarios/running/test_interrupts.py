@@ -1,7 +1,8 @@
-"""Ctrl-C at every stage of a run leaves valid files and a run that can be resumed.
+"""Ctrl-C at every moment that matters of a run leaves valid files and a run that can be resumed.
 
-The signal is sent for real, by the process to itself, at every single place where the run passes a stage: the cell
-itself, which has processes of its own, is interrupted in test_runner.py.
+The signal is sent for real, by the process to itself: just before and just after every file takes its place, when a row
+is stored, and when a cell is measured. The cell itself, which has processes of its own, is interrupted in
+test_runner.py.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from scenarios.common.errors import RunError
 from scenarios.plan import scenario_files
 from scenarios.plan.cells import Cell
 from scenarios.plan.scenario import Scenario
-from scenarios.records import environment, stages, store
+from scenarios.records import environment, store
 from scenarios.records.store import FINISHED, Run
 from scenarios.running import runner, session
 from tests.scenarios import canned
@@ -30,14 +31,35 @@ from tests.scenarios.fakes import CATALOGUE
 QUIET = Console(quiet=True)
 
 
-@pytest.fixture(autouse=True)
-def _no_hook_stays() -> Iterator[None]:
-    yield
-    stages.on_reaching(None)
+class Moments:
+    """Calls `at` with the name of each moment as the run comes to it."""
+
+    def __init__(self) -> None:
+        self.at: Callable[[str], None] = lambda _: None
 
 
 @pytest.fixture
-def scenario(write: Write, monkeypatch: pytest.MonkeyPatch) -> Scenario:
+def moments(monkeypatch: pytest.MonkeyPatch) -> Moments:
+    found, replace, fsync = Moments(), os.replace, os.fsync
+
+    def replaced(source: str | Path, target: str | Path) -> None:
+        name = "samples" if Path(target).suffix == ".npz" else Path(target).name
+        found.at(f"before {name} takes its place")
+        replace(source, target)
+        found.at(f"after {name} took its place")
+
+    def synced(descriptor: int) -> None:
+        fsync(descriptor)
+        if Path(os.readlink(f"/proc/self/fd/{descriptor}")).name == "cells.csv":
+            found.at("row stored")
+
+    monkeypatch.setattr(os, "replace", replaced)
+    monkeypatch.setattr(os, "fsync", synced)
+    return found
+
+
+@pytest.fixture
+def scenario(write: Write, moments: Moments, monkeypatch: pytest.MonkeyPatch) -> Scenario:
     """Four cells, of which one is measured again, and one fails."""
 
     def flags(cell: Cell) -> tuple[str, ...]:
@@ -48,7 +70,9 @@ def scenario(write: Write, monkeypatch: pytest.MonkeyPatch) -> Scenario:
     def run_cell(cell: Cell, *rest: object) -> object:
         if cell.contender == "stale" and cell.payload_bytes == 100:
             raise session.CellFailed("WrongAnswer", "as always")
-        return measured(cell, *rest)  # type: ignore[arg-type]
+        result = measured(cell, *rest)  # type: ignore[arg-type]
+        moments.at("cell measured")
+        return result
 
     monkeypatch.setattr(session, "run_cell", run_cell)
     # Asks git and times the clock, which a hundred runs need not.
@@ -58,16 +82,16 @@ def scenario(write: Write, monkeypatch: pytest.MonkeyPatch) -> Scenario:
     return scenario_files.read(write(contenders='["plain", "stale"]', reruns=1), CATALOGUE)
 
 
-def _interrupt_at(number: int) -> list[str]:
-    """Have SIGINT sent at the stage of that number, from 0; the list fills with the stages reached."""
+def _interrupt_at(number: int, moments: Moments) -> list[str]:
+    """Have SIGINT sent once, at the moment of that number, from 0; the list fills with the moments passed."""
     passed: list[str] = []
 
-    def hook(stage: str) -> None:
-        passed.append(stage)
+    def at(moment: str) -> None:
+        passed.append(moment)
         if len(passed) == number + 1:
             os.kill(os.getpid(), signal.SIGINT)
 
-    stages.on_reaching(hook)
+    moments.at = at
     return passed
 
 
@@ -91,6 +115,7 @@ def _state(run: Run) -> str | None:
 
 def _assert_valid(results: Path) -> None:
     """Everything that is there is whole."""
+    assert not list(results.glob(".*")), "a link on its way was left"
     for path in results.rglob("*.json"):
         json.loads(path.read_text())
     for folder in (path for path in results.glob("*") if path.is_dir() and not path.is_symlink()):
@@ -108,29 +133,31 @@ def _content(run: Run) -> tuple[object, ...]:
     return rows, set(run.failures()), json.loads((run.folder / "warnings.json").read_text())
 
 
-def test_a_run_interrupted_at_any_stage_has_valid_files_and_is_resumed_to_the_same_content(
-    scenario: Scenario, tmp_path: Path
+def test_a_run_interrupted_at_any_moment_has_valid_files_and_is_resumed_to_the_same_content(
+    scenario: Scenario, moments: Moments, tmp_path: Path
 ) -> None:
-    passed = _interrupt_at(-1)
+    passed = _interrupt_at(-1, moments)
     _measure(scenario, tmp_path / "whole")
     expected = _content(_finished(tmp_path / "whole"))
     assert len(expected[0]) == 4  # type: ignore[arg-type]
-    assert set(passed) == set(stages.ALL) - {stages.DRAWING}
-    for number, stage in enumerate(passed):
+    files = ("run.json", "latest", "environment.json", "failures.json", "samples", "cells.csv", "warnings.json")
+    placed = {f"before {name} takes its place" for name in files} | {f"after {name} took its place" for name in files}
+    assert set(passed) == placed | {"cell measured", "row stored"}
+    for number, moment in enumerate(passed):
         results = tmp_path / f"{number}"
-        reached = _interrupt_at(number)
+        reached = _interrupt_at(number, moments)
         with pytest.raises(KeyboardInterrupt):
             _measure(scenario, results)
-        assert reached[-1] == stage
-        stages.on_reaching(None)
+        assert reached[-1] == moment
         _assert_valid(results)
         if not any(_state(run) == FINISHED for run in map(Run, results.iterdir())):
             _measure(scenario, results)
-        assert _content(_finished(results)) == expected, f"after an interrupt at {number}: {stage}"
+        assert _content(_finished(results)) == expected, f"after an interrupt at {number}: {moment}"
 
 
 def test_an_interrupt_while_drawing_says_how_to_draw_and_leaves_no_torn_picture(
     scenario: Scenario,
+    moments: Moments,
     write: Write,
     results: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -139,16 +166,15 @@ def test_an_interrupt_while_drawing_says_how_to_draw_and_leaves_no_torn_picture(
     monkeypatch.setattr("scenarios.cli.commands.Registered", lambda: CATALOGUE)
     drawn: list[str] = []
 
-    def hook(stage: str) -> None:
-        drawn.append(stage)
-        # The content of the second picture of the two files each has, before it is in place.
-        if drawn.count(stages.DRAWING) == 1 and stage == stages.REPLACING:
-            os.kill(os.getpid(), signal.SIGINT)
+    def at(moment: str) -> None:
+        if moment.startswith("before") and ".png " in moment:
+            drawn.append(moment)
+            if len(drawn) == 2:  # the first picture is whole, as PNG and SVG
+                os.kill(os.getpid(), signal.SIGINT)
 
-    stages.on_reaching(hook)
+    moments.at = at
     path = write(contenders='["plain", "pipes"]', name="small")
     assert main(["run", str(path), "--results", str(results)]) == 130
-    stages.on_reaching(None)
     run = store.find(results, None)
     said = capsys.readouterr().err
     assert "the run is whole" in said
