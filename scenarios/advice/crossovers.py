@@ -46,7 +46,7 @@ class Crossover:
 
 
 @dataclasses.dataclass(frozen=True)
-class Reign:
+class FastestRange:
     """The contender with the lowest median from one payload size to another, in bytes."""
 
     contender: str
@@ -70,15 +70,15 @@ def crossovers(
     return sorted(found, key=lambda crossover: crossover.payload_bytes.value)
 
 
-def reigns(
+def fastest_ranges(
     run_or_frame: Run | pd.DataFrame | Curves, lane: str = "native", contenders: Sequence[str] | None = None
-) -> list[Reign]:
-    """Who is the fastest, from the smallest measured payload to the largest; of those that are IPC, or named."""
+) -> list[FastestRange]:
+    """The fastest contender from the smallest measured payload to the largest; of those that are IPC, or named."""
     curves = curves_of(run_or_frame, lane)
     names = _named(curves, contenders)
     measured = {float(size) for name in names for size in curves.sizes(name)}
     crossed = {each.payload_bytes.value for each in crossovers(curves, lane, names)}
-    found: list[Reign] = []
+    found: list[FastestRange] = []
     for start, end in pairwise(sorted(measured | crossed)):
         middle = math.sqrt(start * end)
         medians = {name: p50.value for name in names if (p50 := curves.at(name, "p50_us", middle))}
@@ -86,7 +86,7 @@ def reigns(
         if found and found[-1].contender == fastest:
             found[-1] = dataclasses.replace(found[-1], to_bytes=end)
         else:
-            found.append(Reign(fastest, start, end))
+            found.append(FastestRange(fastest, start, end))
     return found
 
 

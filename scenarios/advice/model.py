@@ -25,7 +25,7 @@ import math
 
 import pandas as pd
 
-from scenarios.advice.crossovers import Crossover, Reign, crossovers, reigns
+from scenarios.advice.crossovers import Crossover, FastestRange, crossovers, fastest_ranges
 from scenarios.advice.curves import AdviceError, Curves, Estimate, curves_of
 from scenarios.records.store import Run
 
@@ -35,21 +35,21 @@ __all__ = [
     "BreakEven",
     "Crossover",
     "Estimate",
+    "FastestRange",
     "Question",
-    "Reign",
     "advise",
     "break_even",
     "cheaper",
     "crossovers",
     "curves_of",
+    "fastest_ranges",
     "recommended",
-    "reigns",
 ]
 
 SHARE = 0.05
 """IPC below this share of a call is commonly taken for negligible; the break-even handler time is for it."""
 BURNS = 0.5
-"""Cores: who burns more is to have a reason, so the next that does not is named."""
+"""Cores: beside a recommended contender that burns more, the next that does not is named."""
 ADAPTIVE, SPIN = "adaptive", "spin"
 PARKED = "{}-block"
 """The name of the contender that is an adaptive one without its spinning."""
@@ -274,8 +274,9 @@ def _caveat(wait: str, parked: bool, own_us: float, longest_wait_us: float) -> s
 def _cores(
     curves: Curves, contender: str, question: Question, own_us: float, pause_us: float
 ) -> tuple[float | None, float | None]:
-    """Cores of client and server for the calls alone. Who spins also burns the time it waits: a client while the
-    handler works, a server always. So does who is adaptive and does not park: its server in the pauses."""
+    """Cores of client and server for the calls alone. A contender that spins also burns the time it
+    waits: a client while the handler works, a server always. So does one that is adaptive and does not park: its server
+    in the pauses."""
     client = curves.at(contender, "client_cpu_us_per_call", question.payload_bytes)
     server = curves.at(contender, "server_cpu_us_per_call", question.payload_bytes)
     wait = curves.wait(contender)

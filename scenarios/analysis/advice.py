@@ -8,7 +8,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, PercentFormatter
 from scenarios.advice import model, words
 from scenarios.advice.model import SHARE, Question
 from scenarios.analysis.notebook import (
-    Opened,
+    OpenedRun,
     Picture,
     Prose,
     figure,
@@ -25,7 +25,7 @@ HANDLERS_US = np.geomspace(1, 1e5, 61)
 """1 µs, a dictionary looked up, to 100 ms, a query to a database across the street."""
 
 
-def answer(opened: Opened, question: Question) -> Prose:
+def answer(opened: OpenedRun, question: Question) -> Prose:
     """The table and the two sentences of ``python -m scenarios advise``."""
     curves = opened.curves(question.lane)
     rows = model.advise(curves, question.payload_bytes, question.rate, question.handler_us, question.lane)
@@ -61,7 +61,7 @@ def answer(opened: Opened, question: Question) -> Prose:
 
 
 @style.applied()
-def share_by_handler(opened: Opened, question: Question) -> Picture | Prose:
+def share_by_handler(opened: OpenedRun, question: Question) -> Picture | Prose:
     """The share of a call that is IPC, against the handler's time; everything else as in the question."""
     curves = opened.curves(question.lane)
     shares: dict[str, list[float]] = {}
@@ -92,7 +92,7 @@ def share_by_handler(opened: Opened, question: Question) -> Picture | Prose:
 
 
 @style.applied()
-def break_even(opened: Opened, question: Question) -> Picture | Prose:
+def break_even(opened: OpenedRun, question: Question) -> Picture | Prose:
     """From which handler time on IPC stays under 5% of a call, with its interval."""
     limits = model.break_even(opened.curves(question.lane), question.payload_bytes, question.lane)
     known = [(each.contender, each.handler_us) for each in limits if each.handler_us][::-1]
@@ -120,7 +120,7 @@ def break_even(opened: Opened, question: Question) -> Picture | Prose:
 
 
 @style.applied()
-def cores_at_the_rate(opened: Opened, question: Question) -> Picture | Prose:
+def cores_at_the_rate(opened: OpenedRun, question: Question) -> Picture | Prose:
     """The cores the calls burn at the asked rate, client and server, the handler not among them."""
     curves = opened.curves(question.lane)
     rows = model.advise(curves, question.payload_bytes, question.rate, question.handler_us, question.lane)

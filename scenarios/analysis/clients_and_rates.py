@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullForma
 from scenarios.advice.curves import CLOSED, FLOOR
 from scenarios.analysis.cores import at_work, explained
 from scenarios.analysis.notebook import (
-    Opened,
+    OpenedRun,
     Picture,
     Prose,
     figure,
@@ -28,7 +28,7 @@ REMEDY = "make bench SCENARIO=load"
 CLIENTS_REMEDY = "make bench SCENARIO=clients"
 
 
-def one_client(opened: Opened, lane: str) -> Prose:
+def one_client(opened: OpenedRun, lane: str) -> Prose:
     """What one client that never pauses gets out of one server at the smallest payload, and what that burns."""
     curves = opened.curves(lane)
     found = []
@@ -45,19 +45,19 @@ def one_client(opened: Opened, lane: str) -> Prose:
     return Prose(explained(table.text, opened.cpus))
 
 
-def of_clients(opened: Opened) -> pd.DataFrame:
+def of_clients(opened: OpenedRun) -> pd.DataFrame:
     """The closed-loop cells of the blocks that have more than one number of clients."""
     cells = opened.cells[(opened.cells["load"] == CLOSED) & (opened.cells["contender"] != FLOOR)]
     several = cells.groupby("scenario")["clients"].transform("nunique") > 1
     return cells[several]
 
 
-def of_rates(opened: Opened) -> pd.DataFrame:
+def of_rates(opened: OpenedRun) -> pd.DataFrame:
     """The cells whose calls were offered at a rate."""
     return opened.cells[opened.cells["offered_rps"].notna()]
 
 
-def throughput(opened: Opened) -> Picture | Prose:
+def throughput(opened: OpenedRun) -> Picture | Prose:
     """Calls per second of all clients together against their number, and what one of them still gets as p50 and
     p99."""
     cells = of_clients(opened)
@@ -69,7 +69,7 @@ def throughput(opened: Opened) -> Picture | Prose:
     )
 
 
-def fairness(opened: Opened) -> Prose:
+def fairness(opened: OpenedRun) -> Prose:
     """The calls of the client that got most over those of the one that got least."""
     cells = of_clients(opened)
     if cells.empty or "fairness" not in cells or not cells["fairness"].notna().any():
@@ -83,7 +83,7 @@ def fairness(opened: Opened) -> Prose:
     return markdown_table(heads, rows)
 
 
-def best_number(opened: Opened) -> Prose:
+def best_number(opened: OpenedRun) -> Prose:
     """With how many clients each contender gives the most calls, in a table."""
     cells = of_clients(opened)
     if cells.empty:
@@ -105,7 +105,7 @@ def best_number(opened: Opened) -> Prose:
     return markdown_table(["contender", "fewest clients, calls/s", "most calls/s", "with clients", "gain"], rows)
 
 
-def offered(opened: Opened) -> Picture | Prose:
+def offered(opened: OpenedRun) -> Picture | Prose:
     """p50 and p99 from the moment a call was due, against the rate at which calls were offered."""
     cells = of_rates(opened)
     if cells.empty:
@@ -114,7 +114,7 @@ def offered(opened: Opened) -> Picture | Prose:
     return _against(cells, "offered_rps", "offered calls/s", columns, "latency against the offered rate")
 
 
-def nothing_skipped(opened: Opened) -> Prose:
+def nothing_skipped(opened: OpenedRun) -> Prose:
     """Up to which offered rate no call of a contender was skipped, and what its dispatcher was late by there."""
     cells = of_rates(opened)
     if cells.empty:

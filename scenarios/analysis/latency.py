@@ -12,7 +12,7 @@ from scenarios.advice import model
 from scenarios.advice.curves import Curves
 from scenarios.analysis.notebook import (
     BASE,
-    Opened,
+    OpenedRun,
     Picture,
     Prose,
     figure,
@@ -28,7 +28,7 @@ from scenarios.plots import panels, style
 
 
 @style.applied()
-def by_payload(opened: Opened, column: str = "p50_us") -> Picture:
+def by_payload(opened: OpenedRun, column: str = "p50_us") -> Picture:
     """A panel per lane: a latency column against payload size, its interval as a ribbon."""
     lanes = opened.lanes
     drawn, (axes,) = figure(1, len(lanes), max(4.2 * len(lanes), 6.5), 4.6, same_y=True)
@@ -46,7 +46,7 @@ def by_payload(opened: Opened, column: str = "p50_us") -> Picture:
 
 
 @style.applied()
-def smallest_call(opened: Opened, lane: str) -> Picture:
+def smallest_call(opened: OpenedRun, lane: str) -> Picture:
     """Every contender's p50 with its interval, and its p99, at the smallest payload; the fastest on top."""
     curves = opened.curves(lane)
     at = min(each for name in curves.contenders for each in curves.sizes(name))
@@ -74,7 +74,7 @@ def smallest_call(opened: Opened, lane: str) -> Picture:
     return Picture(drawn, f"p50 and p99 of every contender at {size(at)}, lane {lane}")
 
 
-def fixed_and_per_byte(opened: Opened, lane: str) -> Prose:
+def fixed_and_per_byte(opened: OpenedRun, lane: str) -> Prose:
     """What a call costs whatever it carries, and what each byte adds: from the smallest and the two largest sizes."""
     curves = opened.curves(lane)
     rows = []
@@ -103,7 +103,7 @@ def fixed_and_per_byte(opened: Opened, lane: str) -> Prose:
 
 
 @style.applied()
-def against(opened: Opened, lane: str, base: str = BASE) -> Picture | Prose:
+def against(opened: OpenedRun, lane: str, base: str = BASE) -> Picture | Prose:
     """How many times as long as the base, paired within repeats, by payload size."""
     curves = opened.curves(lane)
     if base not in curves.contenders:
@@ -127,7 +127,7 @@ def against(opened: Opened, lane: str, base: str = BASE) -> Picture | Prose:
     return Picture(drawn, f"p50 of every contender as a multiple of {base}'s, lane {lane}")
 
 
-def against_in_words(opened: Opened, lane: str, base: str = BASE) -> Prose:
+def against_in_words(opened: OpenedRun, lane: str, base: str = BASE) -> Prose:
     """The same at the smallest and the largest payload, with intervals."""
     curves = opened.curves(lane)
     sizes = curves.sizes(base)
@@ -143,15 +143,15 @@ def against_in_words(opened: Opened, lane: str, base: str = BASE) -> Prose:
     return markdown_table([f"against {base}", size(sizes[0]), size(sizes[-1])], rows)
 
 
-def where_they_cross(opened: Opened, lane: str) -> Prose:
-    """The reigns of the fastest, and every crossover that takes part in one, with how sure it is."""
+def where_they_cross(opened: OpenedRun, lane: str) -> Prose:
+    """The fastest contender of each range of sizes, and every crossover between two of those, with how sure it is."""
     curves = opened.curves(lane)
-    reigns = model.reigns(curves, lane)
-    spans = [f"{each.contender} from {size(each.from_bytes)} to {size(each.to_bytes)}" for each in reigns]
+    ranges = model.fastest_ranges(curves, lane)
+    spans = [f"{each.contender} from {size(each.from_bytes)} to {size(each.to_bytes)}" for each in ranges]
     lines = [f"The lowest median among the contenders that are IPC has {'; '.join(spans)}.", ""]
-    kings = {each.contender for each in reigns}
+    fastest = {each.contender for each in ranges}
     for each in model.crossovers(curves, lane):
-        if {each.smaller, each.larger} <= kings:
+        if {each.smaller, each.larger} <= fastest:
             at = each.payload_bytes
             interval = f" (interval {size(at.low)} to {size(at.high)})" if at.low and at.high else ""
             sure = "" if each.clear else "; with this run's scatter the two cannot be told apart on both sides of it"
@@ -159,7 +159,7 @@ def where_they_cross(opened: Opened, lane: str) -> Prose:
     return Prose("\n".join(lines))
 
 
-def tails(opened: Opened, lane: str) -> Prose:
+def tails(opened: OpenedRun, lane: str) -> Prose:
     """p99 as a multiple of p50 at every size that has one, and the noise behind it."""
     curves = opened.curves(lane)
     sizes = sorted({each for name in curves.contenders for each in curves.sizes(name)})

@@ -1,7 +1,7 @@
 """What every notebook begins with: a run to look at, and things Jupyter knows how to show.
 
 Notebooks hold prose and calls; whatever computes or draws is in the modules ``analysis_*``. Each of their functions
-takes an :class:`Opened` run and gives back something to show: :class:`Prose`, a :class:`Picture`, a table. Pure but
+takes an :class:`OpenedRun` run and gives back something to show: :class:`Prose`, a :class:`Picture`, a table. Pure but
 for :func:`open_run`; nothing is measured.
 """
 
@@ -65,7 +65,7 @@ class Picture:
 
 
 @dataclasses.dataclass(frozen=True)
-class Opened:
+class OpenedRun:
     """A run and its table of cells."""
 
     run: Run
@@ -109,7 +109,7 @@ class Opened:
         )
 
 
-def open_run(asked: str | None = None) -> Opened:
+def open_run(asked: str | None = None) -> OpenedRun:
     """The run of that folder or id; without one the latest, else the reference.
 
     Raises :class:`scenarios.common.errors.RunError` when there is none, or none with a finished cell in it.
@@ -118,7 +118,7 @@ def open_run(asked: str | None = None) -> Opened:
     rows = run.rows()
     if not rows:
         raise RunError(f"{run.folder} has no finished cell")
-    return Opened(run, figures.frame(rows))
+    return OpenedRun(run, figures.frame(rows))
 
 
 def figure(

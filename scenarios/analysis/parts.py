@@ -13,7 +13,7 @@ from matplotlib.ticker import LogLocator
 
 from scenarios.advice.curves import Curves
 from scenarios.analysis.cores import at_work, explained
-from scenarios.analysis.notebook import Opened, Picture, Prose, figure, markdown_table, not_measured
+from scenarios.analysis.notebook import OpenedRun, Picture, Prose, figure, markdown_table, not_measured
 from scenarios.common.units import micros, size, three
 from scenarios.plots import panels, style
 
@@ -30,7 +30,7 @@ PARTS = {
 NEEDED = f"{SPINNING} and {PARKING} in lane bytes, and {CODEC} and {REFERENCE} beside them in the lane"
 
 
-def parts(opened: Opened, lane: str) -> pd.DataFrame | None:
+def parts(opened: OpenedRun, lane: str) -> pd.DataFrame | None:
     """A call of shm-block, split: a line per payload size and repeat, µs; None where the run lacks what it takes.
 
     `hand-over`: shm's smallest call in lane `bytes`, two messages passed between processes that look for them.
@@ -72,7 +72,7 @@ def _longer_than_the_call(line: pd.Series[float]) -> str | None:
 
 
 @style.applied()
-def stacked(opened: Opened) -> Picture | Prose:
+def stacked(opened: OpenedRun) -> Picture | Prose:
     """The parts as shares of a parked call, a panel per lane with a codec, by payload size. Words stand in place of a
     bar where a part is longer than the call."""
     lanes = [lane for lane in opened.lanes if lane != "bytes"]
@@ -111,7 +111,7 @@ def stacked(opened: Opened) -> Picture | Prose:
     return Picture(drawn, f"what a call of {PARKING} is made of, in percent, by payload size")
 
 
-def in_figures(opened: Opened, lane: str) -> Prose:
+def in_figures(opened: OpenedRun, lane: str) -> Prose:
     """The same in µs: medians over repeats, and how far the rest of a single repeat is from them."""
     found = parts(opened, lane)
     if found is None:
@@ -125,7 +125,7 @@ def in_figures(opened: Opened, lane: str) -> Prose:
     return markdown_table([f"lane {lane}, µs", *PARTS, f"call of {PARKING}", "rest in single repeats"], rows)
 
 
-def largest_part(opened: Opened, lane: str) -> Prose:
+def largest_part(opened: OpenedRun, lane: str) -> Prose:
     """Which part is the largest, at the smallest and at the largest payload, in a sentence."""
     found = parts(opened, lane)
     if found is None:
@@ -144,7 +144,7 @@ def largest_part(opened: Opened, lane: str) -> Prose:
     return Prose(f"Lane {lane}: {'; '.join(said)}.")
 
 
-def what_a_codec_adds(opened: Opened, lane: str) -> Prose:
+def what_a_codec_adds(opened: OpenedRun, lane: str) -> Prose:
     """Every contender's lane less its own lane `bytes`, beside what the codec costs without any IPC."""
     if not {"bytes", lane} <= set(opened.lanes):
         return not_measured(f"lanes bytes and {lane}")
@@ -156,7 +156,7 @@ def what_a_codec_adds(opened: Opened, lane: str) -> Prose:
 
 
 @style.applied()
-def switches(opened: Opened, lane: str = "bytes") -> Picture | Prose:
+def switches(opened: OpenedRun, lane: str = "bytes") -> Picture | Prose:
     """p50 at the smallest payload against how often a call puts a process to sleep."""
     if lane not in opened.lanes:
         return not_measured(f"lane {lane}")
@@ -180,7 +180,7 @@ def switches(opened: Opened, lane: str = "bytes") -> Picture | Prose:
     return Picture(drawn, f"p50 at {size(at)} against context switches per call, lane {lane}")
 
 
-def cpu_and_time(opened: Opened, lane: str) -> Prose:
+def cpu_and_time(opened: OpenedRun, lane: str) -> Prose:
     """The CPU time of a call, both processes together, and how many cores that keeps at work, call after call."""
     curves = opened.curves(lane)
     sizes = _sizes(curves)

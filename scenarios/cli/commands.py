@@ -113,7 +113,7 @@ def _found(asked: argparse.Namespace) -> store.Run:
     run = store.find(asked.results, asked.run)
     chosen = filters.parse(asked.only, asked.skip)
     chosen.check(run.rows(), cells.AXES)
-    return store.Part(run.folder, chosen) if chosen else run
+    return store.PartOfRun(run.folder, chosen) if chosen else run
 
 
 def _plan(asked: argparse.Namespace, console: Console, say: Reporter) -> int:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from scenarios.common.units import micros, size, three
 from scenarios.statistics.comparison import Comparison
-from scenarios.statistics.significance import FASTER, LEVEL, LOST, SLOWER, VERDICTS, Judged
+from scenarios.statistics.significance import FASTER, LEVEL, LOST, SLOWER, VERDICTS, Difference
 
 STYLES = {SLOWER: "red", LOST: "red", FASTER: "green"}
 
@@ -53,7 +53,7 @@ def show(comparison: Comparison, console: Console) -> None:
         console.print(f"[yellow]the machine, Python or the codec changed:[/] {text}", highlight=False)
 
 
-def _label(each: Judged) -> str:
+def _label(each: Difference) -> str:
     """The contender, and what else tells it from its neighbours."""
     further = [f"{each.group['clients']} clients"] if each.group["clients"] != 1 else []
     further += [str(each.group["load"])] if each.group["load"] != "closed" else []

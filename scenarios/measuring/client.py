@@ -102,7 +102,7 @@ class Server:
 
 
 @dataclasses.dataclass(frozen=True)
-class Part:
+class ClientResult:
     """What one client process found. Times in ns; arrays are signed 64-bit integers of this machine's byte order,
     one per call, in order.
     """
@@ -142,7 +142,7 @@ class Failure:
 
 def main(task: Task, runner: Connection) -> None:
     """A client process: receive a :class:`Server` (None: serve in a thread of this process) once it is ready,
-    connect, warm up, say :data:`READY`, receive the moment to begin, measure, send a :class:`Part`; or at any
+    connect, warm up, say :data:`READY`, receive the moment to begin, measure, send a :class:`ClientResult`; or at any
     time a :class:`Failure`.
 
     What needs no server is done before one is there: this process and the server's start side by side.
@@ -154,7 +154,7 @@ def main(task: Task, runner: Connection) -> None:
         moment: int = runner.recv()
         return moment
 
-    outcome: Part | Failure
+    outcome: ClientResult | Failure
     try:
         payloads = corpus(task.payload, task.payload_bytes, task.seed)
         outcome = measure(task, payloads, runner.recv(), begin)
@@ -172,7 +172,7 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def measure(task: Task, payloads: list[Any], server: Server | None, begin: Callable[[], int]) -> Part:
+def measure(task: Task, payloads: list[Any], server: Server | None, begin: Callable[[], int]) -> ClientResult:
     """Connect, warm up, begin at the moment `begin` returns, time, check.
 
     Raises :class:`WrongAnswer`, and what the contender raises.
@@ -198,7 +198,7 @@ def measure(task: Task, payloads: list[Any], server: Server | None, begin: Calla
 
 def _measure_connected(
     task: Task, driver: Driver, work: Work, cold_start_ns: int, server_pid: int | None, begin: Callable[[], int]
-) -> Part:
+) -> ClientResult:
     _warm_up(task, driver, work)
     if task.load.is_open:
         due = schedule(task.load, task.client, task.clients, task.seconds, task.calls, task.seed, task.repeat)
@@ -227,7 +227,7 @@ def _measure_connected(
     gc.enable()
     check_ns = check_cost_ns(driver.call(work.method, work.payloads[0]), work.answers[0])
     harness_cpu_ns = round(record.made * check_ns) + record.waiting_cpu_ns
-    return Part(
+    return ClientResult(
         begin_ns=moment,
         start_ns=record.start[: record.made].tobytes(),
         end_ns=record.end[: record.made].tobytes(),

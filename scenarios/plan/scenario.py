@@ -14,7 +14,7 @@ from typing import Any
 
 from scenarios.plan.filters import Filter
 
-OF_LANES = ("contenders", "one_client")
+PER_LANE = ("contenders", "one_client")
 """A block's mappings from lanes to contenders."""
 
 
@@ -76,7 +76,7 @@ class Scenario:
         plain["filter"] = self.filter.resolved()
         plain["blocks"] = [
             {key: list(value) if isinstance(value, tuple) else value for key, value in block.items()}
-            | {key: {lane: list(names) for lane, names in block[key].items()} for key in OF_LANES}
+            | {key: {lane: list(names) for lane, names in block[key].items()} for key in PER_LANE}
             for block in plain["blocks"]
         ]
         return plain
@@ -85,7 +85,7 @@ class Scenario:
     def from_resolved(cls, plain: Mapping[str, Any]) -> Scenario:
         """The scenario that gave :meth:`resolved`; what an older version did not know is as it was then."""
         blocks = tuple(
-            Block(**_tuples(block) | {key: _tuples(block.get(key, {})) for key in OF_LANES})
+            Block(**_tuples(block) | {key: _tuples(block.get(key, {})) for key in PER_LANE})
             for block in plain["blocks"]
         )
         chosen = Filter.from_resolved(plain.get("filter", {}))

@@ -25,7 +25,7 @@ from scenarios.records import environment
 from scenarios.records.store import Run, replace_file
 from scenarios.statistics import figures
 from scenarios.statistics.clients_and_rates import plain
-from scenarios.statistics.figures import Kept
+from scenarios.statistics.figures import SamplesOf
 
 matplotlib.use("Agg")
 
@@ -100,7 +100,7 @@ def _cost(cells: pd.DataFrame) -> Sheet:
     )
 
 
-def _speedup(cells: pd.DataFrame, samples: Kept) -> Sheet:
+def _speedup(cells: pd.DataFrame, samples: SamplesOf) -> Sheet:
     """How many times faster than gRPC over a Unix socket, paired within repeats."""
     ratios = figures.ratios(cells[cells["contender"] != FLOOR], GRPC, samples=samples)
     # Upside down: a ratio of latencies says how much slower, the picture how much faster.

@@ -23,7 +23,7 @@ KEPT = ("cells.csv", "environment.json", "run.json", "failures.json", "warnings.
 FOOTPRINT = "library.csv"
 """What ``make footprint`` has measured of the library beside its calls."""
 BEGIN, END = "<!-- reference:begin -->", "<!-- reference:end -->"
-LANES = {
+HEADINGS = {
     "native": "Text, as a user of each sends it (lane `native`): JSON for shm, protobuf for gRPC, frames for ZeroMQ",
     "json": "The same nested document through orjson for everybody (lane `json`)",
     "bytes": "Raw bytes, no codec (lane `bytes`): the transport alone, for shm `SharedMemoryTransport`",
@@ -96,7 +96,7 @@ def section(run: Run) -> str:
         f"*x shm* is paired in each of {lines['repeats'].max()} repeats.",
         "",
     ]
-    (first, title), *others = [(lane, title) for lane, title in LANES.items() if lane in set(lines["lane"])]
+    (first, title), *others = [(lane, title) for lane, title in HEADINGS.items() if lane in set(lines["lane"])]
     parts += [f"**{title}**", "", *_table(lines[lines["lane"] == first], ratio, smallest), ""]
     for lane, title in others:
         summary = re.sub("`(.*?)`", r"<code>\1</code>", title)

@@ -180,7 +180,7 @@ class Run:
         return value
 
 
-class Part(Run):
+class PartOfRun(Run):
     """Some of a run's rows, for tables and pictures; refuses to be written to but for its plots, which have a folder of
     their own."""
 

@@ -17,7 +17,7 @@ from scenarios.advice.curves import Curves
 from scenarios.advice.model import Advice, Question
 from scenarios.common.units import micros, percent, size, span, three
 from scenarios.report.percentiles import Look
-from scenarios.report.tables import BLANK, LANES
+from scenarios.report.tables import BLANK, LANE_WORDS
 from scenarios.statistics import bootstrap
 
 TYPICAL_BYTES = 1000
@@ -44,7 +44,7 @@ class Answer:
 def lanes(cells: pd.DataFrame) -> list[str]:
     """The lanes a question can be about."""
     there = set(cells["lane"])
-    return [lane for lane in LANES if lane in there] + sorted(there - LANES.keys())
+    return [lane for lane in LANE_WORDS if lane in there] + sorted(there - LANE_WORDS.keys())
 
 
 def opening(curves: Curves) -> Question:

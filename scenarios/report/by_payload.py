@@ -12,7 +12,7 @@ from scenarios.report.answer import lanes
 
 
 def by_payload(cells: pd.DataFrame) -> tuple[list[tuple[str, list[tuple[str, str]]]], list[str]]:
-    """Who is fastest at each measured payload size in each lane (calls back to back), and where that changes.
+    """The fastest contenders at each measured payload size in each lane (calls back to back), and where that changes.
 
     The first are lines: the size, and per lane the names with their figures. The second are sentences.
     """

@@ -133,7 +133,7 @@ def _answer(cells: pd.DataFrame, headline: pd.DataFrame) -> dict[str, Any]:
         "payload": size(question.payload_bytes),
         "payloads": [payload for payload, _ in lines],
         "question_lanes": lanes,
-        "lane_words": tables.LANES,
+        "lane_words": tables.LANE_WORDS,
         "by_payload": lines,
         "crossings": sentences,
         # A name with a < in it must not end the element it stands in.
@@ -150,7 +150,7 @@ def _lanes(cells: pd.DataFrame, headline: pd.DataFrame, ratios: pd.DataFrame) ->
         found.append(
             {
                 "title": _title(headline, *key),
-                "words": tables.LANES.get(key[1], ""),
+                "words": tables.LANE_WORDS.get(key[1], ""),
                 "latency": tables.latency(each, tables.equally_fast(tables.cells_of(cells, *key))),
                 "everything": everything,
                 "shown": typical,

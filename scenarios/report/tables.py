@@ -18,7 +18,7 @@ from scenarios.plots import style
 from scenarios.report.percentiles import Look
 from scenarios.statistics import figures
 
-LANES = {
+LANE_WORDS = {
     "native": "text, sent as a user of each would",
     "json": "one document, the same codec for everybody",
     "bytes": "raw bytes, no codec: the transport alone",
@@ -77,7 +77,7 @@ def cells_of(cells: pd.DataFrame, scenario: str, lane: str) -> pd.DataFrame:
 
 def lane_order(lane: str) -> tuple[int, str]:
     """What sorts lanes as a report names them, unknown ones behind."""
-    return (list(LANES).index(lane) if lane in LANES else len(LANES), lane)
+    return (list(LANE_WORDS).index(lane) if lane in LANE_WORDS else len(LANE_WORDS), lane)
 
 
 def extras(cells: pd.DataFrame) -> pd.DataFrame:

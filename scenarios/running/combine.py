@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from scenarios.measuring import noise
-from scenarios.measuring.client import Part
+from scenarios.measuring.client import ClientResult
 from scenarios.measuring.usage import Usage
 from scenarios.plan.load import Load
 from scenarios.statistics import figures
@@ -105,7 +105,7 @@ class Measurement:
         return {name: values for name, values in named.items() if values is not None}
 
 
-def combine(parts: Sequence[Part], load: Load, cpus: int) -> Measurement:
+def combine(parts: Sequence[ClientResult], load: Load, cpus: int) -> Measurement:
     """One measurement out of the parts of all clients, in order of the clients."""
     begin = min(part.begin_ns for part in parts)
     start = [_numbers(part.start_ns) for part in parts]
@@ -157,7 +157,7 @@ def combine(parts: Sequence[Part], load: Load, cpus: int) -> Measurement:
     )
 
 
-def _server(parts: Sequence[Part]) -> Usage | None:
+def _server(parts: Sequence[ClientResult]) -> Usage | None:
     """The server from the first client's beginning to the last one's end: its counters only grow."""
     before = [part.server_before for part in parts if part.server_before]
     after = [part.server_after for part in parts if part.server_after]

@@ -17,7 +17,7 @@ from typing import Self
 from contenders.interface import Contender
 from contenders.process import ServerProcess
 from contenders.service import BenchService
-from scenarios.measuring.client import READY, Failure, Part, Server, Task, main
+from scenarios.measuring.client import READY, ClientResult, Failure, Server, Task, main
 from scenarios.plan.cells import Cell
 from scenarios.plan.load import Load
 from scenarios.running import combine
@@ -86,7 +86,7 @@ def _conduct(
     server: Server | None,
     time_limit_s: float,
     on_begin: Callable[[Server | None, int], None],
-) -> list[Part]:
+) -> list[ClientResult]:
     """From a server that is ready to every client's part."""
     deadline = time.monotonic() + time_limit_s
     for client in clients:
@@ -99,13 +99,19 @@ def _conduct(
         client.send(moment)
     on_begin(server, moment)
     # Nothing but this wait runs in the runner while a cell is timed.
-    found = {client: answer for client, answer in _answers(clients, deadline, time_limit_s) if isinstance(answer, Part)}
+    found = {
+        client: answer
+        for client, answer in _answers(clients, deadline, time_limit_s)
+        if isinstance(answer, ClientResult)
+    }
     for client in clients:
         client.finish()
     return [found[client] for client in clients]
 
 
-def _answers(clients: list[_Client], deadline: float, time_limit_s: float) -> Iterator[tuple[_Client, Part | str]]:
+def _answers(
+    clients: list[_Client], deadline: float, time_limit_s: float
+) -> Iterator[tuple[_Client, ClientResult | str]]:
     """The next thing each client says, as it comes. Raises :class:`CellFailed`."""
     silent = {client.pipe: client for client in clients}
     while silent:
@@ -140,10 +146,10 @@ class _Client:
         except ConnectionError:
             self.receive()  # a failure it reported before it went, else its death
 
-    def receive(self) -> Part | str:
+    def receive(self) -> ClientResult | str:
         """What it says next. Raises :class:`CellFailed` for a failure, and when it has died."""
         try:
-            outcome: Part | Failure | str = self.pipe.recv()
+            outcome: ClientResult | Failure | str = self.pipe.recv()
         except (EOFError, ConnectionError):
             self._process.join()
             message = f"the client process ended with exit code {self._process.exitcode} and said nothing"

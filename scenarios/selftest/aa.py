@@ -16,7 +16,7 @@ from scenarios.plan.scenario import Block, Scenario
 from scenarios.running import runner
 from scenarios.statistics import comparison, figures
 from scenarios.statistics.comparison import Comparison
-from scenarios.statistics.significance import Floor, judge
+from scenarios.statistics.significance import Floor, differences
 
 CONTENDERS = ("direct-codec", "shm", "zmq-ipc")
 """One without another process, one that spins, one that always wakes somebody."""
@@ -85,7 +85,7 @@ def a_a(
     is_twin = cells["contender"].str.endswith(TWIN)
     second = cells[is_twin].assign(contender=cells["contender"].str.removesuffix(TWIN))
     floor = floor or Floor()
-    groups = judge(cells[~is_twin], second, floor, level=LEVEL)
+    groups = differences(cells[~is_twin], second, floor, level=LEVEL)
     return comparison.Comparison(
         before=run.id,
         after=f"{run.id}{TWIN}",

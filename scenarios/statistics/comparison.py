@@ -17,7 +17,7 @@ from scenarios.plan.cells import GROUP
 from scenarios.records import environment
 from scenarios.records.store import FINISHED, Run
 from scenarios.statistics import figures
-from scenarios.statistics.significance import FASTER, LOST, SLOWER, VERDICTS, Floor, Judged, judge, lost
+from scenarios.statistics.significance import FASTER, LOST, SLOWER, VERDICTS, Difference, Floor, differences, lost
 
 IN_PROCESS = "none"
 """The `wait` of contenders without another process."""
@@ -31,7 +31,7 @@ class Comparison:
     after: str
     column: str
     floor: Floor
-    groups: tuple[Judged, ...]
+    groups: tuple[Difference, ...]
     obstacles: tuple[str, ...]
     """Why it should not have been made; not empty only when it was forced."""
     only_before: int
@@ -45,7 +45,7 @@ class Comparison:
         """0: nothing is slower or lost; 1: something is."""
         return int(any(each.verdict in (SLOWER, LOST) for each in self.groups))
 
-    def differing(self) -> list[Judged]:
+    def differing(self) -> list[Difference]:
         """The groups that are faster or slower."""
         return [each for each in self.groups if each.verdict in (FASTER, SLOWER)]
 
@@ -67,9 +67,9 @@ def compare(before: Run, after: Run, floor: Floor, column: str = "p50_us", *, fo
         head = f"{before.id} and {after.id} cannot be compared (--force does it all the same):"
         raise ComparisonError("\n  ".join([head, *found]), [Mistake(each) for each in found])
     frames = [figures.frame(run.rows()) for run in (before, after)]
-    judged = judge(frames[0], frames[1], floor, column)
+    common = differences(frames[0], frames[1], floor, column)
     gone = lost(frames[0], frames[1], [why["axes"] for why in after.failures().values()], column)
-    if not judged and not gone:
+    if not common and not gone:
         raise ComparisonError(f"{before.id} and {after.id} have no group with a {column} in common")
     waits = frames[0].set_index(list(GROUP))["wait"]
     in_process = {group for group, wait in waits.items() if wait == IN_PROCESS}
@@ -79,10 +79,10 @@ def compare(before: Run, after: Run, floor: Floor, column: str = "p50_us", *, fo
         after=after.id,
         column=column,
         floor=floor,
-        groups=(*judged, *gone),
+        groups=(*common, *gone),
         obstacles=tuple(found),
-        only_before=counts[0] - len(judged) - len(gone),
-        only_after=counts[1] - len(judged),
+        only_before=counts[0] - len(common) - len(gone),
+        only_after=counts[1] - len(common),
         controls=(),
     )
     moved = [each for each in result.differing() if tuple(each.group.values()) in in_process]
@@ -111,5 +111,5 @@ def _asked(run: Run) -> dict[tuple[str, str], tuple[str, str]]:
     }
 
 
-def _name(each: Judged) -> str:
+def _name(each: Difference) -> str:
     return f"{each.group['contender']}, lane {each.group['lane']}, {size(float(each.group['payload_bytes']))}"

@@ -34,7 +34,7 @@ INTERVALS = {"p50_us": ("ci_low_us", "ci_high_us"), "p99_us": ("p99_ci_low_us", 
 COSTS = ("voluntary_switches_per_call", "involuntary_switches_per_call", "client_rss_mib", "server_rss_mib")
 """Columns of cells.csv that say what a call costs beside its time, shown as medians over repeats."""
 
-Kept = Callable[[Mapping[str, Any]], "Samples | None"]
+SamplesOf = Callable[[Mapping[str, Any]], "Samples | None"]
 """The latencies of a row in ns, if they were kept: :meth:`scenarios.records.store.Run.samples_of`."""
 
 
@@ -89,7 +89,7 @@ def sureness(repeats: Iterable[int]) -> str:
     return ", ".join(f"{bootstrap.confidence(each):.0%} sure over {each} repeats" for each in counts)
 
 
-def with_intervals(rows: list[Row], samples: Kept = lambda row: None) -> list[Row]:
+def with_intervals(rows: list[Row], samples: SamplesOf = lambda row: None) -> list[Row]:
     """The rows with the intervals of p50 and p99 over the repeats of each row's group, every attempt the same."""
     groups: dict[tuple[str, ...], list[Row]] = {}
     for row in chosen(rows):
@@ -143,7 +143,9 @@ def summary(cells: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def ratios(cells: pd.DataFrame, base: str, column: str = "p50_us", samples: Kept = lambda row: None) -> pd.DataFrame:
+def ratios(
+    cells: pd.DataFrame, base: str, column: str = "p50_us", samples: SamplesOf = lambda row: None
+) -> pd.DataFrame:
     """Each contender's `column` as a multiple of `base`'s: the median of the ratios within each repeat.
 
     Paired, because what a repeat's moment does to both cancels; both sides' calls are resampled where `samples` has
@@ -173,7 +175,7 @@ def _group_of(row: Row) -> tuple[str, ...]:
     return tuple(row[axis] for axis in GROUP)
 
 
-def _intervals(group: tuple[str, ...], rows: list[Row], samples: Kept) -> Row:
+def _intervals(group: tuple[str, ...], rows: list[Row], samples: SamplesOf) -> Row:
     fields: Row = {}
     for column, names in INTERVALS.items():
         with_figure = [row for row in rows if row[column]]
@@ -190,7 +192,7 @@ def _known_interval(cells: pd.DataFrame, column: str) -> Interval:
     return interval(cells[column].to_numpy()) or (np.nan, np.nan)
 
 
-def _draws(row: Mapping[str, Any], column: str, samples: Kept) -> Floats:
+def _draws(row: Mapping[str, Any], column: str, samples: SamplesOf) -> Floats:
     """What a row's percentile may as well have been, in µs; itself where its calls were not kept."""
     # Of skipped calls there are no samples: those that there are would understate every percentile.
     whole = str(row["skipped"]) in ("", "0", "0.0", "nan")

@@ -45,7 +45,7 @@ class Floor:
 
 
 @dataclasses.dataclass(frozen=True)
-class Judged:
+class Difference:
     """One group, before and after."""
 
     group: Mapping[str, Any]
@@ -60,35 +60,35 @@ class Judged:
     verdict: str
 
 
-def judge(
+def differences(
     before: pd.DataFrame, after: pd.DataFrame, floor: Floor, column: str = "p50_us", level: float = LEVEL
-) -> list[Judged]:
+) -> list[Difference]:
     """Every group of :func:`scenarios.statistics.figures.frame` that both have, in the order of `before`."""
     sides = [_figures(side, column) for side in (before, after)]
     both = [group for group in sides[0] if group in sides[1]]
     tests = [_welch(*(np.log(side[group].to_numpy(float)) for side in sides)) for group in both]
     adjusted = _adjusted([p for _, _, _, p in tests])
-    judged = []
+    found = []
     for group, (ratio, low, high, _), p in zip(both, tests, adjusted, strict=True):
         before_us, after_us = (float(np.exp(np.log(side[group]).mean())) for side in sides)
         verdict = _verdict(before_us, (ratio, low, high), p <= level, floor)
         named = dict(zip(GROUP, group, strict=True))
-        judged.append(Judged(named, before_us, after_us, ratio, low, high, p, verdict))
-    return judged
+        found.append(Difference(named, before_us, after_us, ratio, low, high, p, verdict))
+    return found
 
 
 def lost(
     before: pd.DataFrame, after: pd.DataFrame, failed: Iterable[Mapping[str, Any]], column: str = "p50_us"
-) -> list[Judged]:
+) -> list[Difference]:
     """Every group that has a figure in `before` and was asked for in `after`, where it has none.
 
-    `failed` are the axes of the cells that failed in `after`. Whoever has neither a row nor a failure there was
-    no part of it, and is not lost.
+    `failed` are the axes of the cells that failed in `after`. A group that has neither a row nor a failure there
+    was no part of it, and is not lost.
     """
     asked = {tuple(axes[axis] for axis in GROUP) for axes in failed} | set(after.groupby(list(GROUP)).groups)
     had, has = _figures(before, column), _figures(after, column)
     return [
-        Judged(
+        Difference(
             group=dict(zip(GROUP, group, strict=True)),
             before_us=float(np.exp(np.log(figures).mean())),
             **dict.fromkeys(("after_us", "ratio", "low", "high", "p_adjusted"), np.nan),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from scenarios.analysis.notebook import Opened
+from scenarios.analysis.notebook import OpenedRun
 from scenarios.plan import scenario_files
 from scenarios.records import environment
 from scenarios.records.store import Run
@@ -84,6 +84,6 @@ def run_it(write: Write, results: Path) -> RunIt:
 
 
 @pytest.fixture(scope="session")
-def twenty(tmp_path_factory: pytest.TempPathFactory) -> Opened:
+def twenty(tmp_path_factory: pytest.TempPathFactory) -> OpenedRun:
     """The run of :mod:`tests.scenarios.twenty`."""
     return shown.opened(tmp_path_factory.mktemp("twenty"), rows())

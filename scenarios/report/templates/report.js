@@ -66,7 +66,7 @@ const report = (() => {
     row.share = one.in_process ? 0 : ipc / (ipc + q.handler);
     row.most = mean === null ? null : 1e6 / (mean + q.handler); // throughput goes by the mean, unlike the median
     row.clients = row.most === null ? null : Math.ceil(Number((q.rate / row.most).toFixed(9)));
-    // Who spins also burns the time it waits, and so does who is adaptive and does not park.
+    // A contender that spins also burns the time it waits, and so does one that is adaptive and does not park.
     const looks = of.wait === "spin" || (of.wait === "adaptive" && !parks(of.wait, own, longestWait));
     const [waits, pauses] = [looks ? q.handler : 0, looks && of.wait === "adaptive" ? pause : 0];
     const least = of.wait === "spin" ? 1 : 0;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scenarios.advice.model import Reign, crossovers, reigns
+from scenarios.advice.model import FastestRange, crossovers, fastest_ranges
 from tests.scenarios.tables import cells, table
 
 STEEP = {100: (10.0,) * 3, 10_000: (1000.0,) * 3}
@@ -95,8 +95,8 @@ def test_the_fastest_reigns_from_crossover_to_crossover() -> None:
         cells("slow", {100: (500.0,) * 3, 10_000: (2000.0,) * 3}),
         cells("direct", {100: (0.1,) * 3, 10_000: (0.1,) * 3}, server_cpu=None),
     )
-    first, second = reigns(frame)
+    first, second = fastest_ranges(frame)
     assert (first.contender, first.from_bytes) == ("steep", 100)
-    assert second == Reign("flat", first.to_bytes, 10_000)
+    assert second == FastestRange("flat", first.to_bytes, 10_000)
     assert first.to_bytes == pytest.approx(1000)
-    assert reigns(frame, contenders=["slow", "direct"]) == [Reign("direct", 100, 10_000)]
+    assert fastest_ranges(frame, contenders=["slow", "direct"]) == [FastestRange("direct", 100, 10_000)]

@@ -103,7 +103,7 @@ def test_a_server_is_limited_by_its_handlers_time_alone(rate: float, handler_us:
     assert model.Question(100, rate, handler_us).server_limit == limit
 
 
-def test_who_gives_the_rate_is_recommended_before_who_has_the_lower_median() -> None:
+def test_a_contender_that_gives_the_rate_is_recommended_before_one_with_a_lower_median() -> None:
     quick_but_uneven = cells("uneven", {100: (10.0, 10.0, 10.0)}, mean=200)
     frame = table(quick_but_uneven, cells("even", {100: (50.0, 50.0, 50.0)}, mean=50))
     assert [row.contender for row in advise(frame, 100, 10_000, 0)] == ["even", "uneven"]
@@ -158,7 +158,7 @@ def test_two_that_are_the_same_when_parked_are_not_told_apart() -> None:
     assert [row.told_apart for row in rows] == [None, False]
 
 
-def test_beside_who_burns_a_core_the_next_that_does_not_is_named() -> None:
+def test_beside_a_contender_that_burns_a_core_the_next_that_does_not_is_named() -> None:
     hot = cells("hot", {100: (10.0,) * 3}, wait="spin", client_cpu=10, server_cpu=10)
     cool, slow = (
         cells(name, {100: (p50,) * 3}, client_cpu=5, server_cpu=5) for name, p50 in (("cool", 50), ("slow", 90))
@@ -166,11 +166,11 @@ def test_beside_who_burns_a_core_the_next_that_does_not_is_named() -> None:
     found = cheaper(advise(table(hot, cool, slow), 100, 100, 0))
     assert found is not None
     assert found.contender == "cool"
-    assert cheaper(advise(table(cool, slow), 100, 100, 0)) is None, "who is recommended burns next to nothing"
+    assert cheaper(advise(table(cool, slow), 100, 100, 0)) is None, "the recommended one burns next to nothing"
     assert cheaper(advise(table(hot), 100, 100, 0)) is None
 
 
-def test_who_spins_burns_a_core_on_the_server_and_the_handlers_time_on_the_client() -> None:
+def test_a_spinning_contender_burns_a_core_on_the_server_and_the_handlers_time_on_the_client() -> None:
     frame = table(cells("ring", {100: (10.0, 10.0, 10.0)}, wait="spin", client_cpu=10, server_cpu=10))
     row = _row(advise(frame, 100, 100, 490), "ring")
     assert row.server_cores == 1

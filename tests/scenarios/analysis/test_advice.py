@@ -12,7 +12,7 @@ import pytest
 from scenarios.advice.model import SHARE, Question
 from scenarios.analysis import advice
 from scenarios.analysis.advice import HANDLERS_US
-from scenarios.analysis.notebook import MANY, OTHERS, Opened
+from scenarios.analysis.notebook import MANY, OTHERS, OpenedRun
 from tests.scenarios import shown
 from tests.scenarios.twenty import IN_PROCESS, NAMES, p50
 
@@ -27,7 +27,7 @@ def ipc_us(name: str) -> float:
     return below * (above / below) ** math.log10(2)
 
 
-def test_the_answer_is_that_of_the_model(twenty: Opened) -> None:
+def test_the_answer_is_that_of_the_model(twenty: OpenedRun) -> None:
     found = advice.answer(twenty, QUESTION)
     cores = "cores, client + server"
     heads = ["contender", "p50", "interval", "p99", "IPC share", cores, "one client gives", "clients"]
@@ -47,7 +47,7 @@ def test_the_answer_is_that_of_the_model(twenty: Opened) -> None:
     assert "a CPU, 2 CPUs" in last
 
 
-def test_the_share_of_ipc_falls_with_the_handler_and_is_never_over_all(twenty: Opened) -> None:
+def test_the_share_of_ipc_falls_with_the_handler_and_is_never_over_all(twenty: OpenedRun) -> None:
     picture = advice.share_by_handler(twenty, QUESTION)
     (axes,) = shown.panels(picture)
     drawn = shown.lines(axes)
@@ -70,7 +70,7 @@ def test_the_share_of_ipc_falls_with_the_handler_and_is_never_over_all(twenty: O
     assert {*shown.legend(picture)} == set(front)
 
 
-def test_ipc_is_under_five_percent_from_nineteen_times_its_own_time_on(twenty: Opened) -> None:
+def test_ipc_is_under_five_percent_from_nineteen_times_its_own_time_on(twenty: OpenedRun) -> None:
     (axes,) = shown.panels(advice.break_even(twenty, QUESTION))
     names = [each.get_text() for each in axes.get_yticklabels()]
     # The fastest on top; shm, parked by such a handler, beside shm-block.
@@ -89,7 +89,7 @@ def test_ipc_is_under_five_percent_from_nineteen_times_its_own_time_on(twenty: O
     assert (axes.get_title(), axes.get_xscale()) == ("lane json, 20 KB", "log")
 
 
-def test_cores_at_a_rate_are_the_clients_and_the_servers_side_by_side(twenty: Opened) -> None:
+def test_cores_at_a_rate_are_the_clients_and_the_servers_side_by_side(twenty: OpenedRun) -> None:
     question = Question(20_000, 10_000, 0, "json")
     picture = advice.cores_at_the_rate(twenty, question)
     (axes,) = shown.panels(picture)

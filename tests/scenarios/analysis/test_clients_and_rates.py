@@ -6,13 +6,13 @@ from pathlib import Path
 
 from scenarios.analysis import clients_and_rates
 from scenarios.analysis.cores import UNCLEAR
-from scenarios.analysis.notebook import Opened
+from scenarios.analysis.notebook import OpenedRun
 from tests.scenarios import shown
 from tests.scenarios.tables import Cells, cells
 from tests.scenarios.twenty import CLIENTS, IN_PROCESS, NAMES, p50
 
 
-def test_one_client_gets_what_it_got_and_its_cores_are_those_of_either_side(twenty: Opened) -> None:
+def test_one_client_gets_what_it_got_and_its_cores_are_those_of_either_side(twenty: OpenedRun) -> None:
     found = clients_and_rates.one_client(twenty, "json")
     assert shown.heads(found) == ["lane json", "payload", "calls/s", "client cores", "server cores"]
     medians = {name: p50(name, 100) for name in NAMES if name not in IN_PROCESS}
@@ -42,7 +42,7 @@ def test_a_server_is_not_given_more_cores_than_its_client_leaves(tmp_path: Path)
     assert f"*{UNCLEAR}: " in table.text
 
 
-def test_calls_and_latency_are_drawn_against_the_number_of_clients(twenty: Opened) -> None:
+def test_calls_and_latency_are_drawn_against_the_number_of_clients(twenty: OpenedRun) -> None:
     picture = clients_and_rates.throughput(twenty)
     panels = shown.panels(picture)
     assert [axes.get_ylabel() for axes in panels] == ["calls/s, all clients", "p50 [µs]", "p99 [µs]"]
@@ -70,7 +70,7 @@ def several(name: str, calls_per_s: dict[int, tuple[float, ...]]) -> list[Cells]
     ]
 
 
-def test_the_best_number_of_clients_is_that_of_the_highest_median(twenty: Opened, tmp_path: Path) -> None:
+def test_the_best_number_of_clients_is_that_of_the_highest_median(twenty: OpenedRun, tmp_path: Path) -> None:
     found = clients_and_rates.best_number(twenty)
     heads = ["contender", "fewest clients, calls/s", "most calls/s", "with clients", "gain"]
     assert shown.heads(found) == heads
@@ -83,13 +83,13 @@ def test_the_best_number_of_clients_is_that_of_the_highest_median(twenty: Opened
     }
 
 
-def test_fairness_is_told_for_more_than_one_client(twenty: Opened) -> None:
+def test_fairness_is_told_for_more_than_one_client(twenty: OpenedRun) -> None:
     found = clients_and_rates.fairness(twenty)
     assert shown.heads(found) == ["most over least calls", "2 clients", "4 clients"]
     assert shown.rows(found) == {name: ["1.25", "1.25"] for name in ("shm", "zmq-ipc")}
 
 
-def test_latency_since_a_call_was_due_is_drawn_against_the_offered_rate(twenty: Opened) -> None:
+def test_latency_since_a_call_was_due_is_drawn_against_the_offered_rate(twenty: OpenedRun) -> None:
     picture = clients_and_rates.offered(twenty)
     panels = shown.panels(picture)
     assert [axes.get_ylabel() for axes in panels] == ["p50 since due [µs]", "p99 since due [µs]"]
@@ -102,7 +102,7 @@ def test_latency_since_a_call_was_due_is_drawn_against_the_offered_rate(twenty: 
 
 
 def test_the_last_rate_without_a_skipped_call_is_told_with_its_p99_and_the_dispatchers_lateness(
-    twenty: Opened,
+    twenty: OpenedRun,
 ) -> None:
     found = clients_and_rates.nothing_skipped(twenty)
     late = ["dispatcher late by, p50", "p99"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scenarios.analysis import latency
-from scenarios.analysis.notebook import MANY, OTHERS, Opened
+from scenarios.analysis.notebook import MANY, OTHERS, OpenedRun
 from tests.scenarios import shown
 from tests.scenarios.tables import cells
 from tests.scenarios.twenty import IN_PROCESS, NAMES, SIZES, p50
@@ -19,7 +19,7 @@ WORDS = ["100 B", "10 KB", "100 KB"]
 
 @pytest.mark.parametrize(("column", "times"), [("p50_us", 1), ("p99_us", 2)])
 def test_latency_is_drawn_at_its_payloads_with_the_range_of_its_repeats(
-    twenty: Opened, column: str, times: int
+    twenty: OpenedRun, column: str, times: int
 ) -> None:
     picture = latency.by_payload(twenty, column)
     for axes, lane in zip(shown.panels(picture), ("bytes", "json"), strict=True):
@@ -42,7 +42,7 @@ def test_latency_is_drawn_at_its_payloads_with_the_range_of_its_repeats(
     assert shown.legend(picture) == [*known, *(name for name in FRONT if name not in known), OTHERS]
 
 
-def test_the_smallest_calls_stand_below_each_other_with_the_fastest_on_top(twenty: Opened) -> None:
+def test_the_smallest_calls_stand_below_each_other_with_the_fastest_on_top(twenty: OpenedRun) -> None:
     (axes,) = shown.panels(latency.smallest_call(twenty, "json"))
     slowest_first = NAMES[::-1]
     assert [each.get_text() for each in axes.get_yticklabels()] == slowest_first
@@ -70,7 +70,7 @@ def test_a_fixed_cost_and_one_per_byte_describe_a_curve(tmp_path: Path) -> None:
     ]
 
 
-def test_a_multiple_of_shm_is_that_of_the_medians_of_a_repeat(twenty: Opened) -> None:
+def test_a_multiple_of_shm_is_that_of_the_medians_of_a_repeat(twenty: OpenedRun) -> None:
     (axes,) = shown.panels(latency.against(twenty, "json"))
     drawn = shown.lines(axes)
     assert set(drawn) == {*FRONT, OTHERS} - {"shm", *IN_PROCESS}
@@ -90,14 +90,14 @@ def test_multiples_are_taken_within_repeats_and_not_between_medians(tmp_path: Pa
     assert shown.lines(axes)["twice"] == [(100, 2.0)]
 
 
-def test_the_multiples_in_words_go_with_their_range_from_the_fastest_to_the_slowest(twenty: Opened) -> None:
+def test_the_multiples_in_words_go_with_their_range_from_the_fastest_to_the_slowest(twenty: OpenedRun) -> None:
     found = latency.against_in_words(twenty, "json")
     assert shown.heads(found) == ["against shm", "100 B", "100 KB"]
     assert list(shown.rows(found)) == NAMES[1:]
     assert shown.rows(found)["zmq-ipc"] == ["2.90x slower (2.81 to 2.99)", "1.33x slower (1.33 to 1.33)"]
 
 
-def test_who_overtakes_whom_is_said_where_the_lines_cross(tmp_path: Path) -> None:
+def test_it_is_said_which_contender_overtakes_which_where_the_lines_cross(tmp_path: Path) -> None:
     # Thrice as long for 100 ** (log 3 / log 4) = 38.46 times the bytes, as four times as long for 100 times.
     rising = cells("rising", {100: (10.0,) * 3, 10_000: (40.0,) * 3})
     level = cells("level", {100: (30.0,) * 3, 10_000: (30.0,) * 3})
@@ -108,7 +108,7 @@ def test_who_overtakes_whom_is_said_where_the_lines_cross(tmp_path: Path) -> Non
     assert crossings == ["- level overtakes rising at 3.846 KB (interval 3.846 KB to 3.846 KB)."]
 
 
-def test_a_tail_is_a_multiple_of_its_own_repeats_median(tmp_path: Path, twenty: Opened) -> None:
+def test_a_tail_is_a_multiple_of_its_own_repeats_median(tmp_path: Path, twenty: OpenedRun) -> None:
     found = latency.tails(twenty, "json")
     assert shown.heads(found) == ["p99 / p50", *WORDS, "disturbed"]
     assert shown.rows(found) == {name: ["2.00x", "2.00x", "2.00x", "0 of 9"] for name in NAMES}

@@ -9,7 +9,7 @@ import pytest
 
 from scenarios.advice.model import Question
 from scenarios.analysis import advice, clients_and_rates, latency, notebook, parts
-from scenarios.analysis.notebook import Opened, Picture, Prose
+from scenarios.analysis.notebook import OpenedRun, Picture, Prose
 from tests.scenarios.shown import opened
 from tests.scenarios.tables import cells
 
@@ -17,12 +17,12 @@ QUESTION = Question(20_000, 500, 500, "json")
 
 
 @pytest.fixture
-def bare(tmp_path: Path) -> Opened:
+def bare(tmp_path: Path) -> OpenedRun:
     """One contender, one size, one lane, two repeats."""
     return opened(tmp_path, cells("only", {100: (5.0, 6.0)}, lane="json"))
 
 
-Show = Callable[[Opened], Picture | Prose]
+Show = Callable[[OpenedRun], Picture | Prose]
 SHOWN: dict[str, Show] = {
     "latency": latency.by_payload,
     "p99": lambda run: latency.by_payload(run, "p99_us"),
@@ -70,7 +70,7 @@ LACKING = {
 
 
 @pytest.mark.parametrize("name", SHOWN)
-def test_everything_is_shown_for_twenty_contenders(twenty: Opened, name: str) -> None:
+def test_everything_is_shown_for_twenty_contenders(twenty: OpenedRun, name: str) -> None:
     shown = SHOWN[name](twenty)
     if isinstance(shown, Picture):
         assert shown._repr_png_().startswith(b"\x89PNG")
@@ -82,7 +82,7 @@ def test_everything_is_shown_for_twenty_contenders(twenty: Opened, name: str) ->
 
 
 @pytest.mark.parametrize("name", SHOWN)
-def test_what_a_run_lacks_is_said_in_a_sentence_with_the_remedy(bare: Opened, name: str) -> None:
+def test_what_a_run_lacks_is_said_in_a_sentence_with_the_remedy(bare: OpenedRun, name: str) -> None:
     shown = SHOWN[name](bare)
     missing = isinstance(shown, Prose) and "Not measured in this run: " in shown.text
     assert missing == (name in LACKING)
@@ -90,7 +90,7 @@ def test_what_a_run_lacks_is_said_in_a_sentence_with_the_remedy(bare: Opened, na
         assert "`make bench SCENARIO=" in shown.text
 
 
-def test_a_picture_is_the_same_file_each_time_it_is_drawn(bare: Opened) -> None:
+def test_a_picture_is_the_same_file_each_time_it_is_drawn(bare: OpenedRun) -> None:
     first, second = (latency.by_payload(bare)._repr_png_() for _ in range(2))
     assert first == second
 
@@ -102,7 +102,7 @@ def test_of_too_many_contenders_shm_and_the_fastest_stand_in_front() -> None:
     assert notebook.in_front(["b", "a"], {"a": 2, "b": 1}) == ["b", "a"]
 
 
-def test_a_run_tells_what_it_is_and_how_noisy(twenty: Opened) -> None:
+def test_a_run_tells_what_it_is_and_how_noisy(twenty: OpenedRun) -> None:
     text = twenty._repr_markdown_()
     assert "a CPU" in text
     assert "20 contenders, lanes bytes, json, payloads 100 B to 100 KB, 3 repeats of each cell" in text

@@ -8,7 +8,7 @@ import pytest
 
 from scenarios.analysis import parts
 from scenarios.analysis.cores import UNCLEAR
-from scenarios.analysis.notebook import Opened
+from scenarios.analysis.notebook import OpenedRun
 from scenarios.analysis.parts import PARTS
 from tests.scenarios import shown
 from tests.scenarios.tables import Cells, cells
@@ -113,7 +113,7 @@ def test_a_run_that_can_be_split_nowhere_says_so_at_every_payload(tmp_path: Path
     assert picture._repr_png_()  # type: ignore[union-attr]
 
 
-def test_what_a_codec_adds_is_a_contenders_lane_less_its_bytes(twenty: Opened) -> None:
+def test_what_a_codec_adds_is_a_contenders_lane_less_its_bytes(twenty: OpenedRun) -> None:
     found = parts.what_a_codec_adds(twenty, "json")
     assert shown.heads(found) == ["added to lane bytes, µs", *WORDS]
     added = {name: p50(name, 100) - p50(name, 100, "bytes") for name in OVER_IPC}
@@ -121,7 +121,7 @@ def test_what_a_codec_adds_is_a_contenders_lane_less_its_bytes(twenty: Opened) -
     assert shown.rows(found) == {"direct-codec less direct": ["20.0"] * 3, **in_figures}
 
 
-def test_switches_are_set_against_the_smallest_calls_median(twenty: Opened) -> None:
+def test_switches_are_set_against_the_smallest_calls_median(twenty: OpenedRun) -> None:
     (axes,) = shown.panels(parts.switches(twenty))
     assert [shown.points(line) for line in axes.lines] == [
         [(NAMES.index(name), pytest.approx(p50(name, SIZES[0], "bytes")))] for name in sorted(OVER_IPC)
@@ -131,7 +131,7 @@ def test_switches_are_set_against_the_smallest_calls_median(twenty: Opened) -> N
     assert (axes.get_ylabel(), axes.get_title(), axes.get_yscale()) == ("p50 of 100 B [µs]", "lane bytes", "log")
 
 
-def test_cores_at_work_are_cpu_time_per_call_times_calls_per_second(twenty: Opened) -> None:
+def test_cores_at_work_are_cpu_time_per_call_times_calls_per_second(twenty: OpenedRun) -> None:
     found = parts.cpu_and_time(twenty, "json")
     expected_heads = ["lane json", "CPU, 100 B", "cores at work, 100 B", "CPU, 100 KB", "cores at work, 100 KB"]
     assert shown.heads(found) == expected_heads

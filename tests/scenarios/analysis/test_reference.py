@@ -10,7 +10,7 @@ import pytest
 from scenarios.advice.model import Question
 from scenarios.analysis import advice, clients_and_rates, latency, notebook
 from scenarios.analysis.cores import UNCLEAR
-from scenarios.analysis.notebook import Opened
+from scenarios.analysis.notebook import OpenedRun
 from scenarios.analysis.parts import PARTS, cpu_and_time, in_figures, largest_part, stacked
 from tests.scenarios import shown
 
@@ -20,7 +20,7 @@ WITH_CODEC = LANES[1:]
 
 
 @pytest.fixture(scope="module")
-def committed() -> Opened:
+def committed() -> OpenedRun:
     return notebook.open_run(str(ROOT / "results" / "reference"))
 
 
@@ -30,7 +30,7 @@ def test_no_committed_notebook_shows_more_than_the_whole_of_a_call(path: Path) -
 
 
 @pytest.mark.parametrize("lane", WITH_CODEC)
-def test_the_largest_part_is_at_most_all_of_the_call(committed: Opened, lane: str) -> None:
+def test_the_largest_part_is_at_most_all_of_the_call(committed: OpenedRun, lane: str) -> None:
     text = largest_part(committed, lane).text
     shares = [int(share) for share in re.findall(r"\((\d+)% of the call\)", text)]
     assert len(shares) + text.count("can't be split") == 2
@@ -38,7 +38,7 @@ def test_the_largest_part_is_at_most_all_of_the_call(committed: Opened, lane: st
 
 
 @pytest.mark.parametrize("lane", WITH_CODEC)
-def test_the_parts_in_figures_add_up_to_the_call(committed: Opened, lane: str) -> None:
+def test_the_parts_in_figures_add_up_to_the_call(committed: OpenedRun, lane: str) -> None:
     for *parts, call, _ in shown.rows(in_figures(committed, lane)).values():
         figures = [float(each.replace(",", "")) for each in parts]
         # Each of them is rounded to three digits.
@@ -46,7 +46,7 @@ def test_the_parts_in_figures_add_up_to_the_call(committed: Opened, lane: str) -
         assert sum(figures) == pytest.approx(float(call.replace(",", "")), abs=slack, rel=0.005)
 
 
-def test_the_bars_of_a_call_are_shares_that_add_up_to_it(committed: Opened) -> None:
+def test_the_bars_of_a_call_are_shares_that_add_up_to_it(committed: OpenedRun) -> None:
     panels = shown.panels(stacked(committed))
     assert [axes.get_title() for axes in panels] == [f"lane {lane}" for lane in WITH_CODEC]
     for axes in panels:
@@ -58,7 +58,7 @@ def test_the_bars_of_a_call_are_shares_that_add_up_to_it(committed: Opened) -> N
 
 
 @pytest.mark.parametrize("lane", LANES)
-def test_no_more_cores_are_at_work_than_the_machine_has(committed: Opened, lane: str) -> None:
+def test_no_more_cores_are_at_work_than_the_machine_has(committed: OpenedRun, lane: str) -> None:
     assert committed.cpus == 2
     known = [
         float(cores)
@@ -78,7 +78,7 @@ def test_no_more_cores_are_at_work_than_the_machine_has(committed: Opened, lane:
 
 
 @pytest.mark.parametrize("lane", LANES)
-def test_a_tail_is_at_least_its_median(committed: Opened, lane: str) -> None:
+def test_a_tail_is_at_least_its_median(committed: OpenedRun, lane: str) -> None:
     for *ratios, disturbed in shown.rows(latency.tails(committed, lane)).values():
         assert all(float(ratio[:-1].replace(",", "")) >= 1 for ratio in ratios if ratio)
         flagged, measured = map(int, disturbed.split(" of "))
@@ -86,7 +86,7 @@ def test_a_tail_is_at_least_its_median(committed: Opened, lane: str) -> None:
 
 
 def test_clients_get_at_least_what_the_fewest_get_and_the_luckiest_no_less_than_the_unluckiest(
-    committed: Opened,
+    committed: OpenedRun,
 ) -> None:
     for fewest, most, _, gain in shown.rows(clients_and_rates.best_number(committed)).values():
         first, best = (float(each.replace(",", "")) for each in (fewest, most))
@@ -96,7 +96,7 @@ def test_clients_get_at_least_what_the_fewest_get_and_the_luckiest_no_less_than_
     assert min(map(float, fairness)) >= 1
 
 
-def test_ipc_is_at_most_all_of_a_call(committed: Opened) -> None:
+def test_ipc_is_at_most_all_of_a_call(committed: OpenedRun) -> None:
     question = Question(20_000, 500, 500, "native")
     shares = [row[3] for row in shown.rows(advice.answer(committed, question)).values() if row[0][0].isdigit()]
     assert all(0 <= float(share[:-1]) <= 100 for share in shares if share != "none")

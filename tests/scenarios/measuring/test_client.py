@@ -39,7 +39,7 @@ def _task(**values: Any) -> client.Task:
     return client.Task(**defaults | values)
 
 
-def _measure(task: client.Task) -> client.Part:
+def _measure(task: client.Task) -> client.ClientResult:
     corpus = payloads.corpus(task.payload, task.payload_bytes, task.seed)
     return client.measure(task, corpus, None, time.perf_counter_ns)
 

@@ -12,7 +12,7 @@ from scenarios.common.errors import FilterError, RunError
 from scenarios.plan import filters, scenario_files
 from scenarios.plan.cells import AXES, expand
 from scenarios.plan.scenario import Scenario
-from scenarios.records.store import FINISHED, RUNNING, Part, Run, find
+from scenarios.records.store import FINISHED, RUNNING, PartOfRun, Run, find
 from scenarios.running import runner, session
 from tests.scenarios import canned
 from tests.scenarios.conftest import Write
@@ -138,9 +138,9 @@ def test_part_of_a_run_has_no_interval_over_repeats_it_leaves_out_and_cannot_be_
     scenario = scenario_files.read(write(repeats=3), CATALOGUE)
     run = runner.begin(scenario, CATALOGUE, results)
     runner.measure(run, scenario, CATALOGUE, Console(quiet=True))
-    part = Part(run.folder, filters.parse([], ["repeat=0"]))
+    part = PartOfRun(run.folder, filters.parse([], ["repeat=0"]))
     assert [row["ci_low_us"] for row in part.rows()] == [""] * 4
-    assert all(row["ci_low_us"] for row in Part(run.folder, filters.parse(["payload=1KB"], [])).rows())
+    assert all(row["ci_low_us"] for row in PartOfRun(run.folder, filters.parse(["payload=1KB"], [])).rows())
     with pytest.raises(RunError, match="cannot be written"):
         part.rewrite_rows([])
     assert len(Run(run.folder).rows()) == 6

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from scenarios.measuring import noise
-from scenarios.measuring.client import Part
+from scenarios.measuring.client import ClientResult
 from scenarios.measuring.usage import Usage
 from scenarios.plan.load import Load
 from scenarios.running.combine import Measurement, combine
@@ -18,7 +18,7 @@ S = 1_000_000_000
 QUIET = {"busy_ticks": 0, "steal_ticks": 0, "pressure_us": 0, "load_1min": 0.0, "running": 1, "cpu_mhz": None}
 
 
-def _part(calls: list[tuple[int, int]], due: list[int] | None = None, **values: Any) -> Part:
+def _part(calls: list[tuple[int, int]], due: list[int] | None = None, **values: Any) -> ClientResult:
     """One client's part; `calls` are pairs of start and end, ns."""
     defaults: dict[str, Any] = {
         "begin_ns": 0,
@@ -36,14 +36,14 @@ def _part(calls: list[tuple[int, int]], due: list[int] | None = None, **values: 
         "machine_before": noise.Reading(at_ns=0, **QUIET),  # type: ignore[arg-type]
         "machine_after": noise.Reading(at_ns=S, **QUIET),  # type: ignore[arg-type]
     }
-    return Part(**defaults | values)
+    return ClientResult(**defaults | values)
 
 
 def _every(gap: int, count: int, took: int) -> list[tuple[int, int]]:
     return [(number * gap, number * gap + took) for number in range(count)]
 
 
-def _combine(*parts: Part, load: Load | None = None, cpus: int = 64) -> Measurement:
+def _combine(*parts: ClientResult, load: Load | None = None, cpus: int = 64) -> Measurement:
     return combine(parts, load or Load(), cpus)
 
 

@@ -115,7 +115,7 @@ def test_a_p99_that_slower_repeats_have_not_is_marked_as_a_least_in_every_table(
     assert (found.count("≥ 77.0 µs"), found.count("77.0 µs")) == (marked, shown)
 
 
-def test_who_is_left_out_is_said_below_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_contenders_left_out_are_named_below_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = run_of(tmp_path / "run", PLAIN)
     about = run.about()
     run.write_json("run.json", about | {"scenario": about["scenario"] | {"left_out": ["pipe takes one client"]}})

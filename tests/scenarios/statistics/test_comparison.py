@@ -14,24 +14,24 @@ from scenarios.common.errors import ComparisonError
 from scenarios.plan.cells import key_of
 from scenarios.records.store import Run
 from scenarios.statistics import comparison, figures
-from scenarios.statistics.significance import FASTER, LOST, SAME, SLOWER, UNCLEAR, Floor, Judged, judge
+from scenarios.statistics.significance import FASTER, LOST, SAME, SLOWER, UNCLEAR, Difference, Floor, differences
 from tests.scenarios.rows import repeats, row, run_of
 
 FLOOR = Floor()
 
 
-def _judge(before: list[float], after: list[float], floor: Floor = FLOOR) -> Judged:
+def _difference(before: list[float], after: list[float], floor: Floor = FLOOR) -> Difference:
     sides = [figures.frame(repeats("shm", values)) for values in (before, after)]
-    (found,) = judge(sides[0], sides[1], floor)
+    (found,) = differences(sides[0], sides[1], floor)
     return found
 
 
 def test_a_clear_change_beyond_the_floors_has_its_verdict_ratio_and_interval() -> None:
-    slower = _judge([50, 51, 49, 50], [75, 76.5, 73.5, 75])
+    slower = _difference([50, 51, 49, 50], [75, 76.5, 73.5, 75])
     assert slower.verdict == SLOWER
     assert slower.ratio == pytest.approx(1.5)
     assert 1.4 < slower.low < 1.5 < slower.high < 1.6
-    assert _judge([75, 76, 74, 75], [50, 51, 49, 50]).verdict == FASTER
+    assert _difference([75, 76, 74, 75], [50, 51, 49, 50]).verdict == FASTER
 
 
 @pytest.mark.parametrize(
@@ -51,13 +51,13 @@ def test_a_clear_change_beyond_the_floors_has_its_verdict_ratio_and_interval() -
 def test_what_is_too_small_or_unsure_is_not_called_a_change(
     before: list[float], after: list[float], verdict: str
 ) -> None:
-    assert _judge(before, after).verdict == verdict
+    assert _difference(before, after).verdict == verdict
 
 
 def test_the_floor_is_in_share_and_in_microseconds() -> None:
     before, after = [50, 50.1, 49.9], [51, 51.1, 50.9]
-    assert _judge(before, after, Floor(share=0.01, us=0.5)).verdict == SLOWER
-    assert _judge(before, after, Floor(share=0.01, us=2)).verdict == SAME
+    assert _difference(before, after, Floor(share=0.01, us=0.5)).verdict == SLOWER
+    assert _difference(before, after, Floor(share=0.01, us=2)).verdict == SAME
 
 
 def _random(rng: np.random.Generator, groups: int, by: float = 1.0, count: int = 5) -> Any:
@@ -70,7 +70,7 @@ def _random(rng: np.random.Generator, groups: int, by: float = 1.0, count: int =
 def test_a_hundred_equal_groups_show_a_difference_in_hardly_any_run() -> None:
     rng = np.random.default_rng(1)
     said = sum(
-        any(each.verdict in (SLOWER, FASTER) for each in judge(_random(rng, 100), _random(rng, 100), FLOOR))
+        any(each.verdict in (SLOWER, FASTER) for each in differences(_random(rng, 100), _random(rng, 100), FLOOR))
         for _ in range(20)
     )
     # 5% of runs are expected at most; without the adjustment all of them would.
@@ -82,7 +82,7 @@ def test_of_the_changes_found_among_many_few_are_false() -> None:
     before, after = _random(rng, 100), _random(rng, 100)
     changed = after["contender"].isin([f"c{i}" for i in range(30)])
     after.loc[changed, "p50_us"] *= 2
-    found = {each.group["contender"] for each in judge(before, after, FLOOR) if each.verdict == SLOWER}
+    found = {each.group["contender"] for each in differences(before, after, FLOOR) if each.verdict == SLOWER}
     true = {f"c{i}" for i in range(30)}
     assert len(found & true) >= 27
     assert len(found - true) <= 3
