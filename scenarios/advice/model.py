@@ -25,26 +25,8 @@ import math
 
 import pandas as pd
 
-from scenarios.advice.crossovers import Crossover, FastestRange, crossovers, fastest_ranges
 from scenarios.advice.curves import AdviceError, Curves, Estimate, curves_of
 from scenarios.records.store import Run
-
-__all__ = [
-    "Advice",
-    "AdviceError",
-    "BreakEven",
-    "Crossover",
-    "Estimate",
-    "FastestRange",
-    "Question",
-    "advise",
-    "break_even",
-    "cheaper",
-    "crossovers",
-    "curves_of",
-    "fastest_ranges",
-    "recommended",
-]
 
 SHARE = 0.05
 """IPC below this share of a call is commonly taken for negligible; the break-even handler time is for it."""

@@ -5,13 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from scenarios.advice.curves import Curves, Estimate
-from scenarios.advice.model import (
-    SHARE,
-    Advice,
-    Question,
-    cheaper,
-    recommended,
-)
+from scenarios.advice.model import SHARE, Advice, Question, cheaper, recommended
 from scenarios.common.errors import RunError
 from scenarios.common.units import least_micros, micros, size, three
 from scenarios.records import environment

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
-from scenarios.advice import model
+from scenarios.advice import crossovers
 from scenarios.advice.curves import Curves
 from scenarios.analysis.notebook import (
     BASE,
@@ -146,11 +146,11 @@ def against_in_words(opened: OpenedRun, lane: str, base: str = BASE) -> Prose:
 def where_they_cross(opened: OpenedRun, lane: str) -> Prose:
     """The fastest contender of each range of sizes, and every crossover between two of those, with how sure it is."""
     curves = opened.curves(lane)
-    ranges = model.fastest_ranges(curves, lane)
+    ranges = crossovers.fastest_ranges(curves, lane)
     spans = [f"{each.contender} from {size(each.from_bytes)} to {size(each.to_bytes)}" for each in ranges]
     lines = [f"The lowest median among the contenders that are IPC has {'; '.join(spans)}.", ""]
     fastest = {each.contender for each in ranges}
-    for each in model.crossovers(curves, lane):
+    for each in crossovers.crossovers(curves, lane):
         if {each.smaller, each.larger} <= fastest:
             at = each.payload_bytes
             interval = f" (interval {size(at.low)} to {size(at.high)})" if at.low and at.high else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from scenarios.advice import model
+from scenarios.advice import crossovers
 from scenarios.advice.curves import Curves
 from scenarios.common.units import micros, size, span, three
 from scenarios.report import tables
@@ -23,7 +23,7 @@ def by_payload(cells: pd.DataFrame) -> tuple[list[tuple[str, list[tuple[str, str
         fastest = tables.equally_fast(tables.cells_of(cells, curves.scenario, curves.lane))
         columns[lane] = {int(each): (" / ".join(names), _ahead(curves, names, each)) for each, names in fastest.items()}
         ever = {names[0] for names in fastest.values()}
-        crossings = model.crossovers(curves, lane, sorted(ever))
+        crossings = crossovers.crossovers(curves, lane, sorted(ever))
         sentences += [_crossing(lane, each) for each in crossings if each.clear]
         if crossings and not any(each.clear for each in crossings):
             sentences.append(
@@ -48,7 +48,7 @@ def _ahead(curves: Curves, equal: list[str], payload: float) -> str:
     return f"{text}; next {following} {three(medians[following] / medians[first])}x"
 
 
-def _crossing(lane: str, found: model.Crossover) -> str:
+def _crossing(lane: str, found: crossovers.Crossover) -> str:
     where = found.payload_bytes
     ends = "" if where.low is None or where.high is None else f" ({_about(where.low)} to {_about(where.high)})"
     return f"Lane {lane}: {found.smaller} is faster below about {_about(where.value)}{ends}, {found.larger} above."

@@ -18,8 +18,7 @@ from markupsafe import Markup
 from rich.console import Console
 
 from scenarios.advice import model
-from scenarios.advice.curves import Curves
-from scenarios.advice.model import AdviceError
+from scenarios.advice.curves import AdviceError, Curves
 from scenarios.common.errors import RunError
 from scenarios.common.units import size, unbroken
 from scenarios.plan.cells import GROUP

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scenarios.advice.model import FastestRange, crossovers, fastest_ranges
+from scenarios.advice.crossovers import FastestRange, crossovers, fastest_ranges
 from tests.scenarios.tables import cells, table
 
 STEEP = {100: (10.0,) * 3, 10_000: (1000.0,) * 3}

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scenarios.advice import model
-from scenarios.advice.curves import Curves, interpolate
-from scenarios.advice.model import LOOKS_US, Advice, AdviceError, advise, break_even, cheaper, recommended
+from scenarios.advice.curves import AdviceError, Curves, Estimate, interpolate
+from scenarios.advice.model import LOOKS_US, Advice, advise, break_even, cheaper, recommended
 from scenarios.records import store
 from scenarios.statistics import figures
 from shm_rpc_bridge import waiting
@@ -40,7 +40,7 @@ def test_between_two_measured_payloads_a_figure_lies_on_the_line_of_the_logarith
 
 def test_at_a_measured_payload_it_is_the_median_of_the_repeats_with_their_interval() -> None:
     row = _row(advise(table(cells("a", {100: (1.0, 5.0, 3.0)})), 100, 1, 0), "a")
-    assert row.ipc_p50_us == model.Estimate(3.0, 1.0, 5.0)
+    assert row.ipc_p50_us == Estimate(3.0, 1.0, 5.0)
     assert row.basis == (100, 100)
 
 
@@ -62,7 +62,7 @@ def test_a_contender_is_answered_for_only_where_it_was_measured_itself() -> None
 def test_the_handler_is_added_to_latency_and_the_rest_is_ipc() -> None:
     rows = advise(table(cells("a", {100: (90.0, 100.0, 110.0)}, p99=300.0)), 100, 1, 400)
     row = _row(rows, "a")
-    assert row.p50_us == model.Estimate(500, 490, 510)
+    assert row.p50_us == Estimate(500, 490, 510)
     assert row.p99_us == 700
     assert row.ipc_share is not None
     assert row.ipc_share.value == pytest.approx(0.2)
@@ -183,7 +183,7 @@ def test_within_one_process_there_is_no_ipc_and_no_server() -> None:
     rows = advise(frame, 100, 1, 80)
     row = _row(rows, "direct")
     assert row.in_process
-    assert row.ipc_share == model.Estimate(0)
+    assert row.ipc_share == Estimate(0)
     assert row.server_cores is None
     assert row.cores == row.client_cores
     best = recommended(rows)
@@ -205,13 +205,13 @@ def test_contenders_are_told_apart_by_ratios_within_repeats() -> None:
 
 def test_from_too_few_repeats_there_is_no_interval_and_nothing_is_told_apart() -> None:
     rows = advise(table(cells("a", {100: (1.0, 2.0)}), cells("b", {100: (8.0, 9.0)})), 100, 1, 0)
-    assert _row(rows, "a").ipc_p50_us == model.Estimate(1.5)
+    assert _row(rows, "a").ipc_p50_us == Estimate(1.5)
     assert _row(rows, "b").told_apart is None
 
 
 def test_the_interval_of_a_median_is_the_runs_own_where_it_has_one() -> None:
     rows = [row | {"ci_low_us": "9.5", "ci_high_us": "10.5"} for row in cells("a", {100: (9.0, 10.0, 11.0)})]
-    assert _row(advise(table(rows), 100, 1, 0), "a").ipc_p50_us == model.Estimate(10, 9.5, 10.5)
+    assert _row(advise(table(rows), 100, 1, 0), "a").ipc_p50_us == Estimate(10, 9.5, 10.5)
 
 
 def test_break_even_is_the_handler_beside_which_ipc_is_the_share() -> None:
