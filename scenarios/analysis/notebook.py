@@ -1,6 +1,6 @@
 """What every notebook begins with: a run to look at, and things Jupyter knows how to show.
 
-Notebooks hold prose and calls; whatever computes or draws is in the modules ``analysis_*``. Each of their functions
+Notebooks hold prose and calls; whatever computes or draws is in the modules beside this one. Each of their functions
 takes an :class:`OpenedRun` run and gives back something to show: :class:`Prose`, a :class:`Picture`, a table. Pure but
 for :func:`open_run`; nothing is measured.
 """
