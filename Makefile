@@ -50,10 +50,11 @@ soak: $(STAMP)  ## the fault tests' long forms and their figures, 20 minutes: ma
 tox: $(STAMP)  ## the library's tests on every Python found, 3.8 to 3.13
 	$(BIN)/tox
 
-lint: $(STAMP)  ## ruff and mypy --strict
+lint: $(STAMP)  ## ruff, mypy --strict and the contracts of who imports whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 reference: $(STAMP)  ## make a finished run the committed one: make reference RUN=results/...
 	$(BIN)/python -m scenarios publish $(RUN)

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from contenders.endpoints import fresh_socket_path
 from contenders.interface import AsyncCaller, Caller, Contender, ServerGone
 from contenders.loop_caller import LoopCaller
-from contenders.message_lanes import LANES, MessageLane, Respond
+from contenders.message_lanes import MESSAGE_LANES, MessageLane, Respond
 from contenders.service import methods_of
 
 _LENGTH = struct.Struct("<Q")
@@ -45,7 +45,7 @@ class AsyncioUds(Contender):
         return str(fresh_socket_path(folder, "asyncio"))
 
     def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
-        respond = LANES[self.lane].responder(methods_of(service))
+        respond = MESSAGE_LANES[self.lane].responder(methods_of(service))
         with asyncio.Runner(loop_factory=self.new_event_loop) as runner:
             runner.run(_serve(respond, address, self.stream_limit_bytes, ready))
 
@@ -54,7 +54,7 @@ class AsyncioUds(Contender):
             reader, writer = await asyncio.open_unix_connection(address, limit=self.stream_limit_bytes)
         except OSError as error:
             raise ServerGone(f"no server at {address}: {error}") from error
-        return _StreamCaller(reader, writer, LANES[self.lane])
+        return _StreamCaller(reader, writer, MESSAGE_LANES[self.lane])
 
     def connect(self, address: str) -> Caller:
         return LoopCaller(self.new_event_loop(), self.connect_async(address))
@@ -64,7 +64,7 @@ class AsyncioUds(Contender):
             "transport": "Unix domain socket, length-prefixed messages",
             "API": "asyncio streams",
             "event loop": self.loop_name,
-            "codec": LANES[self.lane].codec,
+            "codec": MESSAGE_LANES[self.lane].codec,
             "stream limit": f"{self.stream_limit_bytes} bytes",
             "server workers": "1 (the event loop)",
         }

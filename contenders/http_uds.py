@@ -23,7 +23,7 @@ from starlette.routing import Route
 
 from contenders.endpoints import fresh_socket_path
 from contenders.interface import Caller, CallError, Contender, ServerGone
-from contenders.message_lanes import LANES
+from contenders.message_lanes import MESSAGE_LANES
 from contenders.service import Handler, Methods, methods_of
 
 KEEP_ALIVE_SECONDS = 3600
@@ -76,7 +76,7 @@ class HttpUds(Contender):
             "transport": "HTTP/1.1 over a Unix domain socket, kept alive",
             "server": "Starlette on uvicorn: uvloop, httptools, no access log, no lifespan",
             "client": "httpx.Client, no timeout, environment ignored",
-            "codec": native if self.lane == "native" else LANES[self.lane].codec,
+            "codec": native if self.lane == "native" else MESSAGE_LANES[self.lane].codec,
             "server workers": "1 (the event loop)",
         }
 
@@ -107,7 +107,7 @@ def _routes(lane: str, methods: Methods) -> list[Route]:
     routes = [Route(_PING, ping, methods=["GET"])]
     if lane == "native":
         return routes + [Route(f"/{name}", _json_route(method), methods=["POST"]) for name, method in methods.items()]
-    respond, media_type = LANES[lane].responder(methods), _TYPES[lane]
+    respond, media_type = MESSAGE_LANES[lane].responder(methods), _TYPES[lane]
 
     async def call(request: Request) -> Response:
         return Response(respond(await request.body()), media_type=media_type)
@@ -152,7 +152,7 @@ class _HttpCaller(Caller):
 class _MessageCaller(_HttpCaller):
     def __init__(self, client: httpx.Client, lane: str) -> None:
         super().__init__(client)
-        self._lane = LANES[lane]
+        self._lane = MESSAGE_LANES[lane]
         self._headers = {"Content-Type": _TYPES[lane]}
 
     def call(self, method: str, payload: Any) -> Any:

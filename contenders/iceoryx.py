@@ -20,7 +20,7 @@ import iceoryx2 as iox2
 
 from contenders.endpoints import fresh_path
 from contenders.interface import Caller, Contender, ServerGone
-from contenders.message_lanes import LANES, MessageLane, Respond
+from contenders.message_lanes import MESSAGE_LANES, MessageLane, Respond
 from contenders.service import methods_of
 
 VIEW_FROM_BYTES = 64 * 1024
@@ -46,7 +46,7 @@ class Iceoryx(Contender):
         return fresh_path(folder, "bench").name  # nothing of it lies in the folder: it is shared memory
 
     def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
-        respond, stopping = LANES[self.lane].responder(methods_of(service)), threading.Event()
+        respond, stopping = MESSAGE_LANES[self.lane].responder(methods_of(service)), threading.Event()
         node = new_node()
         server = _growing(self.builder(node, address).open_or_create().server_builder()).create()
         try:
@@ -80,7 +80,7 @@ class Iceoryx(Contender):
         return {
             "transport": "shared memory, request-response",
             "waiting": f"polling on both sides, sched_yield after every {LOOKS_PER_YIELD} looks in vain",
-            "codec": LANES[self.lane].codec,
+            "codec": MESSAGE_LANES[self.lane].codec,
             "copying": f"into loaned memory; out of it below {VIEW_FROM_BYTES // 1024} KiB, views from there up",
             "slices": f"{INITIAL_BYTES} bytes at first, allocation strategy PowerOfTwo",
             "configuration": f"iceoryx2's defaults, {MOST_CLIENTS} clients at most",
@@ -128,7 +128,7 @@ class IceoryxCaller(Caller):
     """A node, a client and the response that was read last, whose memory the result may be."""
 
     def __init__(self, contender: Iceoryx, address: str) -> None:
-        self._lane: MessageLane = LANES[contender.lane]
+        self._lane: MessageLane = MESSAGE_LANES[contender.lane]
         self._node = new_node()
         self._last: Any = None
         try:

@@ -40,5 +40,5 @@ _JSON = MessageLane(
     codec.encode_request, codec.decode_response, lambda methods: partial(codec.answer, methods), "orjson"
 )
 
-LANES: Mapping[str, MessageLane] = {"bytes": _BYTES, "json": _JSON, "native": _JSON}
+MESSAGE_LANES: Mapping[str, MessageLane] = {"bytes": _BYTES, "json": _JSON, "native": _JSON}
 """Lane ``bytes`` has no room for an error: there an exception of the handler ends the connection or the server."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from contenders.endpoints import fresh_socket_path
 from contenders.interface import Caller, CallError, Contender, ServerGone
-from contenders.message_lanes import LANES
+from contenders.message_lanes import MESSAGE_LANES
 from contenders.service import Methods, methods_of
 
 Converse = Callable[[Connection], None]
@@ -74,7 +74,7 @@ class MpPipe(Contender):
         return {
             "transport": "Unix domain socket",
             "API": "multiprocessing.connection, " + ("send and recv" if pickled else "send_bytes and recv_bytes"),
-            "codec": "pickle, default protocol" if pickled else LANES[self.lane].codec,
+            "codec": "pickle, default protocol" if pickled else MESSAGE_LANES[self.lane].codec,
             "server workers": "1 thread per client",
         }
 
@@ -102,7 +102,7 @@ def _conversation(lane: str, methods: Methods) -> Converse:
                 connection.send(answer)
 
         return converse
-    respond = LANES[lane].responder(methods)
+    respond = MESSAGE_LANES[lane].responder(methods)
 
     def converse_in_bytes(connection: Connection) -> None:
         while True:
@@ -113,7 +113,7 @@ def _conversation(lane: str, methods: Methods) -> Converse:
 
 class _MessageCaller(Caller):
     def __init__(self, connection: Connection, lane: str) -> None:
-        self._connection, self._lane = connection, LANES[lane]
+        self._connection, self._lane = connection, MESSAGE_LANES[lane]
 
     def call(self, method: str, payload: Any) -> Any:
         request = self._lane.request(method, payload)

@@ -14,7 +14,7 @@ import pynng
 
 from contenders.endpoints import fresh_socket_path
 from contenders.interface import Caller, Contender, ServerGone
-from contenders.message_lanes import LANES, MessageLane
+from contenders.message_lanes import MESSAGE_LANES, MessageLane
 from contenders.service import methods_of
 
 NEVER_MS = 24 * 60 * 60 * 1000
@@ -30,7 +30,7 @@ class PynngIpc(Contender):
         return f"ipc://{fresh_socket_path(folder, 'nng')}"
 
     def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
-        respond = LANES[self.lane].responder(methods_of(service))
+        respond = MESSAGE_LANES[self.lane].responder(methods_of(service))
         stopping = threading.Event()
         with pynng.Rep0(recv_max_size=0) as server:
 
@@ -50,7 +50,7 @@ class PynngIpc(Contender):
         socket = pynng.Req0(
             recv_max_size=0, resend_time=NEVER_MS, reconnect_time_min=NEVER_MS, reconnect_time_max=NEVER_MS
         )
-        caller = _NngCaller(socket, LANES[self.lane])
+        caller = _NngCaller(socket, MESSAGE_LANES[self.lane])
         socket.add_post_pipe_remove_cb(caller.connection_lost)
         try:
             socket.dial(address, block=True)
@@ -63,7 +63,7 @@ class PynngIpc(Contender):
         return {
             "transport": "ipc:// (a Unix domain socket)",
             "sockets": "Req0/Rep0, blocking",
-            "codec": LANES[self.lane].codec,
+            "codec": MESSAGE_LANES[self.lane].codec,
             "largest message": "unlimited",
             "resending and reconnecting": "never",
             "timeouts": "none; a lost connection closes the socket",

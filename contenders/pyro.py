@@ -22,7 +22,7 @@ from Pyro5.socketutil import interrupt_socket
 
 from contenders.endpoints import fresh_socket_path
 from contenders.interface import Caller, CallError, Contender, ServerGone
-from contenders.message_lanes import LANES, echo_only
+from contenders.message_lanes import MESSAGE_LANES, echo_only
 from contenders.service import Handler, methods_of
 
 _OBJECT = "bench"
@@ -42,7 +42,7 @@ class Pyro(Contender):
         path = Path(address.partition("./u:")[2])
         path.unlink(missing_ok=True)  # what a killed server has left
         methods = methods_of(service)
-        exposed = {"call": LANES["json"].responder(methods)} if self.lane == "json" else methods
+        exposed = {"call": MESSAGE_LANES["json"].responder(methods)} if self.lane == "json" else methods
         if self.lane != "native":
             exposed = {name: _of_bytes(function) for name, function in exposed.items()}
         daemon = _Daemon(unixsocket=str(path))
@@ -129,7 +129,7 @@ class _ProxyCaller(Caller):
             raise ServerGone("this caller is closed")
         self._own()
         if self._lane == "json":
-            return LANES["json"].result(self._exchange("call", LANES["json"].request(method, payload)))
+            return MESSAGE_LANES["json"].result(self._exchange("call", MESSAGE_LANES["json"].request(method, payload)))
         if self._lane == "bytes":
             return self._exchange(method, echo_only(method, payload))
         return self._remote_call(method, payload)

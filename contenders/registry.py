@@ -12,6 +12,7 @@ The built-in names are not to be taken over: results under one name must mean on
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator, Mapping
 from importlib.metadata import entry_points
 
 from contenders.interface import Contender
@@ -93,3 +94,18 @@ def load(name: str) -> type[Contender]:
     if not (isinstance(found, type) and issubclass(found, Contender) and found.name == name):
         raise TypeError(f"{target} is not a Contender with the name {name!r}")
     return found
+
+
+class Registered(Mapping[str, type[Contender]]):
+    """Name to class of every known contender, each imported when it is looked up; raises what :func:`load` raises."""
+
+    def __getitem__(self, name: str) -> type[Contender]:
+        if name not in names():
+            raise KeyError(name)
+        return load(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(names())
+
+    def __len__(self) -> int:
+        return len(names())

@@ -22,7 +22,7 @@ from rpyc.utils.server import ThreadedServer
 
 from contenders.endpoints import fresh_socket_path
 from contenders.interface import Caller, CallError, Contender, ServerGone
-from contenders.message_lanes import LANES, echo_only
+from contenders.message_lanes import MESSAGE_LANES, echo_only
 from contenders.service import Methods, methods_of
 
 CONFIG = {"sync_request_timeout": None, "include_local_traceback": False, "log_exceptions": False}
@@ -58,7 +58,7 @@ class RpycUds(Contender):
         return {
             "transport": "Unix domain socket",
             "server": "ThreadedServer",
-            "codec": native if self.lane == "native" else LANES[self.lane].codec,
+            "codec": native if self.lane == "native" else MESSAGE_LANES[self.lane].codec,
             "compression": f"zlib from {Channel.COMPRESSION_THRESHOLD} bytes up" if self.compress else "off",
             "remote methods": "fetched once per connection",
             **{option: str(value) for option, value in CONFIG.items()},
@@ -96,7 +96,7 @@ def _remote(lane: str, methods: Methods) -> rpyc.Service:
 
     functions: Mapping[str, Callable[..., Any]] = {**methods, "document": document}
     if lane == "json":
-        functions = {"call": LANES["json"].responder(methods)}
+        functions = {"call": MESSAGE_LANES["json"].responder(methods)}
     exposed: dict[str, Any] = {f"exposed_{name}": staticmethod(function) for name, function in functions.items()}
     return type("Bench", (rpyc.Service,), exposed)()
 
@@ -108,7 +108,9 @@ class _RpycCaller(Caller):
 
     def call(self, method: str, payload: Any) -> Any:
         if self._lane == "json":
-            return LANES["json"].result(self._remote_call("call", LANES["json"].request(method, payload)))
+            return MESSAGE_LANES["json"].result(
+                self._remote_call("call", MESSAGE_LANES["json"].request(method, payload))
+            )
         if self._lane == "bytes":
             return self._remote_call("echo", echo_only(method, payload))
         if isinstance(payload, dict):

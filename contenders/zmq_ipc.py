@@ -17,7 +17,7 @@ from zmq.utils.monitor import recv_monitor_message
 from contenders.endpoints import fresh_socket_path
 from contenders.interface import Caller, Contender, ServerGone
 from contenders.service import methods_of
-from contenders.zmq_lanes import COPY_BELOW_BYTES, LANES, Lane, Wire
+from contenders.zmq_lanes import COPY_BELOW_BYTES, ZMQ_LANES, Wire, ZmqLane
 
 IO_THREADS = 1
 SLICE_MS = 100  # how often a waiting caller looks whether its server is still connected
@@ -43,7 +43,7 @@ class ZmqIpc(Contender):
         return f"ipc://{fresh_socket_path(folder, 'zmq')}"
 
     def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
-        lane = LANES[self.lane]
+        lane = ZMQ_LANES[self.lane]
         respond = lane.responder(methods_of(service))
         context = zmq.Context(IO_THREADS)
         stopping, stop_lock = threading.Event(), threading.Lock()
@@ -94,7 +94,7 @@ class ZmqIpc(Contender):
         return wire.receive(server, large, 0)
 
     def connect(self, address: str) -> Caller:
-        return ZmqCaller(self, address, LANES[self.lane])
+        return ZmqCaller(self, address, ZMQ_LANES[self.lane])
 
     def settings(self) -> Mapping[str, str]:
         return {
@@ -117,7 +117,7 @@ class ZmqCaller(Caller):
     slice without one. A connection is never made again: its outstanding request would be lost in silence.
     """
 
-    def __init__(self, contender: ZmqIpc, address: str, lane: Lane[Any]) -> None:
+    def __init__(self, contender: ZmqIpc, address: str, lane: ZmqLane[Any]) -> None:
         self._lane = lane
         self._lost = False
         self._context = zmq.Context(IO_THREADS)

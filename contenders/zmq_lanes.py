@@ -41,7 +41,7 @@ class Wire(Generic[Unit]):
 
 
 @dataclass(frozen=True)
-class Lane(Generic[Unit]):
+class ZmqLane(Generic[Unit]):
     """How calls become units, and units results. `responder` runs in the server, the rest in the caller."""
 
     wire: Wire[Unit]
@@ -128,14 +128,14 @@ def _native_response(methods: Methods, request: Parts) -> Parts:
         return [_ERROR, type(error).__name__.encode(), str(error).encode()]
 
 
-LANES: Mapping[str, Lane[Any]] = {
-    "bytes": Lane(_FRAME, _bytes_request, lambda _, frame: frame, lambda methods: methods["echo"]),
-    "json": Lane(
+ZMQ_LANES: Mapping[str, ZmqLane[Any]] = {
+    "bytes": ZmqLane(_FRAME, _bytes_request, lambda _, frame: frame, lambda methods: methods["echo"]),
+    "json": ZmqLane(
         _FRAME,
         codec.encode_request,
         lambda _, frame: codec.decode_response(frame),
         lambda methods: partial(codec.answer, methods),
     ),
-    "native": Lane(_PARTS, _native_request, _native_result, lambda methods: partial(_native_response, methods)),
+    "native": ZmqLane(_PARTS, _native_request, _native_result, lambda methods: partial(_native_response, methods)),
 }
 """Lane ``bytes`` has no room for an error either: there an exception of the handler ends the server."""

@@ -15,7 +15,7 @@ import zmq
 
 from contenders.interface import Caller
 from contenders.zmq_ipc import SLICE_MS, ZmqCaller, ZmqIpc
-from contenders.zmq_lanes import LANES, Wire
+from contenders.zmq_lanes import ZMQ_LANES, Wire
 
 
 class ZmqPoll(ZmqIpc):
@@ -33,7 +33,7 @@ class ZmqPoll(ZmqIpc):
                 os.sched_yield()
 
     def connect(self, address: str) -> Caller:
-        return _PollingCaller(self, address, LANES[self.lane])
+        return _PollingCaller(self, address, ZMQ_LANES[self.lane])
 
     def settings(self) -> Mapping[str, str]:
         return {

@@ -1,1 +1,13 @@
-"""What is measured, as data, and the machinery that measures it: runner, statistics, files, plots."""
+"""What is measured, as data, and what measures, computes and shows it. From top to bottom, each imports only below:
+
+=========================================  ==========================================================================
+`cli`                                      the command line, what ``python -m scenarios`` runs
+`report`, `analysis`, `publish`            the page of a run, the notebooks' functions, the committed run
+`selftest`                                 the harness measured by itself
+`running`, `advice`, `plots`               carrying out a scenario, the decision model, the pictures
+`statistics`                               what a figure is
+`measuring`, `records`                     what runs in a measured process, and a run on disk
+`plan`                                     scenario files, cells, loads, payloads; the files are in ``definitions``
+`common`                                   mistakes, and numbers as people write them
+=========================================  ==========================================================================
+"""

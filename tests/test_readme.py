@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 import tomllib
 
-from scenarios import reading, reference, reliability, statistics, store
-from scenarios.catalogue import Registered
+from contenders.registry import Registered
+from scenarios.plan import scenario_files
+from scenarios.publish import reference, reliability
+from scenarios.records import store
+from scenarios.statistics import figures
 from shm_rpc_bridge import RPCClient
 
 ROOT = Path(__file__).parent.parent
@@ -62,7 +65,7 @@ def test_a_command_does_what_the_readme_says(command):
         assert DRY[command] in shown.stdout
         scenario = re.search(r"scenarios run ([a-z-]+)(?!\.toml)\b", shown.stdout)
         if scenario and "mine" not in command:
-            reading.read(reading.find(scenario[1]), Registered())
+            scenario_files.read(scenario_files.find(scenario[1]), Registered())
         return
     assert words[0] == "python"
     nobody = ["--prefix", "nobody-has-this-name"] if "--force" in words else []  # leave other people's things alone
@@ -115,7 +118,7 @@ def test_the_scenario_of_ones_own_is_valid_and_runs(tmp_path):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     latest = store.find(results, None)
-    assert len(statistics.chosen(latest.rows())) == 6  # and any that were disturbed, once more
+    assert len(figures.chosen(latest.rows())) == 6  # and any that were disturbed, once more
     assert list(latest.plots_folder.glob("*.png"))
 
 

@@ -11,7 +11,7 @@ from contenders import registry
 from contenders.direct import Direct
 from contenders.interface import LANES, Contender
 from contenders.registry import ENTRY_POINT_GROUP, ContenderUnavailable, UnknownContender
-from scenarios import style
+from scenarios.plots import style
 
 # What a contender is imported with: replacing these would make two classes of one name.
 KEPT = {"contenders", "contenders.registry", "contenders.interface"}

@@ -24,7 +24,7 @@ import threading
 
 from contenders.endpoints import fresh_socket_path
 from contenders.interface import Caller, Contender, ServerGone
-from contenders.message_lanes import LANES
+from contenders.message_lanes import MESSAGE_LANES
 from contenders.service import methods_of
 
 
@@ -36,7 +36,7 @@ class Datagrams(Contender):
         return str(fresh_socket_path(folder, "dgram"))
 
     def serve(self, service, address, ready):
-        respond = LANES[self.lane].responder(methods_of(service))
+        respond = MESSAGE_LANES[self.lane].responder(methods_of(service))
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
             server.bind(address)
             server.listen()
@@ -57,7 +57,7 @@ class Datagrams(Contender):
         except OSError as error:
             client.close()
             raise ServerGone(str(error)) from error
-        return DatagramCaller(client, LANES[self.lane])
+        return DatagramCaller(client, MESSAGE_LANES[self.lane])
 
     def settings(self):
         return {"socket": "SOCK_SEQPACKET"}

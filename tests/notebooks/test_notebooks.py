@@ -11,7 +11,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from scenarios.store import Run
+from scenarios.records.store import Run
 
 ROOT = Path(__file__).parent.parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import numpy as np
 
 from contenders.interface import Contender
-from scenarios.cells import Cell
-from scenarios.combine import Measurement
-from scenarios.usage import Usage
+from scenarios.measuring.usage import Usage
+from scenarios.plan.cells import Cell
+from scenarios.running.combine import Measurement
 
 Flags = Callable[[Cell], tuple[str, ...]]
 P50 = Callable[[Cell], float]
@@ -19,7 +19,7 @@ P50 = Callable[[Cell], float]
 def run_cell(
     flags: Flags = lambda cell: (), p50_us: P50 = lambda cell: 10.0
 ) -> Callable[[Cell, type[Contender], int, float], Measurement]:
-    """In place of :func:`scenarios.session.run_cell`: the same latencies for the same cell, every time."""
+    """In place of :func:`scenarios.running.session.run_cell`: the same latencies for the same cell, every time."""
 
     def measured(cell: Cell, contender: type[Contender], seed: int, time_limit_s: float) -> Measurement:
         rng = np.random.default_rng(zlib.crc32(cell.key.encode()))

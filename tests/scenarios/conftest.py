@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from scenarios import environment, reading, runner
-from scenarios.analysis import Opened
-from scenarios.store import Run
+from scenarios.analysis.notebook import OpenedRun
+from scenarios.plan import scenario_files
+from scenarios.records import environment
+from scenarios.records.store import Run
+from scenarios.running import runner
 from tests.scenarios import shown
 from tests.scenarios.fakes import CATALOGUE
 from tests.scenarios.twenty import rows
@@ -74,7 +76,7 @@ def run_it(write: Write, results: Path) -> RunIt:
     """Write a small scenario and measure it for good: the run, and how many cells failed."""
 
     def measure(**values: object) -> tuple[Run, int]:
-        scenario = reading.read(write(**values), CATALOGUE)
+        scenario = scenario_files.read(write(**values), CATALOGUE)
         run = runner.begin(scenario, CATALOGUE, results)
         return run, runner.measure(run, scenario, CATALOGUE, Console(quiet=True))
 
@@ -82,6 +84,6 @@ def run_it(write: Write, results: Path) -> RunIt:
 
 
 @pytest.fixture(scope="session")
-def twenty(tmp_path_factory: pytest.TempPathFactory) -> Opened:
+def twenty(tmp_path_factory: pytest.TempPathFactory) -> OpenedRun:
     """The run of :mod:`tests.scenarios.twenty`."""
     return shown.opened(tmp_path_factory.mktemp("twenty"), rows())

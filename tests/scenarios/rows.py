@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from scenarios import store
-from scenarios.cells import key_of
-from scenarios.scenario import Block, Scenario
-from scenarios.store import COLUMNS, Run
+from scenarios.plan.cells import key_of
+from scenarios.plan.scenario import Block, Scenario
+from scenarios.records import store
+from scenarios.records.store import COLUMNS, Run
 
 AXES = {"scenario": "s", "lane": "json", "payload_bytes": "100", "clients": "1", "load": "closed", "repeat": "0"}
 

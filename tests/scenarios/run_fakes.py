@@ -7,13 +7,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from scenarios import reading, runner
+from scenarios.plan import scenario_files
+from scenarios.running import runner
 from tests.scenarios.fakes import CATALOGUE
 
 
 def main() -> int:
     path, results, *options = sys.argv[1:]
-    scenario = reading.read(Path(path), CATALOGUE)
+    scenario = scenario_files.read(Path(path), CATALOGUE)
     start = runner.resume if options else runner.begin
     run = start(scenario, CATALOGUE, Path(results))
     try:

@@ -10,19 +10,19 @@ from matplotlib.axis import Axis
 from matplotlib.collections import PolyCollection
 from matplotlib.container import BarContainer
 
-from scenarios import store
-from scenarios.analysis import Opened, Picture, Prose
+from scenarios.analysis.notebook import OpenedRun, Picture, Prose
+from scenarios.records import store
 from tests.scenarios.tables import Cells, table
 
 CPUS = 2
 Points = list[tuple[float, float]]
 
 
-def opened(folder: Path, *rows: Cells) -> Opened:
+def opened(folder: Path, *rows: Cells) -> OpenedRun:
     """A run with these rows, made on two CPUs."""
     run = store.create(folder, {"name": "made"})
     run.write_json("environment.json", {"cpu": "a CPU", "cpus_usable": list(range(CPUS))})
-    return Opened(run, table(*rows))
+    return OpenedRun(run, table(*rows))
 
 
 def heads(shown: object) -> list[str]:

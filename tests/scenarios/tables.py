@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from scenarios import statistics
-from scenarios.store import COLUMNS, Row
+from scenarios.records.store import COLUMNS, Row
+from scenarios.statistics import figures
 
 Cells = list[Row]
 
@@ -50,4 +50,4 @@ def cells(
 
 def table(*contenders: Cells) -> pd.DataFrame:
     """The table of a run with these contenders."""
-    return statistics.frame([row for each in contenders for row in each])
+    return figures.frame([row for each in contenders for row in each])

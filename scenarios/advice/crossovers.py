@@ -1,0 +1,186 @@
+"""Where one contender overtakes another as payloads grow, and which is the fastest in between.
+
+A crossover is where two curves of median latency cross (:mod:`scenarios.advice.curves`: log-log between neighbouring
+measured sizes, never beyond the last one). Its interval comes from drawing repeats with replacement, the same ones
+for both contenders, for a repeat is a moment of the machine that both shared; `seen` says in how many of the draws
+the one overtakes the other at all. All of it for calls back to back, as they were measured.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from itertools import combinations, pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scenarios.advice.curves import Curves, Estimate, curves_of
+from scenarios.records.store import Run
+
+CONFIDENCE = 0.95
+DRAWS = 2000
+FEWEST_REPEATS = 3
+"""An interval over fewer is not given."""
+
+Numbers = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Crossover:
+    """`smaller` is the faster one for smaller payloads, `larger` for larger ones."""
+
+    smaller: str
+    larger: str
+    payload_bytes: Estimate
+    between: tuple[int, int]
+    """The measured sizes it lies between."""
+    seen: float | None
+    """The share of draws in which `larger` overtakes `smaller`; None from too few repeats."""
+    clear: bool
+    """Whether there is a measured size below it where `smaller` is the faster one beyond doubt, and one above where
+    `larger` is (the interval of the ratio of their medians, paired within repeats, does not hold 1). Else the
+    curves may cross by chance alone."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FastestRange:
+    """The contender with the lowest median from one payload size to another, in bytes."""
+
+    contender: str
+    from_bytes: float
+    to_bytes: float
+
+
+def crossovers(
+    run_or_frame: Run | pd.DataFrame | Curves, lane: str = "native", contenders: Sequence[str] | None = None
+) -> list[Crossover]:
+    """Every crossover of every pair, by payload size; of those that are IPC, or of those that are named.
+
+    Raises :class:`scenarios.advice.curves.AdviceError` for a lane the run has not.
+    """
+    curves = curves_of(run_or_frame, lane)
+    found = [
+        crossover
+        for one, other in combinations(_named(curves, contenders), 2)
+        for crossover in _of_pair(curves, one, other)
+    ]
+    return sorted(found, key=lambda crossover: crossover.payload_bytes.value)
+
+
+def fastest_ranges(
+    run_or_frame: Run | pd.DataFrame | Curves, lane: str = "native", contenders: Sequence[str] | None = None
+) -> list[FastestRange]:
+    """The fastest contender from the smallest measured payload to the largest; of those that are IPC, or named."""
+    curves = curves_of(run_or_frame, lane)
+    names = _named(curves, contenders)
+    measured = {float(size) for name in names for size in curves.sizes(name)}
+    crossed = {each.payload_bytes.value for each in crossovers(curves, lane, names)}
+    found: list[FastestRange] = []
+    for start, end in pairwise(sorted(measured | crossed)):
+        middle = math.sqrt(start * end)
+        medians = {name: p50.value for name in names if (p50 := curves.at(name, "p50_us", middle))}
+        fastest = min(medians, key=lambda name: medians[name])
+        if found and found[-1].contender == fastest:
+            found[-1] = dataclasses.replace(found[-1], to_bytes=end)
+        else:
+            found.append(FastestRange(fastest, start, end))
+    return found
+
+
+def _named(curves: Curves, contenders: Sequence[str] | None) -> list[str]:
+    if contenders is not None:
+        return [name for name in curves.contenders if name in contenders]
+    return [name for name in curves.contenders if not curves.in_process(name)]
+
+
+def _of_pair(curves: Curves, one: str, other: str) -> list[Crossover]:
+    grid = _shared_sizes(curves, one, other)
+    if len(grid) < 2:
+        return []
+    gap = _filled([_log_median(curves, one, size) - _log_median(curves, other, size) for size in grid])
+    logs = np.log(np.array(grid, float))
+    found = []
+    for place, (below, above) in enumerate(pairwise(gap)):
+        if (below < 0) != (above < 0):
+            at = float(_zero(logs[place], logs[place + 1], np.array(below), np.array(above)))
+            smaller, larger = (one, other) if below < 0 else (other, one)
+            estimate, seen = _interval(curves, smaller, larger, grid, at)
+            clear = _faster(curves, smaller, larger, grid[: place + 1]) and _faster(
+                curves, larger, smaller, grid[place + 1 :]
+            )
+            found.append(Crossover(smaller, larger, estimate, (grid[place], grid[place + 1]), seen, clear))
+    return found
+
+
+def _faster(curves: Curves, one: str, other: str, sizes: list[int]) -> bool:
+    """Whether at one of the sizes at least `one` is faster beyond doubt."""
+    ratios = [curves.ratio(one, other, size) for size in sizes]
+    return any(ratio is not None and ratio.high is not None and ratio.high < 1 for ratio in ratios)
+
+
+def _shared_sizes(curves: Curves, one: str, other: str) -> list[int]:
+    """The measured sizes of either at which both have a figure: between them both curves are straight."""
+    sizes = sorted({*curves.sizes(one), *curves.sizes(other)})
+    return [size for size in sizes if curves.basis(one, size) and curves.basis(other, size)]
+
+
+def _log_median(curves: Curves, contender: str, size: float) -> float:
+    median = curves.at(contender, "p50_us", size)
+    assert median is not None  # of the shared sizes
+    return math.log(median.value)
+
+
+def _filled(gap: list[float]) -> list[float]:
+    """Where two curves touch they have no order: give them the one they had before, by a hair."""
+    before = next((each for each in gap if each), 1.0)
+    filled = []
+    for each in gap:
+        before = each or math.copysign(1e-300, before)
+        filled.append(before)
+    return filled
+
+
+def _zero(start: Any, end: Any, below: Numbers, above: Numbers) -> Numbers:
+    """Where the straight line from `below` at `start` to `above` at `end` is zero."""
+    return np.asarray(start + (end - start) * below / (below - above))
+
+
+def _interval(curves: Curves, smaller: str, larger: str, grid: list[int], at: float) -> tuple[Estimate, float | None]:
+    """The crossover with its interval over draws of repeats, and the share of draws that have one like it."""
+    value = math.exp(at)
+    tables = [_repeats(curves, name) for name in (smaller, larger)]
+    whole = sorted(set(tables[0].index) & set(tables[1].index))
+    if len(whole) < FEWEST_REPEATS:
+        return Estimate(value), None
+    draws = np.random.default_rng(0).integers(len(whole), size=(DRAWS, len(whole)))
+    logs = np.log(np.array(grid, float))
+    low, high = (_drawn(table.loc[whole], draws, logs) for table in tables)
+    gap = low - high
+    overtakes = (gap[:, :-1] < 0) & (gap[:, 1:] >= 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        places = np.where(overtakes, _zero(logs[:-1], logs[1:], gap[:, :-1], gap[:, 1:]), np.inf)
+    # Curves may cross more than once in a draw: the one that is meant is the nearest.
+    nearest = places[np.arange(len(places)), np.argmin(np.abs(places - at), axis=1)]
+    seen = nearest[np.isfinite(nearest)]
+    if not seen.size:
+        return Estimate(value), 0.0
+    tail = (1 - CONFIDENCE) / 2
+    ends = np.exp(np.quantile(seen, [tail, 1 - tail]))
+    # The value is of all repeats, the draws are of those that have every size: the interval holds it all the same.
+    return Estimate(value, min(value, float(ends[0])), max(value, float(ends[1]))), seen.size / DRAWS
+
+
+def _repeats(curves: Curves, contender: str) -> pd.DataFrame:
+    """A contender's medians, a row per repeat that has them all, a column per size."""
+    columns = {size: curves.values(contender, size) for size in curves.sizes(contender)}
+    return pd.DataFrame(columns).dropna()
+
+
+def _drawn(table: pd.DataFrame, draws: np.ndarray[Any, np.dtype[np.int64]], at: Numbers) -> Numbers:
+    """Log medians over each draw of repeats, at the logarithms of sizes `at`: one row per draw."""
+    medians = np.log(np.median(table.to_numpy(float)[draws], axis=1))
+    sizes = np.log(table.columns.to_numpy(float))
+    return np.array([np.interp(at, sizes, row) for row in medians])

@@ -1,0 +1,227 @@
+"""One lane of a run as curves over payload size: what was measured, what lies between, and nothing beyond.
+
+Taken from one client that calls back to back (closed loop) and a handler that costs next to nothing, which is what
+the cost of a call is measured with. At a measured size a figure is the median over repeats with its bootstrap
+interval (:func:`scenarios.statistics.figures.interval`); its p99 is therefore the median of the repeats' own 99th
+percentiles, not the 99th percentile of all their calls taken together. Between two neighbouring measured sizes the
+median and both ends of the interval are interpolated linearly in the logarithms of size and figure. Ends interpolated
+like that are at least as far apart as the interval of the interpolated median would be, for they let both neighbours
+be off in the same direction at once. Outside the measured sizes there is no figure.
+
+Pure: from a table of cells to numbers, the same ones every time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scenarios.common.errors import UserError
+from scenarios.records.store import Run
+from scenarios.statistics import figures
+
+FLOOR = "noop"
+"""The harness' own floor: measured beside the contenders and none itself."""
+CLOSED = "closed"
+OF_RATES = "/load"
+"""What the name of a run's block of open loops ends with."""
+ALIKE = 1.5
+"""Rates that are no further apart than this factor are taken for the same."""
+
+
+class AdviceError(UserError):
+    """A question that this run's data cannot even be asked; names what it can."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """A figure and its interval, which is as sure as its repeats allow
+    (:func:`scenarios.statistics.bootstrap.confidence`); none from fewer repeats than one needs."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+    def through(self, function: Callable[[float], float]) -> Estimate:
+        """The estimate of a monotone function of this figure; the ends are exchanged by a falling one."""
+        value = function(self.value)
+        if self.low is None or self.high is None:
+            return Estimate(value)
+        ends = function(self.low), function(self.high)
+        return Estimate(value, min(ends), max(ends))
+
+
+class Curves:
+    """The contenders of one lane, each with its figures by payload size. Immutable.
+
+    ``contenders`` are by name; ``scenario`` says which part of a run of several was taken.
+    """
+
+    def __init__(self, cells: pd.DataFrame, lane: str) -> None:
+        of_rates = cells[(cells["clients"] == 1) & (cells["load"] != CLOSED) & (cells["lane"] == lane)]
+        cells = closed_loop(cells)
+        lanes = sorted(set(cells["lane"]))
+        if lane not in lanes:
+            raise AdviceError(f"lane {lane!r} is not in this run; allowed: {', '.join(lanes) or 'none'}")
+        cells = _one_scenario(cells[cells["lane"] == lane])
+        self.lane = lane
+        self.scenario = str(cells["scenario"].iloc[0])
+        self.contenders = sorted(set(map(str, cells["contender"])) - {FLOOR})
+        self._repeats: dict[tuple[str, int], pd.DataFrame] = {
+            (str(contender), int(str(size))): part.set_index("repeat").sort_index()
+            for (contender, size), part in cells.groupby(["contender", "payload_bytes"])
+            if part["p50_us"].notna().any()
+        }
+        self._of_rates = of_rates[of_rates["scenario"] == f"{self.scenario}{OF_RATES}"]
+        # A bootstrap takes a millisecond, and the same one is asked for again and again.
+        self._estimate = functools.cache(self._measured)
+        self._paired = functools.cache(self._ratio)
+
+    def sizes(self, contender: str) -> list[int]:
+        """The payload sizes in bytes that a contender has a median for, ascending."""
+        return sorted(size for name, size in self._repeats if name == contender)
+
+    def wait(self, contender: str) -> str:
+        """How it waits for a message: ``adaptive``, ``block``, ``spin``, ``none``; empty when nothing of it was
+        measured."""
+        words = [str(part["wait"].iloc[0]) for part in self._of(contender)]
+        return words[0] if words else ""
+
+    def in_process(self, contender: str) -> bool:
+        """Whether it calls within one process: there is no server whose CPU time could have been taken."""
+        parts = self._of(contender)
+        return bool(parts) and all(part["server_cpu_us_per_call"].isna().all() for part in parts)
+
+    def basis(self, contender: str, payload_bytes: float) -> tuple[int, int] | None:
+        """The measured sizes a figure at `payload_bytes` rests on: its neighbours, twice itself when it was
+        measured; None outside of what was measured."""
+        sizes = self.sizes(contender)
+        below = [size for size in sizes if size <= payload_bytes]
+        above = [size for size in sizes if size >= payload_bytes]
+        return (below[-1], above[0]) if below and above else None
+
+    def at(self, contender: str, column: str, payload_bytes: float) -> Estimate | None:
+        """A column of cells.csv at a payload size; None where it was not measured."""
+        return self._between(contender, payload_bytes, lambda size: self._estimate(contender, column, size))
+
+    def ratio(self, contender: str, base: str, payload_bytes: float) -> Estimate | None:
+        """The contender's p50 as a multiple of the base's, paired within repeats; None where either is missing."""
+        if self.basis(contender, payload_bytes) != self.basis(base, payload_bytes):
+            return None
+        return self._between(contender, payload_bytes, lambda size: self._paired(contender, base, size))
+
+    def values(self, contender: str, payload_bytes: int, column: str = "p50_us") -> pd.Series[Any]:
+        """One figure per repeat, by repeat; empty when the contender has no median at that size."""
+        part = self._repeats.get((contender, payload_bytes))
+        return pd.Series(dtype=float) if part is None else part[column]
+
+    def repeats(self, contender: str, payload_bytes: float) -> int:
+        """How many repeats a figure rests on: the fewer of its two neighbours'; 0 where nothing was measured."""
+        return min(
+            (len(self.values(contender, size)) for size in self.basis(contender, payload_bytes) or ()), default=0
+        )
+
+    def noise(self, contender: str, payload_bytes: float) -> tuple[int, int]:
+        """How many of the repeats behind a figure were flagged as disturbed, and how many there are."""
+        basis = self.basis(contender, payload_bytes)
+        flags = [self.values(contender, size, "noise_flags").fillna("") for size in sorted(set(basis or ()))]
+        return sum(int((each != "").sum()) for each in flags), sum(map(len, flags))
+
+    def of_all(self, contender: str, column: str, payload_bytes: float) -> bool | None:
+        """Whether a percentile is of all repeats behind it: :func:`scenarios.statistics.figures.of_all` of its
+        neighbours, the worse one's word."""
+        values = [self.values(contender, each, column) for each in self.basis(contender, payload_bytes) or ()]
+        found = [figures.of_all(int(each.count()), len(each)) for each in values]
+        return None if not found or None in found else all(found)
+
+    def at_a_rate(self, contender: str, payload_bytes: float, rate: float) -> tuple[float, float] | None:
+        """The offered rate, and the median at it in µs, of the open loop that is nearest to `rate`; None where none
+        was measured at about that rate."""
+        rows = self._of_rates
+        rows = rows[(rows["contender"] == contender) & (rows["payload_bytes"] == payload_bytes)]
+        medians = rows.groupby("offered_rps")["p50_us"].median().dropna()
+        found = {abs(math.log(float(str(each)) / rate)): (float(str(each)), value) for each, value in medians.items()}
+        nearest = min(found, default=math.inf)
+        return found[nearest] if nearest <= math.log(ALIKE) else None
+
+    def _of(self, contender: str) -> list[pd.DataFrame]:
+        return [self._repeats[contender, size] for size in self.sizes(contender)]
+
+    def _measured(self, contender: str, column: str, payload_bytes: int) -> Estimate | None:
+        found = _estimate(self.values(contender, payload_bytes, column))
+        if found and found.low is not None and column == "p50_us":
+            # The run's own interval of the median, the one in its table: it may know of every single call.
+            low, high = (self.values(contender, payload_bytes, name) for name in ("ci_low_us", "ci_high_us"))
+            if low.notna().all() and high.notna().all():
+                return Estimate(found.value, float(low.iloc[0]), float(high.iloc[0]))
+        return found
+
+    def _ratio(self, contender: str, base: str, payload_bytes: int) -> Estimate | None:
+        return _estimate(self.values(contender, payload_bytes) / self.values(base, payload_bytes))
+
+    def _between(
+        self, contender: str, payload_bytes: float, estimate: Callable[[int], Estimate | None]
+    ) -> Estimate | None:
+        basis = self.basis(contender, payload_bytes)
+        if basis is None:
+            return None
+        below, above = (estimate(size) for size in basis)
+        if below is None or above is None:
+            return None
+        if basis[0] == basis[1]:
+            return below
+        share = math.log(payload_bytes / basis[0]) / math.log(basis[1] / basis[0])
+        value = interpolate(below.value, above.value, share)
+        if below.low is None or below.high is None or above.low is None or above.high is None:
+            return Estimate(value)
+        return Estimate(value, interpolate(below.low, above.low, share), interpolate(below.high, above.high, share))
+
+
+def curves_of(run_or_frame: Run | pd.DataFrame | Curves, lane: str) -> Curves:
+    """The curves of a lane, from a run, from its table of cells, or as they are. Raises :class:`AdviceError`."""
+    if isinstance(run_or_frame, Curves):
+        return run_or_frame
+    if isinstance(run_or_frame, Run):
+        rows = run_or_frame.rows()
+        if not rows:
+            raise AdviceError(f"{run_or_frame.folder} has no finished cell")
+        run_or_frame = figures.frame(rows)
+    return Curves(run_or_frame, lane)
+
+
+def interpolate(below: float, above: float, share: float) -> float:
+    """Between two figures, `share` of the way in the logarithm of both axes.
+
+    A CPU time of zero or less (the harness' own part is taken off a small one) has no logarithm: then linear.
+    """
+    if below <= 0 or above <= 0:
+        return below + (above - below) * share
+    return math.exp(math.log(below) + (math.log(above) - math.log(below)) * share)
+
+
+def closed_loop(cells: pd.DataFrame) -> pd.DataFrame:
+    """The rows of one client that calls back to back."""
+    return cells.loc[(cells["clients"] == 1) & (cells["load"] == CLOSED)]
+
+
+def _one_scenario(cells: pd.DataFrame) -> pd.DataFrame:
+    """A run's blocks have names of their own (``full``, ``full/clients``): the one with the most sizes is taken."""
+    sizes = cells.groupby("scenario")["payload_bytes"].nunique()
+    best = min(sizes.index, key=lambda name: (-sizes[name], name))
+    kept: pd.DataFrame = cells.loc[cells["scenario"] == best]
+    return kept
+
+
+def _estimate(values: pd.Series[Any]) -> Estimate | None:
+    """The median over repeats; None when no repeat has the figure."""
+    known = values.dropna().to_numpy(float)
+    if known.size == 0:
+        return None
+    low, high = figures.interval(known) or (None, None)
+    return Estimate(float(np.median(known)), low, high)

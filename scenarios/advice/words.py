@@ -1,0 +1,143 @@
+"""The decision model's answer in words: two sentences, and the numbers of its table as text."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from scenarios.advice.curves import Curves, Estimate
+from scenarios.advice.model import SHARE, Advice, Question, cheaper, recommended
+from scenarios.common.errors import RunError
+from scenarios.common.units import least_micros, micros, size, three
+from scenarios.records import environment
+from scenarios.records.store import Run
+from scenarios.statistics import bootstrap
+
+BUSY = 0.7
+"""From this share of a client's time in calls on, those due at random wait for each other about as long as one takes
+(M/D/1: half of u / (1 - u) of a call, 1.2 calls at 0.7): worth a warning."""
+
+
+def p99(row: Advice) -> str:
+    """With the handler; marked where slower repeats have none, and none where most of them have none."""
+    text = "" if row.p99_us is None else least_micros(row.p99_us, row.p99_of_all)
+    return text or "not measured"
+
+
+def sentences(curves: Curves, question: Question, rows: list[Advice], where: str) -> tuple[str, str]:
+    """The recommendation, and what it rests on: where it was measured, between what, how sure."""
+    best = recommended(rows)
+    if best is None or best.p50_us is None or best.ipc_share is None:
+        sizes = sorted({each for name in curves.contenders for each in curves.sizes(name)})
+        measured = f"{size(sizes[0])} to {size(sizes[-1])}" if sizes else "nothing"
+        return (
+            f"Not measured: no contender has figures on both sides of {size(question.payload_bytes)}, and nothing is "
+            f"extrapolated.",
+            f"Lane {question.lane} of this run holds {measured}, {where}.",
+        )
+    return _recommendation(question, rows, best), _grounds(curves, question, rows, best, where)
+
+
+def _recommendation(question: Question, rows: list[Advice], best: Advice) -> str:
+    assert best.p50_us is not None
+    assert best.ipc_p50_us is not None
+    ipc = f"{micros(best.ipc_p50_us.value)} ({percent(best.ipc_share)})"
+    tail = ""
+    if best.p99_us is not None and best.p99_of_all is not None:
+        tail = f" and {'' if best.p99_of_all else 'at least '}{micros(best.p99_us)} at p99"
+    costs = (
+        f"a call takes {micros(best.p50_us.value)} at the median{tail}; {ipc} of the median are IPC, and the calls "
+        f"burn {three(best.cores or 0.0)} cores beside the handler's"
+    )
+    if best.clients != 1:
+        return _too_much(question, best) + costs + "."
+    notes = []
+    if best.utilization and best.utilization > BUSY:
+        notes.append(
+            f"one client would be in a call {best.utilization:.0%} of the time, so calls that come at random will wait"
+        )
+    if (less := cheaper(rows)) and less.p50_us and less.cores is not None:
+        notes.append(f"{less.contender} takes {micros(less.p50_us.value)} and burns {three(less.cores)}")
+    shares = [row.ipc_share.value for row in rows if row.ipc_share and not row.in_process]
+    if max(shares) < SHARE:
+        notes.append(f"with every other IPC here it is under {SHARE:.0%}, too, so choose by what else matters to you")
+    return "; ".join([f"Use {best.contender}: {costs}", *notes]) + "."
+
+
+def _too_much(question: Question, best: Advice) -> str:
+    limit = question.server_limit
+    alone = f"cannot give that, for the handler allows at most {limit:,.0f}/s; " if limit else ""
+    server = f"one server, one call after the other, {alone}" if limit else ""
+    most = f"at most {best.most_calls_per_s.value:,.0f}/s" if best.most_calls_per_s else "fewer"
+    return (
+        f"One client, calling back to back, cannot get {question.rate:,.10g} calls/s from any contender measured here: "
+        f"with {best.contender}, the fastest, it gets {most}, so the rate takes {best.clients} such clients; {server}"
+    )
+
+
+def _grounds(curves: Curves, question: Question, rows: list[Advice], best: Advice, where: str) -> str:
+    assert best.basis is not None
+    at = size(best.basis[0])
+    if best.basis[0] != best.basis[1]:
+        at = f"{at} and {size(best.basis[1])}, interpolated between them"
+    parts = [f"It rests on {curves.repeats(best.figures_of, question.payload_bytes)} repeats at {at}, {where}"]
+    if best.figures_of != best.contender:
+        parts.append(
+            f"the figures are {best.figures_of}'s, because with waits this long {best.contender} parks as that does: "
+            f"both sides asleep, the most it takes{at_a_rate(curves, question, best.contender)}"
+        )
+    elif best.caveat:
+        parts.append(f"{best.contender} {best.caveat}")
+    alike = [row.contender for row in rows if row.told_apart is False and not row.in_process]
+    if ends := interval(best.ipc_p50_us):
+        sure = bootstrap.confidence(curves.repeats(best.figures_of, question.payload_bytes))
+        parts.append(f"the {sure:.0%} interval of the IPC is {ends}")
+    else:
+        parts.append("from so few it cannot be said how sure it is")
+    if alike:
+        parts.append(f"{_and(alike)} cannot be told from it")
+    elif any(row.told_apart and not row.in_process for row in rows):
+        parts.append("every other IPC is told apart from it")
+    noisy, repeats = curves.noise(best.figures_of, question.payload_bytes)
+    if noisy:
+        parts.append(f"{noisy} of the {repeats} measurements behind it were flagged as disturbed")
+    return "; ".join(parts) + "."
+
+
+def at_a_rate(curves: Curves, question: Question, contender: str) -> str:
+    """What the run has measured of that, with a handler that does nothing."""
+    found = curves.at_a_rate(contender, question.payload_bytes, question.rate) if question.handler_us < 1 else None
+    return f" (measured at {found[0]:,.10g}/s in an open loop: {micros(found[1])})" if found else ""
+
+
+def where(run: Run) -> str:
+    """The run and the machine it was made on, to go into a sentence."""
+    try:
+        return f"of run {run.id} on {environment.in_one_line(run.environment())}"
+    except RunError:
+        return f"of run {run.id}, which does not say where it was made"
+
+
+def interval(estimate: Estimate | None) -> str:
+    """Both ends of an interval of µs; empty without one."""
+    if estimate is None or estimate.low is None or estimate.high is None:
+        return ""
+    low, high = micros(estimate.low), micros(estimate.high)
+    # One unit for both ends reads better than two.
+    return f"{low[:-3] if low[-2:] == high[-2:] else low} to {high}"
+
+
+def percent(share: Estimate | None) -> str:
+    """A share of 0 to 1 in percent; empty without one."""
+    if share is None or pd.isna(share.value):
+        return ""
+    return f"{share.value:.0%}" if share.value >= 0.1 else f"{share.value:.1%}"
+
+
+def cores(row: Advice) -> str:
+    """Cores of client and server; of the client alone within one process."""
+    parts = [each for each in (row.client_cores, row.server_cores) if each is not None]
+    return " + ".join(f"{each:.2f}" for each in parts)
+
+
+def _and(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,217 @@
+"""Notebook 02: what a call's time is made of, from differences between lanes and contenders.
+
+Nothing here looks into a call. A part is the difference of two medians that were measured in one repeat, and differs
+in one thing only; the median over repeats is shown. What the parts don't add up to is shown as well, as the rest.
+"""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+from matplotlib.ticker import LogLocator
+
+from scenarios.advice.curves import Curves
+from scenarios.analysis.cores import at_work, explained
+from scenarios.analysis.notebook import OpenedRun, Picture, Prose, figure, markdown_table, not_measured
+from scenarios.common.units import micros, size, three
+from scenarios.plots import panels, style
+
+SPINNING, PARKING = "shm", "shm-block"
+CODEC, REFERENCE = "direct-codec", "direct"
+PARTS = {
+    "wake-ups": "#D55E00",
+    "hand-over": "#0072B2",
+    "copies": "#56B4E9",
+    "codec": "#E69F00",
+    "rest": "#999999",
+}
+"""Each part with its colour, in the order they are stacked."""
+NEEDED = f"{SPINNING} and {PARKING} in lane bytes, and {CODEC} and {REFERENCE} beside them in the lane"
+
+
+def parts(opened: OpenedRun, lane: str) -> pd.DataFrame | None:
+    """A call of shm-block, split: a line per payload size and repeat, µs; None where the run lacks what it takes.
+
+    `hand-over`: shm's smallest call in lane `bytes`, two messages passed between processes that look for them.
+    `wake-ups`: what shm-block takes longer than that by, both sides parked. `copies`: what larger raw bytes take longer
+    than the smallest. `codec`: direct-codec less direct, the encoding and decoding of request and response. `rest`: the
+    call itself less all of these: the method's dispatch, and whatever is not additive.
+    """
+    if not {"bytes", lane} <= set(opened.lanes):
+        return None
+    raw, own = opened.curves("bytes"), opened.curves(lane)
+    smallest = min(raw.sizes(SPINNING), default=0)
+    lines = []
+    for at in raw.sizes(SPINNING):
+        found = pd.DataFrame(
+            {
+                "wake-ups": raw.values(PARKING, at) - raw.values(SPINNING, at),
+                "hand-over": raw.values(SPINNING, smallest),
+                "copies": raw.values(SPINNING, at) - raw.values(SPINNING, smallest),
+                "codec": own.values(CODEC, at) - own.values(REFERENCE, at),
+                "call": own.values(PARKING, at),
+            }
+        ).dropna()
+        found["rest"] = found["call"] - found[[part for part in PARTS if part != "rest"]].sum(axis=1)
+        lines.append(found.assign(payload_bytes=at))
+    whole = pd.concat(lines) if lines else pd.DataFrame()
+    return whole if len(whole) else None
+
+
+def _medians(found: pd.DataFrame) -> pd.DataFrame:
+    """Each part's median by payload size; the rest is what is left of the median call, so that all add up to it."""
+    medians = found.groupby("payload_bytes").median()
+    return medians.assign(rest=medians["call"] - medians[[part for part in PARTS if part != "rest"]].sum(axis=1))
+
+
+def _longer_than_the_call(line: pd.Series[float]) -> str | None:
+    """The part, if any, that is no share of a call, for it alone takes longer where it was measured."""
+    name = str(line[list(PARTS)].idxmax())
+    return name if line[name] > line["call"] else None
+
+
+@style.applied()
+def stacked(opened: OpenedRun) -> Picture | Prose:
+    """The parts as shares of a parked call, a panel per lane with a codec, by payload size. Words stand in place of a
+    bar where a part is longer than the call."""
+    lanes = [lane for lane in opened.lanes if lane != "bytes"]
+    tables = {lane: found for lane in lanes if (found := parts(opened, lane)) is not None}
+    if not tables:
+        return not_measured(NEEDED)
+    drawn, (axes,) = figure(1, len(tables), 4.8 * len(tables) + 0.5, 4.0)
+    for each, (lane, found) in zip(axes, tables.items(), strict=True):
+        medians = _medians(found)
+        longer = [_longer_than_the_call(line) for _, line in medians.iterrows()]
+        places = [place for place, name in enumerate(longer) if name is None]
+        shares = medians[list(PARTS)].div(medians["call"], axis=0).iloc[places] * 100
+        top, bottom = [0.0] * len(shares), [0.0] * len(shares)
+        for part, colour in PARTS.items():
+            values = shares[part].to_list()
+            base = [top[i] if value >= 0 else bottom[i] for i, value in enumerate(values)]
+            hatch = "///" if part == "rest" else None
+            each.bar(places, values, 0.7, base, color=colour, label=part, hatch=hatch, edgecolor="white")
+            top = [max(top[i], base[i] + value) for i, value in enumerate(values)]
+            bottom = [min(bottom[i], base[i] + value) for i, value in enumerate(values)]
+        for place, name in enumerate(longer):
+            if name is not None:
+                alone, call = (micros(float(medians[column].iloc[place])) for column in (name, "call"))
+                words = f"not split: {name} alone {alone},\nthe call {call}"
+                each.text(place, 3, words, rotation=90, ha="center", va="bottom", fontsize=8)
+        each.set_xticks(range(len(medians)), [size(at) for at in medians.index])
+        each.set_xlim(-0.6, len(medians) - 0.4)
+        each.axhline(0, color="#333333", linewidth=0.8)
+        each.axhline(100, color="#333333", linewidth=0.8, linestyle=":")
+        each.grid(visible=False, axis="x")
+        each.set_title(f"lane {lane}")
+        each.set_xlabel("payload size")
+    axes[0].set_ylabel(f"share of a call of {PARKING} [%]")
+    handles, labels = axes[0].get_legend_handles_labels()
+    drawn.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    return Picture(drawn, f"what a call of {PARKING} is made of, in percent, by payload size")
+
+
+def in_figures(opened: OpenedRun, lane: str) -> Prose:
+    """The same in µs: medians over repeats, and how far the rest of a single repeat is from them."""
+    found = parts(opened, lane)
+    if found is None:
+        return not_measured(f"{NEEDED} {lane}")
+    rows = []
+    for at, line in _medians(found).iterrows():
+        rests = found.loc[found["payload_bytes"] == at, "rest"]
+        scatter = f"{_signed(float(rests.min()))} to {_signed(float(rests.max()))}"
+        figures = [_signed(float(line[part])) for part in PARTS]
+        rows.append([size(float(str(at))), *figures, _signed(float(line["call"])), scatter])
+    return markdown_table([f"lane {lane}, µs", *PARTS, f"call of {PARKING}", "rest in single repeats"], rows)
+
+
+def largest_part(opened: OpenedRun, lane: str) -> Prose:
+    """Which part is the largest, at the smallest and at the largest payload, in a sentence."""
+    found = parts(opened, lane)
+    if found is None:
+        return not_measured(f"{NEEDED} {lane}")
+    medians = _medians(found)
+    said = []
+    for at in (medians.index[0], medians.index[-1]):
+        line = medians.loc[at]
+        where = f"at {size(float(at))}"
+        if longer := _longer_than_the_call(line):
+            alone, call = micros(float(line[longer])), micros(float(line["call"]))
+            said.append(f"{where} the call can't be split: **{longer}** alone takes {alone}, the call {call}")
+            continue
+        name = str(line[list(PARTS)].idxmax())
+        said.append(f"{where} the largest part is **{name}** ({float(line[name] / line['call']):.0%} of the call)")
+    return Prose(f"Lane {lane}: {'; '.join(said)}.")
+
+
+def what_a_codec_adds(opened: OpenedRun, lane: str) -> Prose:
+    """Every contender's lane less its own lane `bytes`, beside what the codec costs without any IPC."""
+    if not {"bytes", lane} <= set(opened.lanes):
+        return not_measured(f"lanes bytes and {lane}")
+    raw, own = opened.curves("bytes"), opened.curves(lane)
+    rows = [[name, *_differences(own, name, raw, name)] for name in own.contenders if not own.in_process(name)]
+    heads = ["added to lane bytes, µs", *(size(at) for at in _sizes(own))]
+    alone = [f"{CODEC} less {REFERENCE}", *_differences(own, CODEC, own, REFERENCE)]
+    return markdown_table(heads, [alone, *rows])
+
+
+@style.applied()
+def switches(opened: OpenedRun, lane: str = "bytes") -> Picture | Prose:
+    """p50 at the smallest payload against how often a call puts a process to sleep."""
+    if lane not in opened.lanes:
+        return not_measured(f"lane {lane}")
+    curves = opened.curves(lane)
+    at = _sizes(curves)[0]
+    drawn, ((axes,),) = figure(1, 1, 7.5, 4.2)
+    for name in curves.contenders:
+        p50 = curves.at(name, "p50_us", at)
+        slept = curves.at(name, "voluntary_switches_per_call", at)
+        if p50 and slept and not curves.in_process(name):
+            look = style.of(name)
+            axes.plot([slept.value], [p50.value], **look | {"linestyle": ""}, markersize=8)
+            axes.annotate(name, (slept.value, p50.value), (7, 3), textcoords="offset points", fontsize=8.5)
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+    panels.plain_numbers(axes.yaxis)
+    axes.margins(x=0.2, y=0.12)
+    axes.set_xlabel("voluntary context switches per call, client and server")
+    axes.set_ylabel(f"p50 of {size(at)} [µs]")
+    axes.set_title(f"lane {lane}")
+    return Picture(drawn, f"p50 at {size(at)} against context switches per call, lane {lane}")
+
+
+def cpu_and_time(opened: OpenedRun, lane: str) -> Prose:
+    """The CPU time of a call, both processes together, and how many cores that keeps at work, call after call."""
+    curves = opened.curves(lane)
+    sizes = _sizes(curves)
+    rows = []
+    for name in curves.contenders:
+        if curves.in_process(name):  # most of their time is the measuring loop's, and not the call's
+            continue
+        figures = []
+        for at in (sizes[0], sizes[-1]):
+            client, server = (curves.at(name, f"{side}_cpu_us_per_call", at) for side in ("client", "server"))
+            cpu = client.value + (server.value if server else 0) if client else math.nan
+            figures += [micros(cpu), at_work(curves, name, at, opened.cpus).words()[-1]]
+        rows.append([name, *figures])
+    heads = [
+        f"lane {lane}",
+        *(f"{word}, {size(at)}" for at in (sizes[0], sizes[-1]) for word in ("CPU", "cores at work")),
+    ]
+    return Prose(explained(markdown_table(heads, rows).text, opened.cpus))
+
+
+def _differences(one: Curves, name: str, other: Curves, its_name: str) -> list[str]:
+    found = []
+    for at in _sizes(one):
+        difference = (one.values(name, at) - other.values(its_name, at)).dropna()
+        found.append(_signed(float(difference.median())) if len(difference) else "")
+    return found
+
+
+def _signed(value: float) -> str:
+    return f"-{three(-value)}" if value < 0 else three(value)
+
+
+def _sizes(curves: Curves) -> list[int]:
+    return sorted({each for name in curves.contenders for each in curves.sizes(name)})

@@ -1,0 +1,183 @@
+"""What can be typed: the commands of ``python -m scenarios``, their options, and the numbers those take.
+
+They are done in :mod:`scenarios.cli.commands`. A mistake raises a :class:`scenarios.common.errors.UserError`, as every
+other mistake does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import Any, NoReturn
+
+from contenders.interface import LANES
+from scenarios.cli.problems import FORMATS
+from scenarios.common.errors import Mistake, UsageError, UserError
+from scenarios.common.units import SIZE, UNITS
+from scenarios.plan import cells
+from scenarios.records import environment
+
+RESULTS = environment.PROJECT / "results"
+DEFAULT = "quick"
+EXIT_CODES = """Exit codes: 0 done; 1 some cells failed (`run`), something is slower or lost (`compare`), a check
+failed (`selftest`); 2 a mistake in what was asked for, two runs that cannot be compared; 130 interrupted, what is
+done is kept."""
+_NUMBER = r"(\d+(?:\.\d+)?)"
+_RATE = re.compile(_NUMBER + r"\s*(?:/s)?\Z")
+_TIME = re.compile(_NUMBER + r"\s*(ns|us|µs|μs|ms|s)\Z")
+_US = {"ns": 1e-3, "us": 1.0, "µs": 1.0, "μs": 1.0, "ms": 1e3, "s": 1e6}
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong as every other mistake is said."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}\n{self.format_usage().strip()}", [Mistake(message)])
+
+
+def parser() -> Parser:
+    """The command line; ``command`` of what it parses is the command's name."""
+    whole = Parser(
+        prog="python -m scenarios",
+        description="Measure ways to call a function in another process of this host.",
+        epilog=EXIT_CODES,
+        allow_abbrev=False,
+    )
+    commands = whole.add_subparsers(required=True, metavar="COMMAND")
+    name = {"metavar": "SCENARIO", "help": "a name from `list`, or the path of a .toml file"}
+    scenario = shared(("scenario", name))
+    one_scenario = shared(
+        ("scenario", name | {"nargs": "?", "help": f"{name['help']} (default: {DEFAULT}; with --resume: any)"})
+    )
+    run_help = "a run's folder or id (default: the latest)"
+    one_run = shared(("run", {"metavar": "RUN", "nargs": "?", "help": run_help}))
+    results = shared(
+        ("--results", {"type": Path, "default": RESULTS, "metavar": "DIR", "help": "default: %(default)s"})
+    )
+    several = {"action": "append", "default": [], "metavar": "AXIS=VALUE[,VALUE]"}
+    chosen = shared(
+        ("--only", several | {"help": f"cells that have one of these; AXIS is one of {', '.join(cells.AXES)}"}),
+        ("--skip", several | {"help": "all but the cells that have one of these; both can be given several times"}),
+    )
+    errors = shared(
+        ("--errors", {"choices": FORMATS, "default": "text", "help": "json: one object per problem and line on stderr"})
+    )
+
+    def add(name: str, text: str, *parents: Parser) -> Parser:
+        command = commands.add_parser(
+            name, help=text, description=text, parents=[*parents, errors], allow_abbrev=False, epilog=EXIT_CODES
+        )
+        command.set_defaults(command=name)
+        return command
+
+    text = "measure a scenario, then print its table, draw its plots and write its report"
+    run = add("run", text, one_scenario, chosen, results)
+    run.add_argument("--resume", action="store_true", help="go on with the newest unfinished run")
+    run.add_argument("--reruns", type=count, metavar="N", help="measure a disturbed cell again, at most N times")
+    add("plan", "show the cells of a scenario and the expected time, without measuring", scenario, chosen)
+    add("plots", "draw the plots of a run again", one_run, chosen, results)
+    add("report", "write the report.html of a run again", one_run, results)
+    add("table", "print the table of a run again", one_run, chosen, results)
+    compare = add("compare", "what is slower, faster or the same in RUN_B than in RUN_A", results)
+    compare.add_argument("before", metavar="RUN_A", help="a run's folder or id")
+    compare.add_argument("after", metavar="RUN_B", help="a run's folder or id")
+    compare.add_argument("--floor", type=share, default=0.05, metavar="5%", help="smaller changes do not matter")
+    compare.add_argument("--floor-us", type=share, default=1.0, metavar="1", help="nor do those of fewer µs")
+    compare.add_argument("--percentile", choices=("p50", "p90", "p99"), default="p50", help="default: %(default)s")
+    compare.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    compare.add_argument("--force", action="store_true", help="compare what cannot be compared, and say so")
+    text = "search the highest rate whose p99 stays under a limit, in an open loop; about 40 s per contender"
+    capacity = add("capacity", text, results)
+    capacity.add_argument("--contender", default="shm", metavar="NAME[,NAME]", help="default: %(default)s")
+    capacity.add_argument("--lane", choices=LANES, default="native", help="default: %(default)s")
+    capacity.add_argument("--payload", default="100B", metavar="SIZE", help="100B, 20KB, 2MB; default: %(default)s")
+    capacity.add_argument("--p99", default="1ms", metavar="TIME", help="500us, 1ms, 1s; default: %(default)s")
+    capacity.add_argument("--clients", type=at_least_one, default=1, metavar="N", help="default: %(default)s")
+    capacity.add_argument("--seconds", default="1.5s", metavar="TIME", help="of a trial; default: %(default)s")
+    capacity.add_argument("--constant", action="store_true", help="an even pace instead of random moments")
+    text = "let the harness measure what it must find: floor, known delay, stopped server, no difference in A/A"
+    add("selftest", f"{text}; one minute", results)
+    add("publish", "make a finished run the committed results/reference", one_run, results)
+    add("readme", "write the reference run into README.md", results)
+    advise = add("advise", "say which contender fits a payload, a rate and a handler's time", results)
+    advise.add_argument(
+        "--payload", required=True, metavar="SIZE", help="of a request, the answer as large: 100B, 20KB"
+    )
+    advise.add_argument("--rate", required=True, metavar="CALLS", help="per second, all clients together: 2000")
+    advise.add_argument("--handler", required=True, metavar="TIME", help="what the called function takes: 500us, 2ms")
+    advise.add_argument("--lane", default="native", metavar="LANE", help="bytes, json, native (default: %(default)s)")
+    advise.add_argument("--run", metavar="RUN", help="a run's folder or id (default: the latest, else the reference)")
+    advise.add_argument("--json", action="store_true", help="print the answer as one JSON object")
+    add("list", "list the scenarios that come with the project")
+    return whole
+
+
+def shared(*arguments: tuple[str, dict[str, Any]]) -> Parser:
+    """Arguments that several commands have."""
+    parser = Parser(add_help=False)
+    for name, how in arguments:
+        parser.add_argument(name, **how)
+    return parser
+
+
+def errors_format(arguments: list[str]) -> str:
+    """What ``--errors`` asks for, before the rest is understood: the rest may be what is wrong."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--errors", default="text")
+    try:
+        return str(parser.parse_known_args(arguments)[0].errors)
+    except argparse.ArgumentError:
+        return "text"
+
+
+def share(text: str) -> float:
+    """``5%`` or ``0.05``: a number from 0."""
+    number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    if not 0 <= number < float("inf"):
+        raise ValueError
+    return number
+
+
+def count(text: str) -> int:
+    """A whole number from 0."""
+    if (number := int(text)) < 0:
+        raise ValueError
+    return number
+
+
+def at_least_one(text: str) -> int:
+    """A whole number from 1."""
+    if (number := int(text)) < 1:
+        raise ValueError
+    return number
+
+
+class QuantityError(UserError):
+    """A number on the command line that cannot be read; names the option and what is allowed."""
+
+
+def size_bytes(text: str, option: str) -> float:
+    """Bytes in decimal units, as in scenario files: ``20000``, ``100 B``, ``20KB``, ``2MB``."""
+    match = SIZE.match(text if re.search(r"[BKM]", text) else f"{text}B")
+    if match is None or float(match[1]) == 0:
+        raise QuantityError(f"{option} {text!r} is not a size; allowed: bytes above 0, as 20000, 100B, 20KB, 2MB")
+    return float(match[1]) * UNITS[match[2]]
+
+
+def rate_per_s(text: str, option: str) -> float:
+    """Calls per second: ``2000`` or ``2000/s``."""
+    match = _RATE.match(text)
+    if match is None or float(match[1]) == 0:
+        raise QuantityError(f"{option} {text!r} is not a rate; allowed: calls per second above 0, as 2000 or 2000/s")
+    return float(match[1])
+
+
+def time_us(text: str, option: str) -> float:
+    """µs, from a time with its unit: ``0us``, ``500us``, ``1.5ms``, ``1s``."""
+    match = _TIME.match(text)
+    if match is None:
+        raise QuantityError(
+            f"{option} {text!r} is not a time; allowed: a number with its unit, as 0us, 500us, 1.5ms, 1s"
+        )
+    return float(match[1]) * _US[match[2]]

@@ -1,0 +1,60 @@
+"""Two runs compared, for the terminal: a line per group, the worst first."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+from rich.console import Console
+from rich.table import Table
+
+from scenarios.common.units import micros, size, three
+from scenarios.statistics.comparison import Comparison
+from scenarios.statistics.significance import FASTER, LEVEL, LOST, SLOWER, VERDICTS, Difference
+
+STYLES = {SLOWER: "red", LOST: "red", FASTER: "green"}
+
+
+def show(comparison: Comparison, console: Console) -> None:
+    """Print a comparison."""
+    name = comparison.column.removesuffix("_us")
+    table = Table(title=f"{name} of {comparison.after} against {comparison.before}", title_justify="left")
+    numeric = ("payload", "before", "after", "ratio", "95% interval")
+    for heading in ("scenario", "lane", "payload", "contender", *numeric[1:], "verdict"):
+        table.add_column(heading, justify="right" if heading in numeric else "left", no_wrap=True)
+    for each in sorted(comparison.groups, key=lambda each: (VERDICTS.index(each.verdict), -each.ratio)):
+        interval = "" if math.isnan(each.low) else f"{three(each.low)} to {three(each.high)}"
+        after = ("", "") if each.verdict == LOST else (micros(each.after_us), f"{three(each.ratio)}x")
+        table.add_row(
+            *(str(each.group["scenario"]), str(each.group["lane"])),
+            *(size(float(each.group["payload_bytes"])), _label(each)),
+            *(micros(each.before_us), *after, interval),
+            each.verdict,
+            style=STYLES.get(each.verdict),
+        )
+    console.print(table)
+    counts = Counter(each.verdict for each in comparison.groups)
+    lines = [
+        ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict]),
+        f"slower or faster: by more than {comparison.floor.share:.3g} of the faster and {comparison.floor.us:g} µs, "
+        f"and significant (Welch's t of log {name} per repeat, false discoveries held to {LEVEL:.0%} of all "
+        f"{len(comparison.groups) - counts[LOST]} groups); unclear: the interval reaches beyond that, more "
+        "repeats narrow it; before and after: geometric means over repeats",
+    ]
+    if counts[LOST]:
+        lines.append(f"lost: {name} before and none after; the cells failed, or too few calls were answered")
+    if comparison.only_before or comparison.only_after:
+        lines.append(f"in one run only: {comparison.only_before} groups before, {comparison.only_after} after")
+    console.print("\n".join(lines), highlight=False)
+    for obstacle in comparison.obstacles:
+        console.print(f"[yellow]compared in spite of:[/] {obstacle}", highlight=False)
+    if comparison.controls:
+        text = f"contenders without another process changed as well ({'; '.join(comparison.controls)})"
+        console.print(f"[yellow]the machine, Python or the codec changed:[/] {text}", highlight=False)
+
+
+def _label(each: Difference) -> str:
+    """The contender, and what else tells it from its neighbours."""
+    further = [f"{each.group['clients']} clients"] if each.group["clients"] != 1 else []
+    further += [str(each.group["load"])] if each.group["load"] != "closed" else []
+    return ", ".join([str(each.group["contender"]), *further])

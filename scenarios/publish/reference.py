@@ -1,0 +1,164 @@
+"""The committed run: how one becomes ``results/reference``, and the part of the README that is written from it."""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from scenarios.common.errors import RunError
+from scenarios.common.units import pair, size
+from scenarios.plan.cells import GROUP
+from scenarios.publish import reliability
+from scenarios.records import environment
+from scenarios.records.store import FINISHED, Run, replace_file
+from scenarios.statistics import clients_and_rates, figures
+
+KEPT = ("cells.csv", "environment.json", "run.json", "failures.json", "warnings.json", "plots", "report.html")
+"""What of a run is committed: all but the samples, which are a hundred times as large."""
+FOOTPRINT = "library.csv"
+"""What ``make footprint`` has measured of the library beside its calls."""
+BEGIN, END = "<!-- reference:begin -->", "<!-- reference:end -->"
+HEADINGS = {
+    "native": "Text, as a user of each sends it (lane `native`): JSON for shm, protobuf for gRPC, frames for ZeroMQ",
+    "json": "The same nested document through orjson for everybody (lane `json`)",
+    "bytes": "Raw bytes, no codec (lane `bytes`): the transport alone, for shm `SharedMemoryTransport`",
+}
+BASE = "shm"
+
+
+def publish(run: Run, results: Path) -> Path:
+    """Make a finished run the reference, without its samples; returns its folder.
+
+    Raises :class:`RunError` for a run that is unfinished, or has failed cells, or a part of which was made of
+    uncommitted code.
+    """
+    if run.about().get("state") != FINISHED:
+        raise RunError(f"{run.folder} is not finished")
+    if run.failures():
+        raise RunError(f"{run.folder} has failed cells: {', '.join(run.failures())}")
+    about = run.environment()
+    if any(part.get("git_dirty") for part in (about, *about.get("resumed", []))):
+        raise RunError(f"{run.folder} was made with uncommitted changes: nobody could repeat it")
+    target, fresh = results / "reference", results / ".reference"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    for name in KEPT:
+        source = run.folder / name
+        if source.is_dir():
+            shutil.copytree(source, fresh / name)
+        elif source.exists():
+            shutil.copy2(source, fresh / name)
+    for name in (FOOTPRINT, reliability.FIGURES):  # of other tools, and not made anew with each run
+        if (target / name).exists():
+            shutil.copy2(target / name, fresh / name)
+    shutil.rmtree(target, ignore_errors=True)
+    fresh.rename(target)
+    return target
+
+
+def write_readme(run: Run, readme: Path) -> None:
+    """Write the run, and the fault contract with its figures, between their marks in `readme`.
+
+    Raises :class:`RunError` when the marks are not there.
+    """
+    text = readme.read_text(encoding="utf-8")
+    text = _between(text, BEGIN, END, section(run), readme)
+    if reliability.BEGIN in text:
+        text = _between(text, reliability.BEGIN, reliability.END, reliability.section(environment.PROJECT), readme)
+    replace_file(readme, text.encode())
+
+
+def _between(text: str, begin: str, end: str, new: str, readme: Path) -> str:
+    before, found, rest = text.partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not found or not found_end:
+        raise RunError(f"{readme} has no {begin} and {end}")
+    return f"{before}{begin}\n{new}{end}{after}"
+
+
+def section(run: Run) -> str:
+    """The reference run as Markdown: a table per lane and the picture."""
+    cells = clients_and_rates.plain(figures.frame(run.rows()))
+    cells = cells[~cells["scenario"].str.contains("/")]  # a named block answers another question
+    costs = cells.groupby(list(GROUP))[list(figures.COSTS)].median().reset_index()
+    lines = figures.summary(cells).merge(costs, on=list(GROUP))
+    ratio = figures.ratios(cells, BASE).set_index(list(GROUP))["ratio"]
+    smallest = lines["payload_bytes"].min()
+    parts = [
+        "Median round trip in µs, by payload; the rest for the smallest one. CPU (µs) and context switches are per "
+        "call; CPU and resident memory (MiB) client + server, switches voluntary + involuntary of both; *cold* is "
+        "connecting and the first call, in ms. "
+        f"*x shm* is paired in each of {lines['repeats'].max()} repeats.",
+        "",
+    ]
+    (first, title), *others = [(lane, title) for lane, title in HEADINGS.items() if lane in set(lines["lane"])]
+    parts += [f"**{title}**", "", *_table(lines[lines["lane"] == first], ratio, smallest), ""]
+    for lane, title in others:
+        summary = re.sub("`(.*?)`", r"<code>\1</code>", title)
+        table = _table(lines[lines["lane"] == lane], ratio, smallest)
+        parts += [f"<details><summary>{summary}</summary>", "", *table, "", "</details>", ""]
+    parts += [
+        "![median and 99th percentile against payload size](results/reference/plots/latency.png)",
+        "",
+        f"Measured on {environment.in_one_line(run.environment())}, by "
+        f"`{run.environment()['command']}`; all of it in [results/reference](results/reference).",
+        "",
+        *_footprint(run.folder / FOOTPRINT),
+    ]
+    return "\n".join(parts)
+
+
+def _footprint(file: Path) -> list[str]:
+    if not file.exists():
+        return []
+    with file.open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    head = [
+        "What the library costs beside its calls (`make footprint`):",
+        "",
+        "| | median | worst |",
+        "|---|---:|---:|",
+    ]
+    each = "| {figure} | {median} {unit} | {worst} {unit} of {repeats} |"
+    return [*head, *(each.format(**row) for row in rows), ""]
+
+
+def _table(lines: pd.DataFrame, ratio: pd.Series[float], smallest: float) -> list[str]:
+    sizes = sorted(lines["payload_bytes"].unique())
+    heads = [*(size(each) for each in sizes), f"p99 at {size(smallest)}", "CPU", "switches", "RSS", "cold", "x shm"]
+    rows = ["| contender | " + " | ".join(heads) + " |", "|---|" + "---:|" * len(heads)]
+    at_smallest = lines[lines["payload_bytes"] == smallest].set_index("contender")
+    for contender in at_smallest.sort_values("p50_us").index:
+        own = lines[lines["contender"] == contender].set_index("payload_bytes")
+        line = at_smallest.loc[contender]
+        group = tuple(line[axis] if axis != "contender" else contender for axis in GROUP)
+        times = [_figure(own["p50_us"].get(each, math.nan)) for each in sizes]
+        rest = [
+            _least(line["p99_us"], figures.of_all(line["p99_repeats"], line["repeats"])),
+            pair(line["client_cpu_us"], line["server_cpu_us"]),
+            pair(line["voluntary_switches_per_call"], line["involuntary_switches_per_call"], digits=1),
+            pair(line["client_rss_mib"], line["server_rss_mib"], digits=0),
+            _figure(line["cold_start_ms"]),
+            _figure(ratio.get(group, math.nan)),
+        ]
+        name = f"**{contender}**" if contender == BASE else contender
+        rows.append(f"| {name} | " + " | ".join([*times, *rest]) + " |")
+    return rows
+
+
+def _least(value: float, of_all: bool | None) -> str:
+    """A percentile; marked where it is not of all repeats, empty where it says nothing."""
+    return "" if of_all is None else f"{'' if of_all else '≥ '}{_figure(value)}"
+
+
+def _figure(value: float) -> str:
+    """Three digits that matter."""
+    if math.isnan(value):
+        return ""
+    text = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return re.sub(r"^0\.0+$", "0", text)

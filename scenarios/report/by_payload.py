@@ -1,0 +1,59 @@
+"""Which contender is the fastest at each measured payload size, and where that changes: for calls back to back."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from scenarios.advice import crossovers
+from scenarios.advice.curves import Curves
+from scenarios.common.units import micros, size, span, three
+from scenarios.report import tables
+from scenarios.report.answer import lanes
+
+
+def by_payload(cells: pd.DataFrame) -> tuple[list[tuple[str, list[tuple[str, str]]]], list[str]]:
+    """The fastest contenders at each measured payload size in each lane (calls back to back), and where that changes.
+
+    The first are lines: the size, and per lane the names with their figures. The second are sentences.
+    """
+    columns: dict[str, dict[int, tuple[str, str]]] = {}
+    sentences: list[str] = []
+    for lane in lanes(cells):
+        curves = Curves(cells, lane)
+        fastest = tables.equally_fast(tables.cells_of(cells, curves.scenario, curves.lane))
+        columns[lane] = {int(each): (" / ".join(names), _ahead(curves, names, each)) for each, names in fastest.items()}
+        ever = {names[0] for names in fastest.values()}
+        crossings = crossovers.crossovers(curves, lane, sorted(ever))
+        sentences += [_crossing(lane, each) for each in crossings if each.clear]
+        if crossings and not any(each.clear for each in crossings):
+            sentences.append(
+                f"Lane {lane}: where another name is first, that may be chance: no crossover is beyond doubt."
+            )
+    every = sorted({each for column in columns.values() for each in column})
+    lines = [(size(each), [column.get(each, ("", "")) for column in columns.values()]) for each in every]
+    return lines, sentences
+
+
+def _ahead(curves: Curves, equal: list[str], payload: float) -> str:
+    """What the fastest take, and how far behind the next is."""
+    medians = {name: p50.value for name in curves.contenders if (p50 := curves.at(name, "p50_us", payload))}
+    first = equal[0]
+    text = micros(medians[first]) if len(equal) == 1 else span(medians[first], max(medians[each] for each in equal))
+    cpu = [curves.at(first, f"{side}_cpu_us_per_call", payload) for side in ("client", "server")]
+    text += f", CPU {micros(sum(each.value for each in cpu if each))}"
+    behind = [name for name in medians if name not in equal and not curves.in_process(name)]
+    if not behind:
+        return text
+    following = min(behind, key=lambda name: (medians[name], name))
+    return f"{text}; next {following} {three(medians[following] / medians[first])}x"
+
+
+def _crossing(lane: str, found: crossovers.Crossover) -> str:
+    where = found.payload_bytes
+    ends = "" if where.low is None or where.high is None else f" ({_about(where.low)} to {_about(where.high)})"
+    return f"Lane {lane}: {found.smaller} is faster below about {_about(where.value)}{ends}, {found.larger} above."
+
+
+def _about(count: float) -> str:
+    """A size with two digits: a crossover is no more precise."""
+    return size(float(f"{count:.2g}"))

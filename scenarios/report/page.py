@@ -1,0 +1,290 @@
+"""``report.html``: a run as one page that answers before it shows, and needs no other file and no network.
+
+Reads a run and writes one file into it; measures nothing. What stands where is the template's matter, what is said
+:mod:`scenarios.report.answer`'s, the figures those of :mod:`scenarios.statistics.figures`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+from rich.console import Console
+
+from scenarios.advice import model
+from scenarios.advice.curves import AdviceError, Curves
+from scenarios.common.errors import RunError
+from scenarios.common.units import size, unbroken
+from scenarios.plan.cells import GROUP
+from scenarios.plots import style
+from scenarios.records import environment
+from scenarios.records.store import FINISHED, Run, replace_file
+from scenarios.report import answer, by_payload, data, inline_svg, percentiles, tables
+from scenarios.report.percentiles import Look
+from scenarios.statistics import bootstrap, figures
+
+TEMPLATES = Path(__file__).parent / "templates"
+FILE = "report.html"
+FLAGS = {
+    "steal": "the host of this virtual machine took CPU time",
+    "others": "other processes were at work",
+    "pressure": "processes waited for a CPU",
+    "preempted": "the scheduler interrupted client or server often",
+    "load": "the machine was loaded before the cell began",
+    "queue": "more processes were ready to run than there are CPUs",
+}
+"""What the words in `noise_flags` mean, see :mod:`scenarios.measuring.noise`."""
+KINDS = {
+    "few-calls": "a repeat had too few calls for a p99",
+    "repeats-differ": "the slowest repeat's median is more than twice the fastest's",
+    "several-modes": "calls come in several speeds, and a median hides that",
+    "disturbed": "every repeat was disturbed",
+}
+"""What the kinds in warnings.json mean. Others are shown by their name."""
+
+Warned = tuple[str, list[str]]
+"""A sentence, and what it is about one by one."""
+
+
+def write(run: Run, console: Console) -> Path:
+    """Write a run's report; returns its file. Raises :class:`RunError` when it has no finished cell."""
+    file = run.folder / FILE
+    page = render(run).encode()
+    replace_file(file, page)
+    console.print(f"report ({len(page) / 1e6:.1f} MB): {file}", highlight=False)
+    return file
+
+
+def render(run: Run) -> str:
+    """The page. Raises :class:`RunError` for a run without a finished cell."""
+    rows = run.rows()
+    if not rows:
+        raise RunError(f"{run.folder} has no finished cell to report")
+    cells = figures.frame(rows)
+    lines = figures.summary(cells).merge(tables.extras(cells), on=list(GROUP))
+    headline, load = lines[tables.is_headline(lines)], lines[~tables.is_headline(lines)]
+    plots, left_out = inline_svg.inlined(run.plots_folder)
+    about = run.environment()
+    values = {
+        "run": run.about().get("run_id", run.id),
+        "state": run.about().get("state"),
+        "base": tables.BASE,
+        "machine": environment.in_one_line(about),
+        "repeats": " to ".join(
+            str(each) for each in sorted({int(lines["repeats"].min()), int(lines["repeats"].max())})
+        ),
+        "sureness": figures.sureness(lines["repeats"]),
+        "warnings": _warnings(run, cells, lines),
+        "failures": [f"{key}: {why['kind']}: {why['reason']}" for key, why in run.failures().items()],
+        "lanes": _lanes(cells[tables.is_headline(cells)], headline, figures.ratios(cells, tables.BASE)),
+        "load_tables": [(_title(load, *key), tables.load(each)) for key, each in _grouped(load)],
+        "plots": plots,
+        "plots_left_out": left_out,
+        "environment": _environment(about),
+        "settings": _settings(about),
+        "cells": [(_title(cells, *key), *tables.details(each)) for key, each in _grouped(pd.DataFrame(rows))],
+        "css": Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+        "js": Markup((TEMPLATES / "report.js").read_text(encoding="utf-8")),
+    }
+    values |= _answer(cells, headline) | _percentiles(run, cells)
+    values["contents"] = _contents(values)
+    jinja = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+    )
+    jinja.filters["unbroken"] = unbroken
+    return jinja.get_template("report.html").render(values).lstrip()
+
+
+def _answer(cells: pd.DataFrame, headline: pd.DataFrame) -> dict[str, Any]:
+    """The question a page opens with, its answer, and what other answers are computed from."""
+    nothing: dict[str, Any] = {"answer": None, "by_payload": [], "data": None}
+    closed = cells[tables.is_headline(cells)]
+    lanes = answer.lanes(closed)
+    if not lanes:
+        return nothing
+    try:
+        curves = Curves(cells, lanes[0])
+        question = answer.opening(curves)
+    except (AdviceError, ValueError):  # nothing that was measured has a median
+        return nothing
+    first = answer.answer(curves, question)
+    lines, sentences = by_payload.by_payload(closed)
+    embedded = json.dumps(
+        {
+            "lanes": data.embedded(closed, headline),
+            "sure": answer.SURE_REPEATS,
+            "confidence": bootstrap.CONFIDENCE,
+            "looks": model.LOOKS_US,
+            "burns": model.BURNS,
+        },
+        separators=(",", ":"),
+        allow_nan=False,
+    )
+    return {
+        "answer": first,
+        "ranked": answer.ranking(first),
+        "payload": size(question.payload_bytes),
+        "payloads": [payload for payload, _ in lines],
+        "question_lanes": lanes,
+        "lane_words": tables.LANE_WORDS,
+        "by_payload": lines,
+        "crossings": sentences,
+        # A name with a < in it must not end the element it stands in.
+        "data": Markup(embedded.replace("<", "\\u003c")),
+    }
+
+
+def _lanes(cells: pd.DataFrame, headline: pd.DataFrame, ratios: pd.DataFrame) -> list[dict[str, Any]]:
+    ratios = ratios.set_index(list(GROUP))
+    found = []
+    for key, each in _grouped(headline):
+        everything = tables.everything(each, ratios)
+        typical = min(everything.groups, key=lambda name: abs(everything.groups.index(name) - 1))
+        found.append(
+            {
+                "title": _title(headline, *key),
+                "words": tables.LANE_WORDS.get(key[1], ""),
+                "latency": tables.latency(each, tables.equally_fast(tables.cells_of(cells, *key))),
+                "everything": everything,
+                "shown": typical,
+            }
+        )
+    return found
+
+
+def _percentiles(run: Run, cells: pd.DataFrame) -> dict[str, Any]:
+    found = list(percentiles.plots(run, cells[tables.is_headline(cells)]))
+    found.sort(key=lambda plot: (plot.scenario, tables.lane_order(plot.lane)))
+    groups = itertools.groupby(found, key=lambda plot: (plot.scenario, plot.lane))
+    names = style.ordered({curve.contender for plot in found for curve in plot.curves})
+    return {
+        "percentile_lanes": [(_title(cells, *key), list(plots)) for key, plots in groups],
+        "legend": [(name, Look.of(name)) for name in names],
+        "sampled": all(plot.from_samples for plot in found),
+        "width": percentiles.WIDTH,
+        "height": percentiles.HEIGHT,
+        "left": percentiles.LEFT,
+        "right": percentiles.RIGHT,
+        "top": percentiles.TOP,
+        "bottom": percentiles.BOTTOM,
+    }
+
+
+def _grouped(table: pd.DataFrame) -> list[tuple[tuple[str, str], pd.DataFrame]]:
+    """By scenario and lane, lanes in the report's order."""
+    groups = [((str(scenario), str(lane)), each) for (scenario, lane), each in table.groupby(["scenario", "lane"])]
+    return sorted(groups, key=lambda group: (group[0][0], tables.lane_order(group[0][1])))
+
+
+def _title(table: pd.DataFrame, scenario: str, lane: str) -> str:
+    """A lane, with its scenario where there are several."""
+    return f"{scenario}, lane {lane}" if table["scenario"].nunique() > 1 else f"lane {lane}"
+
+
+def _warnings(run: Run, cells: pd.DataFrame, lines: pd.DataFrame) -> list[Warned]:
+    """What a reader must know before believing the figures."""
+    found: list[Warned] = [(_disturbed(cells), [])]
+    fewest = int(lines["repeats"].min())
+    if not tables.enough(fewest):
+        found.append((f"Some figures are of {fewest} repeats: too few for an interval.", []))
+    else:
+        text = f"Intervals are from the bootstrap, of the median over repeats: {figures.sureness(lines['repeats'])}"
+        if bootstrap.coverage(fewest) < bootstrap.CONFIDENCE:
+            text += ", for they cannot be wider than the repeats' range"
+        found.append((f"{text}. They hold for this machine on that day, not for another one.", []))
+    partly = lines[(lines["p99_repeats"] > 0) & (lines["p99_repeats"] < lines["repeats"])]
+    if len(partly):
+        text = f"{len(partly)} of {len(lines)} figures have a p99 in only some repeats, the faster ones: it takes "
+        text += "1,000 calls. Where half have none it is left empty, else it is a least and marked ≥."
+        found.append((text, []))
+    if again := sum(row.get("attempt", "") not in ("", "0") for row in run.rows()):
+        found.append(
+            (f"{again} disturbed cells were measured again; of a cell, the less disturbed attempt counts.", [])
+        )
+    found += _listed(run)
+    if failed := run.failures():
+        found.append((f"{len(failed)} cells failed and gave no figure; they are named at the end.", []))
+    about = run.about()
+    if about.get("state") != FINISHED:
+        found.append(("This run is not complete.", []))
+    if resumed := run.environment().get("resumed"):
+        found.append((f"This run was interrupted and gone on with {len(resumed)} times.", []))
+    return found + [(f"Not measured: {line}.", []) for line in about["scenario"].get("left_out", [])]
+
+
+def _disturbed(cells: pd.DataFrame) -> str:
+    flags = cells["noise_flags"].fillna("")
+    disturbed = int((flags != "").sum())
+    if not disturbed:
+        return f"None of {len(cells)} repeats was seen to be disturbed."
+    counts = Counter(word for words in flags for word in words.split(";") if word)
+    words = "; ".join(
+        f"{word} {count}{f' ({FLAGS[word]})' if word in FLAGS else ''}" for word, count in counts.most_common()
+    )
+    return f"{disturbed} of {len(cells)} repeats were disturbed and are in the figures all the same: {words}."
+
+
+def _listed(run: Run) -> list[Warned]:
+    """What warnings.json of the run says: of the whole run as sentences, of single groups as a list to fold out."""
+    try:
+        listed = json.loads((run.folder / "warnings.json").read_bytes())["warnings"]
+    except FileNotFoundError:
+        return []
+    # How few repeats there are is said with the intervals already.
+    general = [each for each in listed if not each["group"] and each["kind"] != "few-repeats"]
+    found: list[Warned] = [(f"{each['message']}.", []) for each in general]
+    for kind in dict.fromkeys(each["kind"] for each in listed if each["group"]):
+        texts = [_of_group(each) for each in listed if each["group"] and each["kind"] == kind]
+        found.append((f"Of {len(texts)} figures: {KINDS.get(kind, kind)}.", texts))
+    return found
+
+
+def _of_group(warning: dict[str, Any]) -> str:
+    group = warning["group"]
+    payload = size(float(group["payload_bytes"]))
+    return f"{group['scenario']}, lane {group['lane']}, {group['contender']}, {payload}: {warning['message']}"
+
+
+def _environment(about: dict[str, Any]) -> list[tuple[str, str]]:
+    """environment.json but the settings, as words and texts."""
+    return [(key.replace("_", " "), _text(value)) for key, value in about.items() if key not in ("settings", "resumed")]
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "unknown"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_text(each)}" for key, each in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _settings(about: dict[str, Any]) -> list[tuple[str, list[tuple[str, list[tuple[str, str]]]]]]:
+    """By contender: lanes that are set up alike, and their settings."""
+    found = []
+    for contender in style.ordered(about.get("settings", {})):
+        alike: dict[str, tuple[list[str], dict[str, str]]] = {}
+        for lane, settings in about["settings"][contender].items():
+            alike.setdefault(json.dumps(settings), ([], settings))[0].append(lane)
+        groups = [(f"lane {', '.join(lanes)}", list(settings.items())) for lanes, settings in alike.values()]
+        found.append((contender, groups))
+    return found
+
+
+def _contents(values: dict[str, Any]) -> list[tuple[str, str]]:
+    sections = [
+        *(("by-payload", "Fastest by payload", "by_payload"), ("trust", "How far to trust this", "")),
+        *(("latency", "Latency and cost", ""), ("load", "Load", "load_tables")),
+        *(("percentiles", "Percentiles", "percentile_lanes"), ("plots", "Plots", "plots")),
+        *(("environment", "Environment", ""), ("settings", "Settings", "settings"), ("cells", "Every cell", "")),
+    ]
+    return [(target, name) for target, name, needs in sections if not needs or values[needs]]

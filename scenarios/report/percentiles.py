@@ -1,0 +1,189 @@
+"""Percentile plots on HDR axes, as geometry that a template turns into SVG.
+
+The axes are those of HdrHistogram (Gil Tene): latency upwards, 1 / (1 - percentile) to the right, both
+logarithmic, so that 90%, 99% and 99.9% stand at equal distances and a tail has the room it deserves. A curve is
+taken from every sample of all repeats, ascending, and ends where fewer than
+:data:`scenarios.statistics.figures.SAMPLES_BEYOND` samples are left beyond it. Where a run's samples were not kept, the
+percentiles in cells.csv are drawn as points, medians over the repeats, and the plot says so.
+
+Drawn by hand and not by matplotlib: a page has dozens of these, and each is to follow the page's colours, light or
+dark, and its width.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from scenarios.common.units import size, three
+from scenarios.plan.cells import key_of
+from scenarios.plots import style
+from scenarios.records.store import Run
+from scenarios.statistics import figures
+from scenarios.statistics.bootstrap import Samples
+
+POINTS_PER_DECADE = 16
+"""Of the x axis. A line through more could not be told from it at this size."""
+LABEL_HEIGHT = 12.0
+"""Between two names beside the plot."""
+WIDTH, HEIGHT = 480, 300
+LEFT, RIGHT, TOP, BOTTOM = 52, 104, 10, 36
+_DASHES = {"-": "", "--": "6 3", "-.": "6 2 1.5 2", ":": "1.5 2"}
+
+Point = tuple[float, float]
+"""Share of calls, and latency in µs."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """A contender's line on the page: a CSS colour and an SVG dash pattern."""
+
+    colour: str
+    dashes: str
+
+    @classmethod
+    def of(cls, contender: str) -> Look:
+        """The look of :mod:`scenarios.plots.style`, with the page's own ink in place of black."""
+        found = style.of(contender)
+        colour = str(found["color"])
+        line = found["linestyle"]
+        dashes = _DASHES[line] if isinstance(line, str) else " ".join(f"{each:g}" for each in line[1])
+        return cls("currentColor" if colour.lower() in ("#000000", "black", "k") else colour, dashes)
+
+
+@dataclasses.dataclass(frozen=True)
+class Curve:
+    """One contender's line: its path in the plot, where its dots are (none when it has all samples), where it ends and
+    how high its name stands beside the plot."""
+
+    contender: str
+    look: Look
+    path: str
+    dots: list[Point]
+    from_samples: bool
+    end: Point
+    label_y: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Tick:
+    """A grid line: its place and its label."""
+
+    at: float
+    label: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Plot:
+    """One lane and payload size."""
+
+    scenario: str
+    lane: str
+    payload: str
+    curves: list[Curve]
+    x_ticks: list[Tick]
+    y_ticks: list[Tick]
+
+    @property
+    def from_samples(self) -> bool:
+        """Whether every curve is of samples."""
+        return all(curve.from_samples for curve in self.curves)
+
+
+def plots(run: Run, cells: pd.DataFrame) -> Iterator[Plot]:
+    """A plot for each scenario, payload size and lane of `cells`, in that order; none for what has no percentile."""
+    for (scenario, payload_bytes, lane), each in cells.groupby(["scenario", "payload_bytes", "lane"], sort=True):
+        found = {name: _points(run, each[each["contender"] == name]) for name in style.ordered(each["contender"])}
+        found = {name: points for name, points in found.items() if points[0]}
+        if found:
+            yield _plot(str(scenario), str(lane), size(float(str(payload_bytes))), found)
+
+
+def from_samples(ordered_ns: Samples) -> list[Point]:
+    """Points of ascending latencies in ns, evenly spaced on the plot's x axis."""
+    last = ordered_ns.size / figures.SAMPLES_BEYOND
+    if last <= 1:
+        return []
+    steps = max(2, round(math.log10(last) * POINTS_PER_DECADE))
+    shares = 1 - np.logspace(0, -math.log10(last), steps + 1)
+    ranks = np.maximum(np.ceil(np.round(shares * ordered_ns.size, 6)).astype(int) - 1, 0)
+    return [(float(share), float(ordered_ns[rank]) / 1000) for share, rank in zip(shares, ranks, strict=True)]
+
+
+def from_columns(cells: pd.DataFrame) -> list[Point]:
+    """Points of the percentile columns that more than half of the repeats have."""
+    points = []
+    for column, share in figures.PERCENTILES.items():
+        values = cells[column].dropna()
+        if 2 * len(values) > len(cells):
+            points.append((share, float(values.median())))
+    return points
+
+
+def apart(heights: list[float], top: float, bottom: float) -> list[float]:
+    """Where labels stand that would be at `heights`: at least a label's height apart, in the same order, within bounds
+    as far as there is room."""
+    order = sorted(range(len(heights)), key=lambda place: heights[place])
+    room = min(LABEL_HEIGHT, (bottom - top) / max(len(heights) - 1, 1))
+    found = list(heights)
+    for above, place in zip([None, *order], order, strict=False):
+        least = top if above is None else found[above] + room
+        found[place] = max(heights[place], least)
+    for below, place in zip([None, *order[::-1]], order[::-1], strict=False):
+        most = bottom if below is None else found[below] - room
+        found[place] = min(found[place], most)
+    return [round(height, 1) for height in found]
+
+
+def _points(run: Run, cells: pd.DataFrame) -> tuple[list[Point], bool]:
+    rows = [{str(key): value for key, value in row.items()} for row in cells.to_dict("records")]
+    kept = [samples for samples in (run.samples(key_of(row)) for row in rows) if samples is not None]
+    if len(kept) == len(rows):
+        return from_samples(np.sort(np.concatenate(kept))), True
+    return from_columns(cells), False
+
+
+def _plot(scenario: str, lane: str, payload: str, found: dict[str, tuple[list[Point], bool]]) -> Plot:
+    every = [point for points, _ in found.values() for point in points]
+    most = max(3.0, max(_nines(share) for share, _ in every))
+    low = math.floor(math.log10(min(latency for _, latency in every)) * 3) / 3
+    high = math.ceil(math.log10(max(latency for _, latency in every)) * 3) / 3
+    high = max(high, low + 1)
+
+    def place(point: Point) -> Point:
+        share, latency = point
+        x = LEFT + _nines(share) / most * (WIDTH - LEFT - RIGHT)
+        y = TOP + (high - math.log10(latency)) / (high - low) * (HEIGHT - TOP - BOTTOM)
+        return round(x, 1), round(y, 1)
+
+    curves = []
+    for name, (points, sampled) in found.items():
+        dots = [place(point) for point in points]
+        path = "M" + "L".join(f"{x:g} {y:g}" for x, y in dots)
+        curves.append(Curve(name, Look.of(name), path, [] if sampled else dots, sampled, dots[-1], 0.0))
+    heights = apart([curve.end[1] for curve in curves], TOP, HEIGHT - BOTTOM)
+    curves = [dataclasses.replace(curve, label_y=height) for curve, height in zip(curves, heights, strict=True)]
+    shares = [0.0, 0.5, *(1 - 10.0**-nines for nines in range(1, math.floor(most) + 1))]
+    x_ticks = [Tick(place((share, 1.0))[0], f"{share * 100:.10g}%") for share in shares]
+    # Between the powers of ten where there are few of them.
+    steps = (1, 2, 5) if high - low < 2 else (1,)
+    marks = [step * 10.0**decade for decade in range(math.floor(low), math.ceil(high) + 1) for step in steps]
+    y_ticks = [Tick(place((0.0, mark))[1], _latency(mark)) for mark in marks if low <= math.log10(mark) <= high]
+    return Plot(scenario, lane, payload, curves, x_ticks, y_ticks)
+
+
+def _nines(share: float) -> float:
+    """The decimal logarithm of 1 / (1 - share)."""
+    return -math.log10(1 - share)
+
+
+def _latency(value_us: float) -> str:
+    if value_us >= 1e6:
+        return f"{value_us / 1e6:g} s"
+    if value_us >= 1e3:
+        return f"{value_us / 1e3:g} ms"
+    return f"{value_us:g} µs" if value_us >= 1 else f"{three(value_us * 1000)} ns"

@@ -1,0 +1,91 @@
+"""How long a scenario will take, before it is run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from scenarios.common.units import size
+from scenarios.measuring.client import WARMUP_SHARE
+from scenarios.measuring.loops import DRAIN_NS
+from scenarios.plan.cells import RERUN_SHARE, Cell
+from scenarios.plan.load import Load
+from scenarios.plan.scenario import Scenario
+
+START_S = 0.225
+"""CPU time of starting and ending one process of a cell, on a core of 2.5 GHz: most of it Python's imports, two at a
+time on two cores."""
+TYPICAL_US = dict(
+    [("noop", 0.1), ("direct", 0.3), ("direct-codec", 3), ("shm", 8), ("shm-spin", 8), ("iceoryx2", 20)]
+    + [("mp-pipe", 60), ("iceoryx2-event", 80), ("shm-block", 100), ("pyro5", 150), ("process-pool", 300)]
+    + [(name, 200) for name in ("zmq-ipc", "zmq-poll", "zmq-dealer", "pynng", "asyncio-uds", "asyncio-uds-tuned")]
+    + [("pyro5-tuned", 100), ("rpyc", 350), ("rpyc-tuned", 350)]
+)
+"""µs per small call, an order of magnitude each; 800, gRPC's, for what is not listed."""
+OTHER_US = 800
+US_PER_KB = {"bytes": 0.5, "json": 15, "native": 3}
+"""µs per 1000 bytes of payload that are copied, or encoded and decoded twice."""
+
+
+def start_s(cell: Cell) -> float:
+    """Seconds of starting and ending a cell's processes: two at once, as on two cores."""
+    return START_S * (cell.clients + 1)
+
+
+def upper_bound_s(cell: Cell) -> float:
+    """The most seconds the calls of a cell take, unless a single one takes longer."""
+    drain_s = DRAIN_NS / 1e9 if Load.parse(cell.load).is_open else 0
+    return cell.seconds * (1 + WARMUP_SHARE) + drain_s
+
+
+def expected_s(cell: Cell) -> float:
+    """About how many seconds a cell takes: its processes, and its calls at typical speed or at their
+    limit."""
+    load = Load.parse(cell.load)
+    if load.is_open:  # as long as its schedule is; the warm-up is a few calls more
+        return start_s(cell) + cell.seconds * (1 + WARMUP_SHARE / 2)
+    calls = (cell.calls + cell.warmup_calls) * cell.clients
+    moved = 0.0 if cell.contender in ("noop", "direct") else US_PER_KB.get(cell.lane, 10) * cell.payload_bytes / 1000
+    typical_us = TYPICAL_US.get(cell.contender, OTHER_US) + moved
+    return start_s(cell) + min(upper_bound_s(cell), calls * typical_us / 1e6)
+
+
+def show(scenario: Scenario, cells: Sequence[Cell], console: Console) -> None:
+    """Print the cells of a scenario and the expected time."""
+    table = Table(
+        "scenario", "lane", "contender", "payload", "clients", "load", "calls", "repeats", title=scenario.name
+    )
+    groups: dict[tuple[str, str, str], list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault((str(cell.axes["scenario"]), cell.lane, cell.contender), []).append(cell)
+    for (name, lane, contender), each in sorted(groups.items()):
+        table.add_row(
+            name,
+            lane,
+            contender,
+            _listed({cell.payload_bytes: size(cell.payload_bytes) for cell in each}),
+            _listed({cell.clients: str(cell.clients) for cell in each}),
+            _listed({(Load.parse(cell.load).rate or 0, cell.load): cell.load for cell in each}),
+            f"up to {_listed({-cell.calls: f'{cell.calls:,}' for cell in each})}",
+            str(len({cell.axes["repeat"] for cell in each})),
+        )
+    console.print(table)
+    for line in scenario.left_out:
+        console.print(f"left out: {line}", highlight=False)
+    likely = sum(expected_s(cell) for cell in cells)
+    most = sum(start_s(cell) + upper_bound_s(cell) for cell in cells)
+    if scenario.reruns:
+        most *= 1 + RERUN_SHARE
+    console.print(
+        f"{len(cells)} cells; about {likely / 60:.1f} minutes, at most about {most / 60:.1f}"
+        f"{', disturbed cells measured again' if scenario.reruns else ''}",
+        highlight=False,
+    )
+
+
+def _listed(values: Mapping[Any, str]) -> str:
+    """The words, in the order of their keys."""
+    return ", ".join(word for _, word in sorted(values.items()))

@@ -1,0 +1,143 @@
+"""Warnings about a run's figures: what a careful reader would want to know before quoting one.
+
+Found from the rows and, where they were kept, the samples; written into the run as ``warnings.json`` (a list of
+objects with `kind`, `group`, `message` and the figures behind it), which is what the table and the report read.
+
+=============  ========================================================================================
+kind           when
+=============  ========================================================================================
+few-repeats    fewer than 6: the range of so few repeats cannot hold the true median 95% of the time
+few-calls      a repeat had too few calls for a p99 (1,000)
+repeats-differ the slowest repeat's p50 is more than twice the fastest's
+several-modes  calls come in several speeds: Hartigan's dip, see :func:`modes`
+disturbed      every repeat of the group has noise flags
+=============  ========================================================================================
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from scenarios.common.units import micros, size
+from scenarios.plan.cells import GROUP
+from scenarios.records.store import Row, Run
+from scenarios.statistics import bootstrap
+from scenarios.statistics.bootstrap import Samples
+from scenarios.statistics.figures import chosen, disturbance
+
+FILE = "warnings.json"
+
+TWOFOLD = 2.0
+"""Repeats that differ more are reported. On shared virtual machines a quarter of all groups does, on a quiet
+machine next to none."""
+DIP = 0.05
+"""The distance of the samples' distribution from the nearest one with a single mode, at least; a second mode that
+holds the share s of all calls, clear of the first, makes it s/2 at most: below, it holds less than a tenth."""
+DIP_P = 0.01
+"""... and as unlikely as this by chance."""
+MOST_FOR_DIP = 50_000
+"""Calls that are looked at, evenly spread over the cell; diptest knows p-values up to 72,000."""
+SPREAD = 1.3
+"""... and the slow calls (p95) take so many times as long as the fast ones (p5): modes that are closer mislead
+nobody."""
+TICK_NS = 10.0
+"""Clocks of virtual machines tick in steps of up to so many ns, which are modes to a test of modes: smoothed over."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Caveat:
+    """One warning; `group` is empty when it is about the whole run."""
+
+    kind: str
+    group: Mapping[str, str]
+    message: str
+    figures: Mapping[str, float]
+
+    def __str__(self) -> str:
+        if not self.group:
+            return self.message
+        where = f"{self.group['contender']}, lane {self.group['lane']}, {size(float(self.group['payload_bytes']))}"
+        return f"{self.group['scenario']}, {where}: {self.message}"
+
+
+def of(run: Run) -> list[Caveat]:
+    """A run's warnings, as they were written when it was finished; else found now."""
+    try:
+        listed = json.loads((run.folder / FILE).read_bytes())
+        return [Caveat(**each) for each in listed["warnings"]]
+    except FileNotFoundError:
+        return find(run)
+
+
+def write(run: Run) -> None:
+    """Find a run's warnings and store them."""
+    run.write_json(FILE, {"warnings": [dataclasses.asdict(each) for each in find(run)]})
+
+
+def find(run: Run) -> list[Caveat]:
+    """A run's warnings, the general ones first."""
+    groups: dict[tuple[str, ...], list[Row]] = {}
+    for row in chosen(run.rows()):
+        groups.setdefault(tuple(row[axis] for axis in GROUP), []).append(row)
+    found: list[Caveat] = []
+    few = sorted({len(rows) for rows in groups.values() if bootstrap.coverage(len(rows)) < bootstrap.CONFIDENCE})
+    if few:
+        least = bootstrap.coverage(few[0])
+        message = f"few repeats ({few[0]}): intervals are their range, {least:.0%} sure; 95% needs 6"
+        found.append(Caveat("few-repeats", {}, message, {"repeats": few[0], "coverage": least}))
+    for group, rows in groups.items():
+        named = dict(zip(GROUP, group, strict=True))
+        found += [Caveat(kind, named, text, figures) for kind, text, figures in _of_group(rows, run)]
+    return found
+
+
+def modes(latencies_ns: Samples) -> dict[str, float] | None:
+    """What speaks for calls of several speeds in one process; None when nothing does.
+
+    Hartigan and Hartigan's dip (The Dip Test of Unimodality, Annals of Statistics 13, 1985; the package diptest) of
+    the logarithms, clock steps smoothed over. Its p-value alone would cry wolf: with 10,000 calls, which moreover
+    come in bursts, every ripple is significant. So the dip must be large, and the speeds far apart.
+    """
+    import diptest  # with scipy a second to import, and not needed before a run is over
+
+    latencies_ns = latencies_ns[:: -(-latencies_ns.size // MOST_FOR_DIP)]
+    smooth = np.random.default_rng(0).uniform(-TICK_NS, TICK_NS, latencies_ns.size)
+    p5, p10, p50, p90, p95 = np.quantile(latencies_ns, [0.05, 0.1, 0.5, 0.9, 0.95]) / 1000
+    if latencies_ns.size < 100 or p95 < SPREAD * max(p5, 0.001):
+        return None
+    dip, p = diptest.diptest(np.log(np.maximum(latencies_ns + smooth, 1.0)))
+    if dip < DIP or p > DIP_P:
+        return None
+    return {"dip": round(float(dip), 3), "p10_us": float(p10), "p50_us": float(p50), "p90_us": float(p90)}
+
+
+def _of_group(rows: list[Row], run: Run) -> list[tuple[str, str, dict[str, Any]]]:
+    found: list[tuple[str, str, dict[str, Any]]] = []
+    p50 = [float(row["p50_us"]) for row in rows if row["p50_us"]]
+    # Where calls were skipped it is they that leave the percentile undefined: cells.csv says how many.
+    if few := [row for row in rows if not row["p99_us"] and row["skipped"] in ("", "0")]:
+        calls = min(int(row["calls"]) for row in few)
+        found.append(("few-calls", f"too few calls for a p99 ({calls:,}; 1,000 are needed)", {"calls": calls}))
+    if len(p50) > 1 and max(p50) > TWOFOLD * min(p50):
+        text = f"repeats differ {max(p50) / min(p50):.1f}-fold (p50 {micros(min(p50))} to {micros(max(p50))})"
+        found.append(("repeats-differ", text, {"lowest_us": min(p50), "highest_us": max(p50)}))
+    seen = [modes(samples) for row in rows if (samples := run.samples_of(row)) is not None]
+    several = [each for each in seen if each]
+    # In a minority of the repeats it was the moment and not the contender.
+    if several and 2 * len(several) >= len(seen):
+        worst = max(several, key=lambda each: each["dip"])
+        text = (
+            f"calls come in several speeds in {len(several)} of {len(seen)} repeats "
+            f"(p10 {micros(worst['p10_us'])}, p50 {micros(worst['p50_us'])}, p90 {micros(worst['p90_us'])}): "
+            "a median alone misleads"
+        )
+        found.append(("several-modes", text, worst))
+    if all(disturbance(row) for row in rows):
+        flags = ", ".join(sorted(set(";".join(row["noise_flags"] for row in rows).split(";"))))
+        found.append(("disturbed", f"every repeat was disturbed ({flags})", {"repeats": len(rows)}))
+    return found

@@ -1,0 +1,119 @@
+"""Notebook 01 says what was measured: every point, ribbon, label and field, on figures made by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scenarios.analysis import latency
+from scenarios.analysis.notebook import MANY, OTHERS, OpenedRun
+from tests.scenarios import shown
+from tests.scenarios.tables import cells
+from tests.scenarios.twenty import IN_PROCESS, NAMES, SIZES, p50
+
+FRONT = NAMES[:MANY]
+"""shm and the fastest others."""
+WORDS = ["100 B", "10 KB", "100 KB"]
+
+
+@pytest.mark.parametrize(("column", "times"), [("p50_us", 1), ("p99_us", 2)])
+def test_latency_is_drawn_at_its_payloads_with_the_range_of_its_repeats(
+    twenty: OpenedRun, column: str, times: int
+) -> None:
+    picture = latency.by_payload(twenty, column)
+    for axes, lane in zip(shown.panels(picture), ("bytes", "json"), strict=True):
+        assert axes.get_title() == f"lane {lane}"
+        assert (axes.get_xscale(), axes.get_yscale(), axes.get_xlabel()) == ("log", "log", "payload size")
+        assert shown.ticks(axes.xaxis) == WORDS
+        drawn = shown.lines(axes)
+        assert set(drawn) == {*FRONT, OTHERS}
+        for name in FRONT:
+            assert drawn[name] == [(at, pytest.approx(times * p50(name, at, lane))) for at in SIZES]
+        behind = [shown.points(line) for line in axes.lines if line.get_label() == OTHERS]
+        expected = [[(at, pytest.approx(times * p50(name, at, lane))) for at in SIZES] for name in NAMES[MANY:]]
+        assert sorted(behind) == expected
+        ends = [[(at, *(times * p50(name, at, lane, repeat) for repeat in (0, 2))) for at in SIZES] for name in FRONT]
+        assert sorted(shown.ribbons(axes), key=lambda each: each[0][1]) == [
+            [pytest.approx(point) for point in each] for each in ends
+        ]
+    assert shown.panels(picture)[0].get_ylabel() == f"{column[:3]} [µs]"
+    known = ["direct", "direct-codec", "shm", "shm-block", "grpc-uds", "zmq-ipc"]
+    assert shown.legend(picture) == [*known, *(name for name in FRONT if name not in known), OTHERS]
+
+
+def test_the_smallest_calls_stand_below_each_other_with_the_fastest_on_top(twenty: OpenedRun) -> None:
+    (axes,) = shown.panels(latency.smallest_call(twenty, "json"))
+    slowest_first = NAMES[::-1]
+    assert [each.get_text() for each in axes.get_yticklabels()] == slowest_first
+    assert axes.get_title() == "lane json"
+    assert axes.get_xlabel() == "round trip of 100 B [µs]; dot p50 with its interval, bar p99"
+    intervals, dots, bars = ([shown.points(line) for line in axes.lines[kind::3]] for kind in range(3))
+    for place, name in enumerate(slowest_first):
+        low, median, high = (p50(name, 100, repeat=repeat) for repeat in range(3))
+        assert intervals[place] == [(pytest.approx(low), place), (pytest.approx(high), place)]
+        assert dots[place] == [(pytest.approx(median), place)]
+        assert bars[place] == [(pytest.approx(2 * median), place)]
+    assert shown.words(axes)[-3:] == ["61.1 µs", "41.1 µs", "21.1 µs"]
+    assert shown.words(axes)[0] == "401 µs"
+
+
+def test_a_fixed_cost_and_one_per_byte_describe_a_curve(tmp_path: Path) -> None:
+    steep = cells("steep", {100: (10.0,) * 3, 10_000: (12.0,) * 3, 110_000: (112.0,) * 3})
+    flat = cells("flat", {100: (30.0,) * 3, 10_000: (30.0,) * 3, 110_000: (40.0,) * 3})
+    two = cells("two sizes", {100: (1.0,) * 3, 10_000: (2.0,) * 3})
+    found = latency.fixed_and_per_byte(shown.opened(tmp_path, flat, steep, two), "native")
+    assert shown.heads(found) == ["contender", "fixed", "each further 100 KB", "that is", "both are equal at"]
+    assert list(shown.rows(found).items()) == [
+        ("steep", ["10.0 µs", "100 µs", "1.00 GB/s", "10 KB"]),
+        ("flat", ["30.0 µs", "none", "", ""]),
+    ]
+
+
+def test_a_multiple_of_shm_is_that_of_the_medians_of_a_repeat(twenty: OpenedRun) -> None:
+    (axes,) = shown.panels(latency.against(twenty, "json"))
+    drawn = shown.lines(axes)
+    assert set(drawn) == {*FRONT, OTHERS} - {"shm", *IN_PROCESS}
+    for name in set(drawn) - {OTHERS}:
+        expected = [p50(name, at) / p50("shm", at) for at in SIZES]
+        assert drawn[name] == [(at, pytest.approx(ratio)) for at, ratio in zip(SIZES, expected, strict=True)]
+    assert shown.points(axes.lines[-1]) == [(0, 1), (1, 1)]
+    assert axes.get_ylabel() == "p50 as a multiple of shm's"
+    assert shown.ticks(axes.xaxis) == WORDS
+
+
+def test_multiples_are_taken_within_repeats_and_not_between_medians(tmp_path: Path) -> None:
+    base, twice = cells("shm", {100: (10.0, 20.0, 90.0)}), cells("twice", {100: (20.0, 40.0, 9.0)})
+    run = shown.opened(tmp_path, base, twice)
+    assert shown.rows(latency.against_in_words(run, "native"))["twice"][0].startswith("2.00x slower")
+    (axes,) = shown.panels(latency.against(run, "native"))
+    assert shown.lines(axes)["twice"] == [(100, 2.0)]
+
+
+def test_the_multiples_in_words_go_with_their_range_from_the_fastest_to_the_slowest(twenty: OpenedRun) -> None:
+    found = latency.against_in_words(twenty, "json")
+    assert shown.heads(found) == ["against shm", "100 B", "100 KB"]
+    assert list(shown.rows(found)) == NAMES[1:]
+    assert shown.rows(found)["zmq-ipc"] == ["2.90x slower (2.81 to 2.99)", "1.33x slower (1.33 to 1.33)"]
+
+
+def test_it_is_said_which_contender_overtakes_which_where_the_lines_cross(tmp_path: Path) -> None:
+    # Thrice as long for 100 ** (log 3 / log 4) = 38.46 times the bytes, as four times as long for 100 times.
+    rising = cells("rising", {100: (10.0,) * 3, 10_000: (40.0,) * 3})
+    level = cells("level", {100: (30.0,) * 3, 10_000: (30.0,) * 3})
+    never = cells("never", {100: (50.0,) * 3, 10_000: (60.0,) * 3})
+    text = latency.where_they_cross(shown.opened(tmp_path, rising, level, never), "native").text
+    reigns, _, *crossings = text.splitlines()
+    assert reigns.endswith("has rising from 100 B to 3.846 KB; level from 3.846 KB to 10 KB.")
+    assert crossings == ["- level overtakes rising at 3.846 KB (interval 3.846 KB to 3.846 KB)."]
+
+
+def test_a_tail_is_a_multiple_of_its_own_repeats_median(tmp_path: Path, twenty: OpenedRun) -> None:
+    found = latency.tails(twenty, "json")
+    assert shown.heads(found) == ["p99 / p50", *WORDS, "disturbed"]
+    assert shown.rows(found) == {name: ["2.00x", "2.00x", "2.00x", "0 of 9"] for name in NAMES}
+    assert list(shown.rows(found)) == NAMES
+    noisy = cells("a", {100: (10.0, 20.0, 40.0)}, p99=80)
+    noisy[1]["noise_flags"] = "steal"
+    found = latency.tails(shown.opened(tmp_path, noisy), "native")
+    assert shown.rows(found) == {"a": ["4.00x", "1 of 3"]}

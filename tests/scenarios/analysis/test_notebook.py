@@ -1,0 +1,118 @@
+"""What the notebooks show, on a run with many contenders, with load, and on runs that lack what a picture needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from scenarios.advice.model import Question
+from scenarios.analysis import advice, clients_and_rates, latency, notebook, parts
+from scenarios.analysis.notebook import OpenedRun, Picture, Prose
+from tests.scenarios.shown import opened
+from tests.scenarios.tables import cells
+
+QUESTION = Question(20_000, 500, 500, "json")
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> OpenedRun:
+    """One contender, one size, one lane, two repeats."""
+    return opened(tmp_path, cells("only", {100: (5.0, 6.0)}, lane="json"))
+
+
+Show = Callable[[OpenedRun], Picture | Prose]
+SHOWN: dict[str, Show] = {
+    "latency": latency.by_payload,
+    "p99": lambda run: latency.by_payload(run, "p99_us"),
+    "smallest": lambda run: latency.smallest_call(run, "json"),
+    "fixed": lambda run: latency.fixed_and_per_byte(run, "json"),
+    "against": lambda run: latency.against(run, "json"),
+    "against in words": lambda run: latency.against_in_words(run, "json"),
+    "crossovers": lambda run: latency.where_they_cross(run, "json"),
+    "tails": lambda run: latency.tails(run, "json"),
+    "stacked": parts.stacked,
+    "in figures": lambda run: parts.in_figures(run, "json"),
+    "largest": lambda run: parts.largest_part(run, "json"),
+    "codec": lambda run: parts.what_a_codec_adds(run, "json"),
+    "switches": parts.switches,
+    "cpu": lambda run: parts.cpu_and_time(run, "json"),
+    "one client": lambda run: clients_and_rates.one_client(run, "json"),
+    "throughput": clients_and_rates.throughput,
+    "best number": clients_and_rates.best_number,
+    "fairness": clients_and_rates.fairness,
+    "offered": clients_and_rates.offered,
+    "nothing skipped": clients_and_rates.nothing_skipped,
+    "answer": lambda run: advice.answer(run, QUESTION),
+    "share": lambda run: advice.share_by_handler(run, QUESTION),
+    "break even": lambda run: advice.break_even(run, QUESTION),
+    "cores": lambda run: advice.cores_at_the_rate(run, QUESTION),
+}
+LACKING = {
+    "against",
+    "against in words",
+    "stacked",
+    "in figures",
+    "largest",
+    "codec",
+    "switches",
+    "throughput",
+    "best number",
+    "fairness",
+    "offered",
+    "nothing skipped",
+    "share",
+    "break even",
+    "cores",
+}
+"""What a run of one contender has no data for."""
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_everything_is_shown_for_twenty_contenders(twenty: OpenedRun, name: str) -> None:
+    shown = SHOWN[name](twenty)
+    if isinstance(shown, Picture):
+        assert shown._repr_png_().startswith(b"\x89PNG")
+        assert shown.alt in repr(shown)
+    else:
+        assert shown._repr_markdown_()
+        assert "Not measured in this run" not in shown.text
+        assert "nan" not in shown.text
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_what_a_run_lacks_is_said_in_a_sentence_with_the_remedy(bare: OpenedRun, name: str) -> None:
+    shown = SHOWN[name](bare)
+    missing = isinstance(shown, Prose) and "Not measured in this run: " in shown.text
+    assert missing == (name in LACKING)
+    if missing and isinstance(shown, Prose):
+        assert "`make bench SCENARIO=" in shown.text
+
+
+def test_a_picture_is_the_same_file_each_time_it_is_drawn(bare: OpenedRun) -> None:
+    first, second = (latency.by_payload(bare)._repr_png_() for _ in range(2))
+    assert first == second
+
+
+def test_of_too_many_contenders_shm_and_the_fastest_stand_in_front() -> None:
+    p50 = {f"c{i:02}": float(i) for i in range(30)} | {"shm": 1e9, "noop": 0.0}
+    front = notebook.in_front(p50, p50)
+    assert front == ["shm", *(f"c{i:02}" for i in range(notebook.MANY - 1))]
+    assert notebook.in_front(["b", "a"], {"a": 2, "b": 1}) == ["b", "a"]
+
+
+def test_a_run_tells_what_it_is_and_how_noisy(twenty: OpenedRun) -> None:
+    text = twenty._repr_markdown_()
+    assert "a CPU" in text
+    assert "20 contenders, lanes bytes, json, payloads 100 B to 100 KB, 3 repeats of each cell" in text
+    # 20 contenders, 2 lanes, 3 payloads; and the one client of two contenders in the block of clients.
+    assert f"0 of the {3 * (20 * 2 * 3 + 2)} cells of one client" in text
+
+
+def test_a_run_tells_how_many_of_its_cells_were_disturbed(tmp_path: Path) -> None:
+    rows = cells("a", {100: (5.0, 6.0, 7.0), 2_000_000: (8.0, 9.0, 9.5)})
+    rows[1]["noise_flags"] = rows[4]["noise_flags"] = "steal;load"
+    text = opened(tmp_path, rows)._repr_markdown_()
+    assert "1 contenders, lanes native, payloads 100 B to 2 MB, 3 repeats of each cell" in text
+    assert "2 of the 6 cells of one client" in text

@@ -1,0 +1,53 @@
+"""The corpus has exact sizes, is the same for everyone, and no two payloads of a cell are equal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scenarios.plan import payloads
+
+LENGTH: dict[str, Callable[[Any], int]] = {
+    "bytes": len,
+    "ascii": lambda text: len(text.encode()),
+    "escapes": lambda text: len(text.encode()),
+    "document": lambda document: len(orjson.dumps(document)),
+}
+
+
+@pytest.mark.parametrize("kind", LENGTH)
+@given(size=st.integers(64, 20_000), seed=st.integers())
+def test_payloads_are_of_exact_size_distinct_and_decided_by_the_seed(kind: str, size: int, seed: int) -> None:
+    made: list[Any] = payloads.corpus(kind, size, seed)
+    assert {LENGTH[kind](payload) for payload in made} == {size}
+    assert len({repr(payload) for payload in made}) == len(made) >= 4
+    assert made == payloads.corpus(kind, size, seed)
+
+
+@pytest.mark.parametrize("kind", ["bytes", "ascii", "escapes", "document"])
+def test_the_smallest_size_has_room_for_the_nonce(kind: str) -> None:
+    size = payloads.MINIMUM_BYTES[kind]
+    assert {LENGTH[kind](payload) for payload in payloads.corpus(kind, size, 1)} == {size}
+
+
+def test_a_document_of_314_kb_is_nested_and_survives_json() -> None:
+    document = payloads.corpus("document", 314_000, 1)[0]
+    assert len(orjson.dumps(document)) == 314_000
+    assert orjson.loads(orjson.dumps(document)) == document
+    assert document["records"][5]["position"]["x"]
+
+
+def test_numbers_are_distinct_and_of_one_size() -> None:
+    made = payloads.corpus("numbers", payloads.NUMBERS_BYTES, 1)
+    assert {len(orjson.dumps(each)) for each in made} == {payloads.NUMBERS_BYTES}
+    assert len({each["a"] for each in made}) == len(made)
+
+
+def test_escapes_need_escaping_in_json() -> None:
+    text = payloads.corpus("escapes", 10_000, 1)[0]
+    assert len(orjson.dumps(text)) > 14_000

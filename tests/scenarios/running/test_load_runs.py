@@ -1,0 +1,79 @@
+"""Many clients and open loops through the real runner: what is in the rows and the samples."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from scenarios.plan.cells import key_of
+from tests.scenarios.conftest import RunIt
+
+CLIENTS = """
+repeats = 1
+reruns = 0
+[[cells]]
+lanes = ["json"]
+contenders = ["streams", "pipes", "plain"]
+payload_sizes = [100]
+clients = [1, 3]
+calls = 100
+warmup_calls = 2
+"""
+
+OPEN = """
+repeats = 1
+reruns = 0
+[[cells]]
+lanes = ["json"]
+contenders = ["streams", "pipes", "plain"]
+payload_sizes = [100]
+load = ["500/s", "500/s-constant"]
+calls = 10000
+warmup_calls = 2
+seconds = 0.1
+"""
+
+
+def test_several_clients_call_one_server_at_once(run_it: RunIt) -> None:
+    run, failed = run_it(text=CLIENTS)
+    assert failed == 0
+    rows = {(row["contender"], row["clients"]): row for row in run.rows()}
+    assert set(rows) == {("streams", "1"), ("streams", "3"), ("pipes", "1"), ("plain", "1")}
+    row = rows["streams", "3"]
+    owners = run.samples(key_of(row), "client")
+    assert owners is not None
+    counts = np.bincount(owners)
+    assert counts.size == 3
+    assert counts.max() == 100, "the window ends when the first client has made all its calls"
+    assert int(row["calls"]) == int(row["verified"]) == counts.sum()
+    assert float(row["fairness"]) == pytest.approx(counts.max() / counts.min(), abs=0.001)
+    assert float(row["fastest_client_p50_us"]) <= float(row["p50_us"]) <= float(row["slowest_client_p50_us"])
+    assert float(row["server_cpu_us_per_call"]) > 0
+    assert {each["fairness"] for key, each in rows.items() if key[1] == "1"} == {""}
+    assert run.samples(key_of(rows["streams", "1"]), "client") is None
+
+
+def test_an_open_loop_offers_its_rate_to_every_contender_through_one_dispatcher(run_it: RunIt) -> None:
+    run, failed = run_it(text=OPEN)
+    assert failed == 0
+    rows = run.rows()
+    assert len(rows) == 6
+    offered = {}
+    for row in rows:
+        latency, service, due = (run.samples(key_of(row), name) for name in ("latency_ns", "service_ns", "due_ns"))
+        assert latency is not None
+        assert service is not None
+        assert due is not None
+        assert (float(row["offered_rps"]), row["errors"], row["fairness"]) == (500.0, "0", "")
+        assert latency.size == service.size == due.size == int(row["calls"])
+        assert (latency >= service).all(), "it begins before the call is sent"
+        offered.setdefault(row["load"], []).append((due.size + int(row["skipped"]), due.tolist()))
+    assert [each[0] for each in offered["500/s-constant"]] == [50] * 3
+    assert all(each == offered["500/s"][0] for each in offered["500/s"]), "all face the same bursts"
+
+
+def test_a_client_that_fails_fails_the_cell_and_takes_the_others_with_it(run_it: RunIt) -> None:
+    run, failed = run_it(text=CLIENTS.replace('"streams", "pipes", "plain"', '"one-bad"').replace("[1, 3]", "[3]"))
+    assert (failed, run.rows()) == (1, [])
+    (why,) = run.failures().values()
+    assert (why["kind"], why["reason"]) == ("ServerGone", "this client is not wanted")

@@ -1,0 +1,153 @@
+"""Lines, tables and pictures of several clients and of offered rates, from rows written by hand."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from scenarios.cli import table
+from scenarios.plots import clients_and_rates, pictures, style
+from scenarios.statistics.clients_and_rates import by_clients, by_rate, plain
+from scenarios.statistics.figures import frame
+from tests.scenarios.rows import row, run_of
+
+
+def _clients(contender: str, count: int, repeat: int, rate: float, **values: object) -> dict[str, str]:
+    figures = {
+        "p50_us": 50 * count,
+        "p99_us": 90 * count,
+        "calls": 1000,
+        "client_cpu_us_per_call": 20,
+        "server_cpu_us_per_call": 10,
+        "fairness": "" if count == 1 else 1.25,
+    }
+    return row(contender, scenario="s/clients", clients=count, repeat=repeat, calls_per_s=rate, **figures | values)
+
+
+def _offered(contender: str, rate: int, repeat: int, answered: float, **values: object) -> dict[str, str]:
+    figures = {"p50_us": 50, "p99_us": 90, "calls": 1000, "skipped": 0, "offered_rps": rate, "lateness_p50_us": 0.75}
+    axes = {"scenario": "s/load", "load": f"{rate}/s", "repeat": repeat}
+    return row(contender, calls_per_s=answered, **axes | figures | values)
+
+
+PLAIN = [row("shm", p50_us=5, p99_us=9, calls=1000, repeat=i, calls_per_s=200_000, cold_start_ms=1) for i in range(3)]
+CLIENTS = [
+    *(_clients("shm", count, i, 1000 * count + i) for count in (1, 2, 4) for i in range(3)),
+    _clients("pipe", 1, 0, 500),
+]
+LOAD = [
+    *(_offered("shm", 1000, i, answered) for i, answered in enumerate((1010, 960, 990))),
+    *(_offered("shm", 9000, i, 4000, skipped=1000, p99_us="") for i in range(2)),
+    _offered("shm", 9000, 2, 8990, p99_us=700),
+]
+
+
+def _cells(*rows: list[dict[str, str]]) -> pd.DataFrame:
+    return frame([each for some in rows for each in some])
+
+
+def test_latency_by_payload_is_of_one_client_in_a_closed_loop() -> None:
+    assert set(plain(_cells(PLAIN, CLIENTS, LOAD))["scenario"]) == {"s"}
+
+
+def test_a_scenario_of_one_client_and_several_loads_keeps_its_closed_loop() -> None:
+    closed = row("shm", scenario="s/load", p50_us=5)
+    assert plain(_cells(LOAD, [closed]))["p50_us"].tolist() == [5]
+
+
+def test_clients_have_a_line_per_number_with_the_median_and_range_of_the_repeats() -> None:
+    lines = by_clients(_cells(PLAIN, CLIENTS, LOAD)).set_index(["contender", "clients"])
+    assert set(lines.index) == {("shm", 1), ("shm", 2), ("shm", 4), ("pipe", 1)}
+    line = lines.loc[("shm", 4)]
+    assert (line["calls_per_s"], line["low"], line["high"], line["repeats"]) == (4001, 4000, 4002, 3)
+    assert (line["cpu_us"], line["fairness"]) == (30, 1.25)
+    assert math.isnan(lines.loc[("shm", 1)]["fairness"])
+
+
+def test_a_rate_is_served_when_it_was_answered_and_nothing_skipped() -> None:
+    lines = by_rate(_cells(PLAIN, CLIENTS, LOAD)).set_index("rate")
+    assert lines["served"].to_dict() == {1000.0: True, 9000.0: False}
+    assert lines.loc[9000]["skipped_share"] == 0.5
+
+
+def test_a_percentile_lost_to_skipped_calls_is_infinite_and_not_that_of_the_lucky_repeat() -> None:
+    lines = by_rate(_cells(LOAD)).set_index("rate")
+    assert lines.loc[1000]["p99_us"] == 90
+    assert lines.loc[9000]["p99_us"] == math.inf
+
+
+def test_the_tables_show_fairness_lateness_and_what_was_skipped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = run_of(tmp_path / "run", [*PLAIN, *CLIENTS, *LOAD])
+    table.show(run, Console(width=200))
+    shown = capsys.readouterr().out
+    for text in ("s, lane json", "s/clients, lane json, 100 B: several clients", "fairness", "1.25", "20.0 + 10.0"):
+        assert text in shown
+    for text in ("s/load, lane json, 100 B: open loop", "9,000", "50%", "∞", "0.75 µs"):
+        assert text in shown
+    assert "s/load, lane json\n" not in shown
+
+
+@pytest.mark.parametrize(("width", "titles"), [(160, ["s, lane json"]), (100, ["json: latency", "json: cost"])])
+def test_a_narrow_terminal_gets_latency_and_cost_below_each_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], width: int, titles: list[str]
+) -> None:
+    table.show(run_of(tmp_path / "run", PLAIN), Console(width=width))
+    shown = capsys.readouterr().out
+    for text in (*titles, "waits", "p99", "calls/s", "CPU µs", "switches", "RSS MiB", "cold ms"):
+        assert text in shown
+    assert "…" not in shown
+
+
+@pytest.mark.parametrize(("there", "marked", "shown"), [(1, 0, 1), (2, 4, 5), (3, 0, 5)])
+def test_a_p99_that_slower_repeats_have_not_is_marked_as_a_least_in_every_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], there: int, marked: int, shown: int
+) -> None:
+    rows = [*PLAIN, *CLIENTS]
+    rows = [each | ({"p99_us": ""} if int(each["repeat"]) >= there else {"p99_us": "77"}) for each in rows]
+    table.show(run_of(tmp_path / "run", rows), Console(width=200))
+    found = capsys.readouterr().out
+    assert (found.count("≥ 77.0 µs"), found.count("77.0 µs")) == (marked, shown)
+
+
+def test_contenders_left_out_are_named_below_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = run_of(tmp_path / "run", PLAIN)
+    about = run.about()
+    run.write_json("run.json", about | {"scenario": about["scenario"] | {"left_out": ["pipe takes one client"]}})
+    table.show(run, Console(width=200))
+    assert "left out: pipe takes one client" in capsys.readouterr().out
+
+
+def _draw(*rows: list[dict[str, str]]) -> set[str]:
+    """Lay out every sheet there is data for, as saving would; their names."""
+    with style.applied():
+        sheets = clients_and_rates.sheets(_cells(*rows))
+        for sheet in sheets.values():
+            sheet.figure.draw_without_rendering()
+    return set(sheets)
+
+
+def test_there_is_a_picture_of_what_was_measured_and_of_nothing_else() -> None:
+    assert _draw(PLAIN) == set()
+    assert _draw(CLIENTS) == {"clients"}
+    assert _draw(PLAIN, LOAD) == {"load"}
+
+
+def test_a_run_of_load_alone_has_no_picture_of_latency_by_payload(tmp_path: Path) -> None:
+    drawn = pictures.draw(run_of(tmp_path / "run", LOAD), Console(quiet=True))
+    assert {path.stem for path in drawn} == {"drift", "load"}
+
+
+def test_rates_that_nobody_served_are_drawn() -> None:
+    unserved = {"p50_us": "", "p99_us": "", "skipped": 9000}
+    assert _draw([_offered("shm", rate, i, 10, **unserved) for rate in (1000, 2000) for i in range(3)]) == {"load"}
+
+
+def test_several_lanes_stand_side_by_side() -> None:
+    both = [each | {"lane": lane} for each in (*CLIENTS, *LOAD) for lane in ("json", "native")]
+    assert _draw(both) == {"clients", "load"}
