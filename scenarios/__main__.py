@@ -15,7 +15,7 @@ from rich.console import Console
 from scenarios import cells, environment, filters, reading, store
 from scenarios.arguments import DEFAULT, parser
 from scenarios.catalogue import Registered
-from scenarios.errors import UserError
+from scenarios.errors import RunError, UserError
 from scenarios.judging import Floor
 from scenarios.options import errors_format
 from scenarios.reporting import Reporter
@@ -132,7 +132,14 @@ def _plots(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
 def _report(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     from scenarios import report
 
-    report.write(store.find(asked.results, asked.run), console)
+    run = store.find(asked.results, asked.run)
+    written = run.folder / report.FILE
+    if written.exists() and not run.has_samples():
+        raise RunError(
+            f"{run.folder} has no samples: a new page would lose the percentile curves of the one that is there. "
+            f"Look at {written}; to write it all the same, remove it first"
+        )
+    report.write(run, console)
     return 0
 
 
@@ -192,9 +199,9 @@ def _publish(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
 
 
 def _readme(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
-    from scenarios import reference
+    from scenarios import documents
 
-    reference.write_readme(store.find(asked.results, "reference"), environment.PROJECT / "README.md")
+    documents.write(environment.PROJECT, store.find(asked.results, "reference"))
     return 0
 
 
