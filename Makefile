@@ -62,8 +62,9 @@ reference: $(STAMP)  ## make a finished run the committed one: make reference RU
 readme: $(STAMP)  ## write the figures in README.md and docs/ from results/reference
 	$(BIN)/python -m scenarios readme
 
+# Never with --quiet: then no warning counts.
 docs: $(STAMP)  ## build the documentation into site/; every warning is an error
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "open $(CURDIR)/site/index.html"
 
 footprint: $(STAMP)  ## what the library costs beside its calls, into results/reference/library.csv; 40 seconds

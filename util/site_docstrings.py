@@ -1,4 +1,4 @@
-"""Docstrings are reStructuredText where they refer to code, the site is Markdown: the two or three signs that differ."""
+"""Docstrings are reStructuredText where they refer to code, the site is Markdown: the signs that differ."""
 
 from __future__ import annotations
 

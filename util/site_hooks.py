@@ -35,4 +35,6 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def _seen_from_docs(link: re.Match[str]) -> str:
-    return f"]({posixpath.relpath(link[1], 'docs')})"
+    """A link of the top folder's file in a page; to the page, where its target is one."""
+    page = next((page for page, source in PAGES.items() if source == link[1]), None)
+    return f"]({page or posixpath.relpath(link[1], 'docs')})"
