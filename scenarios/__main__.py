@@ -106,6 +106,14 @@ def _filtered(scenario: Scenario, asked: argparse.Namespace) -> Scenario:
     return dataclasses.replace(scenario, filter=chosen)
 
 
+def _to_be_written(asked: argparse.Namespace) -> store.Run:
+    """The run that was asked for, to write into it: the committed one only where it is named."""
+    run = store.find(asked.results, asked.run)
+    if asked.run is None and run.folder == (asked.results / "reference").resolve():
+        raise RunError(f"there is no run in {asked.results} but the committed one: make bench makes one")
+    return run
+
+
 def _found(asked: argparse.Namespace) -> store.Run:
     """The run that was asked for, or the part of it that was."""
     run = store.find(asked.results, asked.run)
@@ -125,6 +133,7 @@ def _plan(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
 def _plots(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     from scenarios import plots
 
+    _to_be_written(asked)
     plots.draw(_found(asked), console)
     return 0
 
@@ -132,7 +141,7 @@ def _plots(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
 def _report(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     from scenarios import report
 
-    run = store.find(asked.results, asked.run)
+    run = _to_be_written(asked)
     written = run.folder / report.FILE
     if written.exists() and not run.has_samples():
         raise RunError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import secrets
@@ -81,6 +82,30 @@ def test_every_block_has_a_language_and_whoever_is_not_run_says_why(page: Path) 
     assert len(fences) == 2 * len(blocks(page)), "a block that is not seen by the tests"
     assert {block.language for block in blocks(page)} <= LANGUAGES
     assert text.count("<!-- not run:") == sum(bool(block.reason) for block in blocks(page))
+
+
+def messages() -> list[str]:
+    """Every text in the library's source, with what is filled in left out."""
+    found = []
+    for path in (ROOT / "shm_rpc_bridge").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.JoinedStr):
+                found.append(
+                    "".join(str(part.value) if isinstance(part, ast.Constant) else "\0" for part in node.values)
+                )
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(re.sub(r"%[srd]", "\0", node.value))
+    return found
+
+
+def test_every_error_with_a_remedy_is_one_that_the_library_raises() -> None:
+    text = (ROOT / "docs" / "library" / "errors.md").read_text().partition("What you see")[2]
+    shown = re.findall(r"^\| `([^`]+)`", text, re.MULTILINE)
+    assert len(shown) > 8
+    every = messages()
+    for message in shown:
+        for part in re.split(r"'calc'|\d[\d,]*|\.\.\.|ResourceWarning:", message):
+            assert any(part.strip() in each for each in every), f"{message}: {part}"
 
 
 def test_there_is_code_to_run() -> None:

@@ -30,7 +30,7 @@ FOR_ALL = [pytest.param(page, line, id=f"{name_of(page)}: {line}") for page in P
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A results folder as a clone has it: the reference run alone, and of that a part, to be quick."""
+    """A results folder after a first run: part of the reference run, to be quick, and a copy as the user's."""
     folder = tmp_path_factory.mktemp("results")
     shutil.copytree(
         ROOT / "results" / "reference", folder / "reference", ignore=shutil.ignore_patterns("*.png", "*.svg")
@@ -42,6 +42,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         writer = csv.DictWriter(file, rows[0].keys())
         writer.writeheader()
         writer.writerows(kept)
+    shutil.copytree(folder / "reference", folder / "mine")
+    (folder / "mine" / "report.html").unlink()
+    (folder / "latest").symlink_to("mine")
     return folder
 
 
@@ -100,20 +103,26 @@ def harness(arguments: list[str], folder: Path, results: Path) -> None:
             assert main(["plan", *(given[1:] or ["quick"])]) == 0
         return
     own = [] if asked.command in ("list", "plan") else ["--results", str(results)]
-    if asked.command == "report":  # of a run with its samples; see the next test
-        (results / "reference" / "report.html").unlink(missing_ok=True)
     assert main([*given, *own]) == 0
 
 
-def test_the_committed_page_is_not_replaced_by_one_that_shows_less(
-    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        (["report", "reference"], "remove it first"),  # its curves need the samples, which are not committed
+        (["report"], "no run .* but the committed one"),
+        (["plots"], "no run .* but the committed one"),
+    ],
+)
+def test_the_committed_run_is_not_changed_in_passing(
+    command: list[str], reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copytree(ROOT / "results" / "reference", tmp_path / "reference")
-    page = tmp_path / "reference" / "report.html"
-    before = page.read_bytes()
-    assert main(["report", "reference", "--results", str(tmp_path)]) == 2
-    assert "remove it first" in capsys.readouterr().err
-    assert page.read_bytes() == before
+    folder = tmp_path / "reference"
+    shutil.copytree(ROOT / "results" / "reference", folder)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert main([*command, "--results", str(tmp_path)]) == 2
+    assert re.search(reason, capsys.readouterr().err)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
 def test_no_command_of_the_documents_writes_into_the_reference_run() -> None:
