@@ -53,9 +53,11 @@ def served(script: Path, name: str) -> Iterator[None]:
     with subprocess.Popen([sys.executable, "-W", "error", script], cwd=script.parent) as server:
         try:
             RPCClient(name, wait_for_server=PATIENCE).close()
-            yield
-            server.send_signal(signal.SIGINT)
-            assert server.wait(PATIENCE) == 0
+            try:
+                yield
+            finally:  # whatever the page's other code did: killed, the server would leave its name behind
+                server.send_signal(signal.SIGINT)
+                assert server.wait(PATIENCE) == 0
         finally:
             server.kill()
 
