@@ -27,8 +27,11 @@ from .protocol import Encoded
 from .responses import encoded_failure, failure_of, not_a_request, unreadable
 from .unchanged import comes_back
 
+_dumps = orjson.dumps
+_loads = orjson.loads
+
 _TYPE, _VALUE = "$type", "value"
-_MARK = b'"$type"'
+_MARK = b'$type"'  # a dollar is rarer than a quotation mark, and so found sooner
 
 
 class TaggedJson(Json):
@@ -44,7 +47,10 @@ class TaggedJson(Json):
 
     def decode_request(self, message: Encoded) -> Tuple[str, List[Any], Dict[str, Any]]:
         try:
-            method, params, *args = _loads(message)
+            request = _loads(message)
+            if _MARK in (message if type(message) is bytes else bytes(message)):
+                request = _read(request)
+            method, params, *args = request
         except Exception as error:
             raise not_a_request(said(error)) from None
         if type(method) is not str or type(params) is not dict:
@@ -55,11 +61,13 @@ class TaggedJson(Json):
         return _untagged((result,)) or self._result_apart(method, result)
 
     def encode_failure(self, failure: Failure, error: BaseException) -> bytes:
-        return encoded_failure(failure, _dumps, _loads)
+        return encoded_failure(failure, _with_tags, _without_tags)
 
     def decode_response(self, method: str, message: Encoded) -> Any:
         try:
             response = _loads(message)
+            if _MARK in (message if type(message) is bytes else bytes(message)):
+                response = _read(response)
         except Exception as error:
             raise unreadable(method, self.name, said(error)) from None
         if type(response) is list and len(response) == 1:
@@ -68,7 +76,7 @@ class TaggedJson(Json):
 
     def _encoded_apart(self, message_of: Callable[[Any], Tuple[Any, ...]], value: Any) -> bytes:
         try:
-            return orjson.dumps(message_of(_tagged(value, 2)), None, OPTIONS)
+            return _dumps(message_of(_tagged(value, 2)), None, OPTIONS)
         except Refused as refused:
             refused.look_for_a_circle()
             raise
@@ -79,20 +87,18 @@ class TaggedJson(Json):
 def _untagged(message: Tuple[Any, ...]) -> bytes:
     """The message as JSON says it, or b"" when it holds what JSON cannot say."""
     try:
-        encoded = orjson.dumps(message, None, OPTIONS)
+        encoded = _dumps(message, None, OPTIONS)
     except Exception:
         return b""
     return encoded if _MARK not in encoded and comes_back(message, encoded) else b""
 
 
-def _dumps(value: Any) -> bytes:
-    return orjson.dumps(_tagged(value, 1), None, OPTIONS)
+def _with_tags(value: Any) -> bytes:
+    return _dumps(_tagged(value, 1), None, OPTIONS)
 
 
-def _loads(message: Encoded) -> Any:
-    """Raises ValueError, TypeError and others for what it is not."""
-    value = orjson.loads(message)
-    return _read(value) if _MARK in bytes(message) else value
+def _without_tags(message: Encoded) -> Any:
+    return _read(_loads(message))
 
 
 def _tagged(value: Any, level: int) -> Any:
