@@ -90,7 +90,7 @@ def to_wire(failure: Failure, carried: Callable[[Any], Any]) -> List[Any]:
 
 def from_wire(response: Any, level: int = 0) -> Optional[Failure]:
     """What :func:`to_wire` has made; None for anything else."""
-    if type(response) not in (list, tuple) or len(response) != len(Failure._fields) or level > _LEVELS:
+    if type(response) not in (list, tuple) or len(response) != len(Failure._fields) or level > _LEVELS + 1:
         return None
     *texts, arguments, parts = response
     if any(type(text) is not str for text in texts) or type(arguments) not in (list, type(None)):

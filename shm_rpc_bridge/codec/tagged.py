@@ -162,23 +162,20 @@ def _read(value: Any) -> Any:
     return _READERS[value[_TYPE]](value[_VALUE])
 
 
-def _written_zone(value: Any) -> str:
-    """Of a datetime or time, whose zone must be one that its text says whole."""
-    zone = value.tzinfo
-    if value.fold:
-        raise Refused("has fold=1, which its text cannot say: send it in UTC")
-    if zone is not None:
-        if type(zone) is not timezone:
-            raise Refused(f"has a {class_name(zone)} for a time zone: send it in UTC, or with a datetime.timezone")
-        if repr(zone) != repr(timezone(zone.utcoffset(None))) and zone is not timezone.utc:
-            raise Refused("has a time zone with a name: send it in UTC, or with a datetime.timezone without one")
-    return str(value.isoformat())
+def _moment(value: Any) -> str:
+    """Of a datetime or time; refused when its text does not say all of it, such as another kind of zone."""
+    zone, text = value.tzinfo, value.isoformat()
+    if zone is not None and type(zone) is not timezone:
+        raise Refused(f"has {with_article(type(zone))} for a time zone: send it in UTC, or with a datetime.timezone")
+    if repr(type(value).fromisoformat(text)) != repr(value):
+        raise Refused("has fold=1, or a time zone with a name or microseconds, which its text cannot say: send UTC")
+    return str(text)
 
 
 _SCALARS: Dict[type, Tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
-    datetime: (_written_zone, datetime.fromisoformat),
+    datetime: (_moment, datetime.fromisoformat),
     date: (date.isoformat, date.fromisoformat),
-    time: (_written_zone, time.fromisoformat),
+    time: (_moment, time.fromisoformat),
     timedelta: (lambda value: [value.days, value.seconds, value.microseconds], lambda parts: timedelta(*parts)),
     Decimal: (str, Decimal),
     UUID: (lambda value: f"{value.int:032x}", UUID),
