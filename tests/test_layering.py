@@ -43,7 +43,7 @@ LIBRARY = {
     "failures": {"classes", "exceptions"},
     "remote_errors": {"failures", "exceptions"},
     "codec": {"classes", "failures", "remote_errors", "exceptions"},
-    "proxies": {"exceptions"},
+    "proxies": {"classes", "exceptions"},
     "parameters": set(),
     "client": {"channel", "codec", "connection", "names", "pool", "proxies", "waiting", "exceptions"},
     "server": {"buffer", "channel", "codec", "endpoint", "failures", "header", "names", "parameters", "serving"}
