@@ -59,7 +59,7 @@ ARGUMENTS = {
     "ExceptionGroup": ("several", [ValueError(1), KeyError("k")]),
     "SyntaxError": ("bad", ("file.py", 3, 4, "text")),
 }
-ARGUMENTS.update(dict.fromkeys(["IndentationError", "TabError"], ARGUMENTS["SyntaxError"]))
+ARGUMENTS.update(dict.fromkeys(["IndentationError", "TabError", "_IncompleteInputError"], ARGUMENTS["SyntaxError"]))
 BUILTIN = sorted(
     name
     for name, kind in vars(builtins).items()
@@ -344,57 +344,66 @@ def test_what_is_no_exception_never_ends_the_client(codec, original):
     assert error.may_have_run
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="has no groups")
-class TestGroups:
+has_groups = pytest.mark.skipif(sys.version_info < (3, 11), reason="has no groups")
+
+
+def group(title, parts):
     """Looked up by name: Python 3.8 reads this file, too."""
+    return builtins.ExceptionGroup(title, parts)
 
-    group = staticmethod(lambda *arguments: builtins.ExceptionGroup(*arguments))
 
-    @pytest.mark.fault("exceptions-groups")
-    def test_a_group_is_caught_by_its_parts(self, codec):
-        inner = self.group("inner", [KeyError("k"), OSError(2, "No such file")])
-        error = caught(codec, self.group("outer", [ValueError("v"), inner]))
-        found, rest = error.split(OSError)
-        assert found.exceptions[0].exceptions[0].errno == 2
-        assert rest.subgroup(ValueError).exceptions[0].args == ("v",)
-        scope = {"error": error, "seen": []}
-        exec(
-            "try:\n raise error\nexcept* ValueError as e:\n seen.append('v')\nexcept* LookupError as e:\n"
-            " seen.append('k')\nexcept* OSError as e:\n seen.append('o')",
-            scope,
-        )
-        assert scope["seen"] == ["v", "k", "o"]
-        for again in (copy.copy(error), pickle.loads(pickle.dumps(error))):
-            assert str(again) == str(error)
-            assert len(again.exceptions) == 2
+@has_groups
+@pytest.mark.fault("exceptions-groups")
+def test_a_group_is_caught_by_its_parts(codec):
+    inner = group("inner", [KeyError("k"), OSError(2, "No such file")])
+    error = caught(codec, group("outer", [ValueError("v"), inner]))
+    found, rest = error.split(OSError)
+    assert found.exceptions[0].exceptions[0].errno == 2
+    assert rest.subgroup(ValueError).exceptions[0].args == ("v",)
+    scope = {"error": error, "seen": []}
+    exec(
+        "try:\n raise error\nexcept* ValueError as e:\n seen.append('v')\nexcept* LookupError as e:\n"
+        " seen.append('k')\nexcept* OSError as e:\n seen.append('o')",
+        scope,
+    )
+    assert scope["seen"] == ["v", "k", "o"]
+    for again in (copy.copy(error), pickle.loads(pickle.dumps(error))):
+        assert str(again) == str(error)
+        assert len(again.exceptions) == 2
 
-    @pytest.mark.fault("exceptions-groups")
-    def test_a_group_of_10_000_says_how_many_are_left_out(self, describing):
-        error = caught(describing, self.group("many", [ValueError(number) for number in range(10_000)]))
-        assert [part.args[0] for part in error.exceptions[:1000]] == list(range(1000))
-        assert "9,000 more exceptions, left out" in str(error.exceptions[-1])
-        assert len(caught(chosen("pickle"), self.group("many", [ValueError()] * 10_000)).exceptions) == 10_000
 
-    @pytest.mark.fault("exceptions-groups")
-    def test_groups_within_groups_to_any_depth_and_breadth_cost_one_call(self, codec):
-        """Of one member shared at each of ten levels there were 100 ** 10 to be described: for ever."""
-        deep = wide = ValueError("at the bottom")
-        for _ in range(3000):
-            deep = self.group("deep", [deep])
-        for _ in range(10):
-            wide = self.group("wide", [wide] * 100)
-        for each in (deep, wide):
-            error = caught(codec, each)
-            assert isinstance(error, builtins.ExceptionGroup)
-            assert "ExceptionGroup: " in str(error.__cause__)
+@has_groups
+@pytest.mark.fault("exceptions-groups")
+def test_a_group_of_10_000_says_how_many_are_left_out(describing):
+    error = caught(describing, group("many", [ValueError(number) for number in range(10_000)]))
+    assert [part.args[0] for part in error.exceptions[:1000]] == list(range(1000))
+    assert "9,000 more exceptions, left out" in str(error.exceptions[-1])
+    assert len(caught(chosen("pickle"), group("many", [ValueError()] * 10_000)).exceptions) == 10_000
 
-    @pytest.mark.fault("exceptions-groups")
-    def test_groups_of_what_is_no_exception_and_of_own_classes_are_told(self, codec):
-        assert isinstance(caught(codec, builtins.BaseExceptionGroup("b", [SystemExit(3)])), RPCMethodError)
-        odd = type("Odd", (builtins.ExceptionGroup,), {"__init__": lambda self, *_: BaseException.__init__(self, 7)})
-        error = caught(codec, odd("own", [ValueError("v")]))
+
+@has_groups
+@pytest.mark.fault("exceptions-groups")
+def test_groups_within_groups_to_any_depth_and_breadth_cost_one_call(codec):
+    """Of one member shared at each of ten levels there were 100 ** 10 to be described: for ever."""
+    deep = wide = ValueError("at the bottom")
+    for _ in range(3000):
+        deep = group("deep", [deep])
+    for _ in range(10):
+        wide = group("wide", [wide] * 100)
+    for each in (deep, wide):
+        error = caught(codec, each)
         assert isinstance(error, builtins.ExceptionGroup)
-        assert error.message == "own"
+        assert "ExceptionGroup: " in str(error.__cause__)
+
+
+@has_groups
+@pytest.mark.fault("exceptions-groups")
+def test_groups_of_what_is_no_exception_and_of_own_classes_are_told(codec):
+    assert isinstance(caught(codec, builtins.BaseExceptionGroup("b", [SystemExit(3)])), RPCMethodError)
+    odd = type("Odd", (builtins.ExceptionGroup,), {"__init__": lambda self, *_: BaseException.__init__(7)})
+    error = caught(codec, odd("own", [ValueError("v")]))
+    assert isinstance(error, builtins.ExceptionGroup)
+    assert error.message == "own"
 
 
 @pytest.mark.fault("exceptions-odd")
