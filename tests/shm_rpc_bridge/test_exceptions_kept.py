@@ -400,7 +400,7 @@ def test_groups_within_groups_to_any_depth_and_breadth_cost_one_call(codec):
 @pytest.mark.fault("exceptions-groups")
 def test_groups_of_what_is_no_exception_and_of_own_classes_are_told(codec):
     assert isinstance(caught(codec, builtins.BaseExceptionGroup("b", [SystemExit(3)])), RPCMethodError)
-    odd = type("Odd", (builtins.ExceptionGroup,), {"__init__": lambda self, *_: BaseException.__init__(7)})
+    odd = type("Odd", (builtins.ExceptionGroup,), {"__init__": lambda self, *_: BaseException.__init__(self, 7)})
     error = caught(codec, odd("own", [ValueError("v")]))
     assert isinstance(error, builtins.ExceptionGroup)
     assert error.message == "own"
