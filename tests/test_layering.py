@@ -45,16 +45,24 @@ LIBRARY = {
     "codec": {"classes", "failures", "remote_errors", "exceptions"},
     "proxies": {"exceptions"},
     "parameters": set(),
+    "offered": set(),
     "client": {"channel", "codec", "connection", "names", "pool", "proxies", "waiting", "exceptions"},
-    "server": {"buffer", "channel", "codec", "endpoint", "failures", "header", "names", "parameters", "serving"}
-    | {"signals", "waiting", "exceptions"},
+    "server": {"buffer", "channel", "codec", "endpoint", "failures", "header", "names", "offered"}
+    | {"parameters", "serving", "signals", "waiting", "exceptions"},
     "testing": {"exceptions", "layout", "names", "posix"},
     "cleanup": {"buffer", "header", "layout", "names", "posix", "exceptions"},
-    "__main__": {"cleanup", "exceptions"},
-    "__init__": {"client", "server", "transport", "exceptions"},
+    "lifeline": set(),
+    "keeper": {"cleanup", "lifeline", "posix", "exceptions"},
+    "spawning": {"channel", "client", "codec", "keeper", "names", "waiting"},
+    "cli": {"channel", "cleanup", "client", "codec", "lifeline", "names", "remote_errors", "server", "waiting"}
+    | {"exceptions"},
+    "__main__": {"cli"},
+    "__init__": {"client", "server", "spawning", "transport", "exceptions"},
 }
 SYSTEM = {"posix_ipc", "mmap", "fcntl", "ctypes"}
-PURE = {"exceptions", "layout", "names", "codec", "classes", "failures", "remote_errors", "proxies", "parameters"}
+PURE = {"exceptions", "layout", "names", "codec", "classes", "failures", "remote_errors", "proxies", "parameters"} | {
+    "offered"
+}
 OF_THE_SYSTEM = {"os", "time", "logging", "threading", "socket", "signal"}
 
 
@@ -67,7 +75,7 @@ def imports(path):
             yield "." * node.level + (node.module or ""), [alias.name for alias in node.names]
 
 
-PACKAGES = {"codec", "posix", "testing"}
+PACKAGES = {"cli", "codec", "posix", "testing"}
 
 
 def library_modules():

@@ -26,6 +26,7 @@ def _pickle() -> Codec:
 
 
 _BY_NAME: Dict[str, Callable[[], Codec]] = {"json": Json, "msgpack": _msgpack, "pickle": _pickle}  # imported when asked
+NAMES = tuple(_BY_NAME)
 
 LONGEST_NAME = 32
 """Bytes of UTF-8 that a codec's name may have: what there is room for in a control segment."""
