@@ -98,6 +98,7 @@ class Keeper:
                 self._kill()
                 self._thread.join(_SLICE)
         self._kill()
+        self._watched.close()
         self._clean()
 
     def _kill(self) -> None:

@@ -1,7 +1,7 @@
 """``serve``: a module's functions behind a name, until SIGINT or SIGTERM. Logs to stderr.
 
-Exit status: 0 after a stop, 1 when the module cannot be imported, the name is in use or a second signal has interrupted
-a method, 2 for what was typed; whatever a method gives to ``sys.exit``.
+The first signal lets the method that runs return, the second interrupts it. Exit status: 0 after a stop, 1 when the
+module cannot be imported or the name is in use, 2 for what was typed; whatever a method gives to ``sys.exit``.
 """
 
 import importlib
@@ -36,27 +36,22 @@ def run(chosen: Any) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     _log_to_stderr(chosen.log_level)
     try:
-        server = _made(chosen)
+        with _made(chosen) as server:
+            if lifeline is not None:
+                lifeline.say_ready()
+            server.start()
     except Failed as failure:
         if lifeline is None:
             print(failure, file=sys.stderr)
         else:
             lifeline.say_failed(str(failure))
         return failure.status
-    except KeyboardInterrupt:
-        logger.info("stopped before %s was served", chosen.module)
+    except RPCError as error:
+        logger.error("server of %s has ended: %s", chosen.module, error)
+        return 1
+    except KeyboardInterrupt:  # before start() had a handler of its own, or the second signal
+        logger.warning("server of %s was interrupted", chosen.module)
         return 0
-    with server:
-        if lifeline is not None:
-            lifeline.say_ready()
-        try:
-            server.start()
-        except KeyboardInterrupt:
-            logger.warning("server %r was stopped in a method", server.name)
-            return 1
-        except RPCError as error:
-            logger.error("server %r has ended: %s", server.name, error)
-            return 1
     logger.info("server %r has stopped", server.name)
     return 0
 
