@@ -10,5 +10,5 @@ with RPCClient("calculator", wait_for_server=5.0) as calculator:
     try:
         calculator.call("divide", a=7, b=0)
     except RPCMethodError as error:
-        print("7 / 0 is", error)
+        print(f"7 / 0 is {error.remote_type}: {error}")
     print("and still 1 + 1 =", calculator.call("add", a=1, b=1))

@@ -43,6 +43,11 @@ def hold(fifo):
     threading.Event().wait()
 
 
+def note_and_hold(path, text, fifo):
+    note(path, text)
+    hold(fifo)
+
+
 def hold_on(fifo):
     """Like :func:`hold`, and go on whatever is raised."""
     enter(fifo)
