@@ -39,7 +39,7 @@ class Keeper:
         self.name = name
         self.pid = 0
         self._arguments = arguments
-        self._path = json.dumps([os.path.abspath(entry) for entry in sys.path])  # "" is the current directory
+        self._path = json.dumps(_import_path())
         self._ready_within = ready_within
         self._restarts = restarts
         self._within = within
@@ -209,6 +209,12 @@ class Keeper:
         self._held.close()
         if self._line is not None:
             self._line.close()
+
+
+def _import_path() -> List[str]:
+    """``sys.path`` for another process: what is relative to the current directory, as "" is, no longer is."""
+    entries = [entry for entry in sys.path if isinstance(entry, str)]  # Python looks at no others
+    return [os.path.abspath(entry) if os.path.exists(entry or ".") else entry for entry in entries]
 
 
 def _python() -> str:

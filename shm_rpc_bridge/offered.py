@@ -26,7 +26,10 @@ def functions_of(module: ModuleType, only: Optional[Iterable[str]] = None) -> Of
     where = f"module {module.__name__!r}"
     if only is not None:
         known = list(vars(module))
-        return {name: _callable(name, getattr(module, name, _MISSING), known, where) for name in _names(only, "only")}
+        return {
+            name: _callable(name, getattr(module, name, _MISSING), known, where)
+            for name in validated_names(only, "only")
+        }
     if hasattr(module, "__all__"):
         listed: Dict[str, Any] = {name: getattr(module, name, _MISSING) for name in module.__all__}
         for name, value in listed.items():
@@ -54,13 +57,14 @@ def methods_of(instance: object, named: Optional[Iterable[str]] = None) -> Offer
     where = f"{type(instance).__name__} object"
     members = [name for base in reversed(type(instance).__mro__) for name in vars(base)]
     if named is not None:
-        return {name: _method(instance, name, members, where) for name in _names(named, "names")}
+        return {name: _method(instance, name, members, where) for name in validated_names(named, "names")}
     public = dict.fromkeys(name for name in members if not name.startswith("_"))
     found = {name: getattr(instance, name) for name in public if _is_method(inspect.getattr_static(instance, name))}
     return _some(found, where, "methods", "names")
 
 
-def _names(given: Iterable[str], argument: str) -> List[str]:
+def validated_names(given: Iterable[str], argument: str) -> List[str]:
+    """As a list; TypeError for what are no names, ValueError for none at all."""
     if isinstance(given, str):
         raise TypeError(f"{argument} must be a list of names, not a str: [{given!r}]")
     listed = list(given)

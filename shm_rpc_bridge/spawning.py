@@ -11,6 +11,7 @@ from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_si
 from .client import RPCClient
 from .codec import NAMES as CODECS
 from .keeper import Keeper
+from .offered import validated_names
 from .waiting import validated_strategy, validated_timeout
 
 
@@ -83,8 +84,6 @@ def spawn(
             f"codec must be one of {', '.join(map(repr, CODECS))}, not {codec!r}: another one needs a "
             "server of your own, with RPCServer(name, codec=...)"
         )
-    if isinstance(only, str):
-        raise TypeError(f"only must be a list of names, not a str: [{only!r}]")
     if isinstance(restarts, bool) or not isinstance(restarts, int) or restarts < 0:
         raise ValueError(f"restarts must be a number of times, 0 or more, not {restarts!r}")
     name = names.validated(_name_for(module) if name is None else name)
@@ -96,7 +95,7 @@ def spawn(
             raise ValueError(f"{argument} must be seconds, not None")
     arguments = [module, "--name", name, "--codec", codec, "--wait", wait, "--log-level", "warning"]
     arguments += ["--buffer-size", str(buffer_size), "--max-message-size", str(max_message_size)]
-    arguments += [] if only is None else ["--only", ",".join(only)]
+    arguments += [] if only is None else ["--only", ",".join(validated_names(only, "only"))]
     keeper = Keeper(name, arguments, ready_within, restarts, restarts_within)
     sizes = {"buffer_size": buffer_size, "max_message_size": max_message_size}
     try:

@@ -53,7 +53,7 @@ LIBRARY = {
     "cleanup": {"buffer", "header", "layout", "names", "posix", "exceptions"},
     "lifeline": set(),
     "keeper": {"cleanup", "lifeline", "posix", "exceptions"},
-    "spawning": {"channel", "client", "codec", "keeper", "names", "waiting"},
+    "spawning": {"channel", "client", "codec", "keeper", "names", "offered", "waiting"},
     "cli": {"channel", "cleanup", "client", "codec", "lifeline", "names", "remote_errors", "server", "waiting"}
     | {"exceptions"},
     "__main__": {"cli"},

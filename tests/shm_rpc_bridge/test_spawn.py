@@ -98,6 +98,7 @@ def test_a_pickled_client_is_one_like_any_other():
         ({"module": "__main__"}, ValueError, "put the functions into a module of their own"),
         ({"module": ""}, ValueError, "module must be the name of one"),
         ({"only": "quote"}, TypeError, "only must be a list of names"),
+        ({"only": []}, ValueError, "only is empty"),
         ({"name": "a/b"}, ValueError, "cannot name shared memory"),
         ({"codec": pickle}, ValueError, "codec must be one of 'json', 'msgpack', 'pickle'"),
         ({"restarts": -1}, ValueError, "restarts must be a number of times"),
