@@ -24,6 +24,9 @@ logger = logging.getLogger("shm_rpc_bridge")
 _SLICE = 0.1
 """Seconds between looks at whether a starting child still lives, and is still wanted."""
 
+_PAUSE = 0.1
+"""Seconds before the second attempt to start a server that could not be started; twice, thrice that before others."""
+
 _BOOT = (
     "import json, os, sys; sys.path[:] = json.loads(os.environ.pop('SHM_RPC_BRIDGE_PATH')); "
     "from shm_rpc_bridge.cli import main; sys.exit(main())"
@@ -62,8 +65,9 @@ class Keeper:
         why = self._start_child()
         if why:
             raise RPCTransportError(f"server {self.name!r} could not be started: {why}")
-        self._thread = threading.Thread(target=self._keep, name=f"keeper of {self.name}", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._keep, name=f"keeper of {self.name}", daemon=True)
+        thread.start()
+        self._thread = thread
 
     def why_gone(self) -> str:
         """Why no server of this name will come; "" while there is one, or is about to be."""
@@ -76,9 +80,7 @@ class Keeper:
         return ""
 
     def let_go(self) -> None:
-        """Let the server end, without waiting for that. Idempotent; nothing in a forked child."""
-        if self._is_inherited:
-            return
+        """Let the server end, without waiting for that. Idempotent; nothing in a forked child, which has no line."""
         self._is_closing = True
         self._held.close()
         line = self._line
@@ -116,11 +118,10 @@ class Keeper:
 
     def _keep(self) -> None:
         """The thread: wait for the child's death, start the next, until closed or it dies too often."""
-        why = ""
+        why, has_failed = "", False
         while True:
             child = self._child
-            assert child is not None
-            if not why:
+            if not has_failed and child is not None:
                 why = f"process {child.pid} {_ending(child.wait())}"
             self._kill()
             if self._is_closing:
@@ -129,7 +130,10 @@ class Keeper:
                 self._give_up(why)
                 return
             logger.warning("server %r: %s; starting it again", self.name, why)
+            if has_failed:
+                _is_readable(self._watched, _PAUSE * len(self._deaths))  # or until closed
             why = self._start_child()
+            has_failed = bool(why)
 
     def _is_too_often(self) -> bool:
         """Count a death; whether it was one too many."""
@@ -146,35 +150,34 @@ class Keeper:
             f"{self._within:g} s, the last time so: {why}"
         )
         logger.error("%s", self._why_gone)
-        self._clean()
         self._held.close()
+        self._clean()
 
     def _start_child(self) -> str:
         """Start a process and wait until it is ready: "", or why it is not, and then there is none."""
-        with _forking, above_standard_streams():
-            self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        line = self._line
-        if self._is_closing:  # asked when let_go() can see it
-            theirs.close()
-            return "it was closed meanwhile"
-        command = [_python(), "-c", _BOOT, "serve", *self._arguments]
         try:
-            self._child = child = subprocess.Popen(
-                [*command, "--lifeline", str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                env={**os.environ, "SHM_RPC_BRIDGE_PATH": self._path},
-                start_new_session=True,  # a terminal's Ctrl-C is for the parent, which may have calls to finish
-            )
+            with _forking, above_standard_streams():
+                self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with theirs:
+                if self._is_closing:  # asked when let_go() can see the line
+                    return "it was closed meanwhile"
+                self._child = child = self._run(theirs.fileno())
         except OSError as error:
-            return f"{command[0]} cannot be run: {error}"
-        finally:
-            theirs.close()
+            return f"no process can be started: {error}"
         self.pid = child.pid
-        why = self._why_not_ready(child, line)
+        why = self._why_not_ready(child, self._line)
         if why:
             self._kill()
         return why
+
+    def _run(self, lifeline_fd: int) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            [_python(), "-c", _BOOT, "serve", *self._arguments, "--lifeline", str(lifeline_fd)],
+            stdin=subprocess.DEVNULL,
+            pass_fds=[lifeline_fd],
+            env={**os.environ, "SHM_RPC_BRIDGE_PATH": self._path},
+            start_new_session=True,  # a terminal's Ctrl-C is for the parent, which may have calls to finish
+        )
 
     def _why_not_ready(self, child: "subprocess.Popen[bytes]", line: socket.socket) -> str:
         deadline = monotonic() + self._ready_within

@@ -63,6 +63,15 @@ def methods_of(instance: object, named: Optional[Iterable[str]] = None) -> Offer
     return _some(found, where, "methods", "names")
 
 
+def validated_module(name: str) -> str:
+    """The dotted name of a module, if it can be one; else ValueError or TypeError."""
+    if not isinstance(name, str):
+        raise TypeError(f"module must be its name, a str, not {type(name).__name__}")
+    if name.endswith(".py") or not all(part.isidentifier() for part in name.split(".")):
+        raise ValueError(f"{name!r} is no module's name: write mypackage.pricing for mypackage/pricing.py")
+    return name
+
+
 def validated_names(given: Iterable[str], argument: str) -> List[str]:
     """As a list; TypeError for what are no names, ValueError for none at all."""
     if isinstance(given, str):

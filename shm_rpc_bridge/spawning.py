@@ -11,7 +11,7 @@ from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_si
 from .client import RPCClient
 from .codec import NAMES as CODECS
 from .keeper import Keeper
-from .offered import validated_names
+from .offered import validated_module, validated_names
 from .waiting import validated_strategy, validated_timeout
 
 
@@ -73,10 +73,7 @@ def spawn(
     Raises RPCTransportError when it has ended, with what it says, or is not ready within `ready_within` seconds, which
     include importing the module; ValueError or TypeError for bad arguments. Starts a thread in this process.
     """
-    if not isinstance(module, str):
-        raise TypeError(f"module must be its name, a str, not {type(module).__name__}")
-    if not module:
-        raise ValueError("module must be the name of one, such as 'mypackage.pricing'")
+    validated_module(module)
     if module == "__main__":
         raise ValueError("'__main__' would be another module there: put the functions into a module of their own")
     if codec not in CODECS:
@@ -95,7 +92,7 @@ def spawn(
             raise ValueError(f"{argument} must be seconds, not None")
     arguments = [module, "--name", name, "--codec", codec, "--wait", wait, "--log-level", "warning"]
     arguments += ["--buffer-size", str(buffer_size), "--max-message-size", str(max_message_size)]
-    arguments += [] if only is None else ["--only", ",".join(validated_names(only, "only"))]
+    arguments += [] if only is None else [f"--only={','.join(validated_names(only, 'only'))}"]
     keeper = Keeper(name, arguments, ready_within, restarts, restarts_within)
     sizes = {"buffer_size": buffer_size, "max_message_size": max_message_size}
     try:

@@ -54,8 +54,8 @@ LIBRARY = {
     "lifeline": set(),
     "keeper": {"cleanup", "lifeline", "posix", "exceptions"},
     "spawning": {"channel", "client", "codec", "keeper", "names", "offered", "waiting"},
-    "cli": {"channel", "cleanup", "client", "codec", "lifeline", "names", "remote_errors", "server", "waiting"}
-    | {"exceptions"},
+    "cli": {"channel", "cleanup", "client", "codec", "lifeline", "names", "offered", "remote_errors"}
+    | {"server", "waiting", "exceptions"},
     "__main__": {"cli"},
     "__init__": {"client", "server", "spawning", "transport", "exceptions"},
 }

@@ -16,6 +16,7 @@ from typing import Any, List, Optional
 from .. import names
 from ..exceptions import RPCError
 from ..lifeline import Lifeline
+from ..offered import validated_module
 from ..server import RPCServer
 
 logger = logging.getLogger("shm_rpc_bridge")
@@ -61,8 +62,7 @@ def _made(chosen: Any) -> RPCServer:
     name = chosen.module if chosen.name is None else chosen.name
     only = None if chosen.only is None else [each.strip() for each in chosen.only.split(",")]
     try:
-        if chosen.module.endswith(".py") or not all(part.isidentifier() for part in chosen.module.split(".")):
-            raise ValueError(f"{chosen.module!r} is no module's name: write mypackage.pricing for mypackage/pricing.py")
+        validated_module(chosen.module)
         names.validated(name)  # before a module is imported for nothing
         module = _imported(chosen.module, add_here=chosen.lifeline is None)
         server = RPCServer(

@@ -96,7 +96,8 @@ def test_a_pickled_client_is_one_like_any_other():
     [
         ({"module": pytest}, TypeError, "module must be its name, a str, not module"),
         ({"module": "__main__"}, ValueError, "put the functions into a module of their own"),
-        ({"module": ""}, ValueError, "module must be the name of one"),
+        ({"module": ""}, ValueError, "'' is no module's name"),
+        ({"module": "--help"}, ValueError, "'--help' is no module's name"),
         ({"only": "quote"}, TypeError, "only must be a list of names"),
         ({"only": []}, ValueError, "only is empty"),
         ({"name": "a/b"}, ValueError, "cannot name shared memory"),
