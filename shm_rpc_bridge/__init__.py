@@ -1,4 +1,4 @@
-"""Same-host RPC over POSIX shared memory and semaphores: :class:`RPCServer`, :class:`RPCClient`.
+"""Same-host RPC over POSIX shared memory and semaphores: :class:`RPCServer`, :class:`RPCClient`, :func:`spawn`.
 
     server = RPCServer("calc")
     server.register("add", lambda a, b: a + b)
@@ -6,6 +6,9 @@
 
     with RPCClient("calc") as client:                # in another
         client.call("add", a=1, b=2)                 # 3
+
+    with spawn("mypackage.pricing") as client:       # both in one step: a module's functions in a process of their own
+        client.call("quote", 12, currency="EUR")
 
 :class:`SharedMemoryTransport` is the byte pipe beneath it, usable on its own. Logging goes to the logger
 ``shm_rpc_bridge`` and is silent unless configured.
@@ -22,6 +25,7 @@ from .exceptions import (
     RPCTransportError,
 )
 from .server import RPCServer
+from .spawning import SpawnedClient, spawn
 from .transport import SharedMemoryTransport
 
 __version__ = "0.2.0"
@@ -35,6 +39,8 @@ __all__ = [
     "RPCTimeoutError",
     "RPCTransportError",
     "SharedMemoryTransport",
+    "SpawnedClient",
+    "spawn",
 ]
 
 logging.getLogger("shm_rpc_bridge").addHandler(logging.NullHandler())

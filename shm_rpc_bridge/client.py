@@ -139,17 +139,18 @@ class RPCClient:
         return self._decode(shown, response)
 
     def _opened(self, method: str, deadline: float, lost: Optional[Exception]) -> ClientChannel:
-        """A new channel. Where there is no server: the error of the request that was `lost` with the last, if any."""
+        """A new channel. Where there is no server: the error also says how the request was `lost` with the last."""
         try:
             return self._pool.open_channel(min(self._patience, deadline - monotonic()))
         except RPCTransportError as error:
             if lost is not None:
-                raise lost from None
+                raise RPCTransportError(f"{lost}; {error}") from None
             raise RPCTransportError(f"{method!r} on {self.name!r}: {error} {NOT_SENT}") from None
 
     def _about(self, error: Exception, method: str) -> Exception:
         took = f" took more than {self._timeout} s" if isinstance(error, RPCTimeoutError) else ""
-        told = type(error)(f"{method!r} on {self.name!r}{took}: {error}")
+        kind = RPCTimeoutError if took else RPCTransportError  # of which posix has subclasses
+        told = kind(f"{method!r} on {self.name!r}{took}: {error}")
         vars(told).update(vars(error))  # whether it may have run
         return told
 
@@ -187,8 +188,8 @@ class RPCClient:
         results have their types already.
         There is nothing to close: closing this client, or what is returned, closes both.
         """
-        other = object.__new__(RPCClient)
-        vars(other).update(vars(self), _is_owner=False)
+        other = object.__new__(type(self))
+        vars(other).update(vars(self), _is_owner=False, _owner=self)  # which is not dropped before this
         if not isinstance(timeout, _Kept):
             other._timeout = validated_timeout(timeout)
         if not isinstance(wait_for_server, _Kept):

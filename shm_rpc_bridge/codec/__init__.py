@@ -38,6 +38,7 @@ _BY_NAME: Dict[str, Callable[[], Codec]] = {  # imported when asked for
     "msgpack": _msgpack,
     "pickle": _pickle,
 }
+NAMES = tuple(_BY_NAME)
 
 LONGEST_NAME = 32
 """Bytes of UTF-8 that a codec's name may have: what there is room for in a control segment."""
