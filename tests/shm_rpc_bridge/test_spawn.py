@@ -291,10 +291,10 @@ sys.stdin.readline()
 FORK_ENDS = f"""
 client = spawn({PRICING!r}, timeout=30)
 say(client.name, client.call("pid"))
-if os.fork() == 0:
+if (forked := os.fork()) == 0:
     client.call("quote", 1)
     sys.exit()  # with all that is done at exit
-os.wait()
+os.waitpid(forked, 0)  # and not what has been spawned
 say(client.call("pid"))
 client.close()
 say("closed")
@@ -304,7 +304,7 @@ FORK_IS_TOLD = f"""
 from shm_rpc_bridge import RPCTransportError
 client = spawn({PRICING!r}, timeout=None, restarts=1)
 say(client.name, client.call("pid"))
-if os.fork() == 0:
+if (forked := os.fork()) == 0:
     for _ in range(2):
         try:
             client.call("die")
@@ -315,7 +315,7 @@ if os.fork() == 0:
     except RPCTransportError as error:
         say(error)
     os._exit(0)
-os.wait()
+os.waitpid(forked, 0)  # and not what has been spawned
 client.close()
 """
 
