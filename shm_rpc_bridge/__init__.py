@@ -15,6 +15,7 @@
 """
 
 import logging
+from typing import TYPE_CHECKING, Any
 
 from .client import RPCClient
 from .exceptions import (
@@ -24,13 +25,17 @@ from .exceptions import (
     RPCTimeoutError,
     RPCTransportError,
 )
+from .handle import Handle
 from .server import RPCServer
-from .spawning import SpawnedClient, spawn
 from .transport import SharedMemoryTransport
+
+if TYPE_CHECKING:
+    from .spawning import SpawnedClient, spawn
 
 __version__ = "0.2.0"
 
 __all__ = [
+    "Handle",
     "RPCClient",
     "RPCError",
     "RPCMethodError",
@@ -44,3 +49,12 @@ __all__ = [
 ]
 
 logging.getLogger("shm_rpc_bridge").addHandler(logging.NullHandler())
+
+
+def __getattr__(name: str) -> Any:
+    """What starts processes is imported when it is asked for."""
+    if name in ("SpawnedClient", "spawn"):
+        from . import spawning
+
+        return getattr(spawning, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
