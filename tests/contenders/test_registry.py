@@ -37,9 +37,10 @@ def test_every_known_contender_loads_under_its_own_name() -> None:
 
 def test_the_contenders_of_the_comparison_are_known() -> None:
     expected = {
-        *("noop", "direct", "direct-codec", "shm", "shm-block", "shm-spin", "iceoryx2", "iceoryx2-event"),
+        *("noop", "direct", "direct-codec", "shm", "shm-block", "shm-spin", "shm-msgpack"),
+        *("iceoryx2", "iceoryx2-event"),
         *("grpc-uds", "grpc-uds-tuned", "grpc-tcp", "grpc-aio", "zmq-ipc", "zmq-poll", "zmq-dealer", "pynng"),
-        *("mp-pipe", "process-pool", "asyncio-uds", "asyncio-uds-tuned", "http-uds"),
+        *("mp-pipe", "mp-manager", "process-pool", "asyncio-uds", "asyncio-uds-tuned", "http-uds"),
         *("pyro5", "pyro5-tuned", "rpyc", "rpyc-tuned"),
     }
     assert expected == set(registry.names())
@@ -98,6 +99,7 @@ def test_a_target_that_is_no_contender_of_that_name_is_refused(monkeypatch: pyte
         ("grpc-aio", "grpc", "grpcio"),
         ("iceoryx2-event", "iceoryx2", "iceoryx2"),
         ("pynng", "pynng", "pynng"),
+        ("shm-msgpack", "msgspec", "msgspec"),
         ("pyro5", "Pyro5", "Pyro5"),
         ("rpyc", "rpyc", "rpyc"),
         ("asyncio-uds-tuned", "uvloop", "uvloop"),
