@@ -1,4 +1,4 @@
-"""Requests and responses as pickles of protocol 5, for each contender of lane ``pickle`` that does not pickle by itself.
+"""Requests and responses as pickles of protocol 5, for contenders of lane ``pickle`` that do not pickle by themselves.
 
 A request is ``(method, payload)``, a response ``(result,)`` or ``(None, type, message)``. Pure; thread-safe.
 
