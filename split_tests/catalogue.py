@@ -68,7 +68,7 @@ def package(name: str) -> Package:
 
 
 def _package(entry: dict[str, Any]) -> Package:
-    lists = {key: tuple(entry.pop(key, ())) for key in ("tests", "take", "handles", "needs", "pytest")}
+    lists: dict[str, Any] = {key: tuple(entry.pop(key, ())) for key in ("tests", "take", "handles", "needs", "pytest")}
     functions = {module: tuple(names) for module, names in entry.pop("functions", {}).items()}
     try:
         found = Package(**entry, **lists, functions=functions)

@@ -24,14 +24,28 @@ WARNING = "warning, given in the other process"
 MUTATED = "argument changed in place"
 IDENTITY = "identity: `is`, or one object in two places"
 STATE = "clock, mock, locale or other state of the process"
+COPY = "copy that lacks what its class does not pickle"
 CLASS = "attribute of a class behind a handle"
 OTHER = "other"
 
-CAUSES = (NO_VALUE, CHANGED, EXCEPTION, GENERATOR, UNPICKLABLE, CALLBACK, MUTATED, IDENTITY, STATE, WARNING, CLASS)
+CAUSES = (
+    NO_VALUE,
+    CHANGED,
+    EXCEPTION,
+    GENERATOR,
+    UNPICKLABLE,
+    CALLBACK,
+    MUTATED,
+    IDENTITY,
+    STATE,
+    WARNING,
+    COPY,
+    CLASS,
+)
 ALL = (*CAUSES, HUNG, OTHER)
 
 _REFUSED = re.compile(r"cannot be encoded as|cannot pickle|[Cc]an't pickle|Can't get (local )?(object|attribute)")
-_LAZY = re.compile(r"generator|iterator\b|\b(map|zip|filter|islice|chain)\b object", re.IGNORECASE)
+_LAZY = re.compile(r"\b\w*(generator|_iterator|islice)\b(?!\.)|(type |')(zip|map|filter)\b")
 _FUNCTION = re.compile(r"<lambda>|<function|'function'|builtin_function_or_method|'method'|<locals>\.[a-z_]\w*'")
 _PICKLING = re.compile(r"pickle", re.IGNORECASE)
 _OTHERS_CLASS = re.compile(
@@ -63,7 +77,8 @@ def cause(error: Mapping[str, Any], flags: frozenset[str], *, passes_with_pickle
     if _IS.search(chain[0]["text"]) and MUTATES not in flags:
         return IDENTITY
     by_flag = ((MUTATES, MUTATED), (SAME_OBJECT, IDENTITY), (CALLS_BACK, CALLBACK), (LAZY, GENERATOR), (WARNS, WARNING))
-    return next((named for flag, named in by_flag if flag in flags), OTHER)
+    by_elimination = COPY if "AssertionError" in _classes(chain[0]) else OTHER
+    return next((named for flag, named in by_flag if flag in flags), by_elimination)
 
 
 def _explicit(chain: list[dict[str, str]], text: str) -> str | None:
@@ -74,7 +89,8 @@ def _explicit(chain: list[dict[str, str]], text: str) -> str | None:
         return HUNG
     if _HANDLE.search(text):
         return CLASS
-    if not _REFUSED.search(text):
+    refused = any("RPCSerializationError" in _classes(link) for link in chain)
+    if not refused and not _REFUSED.search(text):
         return None
     if _LAZY.search(text):
         return GENERATOR

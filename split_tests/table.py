@@ -72,7 +72,7 @@ def read_csv(file: Path) -> list[Row]:
         header, *lines = csv.reader(source)
     if tuple(header) != Row._fields:
         raise ValueError(f"{file} has the columns {header}, not {list(Row._fields)}")
-    return [Row(*texts, int(tests)) for *texts, tests in lines]
+    return [Row._make([*texts, int(tests)]) for *texts, tests in lines]
 
 
 def below_floor(rows: Iterable[Row], floors: Mapping[str, int]) -> list[str]:

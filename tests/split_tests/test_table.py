@@ -26,7 +26,8 @@ def failed(kind, text, bases="Exception BaseException object"):
         (failed("AssertionError", "[1] is not [1]"), set(), causes.IDENTITY),
         (failed("AssertionError", "'e' != 'chosen'"), {"process state"}, causes.STATE),
         (failed("Failed", "DID NOT WARN"), {"warns", "process state"}, causes.WARNING),
-        (failed("AssertionError", "1 != 2"), set(), causes.OTHER),
+        (failed("AssertionError", "'RGB' != 'RGBA'"), set(), causes.COPY),
+        (failed("KeyError", "1"), set(), causes.OTHER),
     ],
 )
 def test_a_failure_is_counted_under_its_cause(error, flags, expected):
