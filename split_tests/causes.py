@@ -14,6 +14,7 @@ PROCESS_STATE = "process state"
 """Flags: what a test's calls, or the test, are seen to do when nothing is split."""
 
 HUNG = "hung, or the other process ended"
+NOT_MADE = "not collected: a call failed while its module was imported"
 GENERATOR = "generator or iterator"
 CALLBACK = "callback: a function as an argument"
 NO_VALUE = "value that the codec does not carry"
@@ -24,7 +25,7 @@ WARNING = "warning, given in the other process"
 MUTATED = "argument changed in place"
 IDENTITY = "identity: `is`, or one object in two places"
 STATE = "clock, mock, locale or other state of the process"
-COPY = "copy that lacks what its class does not pickle"
+COPY = "copy that differs: hidden state, tzinfo, prepared or cached data"
 CLASS = "attribute of a class behind a handle"
 OTHER = "other"
 
@@ -42,7 +43,7 @@ CAUSES = (
     COPY,
     CLASS,
 )
-ALL = (*CAUSES, HUNG, OTHER)
+ALL = (*CAUSES, NOT_MADE, HUNG, OTHER)
 
 _REFUSED = re.compile(r"cannot be encoded as|cannot pickle|[Cc]an't pickle|Can't get (local )?(object|attribute)")
 _LAZY = re.compile(r"\b\w*(generator|_iterator|islice)\b(?!\.)|(type |')(zip|map|filter)\b")

@@ -45,7 +45,13 @@ def suite(package: Package) -> Path:
 
 def variables() -> dict[str, str]:
     """The environment of a run and of the server that it starts, which finds classes of the tests by their modules."""
-    return {**os.environ, "PYTHONPATH": f"{_PATH}{os.pathsep}.", "PYTHONHASHSEED": "0", "TZ": "UTC"}
+    return {
+        **os.environ,
+        "PYTHONPATH": f"{_PATH}{os.pathsep}.",
+        "PYTHONHASHSEED": "0",
+        "TZ": "UTC",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
 
 
 def _install(requirements: list[str]) -> None:

@@ -33,8 +33,13 @@ def main(name: str, over: str, address: str) -> None:
 
 
 def _when_alone(stop: Callable[[], None]) -> None:
+    parent = os.dup(0)
+    with open(os.devnull) as nothing:
+        os.dup2(nothing.fileno(), 0)  # a function that reads standard input finds none
+
     def watch() -> None:
-        sys.stdin.buffer.read()
+        while os.read(parent, 1):
+            pass
         stop()
 
     threading.Thread(target=watch, daemon=True).start()

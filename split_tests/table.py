@@ -50,8 +50,8 @@ def rows_of(package: Package, by_way: Mapping[str, Outcomes]) -> list[Row]:
 
 def _counted(test: str, over: str, by_way: Mapping[str, Outcomes]) -> str:
     entry = by_way[over].get(test)
-    if entry is None:  # the run ended before it
-        return causes.HUNG
+    if entry is None:
+        return causes.NOT_MADE
     if entry["outcome"] == causes.PASSED:
         return causes.PASSED
     flags = frozenset(by_way["observed"].get(test, {}).get("flags", ()))
