@@ -47,6 +47,9 @@ soak: $(STAMP)  ## the fault tests' long forms and their figures, 20 minutes: ma
 	$(BIN)/python -m pytest tests/shm_rpc_bridge -m soak $(if $(PART),-k '$(PART)') $(if $(SCALE),--scale $(SCALE)) \
 		--figures $(or $(FIGURES),$(if $(SCALE),results/reliability.csv,results/reference/reliability.csv))
 
+split-tests: $(STAMP)  ## other packages' test suites with their functions in another process, half an hour: make split-tests [PACKAGES=jsonpatch]
+	$(BIN)/python -m split_tests $(PACKAGES)
+
 tox: $(STAMP)  ## the library's tests on every Python found, 3.8 to 3.13
 	$(BIN)/tox
 
@@ -75,8 +78,8 @@ proto: $(STAMP)  ## generate the gRPC stubs again from contenders/proto/bench.pr
 	$(BIN)/python -m contenders.proto
 
 clean:  ## remove .venv, caches and every run but results/reference
-	rm -rf $(VENV) .tox .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist site
+	rm -rf $(VENV) .split-tests .tox .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist site
 	find results -mindepth 1 -maxdepth 1 ! -name reference -exec rm -rf {} +
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help venv bench selftest plots report notebooks notebooks-executed test soak tox lint reference readme docs footprint proto clean
+.PHONY: help venv bench selftest plots report notebooks notebooks-executed test soak split-tests tox lint reference readme docs footprint proto clean
