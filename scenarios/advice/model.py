@@ -217,7 +217,7 @@ def _of(curves: Curves, contender: str, question: Question) -> Advice:
         basis=curves.basis(source, size),
         ipc_p50_us=p50,
         ipc_p99_us=p99.value if p99 else None,
-        p99_of_all=curves.of_all(source, "p99_us", size),
+        p99_of_all=curves.p99_of_all(source, size),
         p50_us=p50.through(lambda value: value + handler_us),
         p99_us=p99.value + handler_us if p99 else None,
         ipc_share=Estimate(0.0) if in_process else p50.through(lambda value: value / (value + handler_us)),
