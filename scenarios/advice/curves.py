@@ -85,6 +85,9 @@ class Curves:
             for (contender, size), part in cells.groupby(["contender", "payload_bytes"])
             if math.isfinite(figures.of_repeats(part["p50_us"]))
         }
+        self._sizes: dict[str, list[int]] = {}
+        for name, size in sorted(self._repeats):
+            self._sizes.setdefault(name, []).append(size)
         self._of_rates = of_rates[of_rates["scenario"] == f"{self.scenario}{OF_RATES}"]
         self._cells = cells
         self._lines = _by_payload(figures.summary(cells))
@@ -94,18 +97,17 @@ class Curves:
 
     def sizes(self, contender: str) -> list[int]:
         """The payload sizes in bytes that a contender has a median for, ascending."""
-        return sorted(size for name, size in self._repeats if name == contender)
+        return self._sizes.get(contender, [])
 
     def wait(self, contender: str) -> str:
         """How it waits for a message: ``adaptive``, ``block``, ``spin``, ``none``; empty when nothing of it was
         measured."""
-        words = [str(part["wait"].iloc[0]) for part in self._of(contender)]
-        return words[0] if words else ""
+        return str(self._lines[contender, self.sizes(contender)[0]]["wait"]) if self.sizes(contender) else ""
 
     def in_process(self, contender: str) -> bool:
         """Whether it calls within one process: there is no server whose CPU time could have been taken."""
-        parts = self._of(contender)
-        return bool(parts) and all(part["server_cpu_us_per_call"].isna().all() for part in parts)
+        servers = [self._lines[contender, size]["server_cpu_us_per_call"] for size in self.sizes(contender)]
+        return bool(servers) and all(map(math.isnan, servers))
 
     def basis(self, contender: str, payload_bytes: float) -> tuple[int, int] | None:
         """The measured sizes a figure at `payload_bytes` rests on: its neighbours, twice itself when it was
@@ -158,9 +160,6 @@ class Curves:
         found = {abs(math.log(at / rate)): (at, p50) for at, p50 in known if math.isfinite(p50)}
         nearest = min(found, default=math.inf)
         return found[nearest] if nearest <= math.log(ALIKE) else None
-
-    def _of(self, contender: str) -> list[pd.DataFrame]:
-        return [self._repeats[contender, size] for size in self.sizes(contender)]
 
     def _measured(self, contender: str, column: str, payload_bytes: int) -> Estimate | None:
         line = self._lines[contender, payload_bytes]

@@ -197,9 +197,7 @@ def summary(cells: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([lines.reset_index(), pd.DataFrame(more, dtype=object).infer_objects()], axis=1)
 
 
-def ratios(
-    cells: pd.DataFrame, base: str, column: str = "p50_us", samples: SamplesOf = lambda row: None
-) -> pd.DataFrame:
+def ratios(cells: pd.DataFrame, base: str, column: str = "p50_us", samples: SamplesOf | None = None) -> pd.DataFrame:
     """Each contender's `column` as a multiple of `base`'s: the median of the ratios within each repeat.
 
     Paired, because what a repeat's moment does to both cancels; both sides' calls are resampled where `samples` has
@@ -207,16 +205,20 @@ def ratios(
     measured in have no line.
     """
     axes = [axis for axis in GROUP if axis != "contender"]
+    cells = cells[[*AXES, "attempt", "skipped", column]]
     of_base = cells[cells["contender"] == base][[*axes, "repeat", "attempt", column]]
     paired = cells.merge(of_base, on=[*axes, "repeat"], suffixes=("", "_base"))
     paired["ratio"] = paired[column] / paired[f"{column}_base"]
     lines = []
     for group, each in paired.groupby(list(GROUP), sort=False):
-        pairs = []
-        for record in each[each["ratio"].notna()].to_dict("records"):
-            row = {str(name): value for name, value in record.items()}
-            below = row | {"contender": base, "attempt": row["attempt_base"], column: row[f"{column}_base"]}
-            pairs.append(_draws(row, column, samples) / _draws(below, column, samples))
+        known = each[each["ratio"].notna()]
+        pairs = [np.array(ratio) for ratio in known["ratio"]]
+        if samples is not None:
+            pairs = []
+            for record in known.to_dict("records"):
+                row = {str(name): value for name, value in record.items()}
+                below = row | {"contender": base, "attempt": row["attempt_base"], column: row[f"{column}_base"]}
+                pairs.append(_draws(row, column, samples) / _draws(below, column, samples))
         # A contender against itself is itself, not two draws of it.
         own = each["contender"].iloc[0] == base
         found = bootstrap.of_median(pairs if not own else [np.array(1.0)] * len(pairs), _seed(*group))
@@ -232,7 +234,7 @@ def percentile_curve(cells: pd.DataFrame, samples: SamplesOf = lambda row: None)
 
     Evenly spaced in the logarithm of the share beyond. Where samples were not kept, only the percentiles of cells.csv.
     """
-    rows = [{str(key): value for key, value in row.items()} for row in cells.to_dict("records")]
+    rows = [{str(key): value for key, value in row.items()} for row in cells[[*AXES, "attempt"]].to_dict("records")]
     kept = [np.sort(found) for row in rows if (found := samples(row)) is not None]
     if len(kept) < len(rows):
         points = [(share, of_repeats(cells[column])) for column, share in PERCENTILES.items()]
