@@ -57,7 +57,7 @@ class Answer:
 def key(question: Question) -> str:
     """A question as the values of the page's form, joined."""
     numbers = (question.payload_bytes, question.rate, question.handler_us)
-    return "-".join([question.lane, *(f"{each:g}" for each in numbers)])
+    return "-".join([question.lane, *(f"{each:.10g}" for each in numbers)])
 
 
 def lanes(cells: pd.DataFrame) -> list[str]:
