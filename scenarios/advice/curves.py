@@ -2,7 +2,7 @@
 
 Taken from one client that calls back to back (closed loop) and a handler that costs next to nothing, which is what
 the cost of a call is measured with. At a measured size a figure is the median over repeats with its bootstrap
-interval (:func:`scenarios.statistics.figures.interval`); its p99 is therefore the median of the repeats' own 99th
+interval (:func:`scenarios.statistics.figures.summary`); its p99 is therefore the median of the repeats' own 99th
 percentiles, not the 99th percentile of all their calls taken together. Between two neighbouring measured sizes the
 median and both ends of the interval are interpolated linearly in the logarithms of size and figure. Ends interpolated
 like that are at least as far apart as the interval of the interpolated median would be, for they let both neighbours
@@ -19,20 +19,21 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from scenarios.common.errors import UserError
+from scenarios.plan.load import CLOSED
 from scenarios.records.store import Run
 from scenarios.statistics import figures
 
-FLOOR = "noop"
-"""The harness' own floor: measured beside the contenders and none itself."""
-CLOSED = "closed"
 OF_RATES = "/load"
 """What the name of a run's block of open loops ends with."""
 ALIKE = 1.5
 """Rates that are no further apart than this factor are taken for the same."""
+
+
+_Lines = dict[tuple[str, int], dict[Any, Any]]
+"""Lines of a summary, or of ratios, by contender and payload size."""
 
 
 class AdviceError(UserError):
@@ -47,6 +48,12 @@ class Estimate:
     value: float
     low: float | None = None
     high: float | None = None
+
+    @classmethod
+    def of(cls, value: float, ends: tuple[float, float] | None) -> Estimate:
+        """From a figure and its interval, which may be None or NaN."""
+        known = ends is not None and not math.isnan(ends[0])
+        return cls(float(value), *map(float, ends)) if known and ends else cls(float(value))
 
     def through(self, function: Callable[[float], float]) -> Estimate:
         """The estimate of a monotone function of this figure; the ends are exchanged by a falling one."""
@@ -65,38 +72,42 @@ class Curves:
 
     def __init__(self, cells: pd.DataFrame, lane: str) -> None:
         of_rates = cells[(cells["clients"] == 1) & (cells["load"] != CLOSED) & (cells["lane"] == lane)]
-        cells = closed_loop(cells)
+        cells = figures.headline(cells)
         lanes = sorted(set(cells["lane"]))
         if lane not in lanes:
             raise AdviceError(f"lane {lane!r} is not in this run; allowed: {', '.join(lanes) or 'none'}")
         cells = _one_scenario(cells[cells["lane"] == lane])
         self.lane = lane
         self.scenario = str(cells["scenario"].iloc[0])
-        self.contenders = sorted(set(map(str, cells["contender"])) - {FLOOR})
+        self.contenders = sorted(set(map(str, cells["contender"])) - {figures.FLOOR})
         self._repeats: dict[tuple[str, int], pd.DataFrame] = {
             (str(contender), int(str(size))): part.set_index("repeat").sort_index()
             for (contender, size), part in cells.groupby(["contender", "payload_bytes"])
-            if part["p50_us"].notna().any()
+            if math.isfinite(figures.of_repeats(part["p50_us"]))
         }
+        self._sizes: dict[str, list[int]] = {}
+        for name, size in sorted(self._repeats):
+            self._sizes.setdefault(name, []).append(size)
         self._of_rates = of_rates[of_rates["scenario"] == f"{self.scenario}{OF_RATES}"]
+        self._cells = cells
+        self._lines = _by_payload(figures.summary(cells))
         # A bootstrap takes a millisecond, and the same one is asked for again and again.
         self._estimate = functools.cache(self._measured)
-        self._paired = functools.cache(self._ratio)
+        self._against = functools.cache(self._ratios)
 
     def sizes(self, contender: str) -> list[int]:
         """The payload sizes in bytes that a contender has a median for, ascending."""
-        return sorted(size for name, size in self._repeats if name == contender)
+        return self._sizes.get(contender, [])
 
     def wait(self, contender: str) -> str:
         """How it waits for a message: ``adaptive``, ``block``, ``spin``, ``none``; empty when nothing of it was
         measured."""
-        words = [str(part["wait"].iloc[0]) for part in self._of(contender)]
-        return words[0] if words else ""
+        return str(self._lines[contender, self.sizes(contender)[0]]["wait"]) if self.sizes(contender) else ""
 
     def in_process(self, contender: str) -> bool:
         """Whether it calls within one process: there is no server whose CPU time could have been taken."""
-        parts = self._of(contender)
-        return bool(parts) and all(part["server_cpu_us_per_call"].isna().all() for part in parts)
+        servers = [self._lines[contender, size]["server_cpu_us_per_call"] for size in self.sizes(contender)]
+        return bool(servers) and all(map(math.isnan, servers))
 
     def basis(self, contender: str, payload_bytes: float) -> tuple[int, int] | None:
         """The measured sizes a figure at `payload_bytes` rests on: its neighbours, twice itself when it was
@@ -133,11 +144,10 @@ class Curves:
         flags = [self.values(contender, size, "noise_flags").fillna("") for size in sorted(set(basis or ()))]
         return sum(int((each != "").sum()) for each in flags), sum(map(len, flags))
 
-    def of_all(self, contender: str, column: str, payload_bytes: float) -> bool | None:
-        """Whether a percentile is of all repeats behind it: :func:`scenarios.statistics.figures.of_all` of its
-        neighbours, the worse one's word."""
-        values = [self.values(contender, each, column) for each in self.basis(contender, payload_bytes) or ()]
-        found = [figures.of_all(int(each.count()), len(each)) for each in values]
+    def p99_of_all(self, contender: str, payload_bytes: float) -> bool | None:
+        """Whether a p99 is of all repeats behind it: :func:`scenarios.statistics.figures.of_all` of its neighbours, the
+        worse one's word."""
+        found = [self._lines[contender, size]["p99_of_all"] for size in self.basis(contender, payload_bytes) or ()]
         return None if not found or None in found else all(found)
 
     def at_a_rate(self, contender: str, payload_bytes: float, rate: float) -> tuple[float, float] | None:
@@ -145,25 +155,33 @@ class Curves:
         was measured at about that rate."""
         rows = self._of_rates
         rows = rows[(rows["contender"] == contender) & (rows["payload_bytes"] == payload_bytes)]
-        medians = rows.groupby("offered_rps")["p50_us"].median().dropna()
-        found = {abs(math.log(float(str(each)) / rate)): (float(str(each)), value) for each, value in medians.items()}
+        lines = figures.summary(rows) if len(rows) else rows
+        known = list(zip(lines["offered_rps"], lines["p50_us"], strict=True))
+        found = {abs(math.log(at / rate)): (at, p50) for at, p50 in known if math.isfinite(p50)}
         nearest = min(found, default=math.inf)
         return found[nearest] if nearest <= math.log(ALIKE) else None
 
-    def _of(self, contender: str) -> list[pd.DataFrame]:
-        return [self._repeats[contender, size] for size in self.sizes(contender)]
-
     def _measured(self, contender: str, column: str, payload_bytes: int) -> Estimate | None:
-        found = _estimate(self.values(contender, payload_bytes, column))
-        if found and found.low is not None and column == "p50_us":
-            # The run's own interval of the median, the one in its table: it may know of every single call.
-            low, high = (self.values(contender, payload_bytes, name) for name in ("ci_low_us", "ci_high_us"))
-            if low.notna().all() and high.notna().all():
-                return Estimate(found.value, float(low.iloc[0]), float(high.iloc[0]))
-        return found
+        line = self._lines[contender, payload_bytes]
+        if math.isnan(line[column]):
+            return None
+        if column in figures.INTERVALS:
+            word = column.removesuffix("_us")
+            return Estimate.of(line[column], (line[f"{word}_low"], line[f"{word}_high"]))
+        return Estimate.of(
+            line[column], figures.interval(self.values(contender, payload_bytes, column).to_numpy(float))
+        )
 
-    def _ratio(self, contender: str, base: str, payload_bytes: int) -> Estimate | None:
-        return _estimate(self.values(contender, payload_bytes) / self.values(base, payload_bytes))
+    def _ratios(self, base: str) -> _Lines:
+        return _by_payload(figures.ratios(self._cells, base))
+
+    def _paired(self, contender: str, base: str, payload_bytes: int) -> Estimate | None:
+        found = self._against(base).get((contender, payload_bytes))
+        return (
+            None
+            if found is None or math.isnan(found["ratio"])
+            else Estimate.of(found["ratio"], (found["low"], found["high"]))
+        )
 
     def _between(
         self, contender: str, payload_bytes: float, estimate: Callable[[int], Estimate | None]
@@ -195,6 +213,10 @@ def curves_of(run_or_frame: Run | pd.DataFrame | Curves, lane: str) -> Curves:
     return Curves(run_or_frame, lane)
 
 
+def _by_payload(lines: pd.DataFrame) -> _Lines:
+    return {(str(line["contender"]), int(line["payload_bytes"])): line for line in lines.to_dict("records")}
+
+
 def interpolate(below: float, above: float, share: float) -> float:
     """Between two figures, `share` of the way in the logarithm of both axes.
 
@@ -205,23 +227,9 @@ def interpolate(below: float, above: float, share: float) -> float:
     return math.exp(math.log(below) + (math.log(above) - math.log(below)) * share)
 
 
-def closed_loop(cells: pd.DataFrame) -> pd.DataFrame:
-    """The rows of one client that calls back to back."""
-    return cells.loc[(cells["clients"] == 1) & (cells["load"] == CLOSED)]
-
-
 def _one_scenario(cells: pd.DataFrame) -> pd.DataFrame:
     """A run's blocks have names of their own (``full``, ``full/clients``): the one with the most sizes is taken."""
     sizes = cells.groupby("scenario")["payload_bytes"].nunique()
     best = min(sizes.index, key=lambda name: (-sizes[name], name))
     kept: pd.DataFrame = cells.loc[cells["scenario"] == best]
     return kept
-
-
-def _estimate(values: pd.Series[Any]) -> Estimate | None:
-    """The median over repeats; None when no repeat has the figure."""
-    known = values.dropna().to_numpy(float)
-    if known.size == 0:
-        return None
-    low, high = figures.interval(known) or (None, None)
-    return Estimate(float(np.median(known)), low, high)

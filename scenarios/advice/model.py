@@ -27,6 +27,7 @@ import pandas as pd
 
 from scenarios.advice.curves import AdviceError, Curves, Estimate, curves_of
 from scenarios.records.store import Run
+from scenarios.statistics import figures
 
 SHARE = 0.05
 """IPC below this share of a call is commonly taken for negligible; the break-even handler time is for it."""
@@ -154,9 +155,18 @@ def advise(
 
 
 def recommended(rows: list[Advice]) -> Advice | None:
-    """The first of :func:`advise` that is IPC: of those that give the rate to one client (of all, if none does) the
-    one with the lowest p50. None when none was measured there."""
-    return next((row for row in rows if row.measured and not row.in_process), None)
+    """Of the :func:`tie` the one that burns the fewest cores. None when none was measured there."""
+    return min(tie(rows), key=lambda row: math.inf if row.cores is None else row.cores, default=None)
+
+
+def tie(rows: list[Advice]) -> list[Advice]:
+    """The fastest of :func:`advise` that is IPC, and those whose call, handler and all, takes hardly longer
+    (:func:`scenarios.statistics.figures.tied`); fastest first. Of those that give the rate to one client, or of all
+    where none does."""
+    remote = [row for row in rows if row.measured and not row.in_process]
+    able = [row for row in remote if row.clients == 1] or remote
+    calls = {row.contender: row for row in able}
+    return [calls[name] for name in figures.tied({name: row.p50_us.value for name, row in calls.items() if row.p50_us})]
 
 
 def cheaper(rows: list[Advice]) -> Advice | None:
@@ -217,7 +227,7 @@ def _of(curves: Curves, contender: str, question: Question) -> Advice:
         basis=curves.basis(source, size),
         ipc_p50_us=p50,
         ipc_p99_us=p99.value if p99 else None,
-        p99_of_all=curves.of_all(source, "p99_us", size),
+        p99_of_all=curves.p99_of_all(source, size),
         p50_us=p50.through(lambda value: value + handler_us),
         p99_us=p99.value + handler_us if p99 else None,
         ipc_share=Estimate(0.0) if in_process else p50.through(lambda value: value / (value + handler_us)),

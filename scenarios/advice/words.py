@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from scenarios.advice.curves import Curves, Estimate
-from scenarios.advice.model import SHARE, Advice, Question, cheaper, recommended
+from scenarios.advice.model import SHARE, Advice, Question, cheaper, recommended, tie
 from scenarios.common.errors import RunError
-from scenarios.common.units import least_micros, micros, size, three
+from scenarios.common.units import least_micros, micros, size, span, three
 from scenarios.records import environment
 from scenarios.records.store import Run
 from scenarios.statistics import bootstrap
@@ -25,32 +25,44 @@ def p99(row: Advice) -> str:
 
 def sentences(curves: Curves, question: Question, rows: list[Advice], where: str) -> tuple[str, str]:
     """The recommendation, and what it rests on: where it was measured, between what, how sure."""
+    recommendation, grounds = clauses(curves, question, rows, where)
+    return f"{'; '.join(recommendation)}.", f"{'; '.join(grounds)}."
+
+
+def clauses(curves: Curves, question: Question, rows: list[Advice], where: str) -> tuple[list[str], list[str]]:
+    """The clauses of the two :func:`sentences`; the first of all is the answer."""
     best = recommended(rows)
     if best is None or best.p50_us is None or best.ipc_share is None:
         sizes = sorted({each for name in curves.contenders for each in curves.sizes(name)})
         measured = f"{size(sizes[0])} to {size(sizes[-1])}" if sizes else "nothing"
         return (
-            f"Not measured: no contender has figures on both sides of {size(question.payload_bytes)}, and nothing is "
-            f"extrapolated.",
-            f"Lane {question.lane} of this run holds {measured}, {where}.",
+            [
+                f"Not measured: no contender has figures on both sides of {size(question.payload_bytes)}, and nothing "
+                "is extrapolated"
+            ],
+            [f"Lane {question.lane} of this run holds {measured}, {where}"],
         )
     return _recommendation(question, rows, best), _grounds(curves, question, rows, best, where)
 
 
-def _recommendation(question: Question, rows: list[Advice], best: Advice) -> str:
+def _recommendation(question: Question, rows: list[Advice], best: Advice) -> list[str]:
     assert best.p50_us is not None
     assert best.ipc_p50_us is not None
     ipc = f"{micros(best.ipc_p50_us.value)} ({percent(best.ipc_share)})"
     tail = ""
     if best.p99_us is not None and best.p99_of_all is not None:
         tail = f" and {'' if best.p99_of_all else 'at least '}{micros(best.p99_us)} at p99"
-    costs = (
-        f"a call takes {micros(best.p50_us.value)} at the median{tail}; {ipc} of the median are IPC, and the calls "
-        f"burn {three(best.cores or 0.0)} cores beside the handler's"
-    )
+    takes = f"a call takes {micros(best.p50_us.value)} at the median{tail}"
+    costs = f"{ipc} of the median are IPC, and the calls burn {three(best.cores or 0.0)} cores beside the handler's"
     if best.clients != 1:
-        return _too_much(question, best) + costs + "."
+        return [*_too_much(question, best), takes, costs]
     notes = []
+    fastest = tie(rows)[0]
+    if fastest.p50_us and fastest.p50_us.value < best.p50_us.value and fastest.cores is not None:
+        notes.append(
+            f"{fastest.contender}, the fastest, takes {micros(fastest.p50_us.value)}, less by a tenth at most, and "
+            f"burns {three(fastest.cores)}"
+        )
     if best.utilization and best.utilization > BUSY:
         notes.append(
             f"one client would be in a call {best.utilization:.0%} of the time, so calls that come at random will wait"
@@ -60,21 +72,22 @@ def _recommendation(question: Question, rows: list[Advice], best: Advice) -> str
     shares = [row.ipc_share.value for row in rows if row.ipc_share and not row.in_process]
     if max(shares) < SHARE:
         notes.append(f"with every other IPC here it is under {SHARE:.0%}, too, so choose by what else matters to you")
-    return "; ".join([f"Use {best.contender}: {costs}", *notes]) + "."
+    return [f"Use {best.contender}: {takes}", costs, *notes]
 
 
-def _too_much(question: Question, best: Advice) -> str:
+def _too_much(question: Question, best: Advice) -> list[str]:
     limit = question.server_limit
-    alone = f"cannot give that, for the handler allows at most {limit:,.0f}/s; " if limit else ""
-    server = f"one server, one call after the other, {alone}" if limit else ""
+    allows = f"cannot give that, for the handler allows at most {limit:,.0f}/s" if limit else ""
+    server = [f"one server, one call after the other, {allows}"] if limit else []
     most = f"at most {best.most_calls_per_s.value:,.0f}/s" if best.most_calls_per_s else "fewer"
-    return (
+    return [
         f"One client, calling back to back, cannot get {question.rate:,.10g} calls/s from any contender measured here: "
-        f"with {best.contender}, the fastest, it gets {most}, so the rate takes {best.clients} such clients; {server}"
-    )
+        f"with {best.contender} it gets {most}, so the rate takes {best.clients} such clients",
+        *server,
+    ]
 
 
-def _grounds(curves: Curves, question: Question, rows: list[Advice], best: Advice, where: str) -> str:
+def _grounds(curves: Curves, question: Question, rows: list[Advice], best: Advice, where: str) -> list[str]:
     assert best.basis is not None
     at = size(best.basis[0])
     if best.basis[0] != best.basis[1]:
@@ -100,7 +113,7 @@ def _grounds(curves: Curves, question: Question, rows: list[Advice], best: Advic
     noisy, repeats = curves.noise(best.figures_of, question.payload_bytes)
     if noisy:
         parts.append(f"{noisy} of the {repeats} measurements behind it were flagged as disturbed")
-    return "; ".join(parts) + "."
+    return parts
 
 
 def at_a_rate(curves: Curves, question: Question, contender: str) -> str:
@@ -121,9 +134,7 @@ def interval(estimate: Estimate | None) -> str:
     """Both ends of an interval of µs; empty without one."""
     if estimate is None or estimate.low is None or estimate.high is None:
         return ""
-    low, high = micros(estimate.low), micros(estimate.high)
-    # One unit for both ends reads better than two.
-    return f"{low[:-3] if low[-2:] == high[-2:] else low} to {high}"
+    return span(estimate.low, estimate.high)
 
 
 def percent(share: Estimate | None) -> str:

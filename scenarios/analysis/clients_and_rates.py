@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-from scenarios.advice.curves import CLOSED, FLOOR
 from scenarios.analysis.cores import at_work, explained
 from scenarios.analysis.notebook import (
     OpenedRun,
@@ -22,7 +22,8 @@ from scenarios.analysis.notebook import (
 )
 from scenarios.common.units import micros, size, three
 from scenarios.plots import panels, style
-from scenarios.statistics import figures
+from scenarios.statistics import clients_and_rates
+from scenarios.statistics.figures import FLOOR
 
 REMEDY = "make bench SCENARIO=load"
 CLIENTS_REMEDY = "make bench SCENARIO=clients"
@@ -46,35 +47,34 @@ def one_client(opened: OpenedRun, lane: str) -> Prose:
 
 
 def of_clients(opened: OpenedRun) -> pd.DataFrame:
-    """The closed-loop cells of the blocks that have more than one number of clients."""
-    cells = opened.cells[(opened.cells["load"] == CLOSED) & (opened.cells["contender"] != FLOOR)]
-    several = cells.groupby("scenario")["clients"].transform("nunique") > 1
-    return cells[several]
+    """The lines of the blocks that have more than one number of clients, calls back to back."""
+    lines = clients_and_rates.by_clients(opened.cells)
+    return lines[lines["contender"] != FLOOR]
 
 
 def of_rates(opened: OpenedRun) -> pd.DataFrame:
-    """The cells whose calls were offered at a rate."""
-    return opened.cells[opened.cells["offered_rps"].notna()]
+    """The lines whose calls were offered at a rate."""
+    return clients_and_rates.by_rate(opened.cells)
 
 
 def throughput(opened: OpenedRun) -> Picture | Prose:
     """Calls per second of all clients together against their number, and what one of them still gets as p50 and
     p99."""
-    cells = of_clients(opened)
-    if cells.empty:
+    lines = of_clients(opened)
+    if lines.empty:
         return not_measured("more than one client at a time", CLIENTS_REMEDY)
     columns = {"calls_per_s": "calls/s, all clients", "p50_us": "p50 [µs]", "p99_us": "p99 [µs]"}
     return _against(
-        cells, "clients", "clients at once", columns, "throughput and latency against the number of clients"
+        lines, "clients", "clients at once", columns, "throughput and latency against the number of clients"
     )
 
 
 def fairness(opened: OpenedRun) -> Prose:
     """The calls of the client that got most over those of the one that got least."""
-    cells = of_clients(opened)
-    if cells.empty or "fairness" not in cells or not cells["fairness"].notna().any():
+    lines = of_clients(opened)
+    if lines.empty or not lines["fairness"].notna().any():
         return not_measured("how evenly a server treats its clients", CLIENTS_REMEDY)
-    medians = cells.pivot_table("fairness", ["contender"], "clients", "median").dropna(axis=1, how="all")
+    medians = lines.pivot(index="contender", columns="clients", values="fairness").dropna(axis=1, how="all")
     heads = ["most over least calls", *(f"{clients} clients" for clients in medians.columns)]
     rows = [
         [str(name), *(_or_nothing(value) for value in line)]
@@ -85,10 +85,10 @@ def fairness(opened: OpenedRun) -> Prose:
 
 def best_number(opened: OpenedRun) -> Prose:
     """With how many clients each contender gives the most calls, in a table."""
-    cells = of_clients(opened)
-    if cells.empty:
+    lines = of_clients(opened)
+    if lines.empty:
         return not_measured("more than one client at a time", CLIENTS_REMEDY)
-    medians = cells.groupby(["contender", "clients"])["calls_per_s"].median().unstack()
+    medians = lines.pivot(index="contender", columns="clients", values="calls_per_s")
     rows = []
     for name, line in medians.iterrows():
         known = line.dropna()
@@ -107,61 +107,58 @@ def best_number(opened: OpenedRun) -> Prose:
 
 def offered(opened: OpenedRun) -> Picture | Prose:
     """p50 and p99 from the moment a call was due, against the rate at which calls were offered."""
-    cells = of_rates(opened)
-    if cells.empty:
+    lines = of_rates(opened)
+    if lines.empty:
         return not_measured("calls at a rate of their own", REMEDY)
     columns = {"p50_us": "p50 since due [µs]", "p99_us": "p99 since due [µs]"}
-    return _against(cells, "offered_rps", "offered calls/s", columns, "latency against the offered rate")
+    return _against(lines, "offered_rps", "offered calls/s", columns, "latency against the offered rate")
 
 
 def nothing_skipped(opened: OpenedRun) -> Prose:
     """Up to which offered rate no call of a contender was skipped, and what its dispatcher was late by there."""
-    cells = of_rates(opened)
-    if cells.empty:
+    lines = of_rates(opened)
+    if lines.empty:
         return not_measured("calls at a rate of their own", REMEDY)
     rows = []
-    for name in style.ordered(cells["contender"]):
-        mine = cells[cells["contender"] == name]
-        skipped = mine.groupby("offered_rps")["skipped"].sum()
-        without = [float(str(rate)) for rate, count in skipped.items() if count == 0]
-        if not without:
+    for name in style.ordered(lines["contender"]):
+        kept = lines[(lines["contender"] == name) & (lines["skipped_most"] == 0)].sort_values("rate")
+        if kept.empty:
             rows.append([name, "none", "", "", ""])
             continue
-        best = mine[mine["offered_rps"] == max(without)]
-        late = [
-            micros(float(best[column].median())) if column in best else ""
-            for column in ("lateness_p50_us", "lateness_p99_us")
-        ]
-        rows.append([name, f"{max(without):,.10g}/s", micros(float(best["p99_us"].median())), *late])
+        best = kept.iloc[-1]
+        columns = ("p99_us", "lateness_p50_us", "lateness_p99_us")
+        rows.append([name, f"{best['rate']:,.10g}/s", *(micros(best[column]) for column in columns)])
     heads = ["contender", "highest rate with no call skipped", "p99 there", "dispatcher late by, p50", "p99"]
     return markdown_table(heads, rows)
 
 
 @style.applied()
-def _against(cells: pd.DataFrame, axis: str, label: str, columns: dict[str, str], alt: str) -> Picture:
-    """A row of panels per lane and payload, a panel per column; the medians of the repeats and their interval."""
-    groups = list(cells.groupby(["lane", "payload_bytes"], sort=True))
+def _against(lines: pd.DataFrame, axis: str, label: str, columns: dict[str, str], alt: str) -> Picture:
+    """A row of panels per lane and payload, a panel per column; the interval of the medians where they have one."""
+    groups = list(lines.groupby(["lane", "payload_bytes"], sort=True))
     drawn, axes = figure(len(groups), len(columns), 4.0 * len(columns) + 0.6, 3.6 * len(groups) + 0.8)
-    for line, ((lane, payload_bytes), part) in zip(axes, groups, strict=True):
-        for each, (column, heading) in zip(line, columns.items(), strict=True):
+    for row, ((lane, payload_bytes), part) in zip(axes, groups, strict=True):
+        for each, (column, heading) in zip(row, columns.items(), strict=True):
             _lines(each, part, axis, column)
             each.set_ylabel(heading)
             each.set_xlabel(label)
             each.set_title(f"lane {lane}, {size(float(str(payload_bytes)))}")
-    legend_below(drawn, [each for line in axes for each in line])
+    legend_below(drawn, [each for row in axes for each in row])
     return Picture(drawn, alt)
 
 
 def _lines(axes: Axes, part: pd.DataFrame, axis: str, column: str) -> None:
+    """What is infinite is not drawn: there the line ends."""
+    low, high = (
+        ("low", "high") if column == "calls_per_s" else (column.replace("_us", end) for end in ("_low", "_high"))
+    )
     for name in style.ordered(part["contender"]):
         look = style.of(name)
-        found = [
-            (float(str(x)), float(each.median()), figures.interval(each.to_numpy()))
-            for x, each in part[part["contender"] == name].groupby(axis)[column]
-            if each.notna().any()
-        ]
-        axes.plot([x for x, _, _ in found], [median for _, median, _ in found], label=name, **look)
-        ribbon(axes, [(x, *(interval or (None, None))) for x, _, interval in found], look["color"])
+        found = part[part["contender"] == name].sort_values(axis)
+        found = found[np.isfinite(found[column])]
+        axes.plot(found[axis].to_numpy(float), found[column].to_numpy(float), label=name, **look)
+        known = found[np.isfinite(found[low]) & np.isfinite(found[high])]
+        ribbon(axes, known[[axis, low, high]].to_numpy(float).tolist(), look["color"])
     _number_axis(axes, sorted(part[axis].unique()))
 
 

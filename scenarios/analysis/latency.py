@@ -11,7 +11,6 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocat
 from scenarios.advice import crossovers
 from scenarios.advice.curves import Curves
 from scenarios.analysis.notebook import (
-    BASE,
     OpenedRun,
     Picture,
     Prose,
@@ -25,6 +24,7 @@ from scenarios.analysis.notebook import (
 )
 from scenarios.common.units import factor, micros, size, three
 from scenarios.plots import panels, style
+from scenarios.statistics.figures import BASE, of_repeats
 
 
 @style.applied()
@@ -167,8 +167,8 @@ def tails(opened: OpenedRun, lane: str) -> Prose:
     for name in sorted(curves.contenders, key=lambda name: (_smallest(curves).get(name, math.inf), name)):
         ratios = []
         for at in sizes:
-            repeats = (curves.values(name, at, "p99_us") / curves.values(name, at)).dropna()
-            ratios.append(f"{three(float(repeats.median()))}x" if len(repeats) else "")
+            ratio = of_repeats(curves.values(name, at, "p99_us") / curves.values(name, at))
+            ratios.append("" if math.isnan(ratio) else f"{three(ratio)}x")
         flagged, measured = (
             sum(each) for each in zip(*(curves.noise(name, at) for at in curves.sizes(name)), strict=True)
         )

@@ -19,15 +19,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from contenders.interface import LANES
-from scenarios.advice.curves import FLOOR, Curves, closed_loop
+from scenarios.advice.curves import Curves
 from scenarios.common.errors import RunError
 from scenarios.common.units import size
 from scenarios.plots import style
 from scenarios.records import environment, store
 from scenarios.records.store import Run
 from scenarios.statistics import figures
+from scenarios.statistics.figures import BASE, FLOOR
 
-BASE = "shm"
 MANY = 9
 """More lines than this in one panel cannot be told apart: the others stay grey behind them."""
 QUIET = {"color": "#c4c4c4", "linewidth": 0.9, "marker": "", "linestyle": "-", "zorder": 1}
@@ -76,7 +76,7 @@ class OpenedRun:
     @property
     def lanes(self) -> list[str]:
         """The lanes that were measured with one client back to back, in the order of the project."""
-        found = set(closed_loop(self.cells)["lane"])
+        found = set(figures.headline(self.cells)["lane"])
         return [lane for lane in LANES if lane in found]
 
     @property
@@ -95,7 +95,7 @@ class OpenedRun:
 
     def _repr_markdown_(self) -> str:
         about = self.run.about()
-        cells = closed_loop(self.cells)
+        cells = figures.headline(self.cells)
         noisy = int((cells["noise_flags"].fillna("") != "").sum())
         sizes = sorted(cells["payload_bytes"].unique())
         return "\n".join(

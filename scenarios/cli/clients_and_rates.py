@@ -10,7 +10,7 @@ from rich.table import Table
 
 from scenarios.common.units import least_micros, micros, pair, size
 from scenarios.plan.load import CLOSED
-from scenarios.statistics import clients_and_rates, figures
+from scenarios.statistics import clients_and_rates
 
 
 def tables(cells: pd.DataFrame) -> list[Table]:
@@ -42,7 +42,7 @@ def _clients(title: str, lines: pd.DataFrame) -> Table:
                 f"{line['calls_per_s']:,.0f}",
                 micros(line["p50_us"]),
                 micros(line["slowest_client_p50_us"]),
-                least_micros(line["p99_us"], figures.of_all(line["p99_repeats"], line["repeats"])),
+                least_micros(line["p99_us"], line["p99_of_all"]),
                 "" if math.isnan(line["fairness"]) else f"{line['fairness']:.2f}",
                 *_costs(line),
             )
@@ -67,7 +67,7 @@ def _rates(title: str, lines: pd.DataFrame) -> Table:
                 f"{line['calls_per_s']:,.0f}",
                 f"{line['skipped_share']:.0%}" if line["skipped_share"] else "",
                 micros(line["p50_us"]),
-                least_micros(line["p99_us"], figures.of_all(line["p99_repeats"], line["repeats"])),
+                least_micros(line["p99_us"], line["p99_of_all"]),
                 micros(line["lateness_p50_us"]),
                 micros(line["lateness_p99_us"]),
                 *_costs(line),

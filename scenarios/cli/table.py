@@ -19,10 +19,8 @@ from scenarios.plan.cells import GROUP
 from scenarios.records import environment
 from scenarios.records.store import Run
 from scenarios.statistics import caveats, figures
-from scenarios.statistics.clients_and_rates import plain
+from scenarios.statistics.figures import BASE, FLOOR
 
-BASE = "shm"
-FLOOR = "noop"
 NARROW = {
     "latency": ("p50", "interval", "p99", f"p50 against {BASE}"),
     "cost": ("waits", "calls/s", "CPU µs", "switches", "RSS MiB", "cold ms", "noisy"),
@@ -44,13 +42,9 @@ def render(run: Run, console: Console) -> Group:
     cells = figures.frame(rows)
     tables: list[RenderableType] = []
     lines = figures.summary(cells)
-    single = plain(lines)
+    single = figures.headline(lines)
     if len(single):
-        groups = cells.groupby(list(GROUP))
-        single = single.merge(
-            groups[list(figures.COSTS)].median().join(groups["wait"].first()).reset_index(), on=list(GROUP)
-        )
-        ratio = figures.ratios(plain(cells), BASE, samples=run.samples_of).set_index(list(GROUP))
+        ratio = figures.ratios(figures.headline(cells), BASE, samples=run.samples_of).set_index(list(GROUP))
         of_line = _columns(ratio)
         unlimited = console.options.update(max_width=10_000)
         for (name, lane), each in single.groupby(["scenario", "lane"], sort=True):
@@ -74,9 +68,9 @@ def _columns(ratio: pd.DataFrame) -> dict[str, Column]:
         "waits": lambda line: str(line["wait"]),
         "p50": lambda line: micros(line["p50_us"]),
         "interval": lambda line: _interval(line["p50_low"], line["p50_high"]),
-        "p99": lambda line: least_micros(line["p99_us"], figures.of_all(line["p99_repeats"], line["repeats"])),
+        "p99": lambda line: least_micros(line["p99_us"], line["p99_of_all"]),
         "calls/s": lambda line: f"{line['calls_per_s']:,.0f}",
-        "CPU µs": lambda line: pair(line["client_cpu_us"], line["server_cpu_us"]),
+        "CPU µs": lambda line: pair(line["client_cpu_us_per_call"], line["server_cpu_us_per_call"]),
         "switches": lambda line: pair(
             line["voluntary_switches_per_call"], line["involuntary_switches_per_call"], digits=2
         ),
@@ -129,7 +123,7 @@ def _footer(run: Run, lines: pd.DataFrame) -> list[Text]:
     """The machine, the harness' own floor, where the files are."""
     about = run.environment()
     timer = about.get("timer", {}).get("cost_ns", math.nan)
-    floor = plain(lines[lines["contender"] == FLOOR])["p50_us"]
+    floor = figures.headline(lines[lines["contender"] == FLOOR])["p50_us"]
     own = f"noop, the harness' own part of every latency: {micros(floor.min())}; " if len(floor) else ""
     sureness = figures.sureness(lines["repeats"])
     sure = f", with bootstrap intervals that are {sureness}" if sureness else ""

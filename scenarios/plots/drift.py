@@ -34,7 +34,8 @@ RUNNING: dict[str, Any] = {"color": "#000000", "linewidth": 1.6}
 
 def relative(every_attempt: pd.DataFrame) -> pd.DataFrame:
     """Every attempt in the order it was made, with `relative`: its p50 by the median of its group's cells."""
-    ordered = every_attempt.dropna(subset=["p50_us"]).sort_values("order_index", kind="stable")
+    known: pd.DataFrame = every_attempt[np.isfinite(every_attempt["p50_us"])]
+    ordered = known.sort_values("order_index", kind="stable")
     return ordered.assign(relative=ordered["p50_us"] / ordered.groupby(list(GROUP))["p50_us"].transform("median"))
 
 

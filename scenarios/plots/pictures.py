@@ -24,13 +24,11 @@ from scenarios.plots.panels import Sheet
 from scenarios.records import environment
 from scenarios.records.store import Run, replace_file
 from scenarios.statistics import figures
-from scenarios.statistics.clients_and_rates import plain
-from scenarios.statistics.figures import SamplesOf
+from scenarios.statistics.figures import FLOOR, SamplesOf
 
 matplotlib.use("Agg")
 
 GRPC = "grpc-uds"
-FLOOR = "noop"
 CURVE_POINTS = 400
 """Points of one distribution curve: quantiles, evenly spaced up to the last 1%, which has a quarter of
 them."""
@@ -43,7 +41,7 @@ def draw(run: Run, console: Console) -> list[Path]:
         raise RunError(f"{run.folder} has no finished cell to draw")
     cells = figures.frame(rows)
     run.plots_folder.mkdir(exist_ok=True)
-    single = plain(cells)
+    single = figures.headline(cells)
     with style.applied():
         sheets = {"latency": _latency(single), "cost": _cost(single)} if len(single) else {}
         sheets["drift"] = drift.sheet(figures.frame(rows, every_attempt=True))

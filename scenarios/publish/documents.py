@@ -21,7 +21,7 @@ from scenarios.records.store import Run, replace_file
 from scenarios.statistics import clients_and_rates, figures
 
 LANE, FASTEST_COMMON, ELSEWHERE = "native", "mp-pipe", "grpc-uds"
-SHORT_LIST = ("direct", reference.BASE, "shm-block", "mp-pipe", "zmq-ipc", "asyncio-uds", "http-uds", "grpc-uds")
+SHORT_LIST = ("direct", figures.BASE, "shm-block", "mp-pipe", "zmq-ipc", "asyncio-uds", "http-uds", "grpc-uds")
 """What most ask about first."""
 
 
@@ -76,7 +76,7 @@ def in_short(_: Path, run: Run) -> str:
             "(`shm-block`).",
             f"- **All cores busy**, {crowd['clients'].iloc[0]:.0f} clients on {cpus} CPUs: one server answers "
             f"{_beside(crowd['calls_per_s'], 'calls a second', lambda value: f'{value:,.0f}')}, and with this library "
-            f"some clients get {crowd['fairness'][reference.BASE]:.1f} times as many calls as others.",
+            f"some clients get {crowd['fairness'][figures.BASE]:.1f} times as many calls as others.",
             "",
             f"100 B of text each way, {environment.in_one_line(run.environment())}.",
             "",
@@ -86,8 +86,8 @@ def in_short(_: Path, run: Run) -> str:
 
 def short_list(_: Path, run: Run) -> str:
     """The best-known contenders for the smallest payload: latency, cost and memory."""
-    cells = clients_and_rates.plain(figures.frame(run.rows()))
-    cells = cells[~cells["scenario"].str.contains("/") & (cells["lane"] == LANE)]
+    cells = figures.headline(figures.frame(run.rows()))
+    cells = cells[cells["lane"] == LANE]
     lines = figures.summary(cells[cells["payload_bytes"] == cells["payload_bytes"].min()]).set_index("contender")
     rows = ["| contender | p50 µs | interval | p99 µs | CPU µs per call |", "|---|---:|---:|---:|---:|"]
     for name, line in lines.loc[list(SHORT_LIST)].sort_values("p50_us").iterrows():
@@ -110,16 +110,16 @@ WAITS = {"adaptive": "spinning, then sleeping", "block": "sleeping", "spin": "sp
 
 
 def _headline(cells: pd.DataFrame) -> pd.DataFrame:
-    plain = clients_and_rates.plain(cells)
-    return figures.summary(plain[~plain["scenario"].str.contains("/") & (plain["lane"] == LANE)])
+    found = figures.headline(cells)
+    return figures.summary(found[found["lane"] == LANE])
 
 
 def _of(lines: pd.DataFrame) -> pd.DataFrame:
-    return lines[(lines["lane"] == LANE) & lines["contender"].isin([reference.BASE, FASTEST_COMMON, ELSEWHERE])]
+    return lines[(lines["lane"] == LANE) & lines["contender"].isin([figures.BASE, FASTEST_COMMON, ELSEWHERE])]
 
 
 def _beside(values: pd.Series[float], unit: str, shown: Callable[[float], str]) -> str:
-    own, common, elsewhere = (shown(float(values[name])) for name in (reference.BASE, FASTEST_COMMON, ELSEWHERE))
+    own, common, elsewhere = (shown(float(values[name])) for name in (figures.BASE, FASTEST_COMMON, ELSEWHERE))
     return f"**{own} {unit}** with this library, {common} with a `multiprocessing` pipe, {elsewhere} with gRPC"
 
 

@@ -16,7 +16,8 @@ from scenarios.plan.cells import GROUP
 from scenarios.publish import reliability
 from scenarios.records import environment
 from scenarios.records.store import FINISHED, Run
-from scenarios.statistics import clients_and_rates, figures
+from scenarios.statistics import figures
+from scenarios.statistics.figures import BASE
 
 KEPT = ("cells.csv", "environment.json", "run.json", "failures.json", "warnings.json", "plots", "report.html")
 """What of a run is committed: all but the samples, which are a hundred times as large."""
@@ -28,7 +29,6 @@ HEADINGS = {
     "json": "The same nested document through orjson for everybody (lane `json`)",
     "bytes": "Raw bytes, no codec (lane `bytes`): the transport alone, for shm `SharedMemoryTransport`",
 }
-BASE = "shm"
 
 
 def publish(run: Run, results: Path) -> Path:
@@ -63,11 +63,9 @@ def publish(run: Run, results: Path) -> Path:
 
 def section(run: Run) -> str:
     """The reference run as Markdown for a page in ``docs``: a table per lane and the picture."""
-    cells = clients_and_rates.plain(figures.frame(run.rows()))
-    cells = cells[~cells["scenario"].str.contains("/")]  # a named block answers another question
-    costs = cells.groupby(list(GROUP))[list(figures.COSTS)].median().reset_index()
-    lines = figures.summary(cells).merge(costs, on=list(GROUP))
-    ratio = figures.ratios(cells, BASE).set_index(list(GROUP))["ratio"]
+    cells = figures.headline(figures.frame(run.rows()))
+    lines = figures.summary(cells)
+    ratio = figures.ratios(cells, BASE, samples=run.samples_of).set_index(list(GROUP))["ratio"]
     parts = [
         "Median round trip in µs, by payload; the rest for the smallest one. CPU (µs) and context switches are per "
         "call; CPU and resident memory (MiB) client + server, switches voluntary + involuntary of both; *cold* is "
@@ -119,8 +117,8 @@ def _table(lines: pd.DataFrame, ratio: pd.Series[float]) -> list[str]:
         group = tuple(line[axis] if axis != "contender" else contender for axis in GROUP)
         times = [figure(own["p50_us"].get(each, math.nan)) for each in sizes]
         rest = [
-            _least(line["p99_us"], figures.of_all(line["p99_repeats"], line["repeats"])),
-            pair(line["client_cpu_us"], line["server_cpu_us"]),
+            _least(line["p99_us"], line["p99_of_all"]),
+            pair(line["client_cpu_us_per_call"], line["server_cpu_us_per_call"]),
             pair(line["voluntary_switches_per_call"], line["involuntary_switches_per_call"], digits=1),
             pair(line["client_rss_mib"], line["server_rss_mib"], digits=0),
             figure(line["cold_start_ms"]),

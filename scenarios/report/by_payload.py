@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import pandas as pd
+import math
 
 from scenarios.advice import crossovers
 from scenarios.advice.curves import Curves
 from scenarios.common.units import micros, size, span, three
-from scenarios.report import tables
-from scenarios.report.answer import lanes
+from scenarios.report.answer import payloads
+from scenarios.statistics.figures import tied
 
 
-def by_payload(cells: pd.DataFrame) -> tuple[list[tuple[str, list[tuple[str, str]]]], list[str]]:
-    """The fastest contenders at each measured payload size in each lane (calls back to back), and where that changes.
+def by_payload(lanes: list[Curves]) -> tuple[list[tuple[str, list[tuple[str, str]]]], list[str]]:
+    """The fastest contenders, and those tied with them, at each measured payload size in each lane (calls back to
+    back), and where that changes.
 
     The first are lines: the size, and per lane the names with their figures. The second are sentences.
     """
     columns: dict[str, dict[int, tuple[str, str]]] = {}
     sentences: list[str] = []
-    for lane in lanes(cells):
-        curves = Curves(cells, lane)
-        fastest = tables.equally_fast(tables.cells_of(cells, curves.scenario, curves.lane))
-        columns[lane] = {int(each): (" / ".join(names), _ahead(curves, names, each)) for each, names in fastest.items()}
-        ever = {names[0] for names in fastest.values()}
+    for curves in lanes:
+        lane = curves.lane
+        fastest = {each: _fastest(curves, each) for each in payloads(curves)}
+        columns[lane] = {
+            each: (" / ".join(names), _ahead(curves, names, each)) for each, names in fastest.items() if names
+        }
+        ever = {names[0] for names in fastest.values() if names}
         crossings = crossovers.crossovers(curves, lane, sorted(ever))
         sentences += [_crossing(lane, each) for each in crossings if each.clear]
         if crossings and not any(each.clear for each in crossings):
@@ -34,18 +37,25 @@ def by_payload(cells: pd.DataFrame) -> tuple[list[tuple[str, list[tuple[str, str
     return lines, sentences
 
 
+def _fastest(curves: Curves, payload: float) -> list[str]:
+    """The contenders that are IPC and tied for the lowest median; the one that burns the least CPU first."""
+    remote = [name for name in curves.contenders if not curves.in_process(name)]
+    equal = tied({name: p50.value for name in remote if (p50 := curves.at(name, "p50_us", payload))})
+    return sorted(equal, key=lambda name: cpu.value if (cpu := curves.at(name, "cpu_us", payload)) else math.inf)
+
+
 def _ahead(curves: Curves, equal: list[str], payload: float) -> str:
     """What the fastest take, and how far behind the next is."""
     medians = {name: p50.value for name in curves.contenders if (p50 := curves.at(name, "p50_us", payload))}
     first = equal[0]
-    text = micros(medians[first]) if len(equal) == 1 else span(medians[first], max(medians[each] for each in equal))
-    cpu = [curves.at(first, f"{side}_cpu_us_per_call", payload) for side in ("client", "server")]
-    text += f", CPU {micros(sum(each.value for each in cpu if each))}"
+    text = span(min(medians[each] for each in equal), max(medians[each] for each in equal))
+    cpu = curves.at(first, "cpu_us", payload)
+    text += f", CPU {micros(cpu.value)}" if cpu else ""
     behind = [name for name in medians if name not in equal and not curves.in_process(name)]
     if not behind:
         return text
     following = min(behind, key=lambda name: (medians[name], name))
-    return f"{text}; next {following} {three(medians[following] / medians[first])}x"
+    return f"{text}; next {following} {three(medians[following] / min(medians[each] for each in equal))}x"
 
 
 def _crossing(lane: str, found: crossovers.Crossover) -> str:

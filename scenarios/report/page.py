@@ -6,6 +6,7 @@ Reads a run and writes one file into it; measures nothing. What stands where is 
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 from collections import Counter
@@ -17,17 +18,18 @@ import pandas as pd
 from markupsafe import Markup
 from rich.console import Console
 
-from scenarios.advice import model
-from scenarios.advice.curves import AdviceError, Curves
+from scenarios.advice import words
+from scenarios.advice.curves import Curves
 from scenarios.common.errors import RunError
-from scenarios.common.units import size, unbroken
+from scenarios.common.units import micros, size, unbroken
 from scenarios.plan.cells import GROUP
 from scenarios.plots import style
 from scenarios.records import environment
 from scenarios.records.store import FINISHED, Run, replace_file
-from scenarios.report import answer, by_payload, data, inline_svg, percentiles, tables
+from scenarios.report import answer, by_payload, percentiles, tables
 from scenarios.report.percentiles import Look
-from scenarios.statistics import bootstrap, figures
+from scenarios.statistics import bootstrap, caveats, figures
+from scenarios.statistics.figures import BASE
 
 TEMPLATES = Path(__file__).parent / "templates"
 FILE = "report.html"
@@ -48,6 +50,10 @@ KINDS = {
 }
 """What the kinds in warnings.json mean. Others are shown by their name."""
 
+FIRST = ("latency", "cost")
+LARGEST_BYTES = 3_000_000
+"""Of all plots of a page together: it is to open at once, also from a mail."""
+
 Warned = tuple[str, list[str]]
 """A sentence, and what it is about one by one."""
 
@@ -67,14 +73,15 @@ def render(run: Run) -> str:
     if not rows:
         raise RunError(f"{run.folder} has no finished cell to report")
     cells = figures.frame(rows)
-    lines = figures.summary(cells).merge(tables.extras(cells), on=list(GROUP))
-    headline, load = lines[tables.is_headline(lines)], lines[~tables.is_headline(lines)]
-    plots, left_out = inline_svg.inlined(run.plots_folder)
+    lines = figures.summary(cells)
+    headline = figures.headline(lines)
+    load = lines.drop(headline.index)
+    plots, left_out = _plots(run.plots_folder)
     about = run.environment()
     values = {
         "run": run.about().get("run_id", run.id),
         "state": run.about().get("state"),
-        "base": tables.BASE,
+        "base": BASE,
         "machine": environment.in_one_line(about),
         "repeats": " to ".join(
             str(each) for each in sorted({int(lines["repeats"].min()), int(lines["repeats"].max())})
@@ -82,7 +89,7 @@ def render(run: Run) -> str:
         "sureness": figures.sureness(lines["repeats"]),
         "warnings": _warnings(run, cells, lines),
         "failures": [f"{key}: {why['kind']}: {why['reason']}" for key, why in run.failures().items()],
-        "lanes": _lanes(cells[tables.is_headline(cells)], headline, figures.ratios(cells, tables.BASE)),
+        "lanes": _lanes(headline, figures.ratios(figures.headline(cells), BASE, samples=run.samples_of)),
         "load_tables": [(_title(load, *key), tables.load(each)) for key, each in _grouped(load)],
         "plots": plots,
         "plots_left_out": left_out,
@@ -92,55 +99,40 @@ def render(run: Run) -> str:
         "css": Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         "js": Markup((TEMPLATES / "report.js").read_text(encoding="utf-8")),
     }
-    values |= _answer(cells, headline) | _percentiles(run, cells)
+    values |= _answers(run, cells) | _percentiles(run, cells)
     values["contents"] = _contents(values)
     jinja = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
-    jinja.filters["unbroken"] = unbroken
+    jinja.filters |= {"unbroken": unbroken, "size": size}
     return jinja.get_template("report.html").render(values).lstrip()
 
 
-def _answer(cells: pd.DataFrame, headline: pd.DataFrame) -> dict[str, Any]:
-    """The question a page opens with, its answer, and what other answers are computed from."""
-    nothing: dict[str, Any] = {"answer": None, "by_payload": [], "data": None}
-    closed = cells[tables.is_headline(cells)]
-    lanes = answer.lanes(closed)
-    if not lanes:
-        return nothing
-    try:
-        curves = Curves(cells, lanes[0])
-        question = answer.opening(curves)
-    except (AdviceError, ValueError):  # nothing that was measured has a median
-        return nothing
-    first = answer.answer(curves, question)
-    lines, sentences = by_payload.by_payload(closed)
-    embedded = json.dumps(
-        {
-            "lanes": data.embedded(closed, headline),
-            "sure": answer.SURE_REPEATS,
-            "confidence": bootstrap.CONFIDENCE,
-            "looks": model.LOOKS_US,
-            "burns": model.BURNS,
-        },
-        separators=(",", ":"),
-        allow_nan=False,
-    )
+def _answers(run: Run, cells: pd.DataFrame) -> dict[str, Any]:
+    """The question a page opens with, and the answers to it and to every other that can be chosen."""
+    headline = figures.headline(cells)
+    curves = [Curves(cells, lane) for lane in answer.lanes(headline)]
+    curves = [each for each in curves if answer.payloads(each)]  # without one, nothing has a median
+    if not curves:
+        return {"answer": None, "by_payload": []}
+    where = words.where(run)
+    opening = answer.opening(curves[0])
+    asked = [(each, question) for each in curves for question in answer.questions(each)]
+    lines, sentences = by_payload.by_payload(curves)
     return {
-        "answer": first,
-        "ranked": answer.ranking(first),
-        "payload": size(question.payload_bytes),
-        "payloads": [payload for payload, _ in lines],
-        "question_lanes": lanes,
+        "answer": answer.answer(curves[0], opening, where),
+        "answers": (answer.answer(each, question, where) for each, question in asked),
+        "payloads": [(payload, size(payload)) for payload in sorted({q.payload_bytes for _, q in asked})],
+        "rates": [(rate, f"{rate:,.0f} a second") for rate in answer.RATES],
+        "handlers": [(us, micros(us) if us else "no time") for us in answer.HANDLERS_US],
+        "question_lanes": [each.lane for each in curves],
         "lane_words": tables.LANE_WORDS,
         "by_payload": lines,
         "crossings": sentences,
-        # A name with a < in it must not end the element it stands in.
-        "data": Markup(embedded.replace("<", "\\u003c")),
     }
 
 
-def _lanes(cells: pd.DataFrame, headline: pd.DataFrame, ratios: pd.DataFrame) -> list[dict[str, Any]]:
+def _lanes(headline: pd.DataFrame, ratios: pd.DataFrame) -> list[dict[str, Any]]:
     ratios = ratios.set_index(list(GROUP))
     found = []
     for key, each in _grouped(headline):
@@ -150,7 +142,7 @@ def _lanes(cells: pd.DataFrame, headline: pd.DataFrame, ratios: pd.DataFrame) ->
             {
                 "title": _title(headline, *key),
                 "words": tables.LANE_WORDS.get(key[1], ""),
-                "latency": tables.latency(each, tables.equally_fast(tables.cells_of(cells, *key))),
+                "latency": tables.latency(each, _fastest(each)),
                 "everything": everything,
                 "shown": typical,
             }
@@ -158,8 +150,36 @@ def _lanes(cells: pd.DataFrame, headline: pd.DataFrame, ratios: pd.DataFrame) ->
     return found
 
 
+def _fastest(lines: pd.DataFrame) -> dict[float, list[str]]:
+    """By payload size the contenders that are IPC and tied for the lowest median."""
+    remote = lines[lines["server_cpu_us_per_call"].notna()].groupby("payload_bytes")
+    return {
+        float(str(size)): figures.tied(dict(zip(each["contender"], each["p50_us"], strict=True)))
+        for size, each in remote
+    }
+
+
+def _plots(folder: Path) -> tuple[list[tuple[str, str]], list[str]]:
+    """The run's SVGs as names and ``data:`` addresses, the most general first; names of those left out for their size.
+    As images they can neither run anything nor clash with each other."""
+    files = sorted(
+        folder.glob("*.svg"), key=lambda file: (FIRST.index(file.stem) if file.stem in FIRST else 9, file.stem)
+    )
+    plots: list[tuple[str, str]] = []
+    left_out: list[str] = []
+    room = LARGEST_BYTES
+    for file in files:
+        address = f"data:image/svg+xml;base64,{base64.b64encode(file.read_bytes()).decode()}"
+        if len(address) > room:
+            left_out.append(file.stem)
+            continue
+        room -= len(address)
+        plots.append((file.stem, address))
+    return plots, left_out
+
+
 def _percentiles(run: Run, cells: pd.DataFrame) -> dict[str, Any]:
-    found = list(percentiles.plots(run, cells[tables.is_headline(cells)]))
+    found = list(percentiles.plots(run, figures.headline(cells)))
     found.sort(key=lambda plot: (plot.scenario, tables.lane_order(plot.lane)))
     groups = itertools.groupby(found, key=lambda plot: (plot.scenario, plot.lane))
     names = style.ordered({curve.contender for plot in found for curve in plot.curves})
@@ -191,7 +211,7 @@ def _warnings(run: Run, cells: pd.DataFrame, lines: pd.DataFrame) -> list[Warned
     """What a reader must know before believing the figures."""
     found: list[Warned] = [(_disturbed(cells), [])]
     fewest = int(lines["repeats"].min())
-    if not tables.enough(fewest):
+    if fewest < bootstrap.FEWEST_PROCESSES:
         found.append((f"Some figures are of {fewest} repeats: too few for an interval.", []))
     else:
         text = f"Intervals are from the bootstrap, of the median over repeats: {figures.sureness(lines['repeats'])}"
@@ -232,23 +252,16 @@ def _disturbed(cells: pd.DataFrame) -> str:
 
 def _listed(run: Run) -> list[Warned]:
     """What warnings.json of the run says: of the whole run as sentences, of single groups as a list to fold out."""
-    try:
-        listed = json.loads((run.folder / "warnings.json").read_bytes())["warnings"]
-    except FileNotFoundError:
+    if not (run.folder / caveats.FILE).exists():
         return []
+    listed = caveats.of(run)
     # How few repeats there are is said with the intervals already.
-    general = [each for each in listed if not each["group"] and each["kind"] != "few-repeats"]
-    found: list[Warned] = [(f"{each['message']}.", []) for each in general]
-    for kind in dict.fromkeys(each["kind"] for each in listed if each["group"]):
-        texts = [_of_group(each) for each in listed if each["group"] and each["kind"] == kind]
+    general = [each for each in listed if not each.group and each.kind != "few-repeats"]
+    found: list[Warned] = [(f"{each.message}.", []) for each in general]
+    for kind in dict.fromkeys(each.kind for each in listed if each.group):
+        texts = [str(each) for each in listed if each.group and each.kind == kind]
         found.append((f"Of {len(texts)} figures: {KINDS.get(kind, kind)}.", texts))
     return found
-
-
-def _of_group(warning: dict[str, Any]) -> str:
-    group = warning["group"]
-    payload = size(float(group["payload_bytes"]))
-    return f"{group['scenario']}, lane {group['lane']}, {group['contender']}, {payload}: {warning['message']}"
 
 
 def _environment(about: dict[str, Any]) -> list[tuple[str, str]]:

@@ -2,9 +2,8 @@
 
 The axes are those of HdrHistogram (Gil Tene): latency upwards, 1 / (1 - percentile) to the right, both
 logarithmic, so that 90%, 99% and 99.9% stand at equal distances and a tail has the room it deserves. A curve is
-taken from every sample of all repeats, ascending, and ends where fewer than
-:data:`scenarios.statistics.figures.SAMPLES_BEYOND` samples are left beyond it. Where a run's samples were not kept, the
-percentiles in cells.csv are drawn as points, medians over the repeats, and the plot says so.
+:func:`scenarios.statistics.figures.percentile_curve`. Where a run's samples were not kept, the percentiles in cells.csv
+are drawn as points, and the plot says so.
 
 Drawn by hand and not by matplotlib: a page has dozens of these, and each is to follow the page's colours, light or
 dark, and its width.
@@ -16,26 +15,23 @@ import dataclasses
 import math
 from collections.abc import Iterator
 
-import numpy as np
 import pandas as pd
 
 from scenarios.common.units import size, three
-from scenarios.plan.cells import key_of
 from scenarios.plots import style
 from scenarios.records.store import Run
 from scenarios.statistics import figures
-from scenarios.statistics.bootstrap import Samples
+from scenarios.statistics.figures import Point
 
-POINTS_PER_DECADE = 16
-"""Of the x axis. A line through more could not be told from it at this size."""
+FRONT = ("shm", "shm-block", "mp-pipe", "zmq-ipc", "grpc-uds")
+"""Whose curves have a name beside them; the others stay grey until their name below is chosen."""
+MOST_NAMES = 6
+"""With fewer contenders all have."""
 LABEL_HEIGHT = 12.0
 """Between two names beside the plot."""
 WIDTH, HEIGHT = 480, 300
 LEFT, RIGHT, TOP, BOTTOM = 52, 104, 10, 36
 _DASHES = {"-": "", "--": "6 3", "-.": "6 2 1.5 2", ":": "1.5 2"}
-
-Point = tuple[float, float]
-"""Share of calls, and latency in µs."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +62,8 @@ class Curve:
     dots: list[Point]
     from_samples: bool
     end: Point
-    label_y: float
+    label_y: float | None
+    """None: without a name."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,31 +94,11 @@ class Plot:
 def plots(run: Run, cells: pd.DataFrame) -> Iterator[Plot]:
     """A plot for each scenario, payload size and lane of `cells`, in that order; none for what has no percentile."""
     for (scenario, payload_bytes, lane), each in cells.groupby(["scenario", "payload_bytes", "lane"], sort=True):
-        found = {name: _points(run, each[each["contender"] == name]) for name in style.ordered(each["contender"])}
-        found = {name: points for name, points in found.items() if points[0]}
+        parts = {name: each[each["contender"] == name] for name in style.ordered(each["contender"])}
+        curves = {name: figures.percentile_curve(part, run.samples_of) for name, part in parts.items()}
+        found = {name: points for name, points in curves.items() if points[0]}
         if found:
             yield _plot(str(scenario), str(lane), size(float(str(payload_bytes))), found)
-
-
-def from_samples(ordered_ns: Samples) -> list[Point]:
-    """Points of ascending latencies in ns, evenly spaced on the plot's x axis."""
-    last = ordered_ns.size / figures.SAMPLES_BEYOND
-    if last <= 1:
-        return []
-    steps = max(2, round(math.log10(last) * POINTS_PER_DECADE))
-    shares = 1 - np.logspace(0, -math.log10(last), steps + 1)
-    ranks = np.maximum(np.ceil(np.round(shares * ordered_ns.size, 6)).astype(int) - 1, 0)
-    return [(float(share), float(ordered_ns[rank]) / 1000) for share, rank in zip(shares, ranks, strict=True)]
-
-
-def from_columns(cells: pd.DataFrame) -> list[Point]:
-    """Points of the percentile columns that more than half of the repeats have."""
-    points = []
-    for column, share in figures.PERCENTILES.items():
-        values = cells[column].dropna()
-        if 2 * len(values) > len(cells):
-            points.append((share, float(values.median())))
-    return points
 
 
 def apart(heights: list[float], top: float, bottom: float) -> list[float]:
@@ -137,14 +114,6 @@ def apart(heights: list[float], top: float, bottom: float) -> list[float]:
         most = bottom if below is None else found[below] - room
         found[place] = min(found[place], most)
     return [round(height, 1) for height in found]
-
-
-def _points(run: Run, cells: pd.DataFrame) -> tuple[list[Point], bool]:
-    rows = [{str(key): value for key, value in row.items()} for row in cells.to_dict("records")]
-    kept = [samples for samples in (run.samples(key_of(row)) for row in rows) if samples is not None]
-    if len(kept) == len(rows):
-        return from_samples(np.sort(np.concatenate(kept))), True
-    return from_columns(cells), False
 
 
 def _plot(scenario: str, lane: str, payload: str, found: dict[str, tuple[list[Point], bool]]) -> Plot:
@@ -164,9 +133,12 @@ def _plot(scenario: str, lane: str, payload: str, found: dict[str, tuple[list[Po
     for name, (points, sampled) in found.items():
         dots = [place(point) for point in points]
         path = "M" + "L".join(f"{x:g} {y:g}" for x, y in dots)
-        curves.append(Curve(name, Look.of(name), path, [] if sampled else dots, sampled, dots[-1], 0.0))
-    heights = apart([curve.end[1] for curve in curves], TOP, HEIGHT - BOTTOM)
-    curves = [dataclasses.replace(curve, label_y=height) for curve, height in zip(curves, heights, strict=True)]
+        curves.append(Curve(name, Look.of(name), path, [] if sampled else dots, sampled, dots[-1], None))
+    named = [curve for curve in curves if len(curves) <= MOST_NAMES or curve.contender in FRONT] or curves[:MOST_NAMES]
+    heights = apart([curve.end[1] for curve in named], TOP, HEIGHT - BOTTOM)
+    labels = {curve.contender: height for curve, height in zip(named, heights, strict=True)}
+    curves = [dataclasses.replace(curve, label_y=labels.get(curve.contender)) for curve in curves]
+    curves.sort(key=lambda curve: curve.label_y is not None)  # what has a name is drawn over what has none
     shares = [0.0, 0.5, *(1 - 10.0**-nines for nines in range(1, math.floor(most) + 1))]
     x_ticks = [Tick(place((share, 1.0))[0], f"{share * 100:.10g}%") for share in shares]
     # Between the powers of ten where there are few of them.

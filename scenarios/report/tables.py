@@ -7,7 +7,6 @@ means. Rows with more clients or with an offered rate are about something else a
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 
 import pandas as pd
@@ -16,7 +15,7 @@ from scenarios.common.units import size, three
 from scenarios.plan.cells import GROUP
 from scenarios.plots import style
 from scenarios.report.percentiles import Look
-from scenarios.statistics import figures
+from scenarios.statistics.figures import BASE, FLOOR
 
 LANE_WORDS = {
     "native": "text, sent as a user of each would",
@@ -25,8 +24,6 @@ LANE_WORDS = {
     "bytes": "raw bytes, no codec: the transport alone",
 }
 """What the lanes mean, the one most people ask about first."""
-BASE = "shm"
-FLOOR = "noop"
 BLANK = "\N{EN DASH}"
 """Stands for a number that does not exist; it sorts last."""
 
@@ -66,56 +63,9 @@ class Table:
     groups: list[str] = dataclasses.field(default_factory=list)
 
 
-def is_headline(lines: pd.DataFrame) -> pd.Series:
-    """Which lines are of one client in a closed loop."""
-    return (lines["clients"] == 1) & (lines["load"] == "closed")
-
-
-def cells_of(cells: pd.DataFrame, scenario: str, lane: str) -> pd.DataFrame:
-    """The headline's rows of one scenario and lane."""
-    return cells[(cells["scenario"] == scenario) & (cells["lane"] == lane) & is_headline(cells)]
-
-
 def lane_order(lane: str) -> tuple[int, str]:
     """What sorts lanes as a report names them, unknown ones behind."""
     return (list(LANE_WORDS).index(lane) if lane in LANE_WORDS else len(LANE_WORDS), lane)
-
-
-def extras(cells: pd.DataFrame) -> pd.DataFrame:
-    """Medians over the repeats of what a summary leaves out."""
-    columns = [
-        *("voluntary_switches_per_call", "involuntary_switches_per_call", "client_rss_mib", "server_rss_mib"),
-        *(
-            "fairness",
-            "slowest_client_p50_us",
-            "offered_rps",
-            "skipped",
-            "lateness_p50_us",
-            "lateness_p99_us",
-            "mean_us",
-        ),
-    ]
-    grouped = cells.groupby(list(GROUP), sort=False)
-    return grouped[[column for column in columns if column in cells]].median().reset_index()
-
-
-@functools.cache
-def enough(repeats: int) -> bool:
-    """Whether an interval is given over so many repeats."""
-    return figures.interval([float(each) for each in range(repeats)]) is not None
-
-
-def equally_fast(cells: pd.DataFrame) -> dict[float, list[str]]:
-    """By payload size the fastest contender that is IPC, and behind it those that cannot be told apart from it: the
-    interval of the ratio of medians, paired within repeats, holds 1. `cells` are of one scenario and lane."""
-    found = {}
-    for payload, each in cells[cells["server_cpu_us_per_call"].notna()].groupby("payload_bytes"):
-        medians = each.pivot_table(index="repeat", columns="contender", values="p50_us")
-        order = medians.median().sort_index().sort_values(kind="stable")
-        first, *others = map(str, order.index)
-        ratios = {name: figures.interval((medians[name] / medians[first]).to_numpy()) for name in others}
-        found[float(str(payload))] = [first, *(name for name, ends in ratios.items() if ends and ends[0] <= 1)]
-    return found
 
 
 def latency(lines: pd.DataFrame, fastest: dict[float, list[str]]) -> Table:
@@ -148,19 +98,17 @@ def everything(lines: pd.DataFrame, ratio: pd.DataFrame) -> Table:
     for _, line in lines.sort_values(["payload_bytes", "p50_us"]).iterrows():
         group = tuple(line[axis] for axis in GROUP)
         against = ratio.loc[group] if group in ratio.index else None
-        switches = line.get("voluntary_switches_per_call", math.nan) + line.get(
-            "involuntary_switches_per_call", math.nan
-        )
+        switches = line["voluntary_switches_per_call"] + line["involuntary_switches_per_call"]
         fields = [
             Field(size(line["payload_bytes"]), float(line["payload_bytes"])),
             _field(line["p50_us"], interval(line["p50_low"], line["p50_high"])),
             _p99(line),
             _field(line["calls_per_s"]),
-            _field(line["client_cpu_us"]),
-            _field(line["server_cpu_us"]),
+            _field(line["client_cpu_us_per_call"]),
+            _field(line["server_cpu_us_per_call"]),
             _field(switches),
-            _field(line.get("client_rss_mib", math.nan)),
-            _field(line.get("server_rss_mib", math.nan)),
+            _field(line["client_rss_mib"]),
+            _field(line["server_rss_mib"]),
             _field(line["cold_start_ms"]),
             Field(BLANK)
             if against is None or line["contender"] == FLOOR
@@ -195,14 +143,14 @@ def load(lines: pd.DataFrame) -> Table:
             Field(size(line["payload_bytes"]), float(line["payload_bytes"])),
             Field(f"{line['clients']:g}", float(line["clients"])),
             Field(str(line["load"]), str(line["load"])),
-            _field(line.get("offered_rps", math.nan)),
+            _field(line["offered_rps"]),
             _field(line["calls_per_s"]),
-            _field(line.get("skipped", math.nan)),
+            _field(line["skipped"]),
             _field(line["p50_us"], interval(line["p50_low"], line["p50_high"])),
-            _field(line.get("slowest_client_p50_us", math.nan)),
+            _field(line["slowest_client_p50_us"]),
             _p99(line),
-            _field(line.get("fairness", math.nan)),
-            _field(line.get("lateness_p99_us", math.nan)),
+            _field(line["fairness"]),
+            _field(line["lateness_p99_us"]),
             _field(line["cpu_us"]),
             _disturbed(line),
         ]
@@ -271,8 +219,7 @@ def _field(value: float, small: str = "", best: bool = False) -> Field:
 
 def _p99(line: pd.Series) -> Field:
     """A p99 that only some repeats have is of the faster ones, so it is a least; of half of them it is none."""
-    there, repeats = int(line["p99_repeats"]), int(line["repeats"])
-    known = figures.of_all(there, repeats)
+    there, repeats, known = int(line["p99_repeats"]), int(line["repeats"]), line["p99_of_all"]
     if known is None:
         return Field(BLANK, small=f"{there} of {repeats} repeats" if there else "")
     if not known:
@@ -287,7 +234,7 @@ def _disturbed(line: pd.Series) -> Field:
 
 
 def _figure(value: float) -> str:
-    return "0" if value == 0 else three(value)
+    return "∞" if math.isinf(value) else "0" if value == 0 else three(value)
 
 
 def _short(text: str) -> str:

@@ -35,7 +35,7 @@ RESAMPLES = 2000
 def rank(calls: int, share: float) -> int:
     """The index, among ascending samples, of the smallest that the share of all do not exceed (Hyndman and Fan's
     type 1)."""
-    return int(np.ceil(round(calls * share, 6))) - 1
+    return max(int(np.ceil(round(calls * share, 6))), 1) - 1
 
 
 def coverage(processes: int) -> float:
@@ -76,5 +76,5 @@ def of_median(processes: Sequence[Floats], seed: int) -> Interval | None:
     figures = np.median(drawn[chosen, draw], axis=1)
     # Percentile interval. BCa is undefined for the many ties of a median of few values.
     tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(figures, [tail, 1 - tail])
+    low, high = np.quantile(figures, [tail, 1 - tail], method="inverted_cdf")  # a figure may be infinite
     return float(low), float(high)

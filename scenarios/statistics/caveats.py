@@ -107,7 +107,8 @@ def modes(latencies_ns: Samples) -> dict[str, float] | None:
 
     latencies_ns = latencies_ns[:: -(-latencies_ns.size // MOST_FOR_DIP)]
     smooth = np.random.default_rng(0).uniform(-TICK_NS, TICK_NS, latencies_ns.size)
-    p5, p10, p50, p90, p95 = np.quantile(latencies_ns, [0.05, 0.1, 0.5, 0.9, 0.95]) / 1000
+    shares = [0.05, 0.1, 0.5, 0.9, 0.95]
+    p5, p10, p50, p90, p95 = np.quantile(latencies_ns, shares, method="inverted_cdf") / 1000
     if latencies_ns.size < 100 or p95 < SPREAD * max(p5, 0.001):
         return None
     dip, p = diptest.diptest(np.log(np.maximum(latencies_ns + smooth, 1.0)))

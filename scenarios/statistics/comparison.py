@@ -17,7 +17,17 @@ from scenarios.plan.cells import GROUP
 from scenarios.records import environment
 from scenarios.records.store import FINISHED, Run
 from scenarios.statistics import figures
-from scenarios.statistics.significance import FASTER, LOST, SLOWER, VERDICTS, Difference, Floor, differences, lost
+from scenarios.statistics.significance import (
+    FASTER,
+    LOST,
+    SLOWER,
+    VERDICTS,
+    Difference,
+    Floor,
+    differences,
+    figures_of,
+    lost,
+)
 
 IN_PROCESS = "none"
 """The `wait` of contenders without another process."""
@@ -73,7 +83,7 @@ def compare(before: Run, after: Run, floor: Floor, column: str = "p50_us", *, fo
         raise ComparisonError(f"{before.id} and {after.id} have no group with a {column} in common")
     waits = frames[0].set_index(list(GROUP))["wait"]
     in_process = {group for group, wait in waits.items() if wait == IN_PROCESS}
-    counts = [len(each.dropna(subset=[column]).groupby(list(GROUP))) for each in frames]
+    counts = [len(figures_of(each, column)) for each in frames]
     result = Comparison(
         before=before.id,
         after=after.id,

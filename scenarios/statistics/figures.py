@@ -1,8 +1,15 @@
-"""Numbers from samples and rows, and what may be said of them.
+"""What a figure is: which repeats and which calls it is of, which quantile, and what it means that one is missing.
+
+Everything that shows a figure (table, pictures, report, notebooks, advice, README) takes it from here.
 
 Percentiles are observed samples (the smallest that at least the share q of all samples do not exceed; Hyndman
 and Fan's type 1, numpy's ``inverted_cdf``), never interpolated, over every sample of a cell. A percentile
 needs :data:`SAMPLES_BEYOND` samples above it, else it does not exist: p99 needs 1,000 calls, p999 10,000.
+
+A group's figure is the median over its repeats (:func:`of_repeats`, :func:`summary`). A percentile that a repeat lacks
+because calls were skipped is infinite there (:func:`frame`). One that it lacks because there were too few calls is
+missing: where half of the repeats or more lack it the group has none, and where fewer do it is the least it can be, for
+the slower repeats are those without (:func:`of_all`).
 
 The process, not the call, is the unit of sampling: calls of one process share its memory layout, its
 placement and its moment. Intervals are over repeats, each of them a fresh process, and over the calls within
@@ -14,6 +21,7 @@ Where a disturbed cell was measured again, one attempt counts: :func:`chosen`.
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -22,6 +30,7 @@ import numpy as np
 import pandas as pd
 
 from scenarios.plan.cells import AXES, GROUP
+from scenarios.plan.load import CLOSED
 from scenarios.records.store import COLUMNS, WORDS, Row
 from scenarios.statistics import bootstrap
 from scenarios.statistics.bootstrap import FEWEST_PROCESSES, RESAMPLES, Floats, Interval, Samples
@@ -31,9 +40,17 @@ SAMPLES_BEYOND = 10
 """A percentile with fewer samples above it is the opinion of a few outliers, and is left empty."""
 INTERVALS = {"p50_us": ("ci_low_us", "ci_high_us"), "p99_us": ("p99_ci_low_us", "p99_ci_high_us")}
 """Percentiles that have an interval, and its columns in cells.csv."""
-COSTS = ("voluntary_switches_per_call", "involuntary_switches_per_call", "client_rss_mib", "server_rss_mib")
-"""Columns of cells.csv that say what a call costs beside its time, shown as medians over repeats."""
+BASE = "shm"
+"""The contender that the others are set against."""
+FLOOR = "noop"
+"""The harness's own floor: measured beside the contenders and none itself."""
+TIE = 1.1
+"""Within so many times the fastest latency nobody feels a difference: :func:`tied`."""
+POINTS_PER_DECADE = 16
+"""Of a percentile curve. A line through more could not be told from it."""
 
+Point = tuple[float, float]
+"""Of a percentile curve: a share of calls, and the latency in µs that they do not exceed."""
 SamplesOf = Callable[[Mapping[str, Any]], "Samples | None"]
 """The latencies of a row in ns, if they were kept: :meth:`scenarios.records.store.Run.samples_of`."""
 
@@ -99,53 +116,88 @@ def with_intervals(rows: list[Row], samples: SamplesOf = lambda row: None) -> li
 
 
 def frame(rows: list[Row], *, every_attempt: bool = False) -> pd.DataFrame:
-    """Rows of cells.csv as a table with numbers in it, one per cell; empty fields are NaN, no flags an empty
-    string."""
+    """Rows of cells.csv as a table with numbers in it, one per cell; empty fields are NaN, no flags an empty string.
+
+    A percentile that is missing where calls were skipped is infinite: those calls were slower than any. Two columns
+    more: `cpu_us`, of client and server per call, and `skipped_share`, of the calls that were due.
+    """
     table = pd.DataFrame(rows if every_attempt else chosen(rows), columns=list(COLUMNS))
     for column in table.columns:
         if column not in WORDS:
             table[column] = pd.to_numeric(table[column].replace("", None))
-    return table.assign(attempt=table["attempt"].fillna(0).astype(int))
+    skipped = table["skipped"].fillna(0)
+    for column in PERCENTILES:
+        table[column] = table[column].where(table[column].notna() | (skipped == 0), np.inf)
+    return table.assign(
+        attempt=table["attempt"].fillna(0).astype(int),
+        cpu_us=table["client_cpu_us_per_call"] + table["server_cpu_us_per_call"].fillna(0),
+        skipped_share=(skipped / (table["calls"] + skipped)).fillna(0.0),
+    )
+
+
+def headline(cells: pd.DataFrame) -> pd.DataFrame:
+    """The cells, or lines of a summary, of one client that sends its next call when the answer to the last is there:
+    what a latency is without another word.
+
+    Not those that begin a row of :func:`scenarios.statistics.clients_and_rates.by_clients`, which tells of them, unless
+    there are no others.
+    """
+    one = cells[(cells["clients"] == 1) & (cells["load"] == CLOSED)]
+    closed = cells[cells["load"] == CLOSED]
+    several = closed.groupby("scenario")["clients"].nunique()
+    alone = one[~one["scenario"].isin(several.index[several > 1])]
+    return alone if len(alone) else one
+
+
+def of_repeats(values: pd.Series[float]) -> float:
+    """A group's figure: the median over its repeats; NaN where half of them or more have none."""
+    return float(values.median()) if 2 * values.count() > len(values) else math.nan
 
 
 def of_all(repeats_with: int, repeats: int) -> bool | None:
-    """Whether a percentile over repeats is of all of them. Those without it had too few calls, and were the slower
+    """Whether a figure over repeats is of all of them. Those without it had too few calls, and were the slower
     ones: with False it is the least it can be. None where half of them or more have none: it says nothing then."""
     return None if 2 * repeats_with <= repeats else bool(repeats_with == repeats)
 
 
+def tied(latencies: Mapping[str, float]) -> list[str]:
+    """The names whose latency is at most :data:`TIE` times the lowest, fastest first."""
+    least = min(latencies.values(), default=math.nan)
+    return sorted((name for name in latencies if latencies[name] <= TIE * least), key=lambda name: latencies[name])
+
+
 def summary(cells: pd.DataFrame) -> pd.DataFrame:
-    """One line per group: medians over the repeats, with the intervals of p50 and p99 (`*_low`, `*_high`).
+    """One line per group of :func:`frame`: :func:`of_repeats` of every column that holds numbers, and more.
 
-    `p99_repeats` is how many of `repeats` have a p99: what may be said of it is up to :func:`of_all`.
+    `p50_low`, `p50_high`, `p99_low`, `p99_high`: the intervals. `low`, `high`: the least and most calls_per_s of the
+    repeats; `skipped_most`: the most skipped calls of one. `repeats`, `p99_repeats`: how many there are, and how many
+    of them have a p99; `p99_of_all`: what :func:`of_all` says of that. `noisy`, `flags`: how many were disturbed, and
+    by what. `wait`.
     """
-    lines = []
-    for group, each in cells.groupby(list(GROUP), sort=False):
-        p50, p99 = _known_interval(each, "p50_us"), _known_interval(each, "p99_us")
-        client, server = each["client_cpu_us_per_call"], each["server_cpu_us_per_call"]
-        lines.append(
-            dict(zip(GROUP, group, strict=True))
-            | {"p50_us": each["p50_us"].median(), "p99_us": each["p99_us"].median()}
-            | dict(zip(("p50_low", "p50_high"), p50, strict=True))
-            | dict(zip(("p99_low", "p99_high"), p99, strict=True))
-            | {
-                "calls_per_s": each["calls_per_s"].median(),
-                "client_cpu_us": client.median(),
-                "server_cpu_us": server.median(),
-                "cpu_us": (client + server.fillna(0)).median(),
-                "cold_start_ms": each["cold_start_ms"].median(),
-                "repeats": len(each),
-                "p99_repeats": int(each["p99_us"].count()),
-                "noisy": int((each["noise_flags"].fillna("") != "").sum()),
-                "flags": ";".join(sorted(set(";".join(each["noise_flags"].fillna("")).split(";")) - {""})),
-            }
-        )
-    return pd.DataFrame(lines)
+    groups = cells.groupby(list(GROUP), sort=False)
+    numbers = [name for name in cells.columns if name not in {*WORDS, *GROUP}]
+    counts = groups[numbers].count()
+    lines = groups[numbers].median().where(2 * counts.to_numpy() > groups.size().to_numpy()[:, None])
+    more = [
+        dict(zip(("p50_low", "p50_high"), _known_interval(each, "p50_us"), strict=True))
+        | dict(zip(("p99_low", "p99_high"), _known_interval(each, "p99_us"), strict=True))
+        | {
+            "low": each["calls_per_s"].min(),
+            "high": each["calls_per_s"].max(),
+            "skipped_most": each["skipped"].max(),
+            "repeats": len(each),
+            "p99_repeats": int(each["p99_us"].count()),
+            "p99_of_all": of_all(int(each["p99_us"].count()), len(each)),
+            "noisy": int((each["noise_flags"].fillna("") != "").sum()),
+            "flags": ";".join(sorted(set(";".join(each["noise_flags"].fillna("")).split(";")) - {""})),
+            "wait": each["wait"].iloc[0],
+        }
+        for _, each in groups
+    ]
+    return pd.concat([lines.reset_index(), pd.DataFrame(more, dtype=object).infer_objects()], axis=1)
 
 
-def ratios(
-    cells: pd.DataFrame, base: str, column: str = "p50_us", samples: SamplesOf = lambda row: None
-) -> pd.DataFrame:
+def ratios(cells: pd.DataFrame, base: str, column: str = "p50_us", samples: SamplesOf | None = None) -> pd.DataFrame:
     """Each contender's `column` as a multiple of `base`'s: the median of the ratios within each repeat.
 
     Paired, because what a repeat's moment does to both cancels; both sides' calls are resampled where `samples` has
@@ -153,22 +205,46 @@ def ratios(
     measured in have no line.
     """
     axes = [axis for axis in GROUP if axis != "contender"]
+    cells = cells[[*AXES, "attempt", "skipped", column]]
     of_base = cells[cells["contender"] == base][[*axes, "repeat", "attempt", column]]
     paired = cells.merge(of_base, on=[*axes, "repeat"], suffixes=("", "_base"))
     paired["ratio"] = paired[column] / paired[f"{column}_base"]
     lines = []
     for group, each in paired.groupby(list(GROUP), sort=False):
-        pairs = []
-        for record in each[each["ratio"].notna()].to_dict("records"):
-            row = {str(name): value for name, value in record.items()}
-            below = row | {"contender": base, "attempt": row["attempt_base"], column: row[f"{column}_base"]}
-            pairs.append(_draws(row, column, samples) / _draws(below, column, samples))
+        known = each[each["ratio"].notna()]
+        pairs = [np.array(ratio) for ratio in known["ratio"]]
+        if samples is not None:
+            pairs = []
+            for record in known.to_dict("records"):
+                row = {str(name): value for name, value in record.items()}
+                below = row | {"contender": base, "attempt": row["attempt_base"], column: row[f"{column}_base"]}
+                pairs.append(_draws(row, column, samples) / _draws(below, column, samples))
         # A contender against itself is itself, not two draws of it.
         own = each["contender"].iloc[0] == base
         found = bootstrap.of_median(pairs if not own else [np.array(1.0)] * len(pairs), _seed(*group))
         low, high = found or (np.nan, np.nan)
-        lines.append(dict(zip(GROUP, group, strict=True)) | {"ratio": each["ratio"].median(), "low": low, "high": high})
+        ratio = of_repeats(each["ratio"])
+        lines.append(dict(zip(GROUP, group, strict=True)) | {"ratio": ratio, "low": low, "high": high})
     return pd.DataFrame(lines, columns=[*GROUP, "ratio", "low", "high"])
+
+
+def percentile_curve(cells: pd.DataFrame, samples: SamplesOf = lambda row: None) -> tuple[list[Point], bool]:
+    """One group's latency in µs by the share of calls that are no slower: :func:`of_repeats` of the repeats' own
+    percentiles, so that it goes through those of :func:`summary`; and whether it is of the samples.
+
+    Evenly spaced in the logarithm of the share beyond. Where samples were not kept, only the percentiles of cells.csv.
+    """
+    rows = [{str(key): value for key, value in row.items()} for row in cells[[*AXES, "attempt"]].to_dict("records")]
+    kept = [np.sort(found) for row in rows if (found := samples(row)) is not None]
+    if len(kept) < len(rows):
+        points = [(share, of_repeats(cells[column])) for column, share in PERCENTILES.items()]
+        return [point for point in points if math.isfinite(point[1])], False
+    decades = math.log10(max(SAMPLES_BEYOND, *(each.size for each in kept)) / SAMPLES_BEYOND)
+    nines = np.linspace(0, decades, max(2, round(decades * POINTS_PER_DECADE)) + 1)
+    shares = sorted({*map(float, 1 - 10.0**-nines), *PERCENTILES.values()})
+    figures = {share: pd.Series([percentile_us(each, share) for each in kept], dtype=float) for share in shares}
+    points = [(share, of_repeats(each)) for share, each in figures.items()]
+    return [point for point in points if math.isfinite(point[1])], True
 
 
 def _group_of(row: Row) -> tuple[str, ...]:

@@ -64,7 +64,7 @@ def differences(
     before: pd.DataFrame, after: pd.DataFrame, floor: Floor, column: str = "p50_us", level: float = LEVEL
 ) -> list[Difference]:
     """Every group of :func:`scenarios.statistics.figures.frame` that both have, in the order of `before`."""
-    sides = [_figures(side, column) for side in (before, after)]
+    sides = [figures_of(side, column) for side in (before, after)]
     both = [group for group in sides[0] if group in sides[1]]
     tests = [_welch(*(np.log(side[group].to_numpy(float)) for side in sides)) for group in both]
     adjusted = _adjusted([p for _, _, _, p in tests])
@@ -86,7 +86,7 @@ def lost(
     was no part of it, and is not lost.
     """
     asked = {tuple(axes[axis] for axis in GROUP) for axes in failed} | set(after.groupby(list(GROUP)).groups)
-    had, has = _figures(before, column), _figures(after, column)
+    had, has = figures_of(before, column), figures_of(after, column)
     return [
         Difference(
             group=dict(zip(GROUP, group, strict=True)),
@@ -99,9 +99,10 @@ def lost(
     ]
 
 
-def _figures(side: pd.DataFrame, column: str) -> dict[Any, pd.Series[float]]:
-    """Group to its repeats' figures, where it has any."""
-    return dict(list(side.dropna(subset=[column]).groupby(list(GROUP), sort=False)[column]))
+def figures_of(side: pd.DataFrame, column: str) -> dict[Any, pd.Series[float]]:
+    """Group to its repeats' figures, where it has any; none where skipped calls left one of them without an end."""
+    known = side.dropna(subset=[column]).groupby(list(GROUP), sort=False)[column]
+    return {group: values for group, values in known if np.isfinite(values).all()}
 
 
 def _welch(before: Any, after: Any) -> tuple[float, float, float, float]:

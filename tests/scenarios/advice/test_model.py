@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from scenarios.advice import model
 from scenarios.advice.curves import AdviceError, Curves, Estimate, interpolate
-from scenarios.advice.model import LOOKS_US, Advice, advise, break_even, cheaper, recommended
+from scenarios.advice.model import LOOKS_US, Advice, advise, break_even, cheaper, recommended, tie
 from scenarios.records import store
 from scenarios.statistics import figures
-from shm_rpc_bridge import waiting
+from shm_rpc_bridge import budget
 from tests.scenarios.tables import Cells, cells, table
 
 REFERENCE = Path(__file__).parents[3] / "results" / "reference"
@@ -142,7 +142,7 @@ def test_an_adaptive_contender_has_its_blocking_twins_figures_where_a_wait_is_lo
 
 
 def test_the_model_knows_how_long_the_library_looks() -> None:
-    assert pytest.approx(1e6 * waiting._ROUNDS * waiting._ROUND_SECONDS) == LOOKS_US
+    assert pytest.approx(1e6 * budget.FULL * budget.ROUND_SECONDS) == LOOKS_US
 
 
 def test_without_the_twin_an_adaptive_contender_keeps_its_figures_and_the_answer_says_so() -> None:
@@ -168,6 +168,20 @@ def test_beside_a_contender_that_burns_a_core_the_next_that_does_not_is_named() 
     assert found.contender == "cool"
     assert cheaper(advise(table(cool, slow), 100, 100, 0)) is None, "the recommended one burns next to nothing"
     assert cheaper(advise(table(hot), 100, 100, 0)) is None
+
+
+def test_of_those_whose_call_takes_a_tenth_longer_at_most_the_one_that_burns_least_is_recommended() -> None:
+    hot = cells("hot", {100: (10.0,) * 3}, wait="spin", client_cpu=10, server_cpu=10)
+    cool, slow = (
+        cells(name, {100: (p50,) * 3}, client_cpu=5, server_cpu=5) for name, p50 in (("cool", 50), ("slow", 72))
+    )
+    frame = table(hot, cool, slow)
+    for handler_us, equal, chosen in ((0, ["hot"], "hot"), (600, ["hot", "cool"], "cool")):
+        rows = advise(frame, 100, 100, handler_us)
+        assert [row.contender for row in tie(rows)] == equal
+        best = recommended(rows)
+        assert best is not None
+        assert best.contender == chosen
 
 
 def test_a_spinning_contender_burns_a_core_on_the_server_and_the_handlers_time_on_the_client() -> None:

@@ -11,8 +11,8 @@ from rich.console import Console
 
 from scenarios.cli import table
 from scenarios.plots import clients_and_rates, pictures, style
-from scenarios.statistics.clients_and_rates import by_clients, by_rate, plain
-from scenarios.statistics.figures import frame
+from scenarios.statistics.clients_and_rates import by_clients, by_rate
+from scenarios.statistics.figures import frame, headline
 from tests.scenarios.rows import row, run_of
 
 
@@ -51,12 +51,12 @@ def _cells(*rows: list[dict[str, str]]) -> pd.DataFrame:
 
 
 def test_latency_by_payload_is_of_one_client_in_a_closed_loop() -> None:
-    assert set(plain(_cells(PLAIN, CLIENTS, LOAD))["scenario"]) == {"s"}
+    assert set(headline(_cells(PLAIN, CLIENTS, LOAD))["scenario"]) == {"s"}
 
 
 def test_a_scenario_of_one_client_and_several_loads_keeps_its_closed_loop() -> None:
     closed = row("shm", scenario="s/load", p50_us=5)
-    assert plain(_cells(LOAD, [closed]))["p50_us"].tolist() == [5]
+    assert headline(_cells(LOAD, [closed]))["p50_us"].tolist() == [5]
 
 
 def test_clients_have_a_line_per_number_with_the_median_and_range_of_the_repeats() -> None:

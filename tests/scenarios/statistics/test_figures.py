@@ -147,3 +147,44 @@ def test_an_interval_of_ratios_holds_what_both_sides_calls_leave_open() -> None:
     assert known.loc["zmq", "low"] < 0.95
     assert known.loc["zmq", "high"] > 1.05
     assert (known.loc["shm", "low"], known.loc["shm", "high"]) == (1, 1)
+
+
+def test_a_percentile_curve_goes_through_the_figures_of_the_table_and_ends_where_ten_calls_are_beyond() -> None:
+    calls = {str(i): np.random.default_rng(i).permutation(np.arange(1, 10_001) * (1000 + i)) for i in range(3)}
+    described = [{name: str(value) for name, value in figures.describe(each).items()} for each in calls.values()]
+    cells = figures.frame([_row("shm", i, 1.0, **each) for i, each in enumerate(described)])
+    points, sampled = figures.percentile_curve(cells, lambda row: calls[str(row["repeat"])])
+    line = figures.summary(cells).iloc[0]
+    assert sampled
+    assert points[-1][0] == pytest.approx(0.999)
+    assert [value for _, value in points] == sorted(value for _, value in points)
+    assert {share: dict(points)[share] for share in (0.5, 0.9, 0.99)} == {
+        0.5: line["p50_us"],
+        0.9: line["p90_us"],
+        0.99: line["p99_us"],
+    }
+    assert dict(points)[0.5] == 5005
+
+
+def test_without_samples_a_curve_is_of_the_percentiles_that_most_repeats_have() -> None:
+    rows = [_row("shm", i, 1.0 + i, p99_us="9" if i < 1 else "", p90_us="5") for i in range(3)]
+    assert figures.percentile_curve(figures.frame(rows)) == ([(0.5, 2.0), (0.9, 5.0)], False)
+
+
+@pytest.mark.parametrize(("there", "figure"), [(0, math.nan), (1, math.nan), (2, 9.0), (3, 9.0)])
+def test_a_figure_that_half_of_the_repeats_lack_does_not_exist(there: int, figure: float) -> None:
+    rows = [_row("shm", i, 1.0, p99_us="9" if i < there else "") for i in range(3)]
+    assert figures.summary(figures.frame(rows))["p99_us"].tolist() == pytest.approx([figure], nan_ok=True)
+
+
+def test_what_skipped_calls_took_away_is_infinite_and_what_too_few_calls_did_is_missing() -> None:
+    rows = [_row("shm", i, 1.0, p99_us="", skipped="3" if i else "0", calls="9") for i in range(3)]
+    cells = figures.frame(rows)
+    assert cells["p99_us"].tolist() == pytest.approx([math.nan, math.inf, math.inf], nan_ok=True)
+    assert figures.summary(cells)["p99_us"].tolist() == [math.inf]
+    assert cells["skipped_share"].tolist() == [0, 0.25, 0.25]
+
+
+def test_within_a_tenth_of_the_fastest_is_a_tie() -> None:
+    assert figures.tied({"slow": 11.01, "near": 11.0, "fast": 10.0}) == ["fast", "near"]
+    assert figures.tied({}) == []
