@@ -15,7 +15,7 @@ venv: $(STAMP)  ## install everything needed into .venv
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed for the harness; this is %s. Try make PYTHON=python3.11" % sys.version.split()[0])'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench,test,lint]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench,test,lint,docs]'
 	@touch $@
 
 bench: $(STAMP)  ## measure: make bench [SCENARIO=quick|full|... or a file.toml] [RESUME=1]
@@ -31,7 +31,7 @@ report: $(STAMP)  ## write the report.html of a run again: make report [RUN=resu
 	$(BIN)/python -m scenarios report $(RUN)
 
 notebooks: $(JUPYTER)  ## open the notebooks in JupyterLab
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
 
 $(JUPYTER): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[notebooks]'
@@ -60,8 +60,13 @@ reference: $(STAMP)  ## make a finished run the committed one: make reference RU
 	$(BIN)/python -m scenarios publish $(RUN)
 	$(BIN)/python util/execute_notebooks.py
 
-readme: $(STAMP)  ## write the README's figures from results/reference
+readme: $(STAMP)  ## write the figures in README.md and docs/ from results/reference
 	$(BIN)/python -m scenarios readme
+
+# Never with --quiet: then no warning counts.
+docs: $(STAMP)  ## build the documentation into site/; every warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "open $(CURDIR)/site/index.html"
 
 footprint: $(STAMP)  ## what the library costs beside its calls, into results/reference/library.csv; 40 seconds
 	$(BIN)/python util/measure_library.py --output results/reference/library.csv
@@ -70,8 +75,8 @@ proto: $(STAMP)  ## generate the gRPC stubs again from contenders/proto/bench.pr
 	$(BIN)/python -m contenders.proto
 
 clean:  ## remove .venv, caches and every run but results/reference
-	rm -rf $(VENV) .tox .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) .tox .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist site
 	find results -mindepth 1 -maxdepth 1 ! -name reference -exec rm -rf {} +
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help venv bench selftest plots report notebooks notebooks-executed test soak tox lint reference readme footprint proto clean
+.PHONY: help venv bench selftest plots report notebooks notebooks-executed test soak tox lint reference readme docs footprint proto clean

@@ -19,7 +19,7 @@ from contenders.interface import Contender
 
 ENTRY_POINT_GROUP = "shm_rpc_bridge.contenders"
 
-_BUILT_IN = {
+BUILT_IN = {
     "noop": "contenders.direct:Noop",
     "direct": "contenders.direct:Direct",
     "direct-codec": "contenders.direct:DirectCodec",
@@ -46,6 +46,7 @@ _BUILT_IN = {
     "rpyc": "contenders.rpyc_uds:RpycUds",
     "rpyc-tuned": "contenders.rpyc_uds_tuned:RpycUdsTuned",
 }
+"""``module:Class`` by name, in the order of reports."""
 
 # What to install for a module that is missing, where the two names differ.
 _PACKAGE_OF = {"grpc": "grpcio", "google": "protobuf", "posix_ipc": "posix-ipc", "zmq": "pyzmq"}
@@ -67,12 +68,12 @@ class ContenderUnavailable(Exception):
 def _targets() -> dict[str, str]:
     """Every contender's ``module:Class`` by name: third parties' first, so that the built-in ones win."""
     third_party = {point.name: point.value for point in entry_points(group=ENTRY_POINT_GROUP)}
-    return {**third_party, **_BUILT_IN}
+    return {**third_party, **BUILT_IN}
 
 
 def names() -> tuple[str, ...]:
     """Every known contender: the built-in ones in the order of reports, then third parties' by name."""
-    return (*_BUILT_IN, *sorted(_targets().keys() - _BUILT_IN.keys()))
+    return (*BUILT_IN, *sorted(_targets().keys() - BUILT_IN.keys()))
 
 
 def load(name: str) -> type[Contender]:

@@ -74,12 +74,8 @@ class Control:
         a living one has the name, NotFoundError when that has removed this one already.
         """
         public, own = names.control(self.name), names.generation_prefix(self.name, self.generation)
-        while True:
-            try:
-                posix.link_segment(own, public)
-                break
-            except posix.AlreadyExistsError:
-                remove_dead(self.name, public)
+        while not posix.link_segment(own, public):
+            remove_dead(self.name, public)
         posix.unlink_segment(own)
         for listed in posix.list_own_objects(public + ":"):
             if not listed.name.startswith(own) and not listed.odd:

@@ -45,12 +45,8 @@ class End:
         self._lock_file.try_lock(layout.CREATOR_LOCK)  # nobody else asks for it
         response = create_buffer(names.response_buffer(own), room, terms, self._held)
         self.channel = channels.Channel(request, response)
-        while True:
-            try:
-                posix.link_segment(own.request, public)
-                break
-            except posix.AlreadyExistsError:
-                _remove_dead(self.name, public)
+        while not posix.link_segment(own.request, public):
+            _remove_dead(self.name, public)
         for listed in posix.list_own_objects(public + ":"):  # of those who came too late, or died on the way here
             if not listed.odd and not listed.name.startswith(names.transport_prefix(self.name, token)):
                 posix.unlink_object(listed)

@@ -57,6 +57,7 @@ class RPCServer:
         max_channels: int = 1024,
         max_objects: int = 256,
         codec: Any = "json",
+        strict: bool = False,
     ) -> None:
         """Take the name.
 
@@ -64,9 +65,11 @@ class RPCServer:
         `timeout`: seconds without any request after which :meth:`start` raises RPCTimeoutError; None: never.
         `wait`: "adaptive" (spin for tens of microseconds after a request, then park), "block" (park at once) or
         "spin" (burn a core). `max_channels`: how many channels can be open at once; one per client and concurrent
-        call, 17 bytes each here. `codec`: "json", "msgpack", "pickle", or an object with ``dumps`` and ``loads``; every
-        client must have the same. A pickle can run any code where it is read: "pickle" trusts every process of this
-        user. `max_objects`: how many objects each client process may have handles to, see :meth:`register_class`.
+        call, 17 bytes each here. `max_objects`: how many objects each client process may have handles to, see
+        :meth:`register_class`. `codec`: "json", "json+types", "msgpack", "pickle", or an object with ``dumps`` and
+        ``loads``; every client must have the same. A pickle can run any code where it is read: "pickle" trusts every
+        process of this user. `strict`, of codec "json": refuse results that would not arrive as they are, such as
+        tuples, dates and NaN; clients need not have it.
         Raises RPCTransportError when a living server has the name, ValueError or TypeError for bad arguments.
         """
         names.validated(name)
@@ -86,7 +89,7 @@ class RPCServer:
         self._process = os.getpid()
         self._handlers: signals.Handlers = []
         _servers.add(self)
-        self._codec = codecs.chosen(codec)
+        self._codec = codecs.chosen(codec, strict)
         self._decode, self._encode = self._codec.decode_request, self._codec.encode_result
         self._endpoint = Endpoint(name, Offer(max_channels, buffer_size, max_message_size, self._codec.name), wait)
         # At the latest when the interpreter exits.

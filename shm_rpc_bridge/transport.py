@@ -80,7 +80,10 @@ class SharedMemoryTransport:
         names.validated(name)
         terms = Terms(layout.LARGEST_MESSAGE, validated_strategy(wait), _nothing)
         deadline = deadline_after(wait_for, "wait_for")
-        return cls(name, lambda end: retry_until(deadline, posix.NotFoundError, lambda: end.open(terms)))
+        try:
+            return cls(name, lambda end: retry_until(deadline, posix.NotFoundError, lambda: end.open(terms)))
+        except posix.NotFoundError as error:
+            raise RPCTransportError(f"{error}{f' (waited {wait_for:g} s for it)' if wait_for else ''}") from None
 
     # Each method is written out, not shared: this is the hot path, where another function call is measurable.
 

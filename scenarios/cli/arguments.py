@@ -99,7 +99,7 @@ def parser() -> Parser:
     text = "let the harness measure what it must find: floor, known delay, stopped server, no difference in A/A"
     add("selftest", f"{text}; one minute", results)
     add("publish", "make a finished run the committed results/reference", one_run, results)
-    add("readme", "write the reference run into README.md", results)
+    add("readme", "write the reference run into README.md and docs/", results)
     advise = add("advise", "say which contender fits a payload, a rate and a handler's time", results)
     advise.add_argument(
         "--payload", required=True, metavar="SIZE", help="of a request, the answer as large: 100B, 20KB"

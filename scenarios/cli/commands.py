@@ -15,7 +15,7 @@ from rich.console import Console
 from contenders.registry import Registered
 from scenarios.cli.arguments import DEFAULT, errors_format, parser, rate_per_s, size_bytes, time_us
 from scenarios.cli.problems import Reporter
-from scenarios.common.errors import UserError
+from scenarios.common.errors import RunError, UserError
 from scenarios.plan import cells, filters, scenario_files
 from scenarios.plan.scenario import Scenario
 from scenarios.records import environment, store
@@ -108,6 +108,14 @@ def _filtered(scenario: Scenario, asked: argparse.Namespace) -> Scenario:
     return dataclasses.replace(scenario, filter=chosen)
 
 
+def _to_be_written(asked: argparse.Namespace) -> store.Run:
+    """The run that was asked for, to write into it: the committed one only where it is named."""
+    run = store.find(asked.results, asked.run)
+    if asked.run is None and run.folder == (asked.results / "reference").resolve():
+        raise RunError(f"there is no run in {asked.results} but the committed one: make bench makes one")
+    return run
+
+
 def _found(asked: argparse.Namespace) -> store.Run:
     """The run that was asked for, or the part of it that was."""
     run = store.find(asked.results, asked.run)
@@ -127,6 +135,7 @@ def _plan(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
 def _plots(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     from scenarios.plots import pictures
 
+    _to_be_written(asked)
     pictures.draw(_found(asked), console)
     return 0
 
@@ -134,7 +143,14 @@ def _plots(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
 def _report(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     from scenarios.report import page
 
-    page.write(store.find(asked.results, asked.run), console)
+    run = _to_be_written(asked)
+    written = run.folder / page.FILE
+    if written.exists() and not run.has_samples():
+        raise RunError(
+            f"{run.folder} has no samples: a new page would lose the percentile curves of the one that is there. "
+            f"Look at {written}; to write it all the same, remove it first"
+        )
+    page.write(run, console)
     return 0
 
 
@@ -196,9 +212,9 @@ def _publish(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
 
 
 def _readme(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
-    from scenarios.publish import reference
+    from scenarios.publish import documents
 
-    reference.write_readme(store.find(asked.results, "reference"), environment.PROJECT / "README.md")
+    documents.write(environment.PROJECT, store.find(asked.results, "reference"))
     return 0
 
 

@@ -52,7 +52,7 @@ def draw(run: Run, console: Console) -> list[Path]:
             sheets["speedup"] = _speedup(single, run.samples_of)
         elif len(single):
             console.print(f"speedup skipped: {GRPC} is not in this run", highlight=False)
-        if any(run.samples_file(key_of(row)).exists() for row in rows):
+        if run.has_samples():
             sheets |= _distributions(run, single)
         else:
             console.print("distributions skipped: this run has no samples beside it", highlight=False)

@@ -1,4 +1,4 @@
-"""The committed run: how one becomes ``results/reference``, and the part of the README that is written from it."""
+"""The committed run: how one becomes ``results/reference``, and its tables as Markdown."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from scenarios.common.units import pair, size
 from scenarios.plan.cells import GROUP
 from scenarios.publish import reliability
 from scenarios.records import environment
-from scenarios.records.store import FINISHED, Run, replace_file
+from scenarios.records.store import FINISHED, Run
 from scenarios.statistics import clients_and_rates, figures
 
 KEPT = ("cells.csv", "environment.json", "run.json", "failures.json", "warnings.json", "plots", "report.html")
 """What of a run is committed: all but the samples, which are a hundred times as large."""
 FOOTPRINT = "library.csv"
 """What ``make footprint`` has measured of the library beside its calls."""
-BEGIN, END = "<!-- reference:begin -->", "<!-- reference:end -->"
 HEADINGS = {
     "native": "Text, as a user of each sends it (lane `native`): JSON for shm, protobuf for gRPC, frames for ZeroMQ",
     "json": "The same nested document through orjson for everybody (lane `json`)",
@@ -61,28 +60,8 @@ def publish(run: Run, results: Path) -> Path:
     return target
 
 
-def write_readme(run: Run, readme: Path) -> None:
-    """Write the run, and the fault contract with its figures, between their marks in `readme`.
-
-    Raises :class:`RunError` when the marks are not there.
-    """
-    text = readme.read_text(encoding="utf-8")
-    text = _between(text, BEGIN, END, section(run), readme)
-    if reliability.BEGIN in text:
-        text = _between(text, reliability.BEGIN, reliability.END, reliability.section(environment.PROJECT), readme)
-    replace_file(readme, text.encode())
-
-
-def _between(text: str, begin: str, end: str, new: str, readme: Path) -> str:
-    before, found, rest = text.partition(begin)
-    _, found_end, after = rest.partition(end)
-    if not found or not found_end:
-        raise RunError(f"{readme} has no {begin} and {end}")
-    return f"{before}{begin}\n{new}{end}{after}"
-
-
 def section(run: Run) -> str:
-    """The reference run as Markdown: a table per lane and the picture."""
+    """The reference run as Markdown for a page in ``docs``: a table per lane and the picture."""
     cells = clients_and_rates.plain(figures.frame(run.rows()))
     cells = cells[~cells["scenario"].str.contains("/")]  # a named block answers another question
     costs = cells.groupby(list(GROUP))[list(figures.COSTS)].median().reset_index()
@@ -103,10 +82,10 @@ def section(run: Run) -> str:
         table = _table(lines[lines["lane"] == lane], ratio, smallest)
         parts += [f"<details><summary>{summary}</summary>", "", *table, "", "</details>", ""]
     parts += [
-        "![median and 99th percentile against payload size](results/reference/plots/latency.png)",
+        "![median and 99th percentile against payload size](../results/reference/plots/latency.png)",
         "",
         f"Measured on {environment.in_one_line(run.environment())}, by "
-        f"`{run.environment()['command']}`; all of it in [results/reference](results/reference).",
+        f"`{run.environment()['command']}`; all but the single latencies is in `results/reference`.",
         "",
         *_footprint(run.folder / FOOTPRINT),
     ]
@@ -137,14 +116,14 @@ def _table(lines: pd.DataFrame, ratio: pd.Series[float], smallest: float) -> lis
         own = lines[lines["contender"] == contender].set_index("payload_bytes")
         line = at_smallest.loc[contender]
         group = tuple(line[axis] if axis != "contender" else contender for axis in GROUP)
-        times = [_figure(own["p50_us"].get(each, math.nan)) for each in sizes]
+        times = [figure(own["p50_us"].get(each, math.nan)) for each in sizes]
         rest = [
             _least(line["p99_us"], figures.of_all(line["p99_repeats"], line["repeats"])),
             pair(line["client_cpu_us"], line["server_cpu_us"]),
             pair(line["voluntary_switches_per_call"], line["involuntary_switches_per_call"], digits=1),
             pair(line["client_rss_mib"], line["server_rss_mib"], digits=0),
-            _figure(line["cold_start_ms"]),
-            _figure(ratio.get(group, math.nan)),
+            figure(line["cold_start_ms"]),
+            figure(ratio.get(group, math.nan)),
         ]
         name = f"**{contender}**" if contender == BASE else contender
         rows.append(f"| {name} | " + " | ".join([*times, *rest]) + " |")
@@ -153,11 +132,11 @@ def _table(lines: pd.DataFrame, ratio: pd.Series[float], smallest: float) -> lis
 
 def _least(value: float, of_all: bool | None) -> str:
     """A percentile; marked where it is not of all repeats, empty where it says nothing."""
-    return "" if of_all is None else f"{'' if of_all else '≥ '}{_figure(value)}"
+    return "" if of_all is None else f"{'' if of_all else '≥ '}{figure(value)}"
 
 
-def _figure(value: float) -> str:
-    """Three digits that matter."""
+def figure(value: float) -> str:
+    """A number for a table: three digits that matter, empty for NaN."""
     if math.isnan(value):
         return ""
     text = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

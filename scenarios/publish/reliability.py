@@ -1,4 +1,4 @@
-"""The README's table of what is survived: the rows of the fault contract, the tests that prove each, what was measured.
+"""The table of what is survived: the rows of the fault contract, the tests that prove each, what was measured.
 
 Rows are ``tests/shm_rpc_bridge/faults.toml``. A test says with ``@pytest.mark.fault("id")`` which row it proves; the
 marks are read from the source, so nothing is imported or run here. Figures are ``results/reference/reliability.csv``,
@@ -16,7 +16,6 @@ from typing import NamedTuple
 TESTS = Path("tests") / "shm_rpc_bridge"
 FIGURES = "reliability.csv"
 """In results/reference."""
-BEGIN, END = "<!-- reliability:begin -->", "<!-- reliability:end -->"
 
 
 class Row(NamedTuple):
@@ -84,7 +83,7 @@ def section(project: Path) -> str:
         if row.family != family:
             family = row.family
             parts += ["", f"| {family} | what is seen | tests | measured |", "|---|---|---|---|"]
-        files = [f"[{path.stem}]({path.as_posix()}) {len(names)}" for path, names in tests.get(row.id, {}).items()]
+        files = [f"`{path.stem}` {len(names)}" for path, names in tests.get(row.id, {}).items()]
         values = [_figure(each) for each in measured if each["fault"] == row.id]
         parts.append(f"| {row.fault} | {row.promise} | {'<br>'.join(files)} | {'<br>'.join(values)} |")
     if measured:

@@ -153,6 +153,10 @@ class Run:
         writer.writerows(rows)
         replace_file(self.cells_file, text.getvalue().encode())
 
+    def has_samples(self) -> bool:
+        """Whether the latencies of any cell are beside it: those of the committed run are not."""
+        return any(self.samples_file(key_of(row)).exists() for row in self.rows())
+
     def samples(self, key: str, name: str = "latency_ns") -> Numbers | None:
         """The latencies of one cell in ns, in the order they were taken; None when they were not kept.
 

@@ -28,8 +28,8 @@ class Door(Protocol):
     def open_segment(self, name: str, least: int, held: Held) -> Segment:
         """An existing segment, refused unless it is private, ours and of at least `least` bytes."""
 
-    def link_segment(self, name: str, new_name: str) -> None:
-        """Give a segment a second name. Raises AlreadyExistsError, or NotFoundError when the first one is gone."""
+    def link_segment(self, name: str, new_name: str) -> bool:
+        """Give a segment a second name; False when that is taken. NotFoundError when the first one is gone."""
 
     def unlink_segment(self, name: str) -> bool:
         """Remove a segment's name, if it is there; processes that have it open keep it."""
@@ -93,8 +93,8 @@ def open_segment(name: str, least: int, held: Held) -> Segment:
     return _door.open_segment(name, least, held)
 
 
-def link_segment(name: str, new_name: str) -> None:
-    _door.link_segment(name, new_name)
+def link_segment(name: str, new_name: str) -> bool:
+    return _door.link_segment(name, new_name)
 
 
 def unlink_segment(name: str) -> bool:

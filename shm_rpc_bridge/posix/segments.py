@@ -11,7 +11,7 @@ import posix_ipc
 from ..exceptions import RPCTransportError
 from .descriptors import above_standard_streams
 from .held import Handles, Held
-from .refusals import FOLDER, is_out_of_memory, refuse_if_odd, report_not_ours, translated
+from .refusals import FOLDER, AlreadyExistsError, is_out_of_memory, refuse_if_odd, report_not_ours, translated
 
 _STEP = 64 << 20
 """Bytes reserved at a time: a signal makes the system begin a reservation anew, and in a storm of signals one of a
@@ -155,10 +155,14 @@ def is_full(name: str, size: int, free: int, total: int) -> RPCTransportError:
     )
 
 
-def link_segment(name: str, new_name: str) -> None:
-    """Give the segment `name` a second one. Raises AlreadyExistsError, or NotFoundError when `name` is gone."""
-    with translated(new_name, f"{FOLDER}/{new_name}"):
-        os.link(f"{FOLDER}/{name}", f"{FOLDER}/{new_name}")
+def link_segment(name: str, new_name: str) -> bool:
+    """Give the segment `name` a second one; False when there is one of that name. NotFoundError when `name` is gone."""
+    try:
+        with translated(new_name, f"{FOLDER}/{new_name}"):
+            os.link(f"{FOLDER}/{name}", f"{FOLDER}/{new_name}")
+    except AlreadyExistsError:
+        return False
+    return True
 
 
 def unlink_segment(name: str) -> bool:

@@ -62,13 +62,14 @@ class MemoryDoor:
             raise RPCTransportError(f"{name} is too short: {segment.size} bytes, at least {least} expected")
         return segment
 
-    def link_segment(self, name: str, new_name: str) -> None:
+    def link_segment(self, name: str, new_name: str) -> bool:
         with self._lock:
             if new_name in self._files:
-                raise posix.AlreadyExistsError(f"{new_name} exists already")
+                return False
             if name not in self._files:
                 raise posix.NotFoundError(f"{name} does not exist")
             self._files[new_name] = os.dup(self._files[name])
+            return True
 
     def unlink_segment(self, name: str) -> bool:
         with self._lock:

@@ -157,8 +157,8 @@ class _WatchedDoor:
         segment.map_with(lambda fd, size: cast(mmap.mmap, watch.around("map", lambda: _WatchedMap.of(fd, size, watch))))
         return segment
 
-    def link_segment(self, name: str, new_name: str) -> None:
-        _Watch(self._hook, new_name).around("link", lambda: self._door.link_segment(name, new_name))
+    def link_segment(self, name: str, new_name: str) -> bool:
+        return bool(_Watch(self._hook, new_name).around("link", lambda: self._door.link_segment(name, new_name)))
 
     def unlink_segment(self, name: str) -> bool:
         return bool(_Watch(self._hook, name).around("unlink", lambda: self._door.unlink_segment(name), droppable=True))

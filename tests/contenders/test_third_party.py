@@ -5,106 +5,47 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from contenders.registry import ENTRY_POINT_GROUP
+from tests.docs.pages import blocks
 
 ROOT = Path(__file__).parents[2]
 
-MODULE = '''
-"""Datagrams over a Unix domain socket."""
-
-import os
-import socket
-import threading
-
-from contenders.endpoints import fresh_socket_path
-from contenders.interface import Caller, Contender, ServerGone
-from contenders.message_lanes import MESSAGE_LANES
-from contenders.service import methods_of
+PAGE = ROOT / "docs" / "benchmark" / "contender.md"
+"""It builds a contender step by step; what it shows is what is tested here."""
 
 
-class Datagrams(Contender):
-    name = "datagrams"
-    lanes = ("bytes", "json")
-
-    def new_address(self, folder):
-        return str(fresh_socket_path(folder, "dgram"))
-
-    def serve(self, service, address, ready):
-        respond = MESSAGE_LANES[self.lane].responder(methods_of(service))
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
-            server.bind(address)
-            server.listen()
-            ready(lambda: server.shutdown(socket.SHUT_RDWR))
-            try:
-                while True:
-                    client, _ = server.accept()
-                    with client:
-                        while request := client.recv(65536):
-                            client.send(respond(request))
-            except OSError:
-                pass
-
-    def connect(self, address):
-        client = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        try:
-            client.connect(address)
-        except OSError as error:
-            client.close()
-            raise ServerGone(str(error)) from error
-        return DatagramCaller(client, MESSAGE_LANES[self.lane])
-
-    def settings(self):
-        return {"socket": "SOCK_SEQPACKET"}
-
-
-class DatagramCaller(Caller):
-    def __init__(self, client, lane):
-        self.client, self.lane = client, lane
-
-    def call(self, method, payload):
-        self.client.send(self.lane.request(method, payload))
-        return self.lane.result(self.client.recv(65536))
-
-    def close(self):
-        self.client.close()
-'''
-
-SCENARIO = """
-repeats = 1
-[[cells]]
-lanes = ["bytes", "json"]
-contenders = ["datagrams"]
-payload_sizes = ["100 B"]
-calls = 50
-warmup_calls = 5
-"""
+def shown(language: str, title: str = "") -> str:
+    """A block of the page."""
+    (text,) = (block.text for block in blocks(PAGE, language) if block.title == title)
+    return text
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
     """A folder with the package in it as an installer leaves it."""
     site = tmp_path / "site"
-    package, about = site / "datagrams_ipc", site / "datagrams_ipc-1.0.dist-info"
-    package.mkdir(parents=True)
-    about.mkdir()
-    (package / "__init__.py").write_text(MODULE)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: datagrams-ipc\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text(f"[{ENTRY_POINT_GROUP}]\ndatagrams = datagrams_ipc:Datagrams\n")
+    about = site / "plain_socket-1.0.dist-info"
+    about.mkdir(parents=True)
+    (site / "plain_socket.py").write_text(shown("python", "plain_socket.py"))
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: plain-socket\nVersion: 1.0\n")
+    groups = tomllib.loads(shown("toml"))["project"]["entry-points"]
+    lines = [f"{name} = {target}" for name, target in groups[ENTRY_POINT_GROUP].items()]
+    (about / "entry_points.txt").write_text("\n".join([f"[{ENTRY_POINT_GROUP}]", *lines, ""]))
     return site
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="SOCK_SEQPACKET over a Unix domain socket")
-def test_an_installed_package_is_measured_beside_the_others(site: Path, tmp_path: Path) -> None:
-    (tmp_path / "field.toml").write_text(SCENARIO)
-    command = [sys.executable, "-m", "scenarios", "run", str(tmp_path / "field.toml")]
+def run(site: Path, *arguments: str) -> None:
+    """A module of this project, with the package installed."""
     done = subprocess.run(
-        [*command, "--results", str(tmp_path / "results")],
+        [sys.executable, "-m", *arguments],
         env={**os.environ, "PYTHONPATH": f"{site}{os.pathsep}{ROOT}"},
         cwd=ROOT,
         capture_output=True,
@@ -112,9 +53,31 @@ def test_an_installed_package_is_measured_beside_the_others(site: Path, tmp_path
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    run = tmp_path / "results" / "latest"
-    rows = list(csv.DictReader((run / "cells.csv").read_text().splitlines()))
-    assert {(row["contender"], row["lane"]) for row in rows} == {("datagrams", "bytes"), ("datagrams", "json")}
-    assert all(row["verified"] == row["calls"] == "50" and float(row["p50_us"]) > 0 for row in rows)
-    settings = json.loads((run / "environment.json").read_text())["settings"]
-    assert settings["datagrams"] == {lane: {"socket": "SOCK_SEQPACKET"} for lane in ("bytes", "json")}
+
+
+def test_a_contender_written_by_the_documents_keeps_every_promise(site: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.xml"
+    run(site, "pytest", "tests/contenders/test_conformance.py", "-k", "plain-socket", f"--junit-xml={report}")
+    (counts,) = re.findall(r'<testsuite [^>]*skipped="(\d+)" tests="(\d+)"', report.read_text())
+    skipped, tests = map(int, counts)
+    assert tests - skipped > 15
+
+
+def test_an_installed_package_is_measured_beside_the_others(site: Path, tmp_path: Path) -> None:
+    scenario = tmp_path / "mine.toml"
+    quick = {"repeats = 3": "repeats = 1", "calls = 2000": "calls = 50\nwarmup_calls = 5"}
+    text = shown("toml", "mine.toml")
+    for before, after in quick.items():
+        assert before in text
+        text = text.replace(before, after)
+    scenario.write_text(text)
+    part = ["--only", "payload=100B"]
+    run(site, "scenarios", "run", str(scenario), *part, "--results", str(tmp_path / "results"))
+    latest = tmp_path / "results" / "latest"
+    rows = list(csv.DictReader((latest / "cells.csv").read_text().splitlines()))
+    own = [row for row in rows if row["contender"] == "plain-socket"]
+    assert {row["lane"] for row in own} == {"bytes", "json"}
+    assert {row["contender"] for row in rows} > {"plain-socket"}
+    assert all(row["verified"] == row["calls"] == "50" and float(row["p50_us"]) > 0 for row in own)
+    settings = json.loads((latest / "environment.json").read_text())["settings"]
+    assert settings["plain-socket"]["json"]["codec"] == "orjson"

@@ -48,6 +48,17 @@ def test_stopping_ends_a_waiting_server(name, wait):
         assert serving_thread.result(PATIENCE) is None
 
 
+def test_stopping_wakes_the_server_and_does_not_wait_for_its_next_look_around(name):
+    """Without the `wake` in `stop` it ended half a second later, when it looks for dead clients."""
+    rung = []
+    with watched(lambda step: rung.append(step.action) if step.when == "after" else None):
+        server = RPCServer(name)
+        with started(server):
+            assert rung.count("release doorbell") == 0
+            server.stop()
+            assert rung.count("release doorbell") == 1
+
+
 @pytest.mark.parametrize("action", ["release request_full", "acquire response_full", "release response_empty"])
 def test_a_client_may_be_closed_while_another_thread_is_at_any_step_of_a_call(action):
     """The memory stays until the call has left it: closing a semaphore under its waiter is a segmentation fault."""

@@ -65,7 +65,7 @@ def test_a_run_without_samples_is_drawn_without_distributions(
 ) -> None:
     reference = tmp_path / "results" / "reference"
     shutil.copytree(_run(measured).folder, reference, ignore=shutil.ignore_patterns("samples", "plots"))
-    assert main(["plots", "--results", str(reference.parent)]) == 0
+    assert main(["plots", "reference", "--results", str(reference.parent)]) == 0
     assert "distributions skipped" in capsys.readouterr().out
     assert {path.name for path in (reference / "plots").glob("*.png")} == {
         *("latency.png", "cost.png", "drift.png", "speedup.png")

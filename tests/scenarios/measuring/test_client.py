@@ -224,6 +224,13 @@ def test_a_queue_at_both_ends_has_its_word_and_one_of_the_cells_own_has_none() -
     assert noise.flags(_reading(running=1000), _reading(**SECOND), _own()) == (), "a thread about to sleep"
 
 
+def test_a_queue_is_one_task_more_than_there_are_cpus_and_one_to_spare(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    for running, words in ((5, ()), (6, ("queue",))):
+        assert noise.flags(_reading(running=running), _reading(**SECOND, running=running), _own()) == words
+    assert noise.flags(_reading(running=1), _reading(**SECOND, running=1000), _own()) == (), "it came at the end"
+
+
 def test_the_figures_behind_the_flags_are_shares_of_the_machine() -> None:
     cpus = os.cpu_count() or 1
     after = _reading(

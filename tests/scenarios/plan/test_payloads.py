@@ -29,6 +29,11 @@ def test_payloads_are_of_exact_size_distinct_and_decided_by_the_seed(kind: str, 
     assert made == payloads.corpus(kind, size, seed)
 
 
+@pytest.mark.parametrize(("size", "count"), [(100, 8), (250_000, 8), (250_001, 4)])
+def test_there_are_eight_payloads_and_four_of_more_than_2_mb_together(size: int, count: int) -> None:
+    assert len(payloads.corpus("bytes", size, 1)) == count
+
+
 @pytest.mark.parametrize("kind", ["bytes", "ascii", "escapes", "document"])
 def test_the_smallest_size_has_room_for_the_nonce(kind: str) -> None:
     size = payloads.MINIMUM_BYTES[kind]

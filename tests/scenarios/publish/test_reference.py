@@ -1,4 +1,4 @@
-"""How a run becomes the committed one, and the README's figures."""
+"""How a run becomes the committed one."""
 
 from __future__ import annotations
 
@@ -56,20 +56,6 @@ def test_what_nobody_could_trust_is_not_published(run: Run, file: str, values: d
     change(run, file, **values)
     with pytest.raises(RunError, match=reason):
         reference.publish(run, run.folder.parent)
-
-
-def test_only_what_stands_between_the_marks_is_replaced(run: Run, tmp_path: Path) -> None:
-    readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{reference.BEGIN}\nold\n{reference.END}\nafter\n")
-    reference.write_readme(run, readme)
-    once = readme.read_text()
-    assert once.startswith(f"before\n{reference.BEGIN}\nMedian round trip")
-    assert once.endswith(f"{reference.END}\nafter\n")
-    reference.write_readme(run, readme)
-    assert readme.read_text() == once
-    readme.write_text("no marks")
-    with pytest.raises(RunError, match="has no"):
-        reference.write_readme(run, readme)
 
 
 def test_the_committed_run_is_whole() -> None:

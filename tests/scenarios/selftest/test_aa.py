@@ -58,6 +58,21 @@ def test_twins_that_are_not_equal_are_found_out(results: Path, monkeypatch: pyte
     assert found.differing()[0].ratio == pytest.approx(2, rel=0.1)
 
 
+def _perhaps(cell: Cell) -> float:
+    """Figures whose p is 0.03: one run in 33 of equals has them."""
+    spread = (10.0, 11.0, 12.0, 13.0, 14.0, 15.0)[int(cell.axes["repeat"])]
+    return spread * (1.22 if cell.contender.endswith(TWIN) else 1.0)
+
+
+def test_a_difference_that_chance_makes_once_in_thirty_runs_is_none(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "run_cell", canned.run_cell(p50_us=_perhaps))
+    found = aa.a_a(Twins(CATALOGUE), results, QUIET, contenders=["plain"], calls=100)
+    assert 0.01 < found.groups[0].p_adjusted < 0.05
+    assert found.differing() == []
+
+
 def test_a_failed_cell_is_no_passed_test(results: Path) -> None:
     with pytest.raises(RuntimeError, match="cells of the A/A run failed"):
         aa.a_a(Twins(CATALOGUE), results, QUIET, contenders=["raising"], repeats=1, floor=Floor())

@@ -1,0 +1,132 @@
+"""What README.md and docs/ say that is written, not typed: each part stands between its marks in one file.
+
+``make readme`` writes them all. Figures are those of the committed run, promises those of the fault contract, names and
+sentences of contenders those of the registry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from contenders import registry
+from scenarios.common.errors import RunError
+from scenarios.plan.load import Load
+from scenarios.publish import reference, reliability
+from scenarios.records import environment
+from scenarios.records.store import Run, replace_file
+from scenarios.statistics import clients_and_rates, figures
+
+LANE, FASTEST_COMMON, ELSEWHERE = "native", "mp-pipe", "grpc-uds"
+SHORT_LIST = ("direct", reference.BASE, "shm-block", "mp-pipe", "zmq-ipc", "asyncio-uds", "http-uds", "grpc-uds")
+"""What most ask about first."""
+
+
+class Part(NamedTuple):
+    """One written part of a document."""
+
+    file: str
+    """Relative to the project."""
+    name: str
+    """In its marks."""
+    text: Callable[[Path, Run], str]
+    """From the project's folder and the committed run; ends with a line break."""
+
+
+def write(project: Path, run: Run) -> None:
+    """Write every part into its file. Raises :class:`RunError` where marks are missing."""
+    for part in PARTS:
+        path = project / part.file
+        text = replaced(path.read_text(encoding="utf-8"), part, part.text(project, run))
+        replace_file(path, text.encode())
+
+
+def replaced(document: str, part: Part, new: str) -> str:
+    """`document` with `new` between the marks of `part`. Raises :class:`RunError` when they are not there."""
+    begin, end = f"<!-- {part.name}:begin -->", f"<!-- {part.name}:end -->"
+    before, found, rest = document.partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not found or not found_end:
+        raise RunError(f"{part.file} has no {begin} and {end}")
+    return f"{before}{begin}\n{new}{end}{after}"
+
+
+def in_short(_: Path, run: Run) -> str:
+    """Three sentences: calls back to back, paced calls, and all cores busy."""
+    cells = figures.frame(run.rows())
+    headline = _headline(cells)
+    smallest = headline["payload_bytes"].min()
+    back_to_back = headline[headline["payload_bytes"] == smallest].set_index("contender")["p50_us"]
+    rates = _of(clients_and_rates.by_rate(cells))
+    slow = rates[rates["rate"] == rates["rate"].min()].set_index("contender")
+    crowds = _of(clients_and_rates.by_clients(cells))
+    crowd = crowds[crowds["clients"] == crowds["clients"].max()].set_index("contender")
+    pace = Load.parse(str(slow["load"].iloc[0]))
+    cpus = len(run.environment()["cpus_usable"])
+    return "\n".join(
+        [
+            f"- **Calls back to back** take {_beside(back_to_back, 'µs', reference.figure)} at the median; the plain "
+            f"function call takes {reference.figure(back_to_back['direct'])} µs.",
+            f"- **Paced calls**, {pace.rate:,.0f} a second at random moments: the server often sleeps and has to be "
+            f"woken. A call takes {_beside(slow['p50_us'], 'µs', reference.figure)}. The longer the pauses, the "
+            f"smaller the lead: with both sides asleep a call takes {reference.figure(back_to_back['shm-block'])} µs "
+            "(`shm-block`).",
+            f"- **All cores busy**, {crowd['clients'].iloc[0]:.0f} clients on {cpus} CPUs: one server answers "
+            f"{_beside(crowd['calls_per_s'], 'calls a second', lambda value: f'{value:,.0f}')}, and with this library "
+            f"some clients get {crowd['fairness'][reference.BASE]:.1f} times as many calls as others.",
+            "",
+            f"100 B of text each way, {environment.in_one_line(run.environment())}.",
+            "",
+        ]
+    )
+
+
+def short_list(_: Path, run: Run) -> str:
+    """The best-known contenders for the smallest payload: latency, cost and memory."""
+    cells = clients_and_rates.plain(figures.frame(run.rows()))
+    cells = cells[~cells["scenario"].str.contains("/") & (cells["lane"] == LANE)]
+    lines = figures.summary(cells[cells["payload_bytes"] == cells["payload_bytes"].min()]).set_index("contender")
+    rows = ["| contender | p50 µs | interval | p99 µs | CPU µs per call |", "|---|---:|---:|---:|---:|"]
+    for name, line in lines.loc[list(SHORT_LIST)].sort_values("p50_us").iterrows():
+        p50, p99, cpu = map(reference.figure, (line["p50_us"], line["p99_us"], line["cpu_us"]))
+        between = f"{reference.figure(line['p50_low'])} to {reference.figure(line['p50_high'])}"
+        rows.append(f"| `{name}` | {p50} | {between} | {p99} | {cpu} |")
+    return "\n".join([*rows, ""])
+
+
+def contenders(_: Path, __: Run) -> str:
+    """Every built-in contender with its sentence."""
+    rows = ["| name | what it is | waits by |", "|---|---|---|"]
+    for name in registry.BUILT_IN:
+        kind = registry.load(name)
+        rows.append(f"| `{name}` | {kind.summary} | {WAITS[kind.wait]} |")
+    return "\n".join([*rows, ""])
+
+
+WAITS = {"adaptive": "spinning, then sleeping", "block": "sleeping", "spin": "spinning", "none": "not at all"}
+
+
+def _headline(cells: pd.DataFrame) -> pd.DataFrame:
+    plain = clients_and_rates.plain(cells)
+    return figures.summary(plain[~plain["scenario"].str.contains("/") & (plain["lane"] == LANE)])
+
+
+def _of(lines: pd.DataFrame) -> pd.DataFrame:
+    return lines[(lines["lane"] == LANE) & lines["contender"].isin([reference.BASE, FASTEST_COMMON, ELSEWHERE])]
+
+
+def _beside(values: pd.Series[float], unit: str, shown: Callable[[float], str]) -> str:
+    own, common, elsewhere = (shown(float(values[name])) for name in (reference.BASE, FASTEST_COMMON, ELSEWHERE))
+    return f"**{own} {unit}** with this library, {common} with a `multiprocessing` pipe, {elsewhere} with gRPC"
+
+
+PARTS = (
+    Part("README.md", "figures", in_short),
+    Part("docs/choose.md", "short-list", short_list),
+    Part("docs/choose.md", "contenders", contenders),
+    Part("docs/results.md", "reference", lambda project, run: reference.section(run)),
+    Part("docs/survives.md", "reliability", lambda project, run: reliability.section(project)),
+)
