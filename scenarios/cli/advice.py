@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from scenarios.advice.curves import Curves, Estimate, curves_of
+from scenarios.advice.curves import AdviceError, Curves, Estimate, curves_of
 from scenarios.advice.model import SHARE, Advice, BreakEven, Question, advise, break_even, recommended
 from scenarios.advice.words import at_a_rate, cores, interval, p99, percent, sentences, where
+from scenarios.cli import layout
+from scenarios.common.errors import RunError
 from scenarios.common.units import micros, size
+from scenarios.records import store
 from scenarios.records.store import Run
 
 PARKED, CAVEAT = "¹", "²"
+NO_COMPARISON = ("capacity", "a-a")
+"""Runs of these commands measure contenders, but not to be compared with each other."""
+HEADINGS = (
+    *("contender", "p50", "interval", "p99", "IPC share", "cores client + server", "one client gives", "clients"),
+    f"IPC under {SHARE:.0%} from handler",
+)
 
 
 def show(run: Run, question: Question, console: Console, *, as_json: bool = False) -> None:
@@ -27,41 +37,72 @@ def show(run: Run, question: Question, console: Console, *, as_json: bool = Fals
     if as_json:
         console.print_json(json.dumps(_as_json(run, question, rows, limits, said)))
         return
-    console.print(table(curves, question, rows, limits))
+    console.print(table(curves, question, rows, limits, console))
     for sentence in said:
-        console.print(sentence, highlight=False, soft_wrap=True)
+        console.print(sentence, highlight=False, soft_wrap=not console.is_terminal)
+    console.print(f"answered from the run {run.id}", highlight=False, style="dim")
 
 
-def table(curves: Curves, question: Question, rows: list[Advice], limits: list[BreakEven]) -> Table:
-    """A line per contender; what was not measured says so."""
+def choose(results: Path, question: Question) -> Run:
+    """The newest finished run of a scenario that holds the question, else the reference.
+
+    Raises :class:`scenarios.common.errors.RunError` when there is neither.
+    """
+    for run in reversed(store.runs(results)):
+        about = run.about()
+        measured = about.get("state") == store.FINISHED and about["scenario"]["name"] not in NO_COMPARISON
+        if measured and run.rows() and _holds(run, question):
+            return run
+    reference = results / "reference"
+    if (reference / "cells.csv").is_file():
+        return Run(reference)
+    asked = f"{size(question.payload_bytes)} in lane {question.lane}"
+    raise RunError(
+        f"no finished run in {results} holds {asked}, and there is no reference: python -m scenarios run full"
+    )
+
+
+def _holds(run: Run, question: Question) -> bool:
+    try:
+        curves = curves_of(run, question.lane)
+    except AdviceError:
+        return False
+    names = [name for name in curves.contenders if not curves.in_process(name)]
+    return any(curves.basis(name, question.payload_bytes) for name in names)
+
+
+def table(curves: Curves, question: Question, rows: list[Advice], limits: list[BreakEven], console: Console) -> Table:
+    """A line per contender; what was not measured says so. Columns the console has no room for are left out, the last
+    ones first."""
     best = recommended(rows)
     asked = [f"{size(question.payload_bytes)} each way", f"{question.rate:,.10g} calls/s"]
     title = ", ".join([*asked, f"handler {micros(question.handler_us)}", f"lane {question.lane}"])
-    found = Table(title=title, title_justify="left", pad_edge=False)
-    found.add_column("contender", no_wrap=True)
-    headings = ("p50", "interval", "p99", "IPC share", "cores client + server", "one client gives", "clients")
-    for heading in (*headings, f"IPC under {SHARE:.0%} from handler"):
-        found.add_column(heading, justify="right", no_wrap=True)
     from_handler = {limit.contender: limit.handler_us for limit in limits}
-    for row in rows:
-        if not row.measured:
-            found.add_row(row.contender, "not measured", style="dim")
-            continue
-        found.add_row(
-            f"{row.contender}{PARKED if row.figures_of != row.contender else CAVEAT if row.caveat else ''}",
-            micros(row.p50_us.value) if row.p50_us else "",
-            interval(row.p50_us),
-            p99(row),
-            "none" if row.in_process else percent(row.ipc_share),
-            cores(row),
-            f"{row.most_calls_per_s.value:,.0f}/s" if row.most_calls_per_s else "",
-            str(row.clients),
-            _limit(from_handler.get(row.contender)),
-            style="bold" if row is best else "dim" if row.in_process else None,
-        )
-    found.caption = "\n".join(_footnotes(curves, question, rows))
-    found.caption_justify = "left"
-    return found
+    lines = [_line(row, from_handler.get(row.contender), best=row is best) for row in rows]
+    first, *others = layout.tables(console, HEADINGS, lines, title=title)
+    notes = _footnotes(curves, question, rows)
+    if others:
+        left_out = HEADINGS[len(first.columns) :]
+        notes.append(f"no room for {', '.join(left_out)}: a wider terminal or --json has them")
+    first.caption, first.caption_justify = "\n".join(notes), "left"
+    return first
+
+
+def _line(row: Advice, limit: Estimate | None, *, best: bool) -> layout.Line:
+    if not row.measured:
+        return layout.Line([row.contender, "not measured", *[""] * (len(HEADINGS) - 2)], "dim")
+    fields = [
+        f"{row.contender}{PARKED if row.figures_of != row.contender else CAVEAT if row.caveat else ''}",
+        micros(row.p50_us.value) if row.p50_us else "",
+        interval(row.p50_us),
+        p99(row),
+        "none" if row.in_process else percent(row.ipc_share),
+        cores(row),
+        f"{row.most_calls_per_s.value:,.0f}/s" if row.most_calls_per_s else "",
+        str(row.clients),
+        _limit(limit),
+    ]
+    return layout.Line(fields, "bold" if best else "dim" if row.in_process else None)
 
 
 def _footnotes(curves: Curves, question: Question, rows: list[Advice]) -> list[str]:

@@ -15,7 +15,7 @@ from contenders.interface import LANES
 from scenarios.cli.problems import FORMATS
 from scenarios.common.errors import Mistake, UsageError, UserError
 from scenarios.common.units import SIZE, UNITS
-from scenarios.plan import cells
+from scenarios.plan.filters import AXES
 from scenarios.records import environment
 
 RESULTS = environment.PROJECT / "results"
@@ -57,7 +57,7 @@ def parser() -> Parser:
     )
     several = {"action": "append", "default": [], "metavar": "AXIS=VALUE[,VALUE]"}
     chosen = shared(
-        ("--only", several | {"help": f"cells that have one of these; AXIS is one of {', '.join(cells.AXES)}"}),
+        ("--only", several | {"help": f"cells that have one of these; AXIS is one of {', '.join(AXES)}"}),
         ("--skip", several | {"help": "all but the cells that have one of these; both can be given several times"}),
     )
     errors = shared(
@@ -75,7 +75,8 @@ def parser() -> Parser:
     run = add("run", text, one_scenario, chosen, results)
     run.add_argument("--resume", action="store_true", help="go on with the newest unfinished run")
     run.add_argument("--reruns", type=count, metavar="N", help="measure a disturbed cell again, at most N times")
-    add("plan", "show the cells of a scenario and the expected time, without measuring", scenario, chosen)
+    text = "show the cells of a scenario and the expected time, without measuring; calls: at most so many per client"
+    add("plan", f"{text}: a slow contender stops after `seconds` with fewer", scenario, chosen)
     add("plots", "draw the plots of a run again", one_run, chosen, results)
     add("report", "write the report.html of a run again", one_run, results)
     add("table", "print the table of a run again", one_run, chosen, results)
@@ -107,9 +108,11 @@ def parser() -> Parser:
     advise.add_argument("--rate", required=True, metavar="CALLS", help="per second, all clients together: 2000")
     advise.add_argument("--handler", required=True, metavar="TIME", help="what the called function takes: 500us, 2ms")
     advise.add_argument("--lane", default="native", metavar="LANE", help=f"{', '.join(LANES)} (default: %(default)s)")
-    advise.add_argument("--run", metavar="RUN", help="a run's folder or id (default: the latest, else the reference)")
+    advise.add_argument(
+        "--run", metavar="RUN", help="a run's folder or id (default: the newest finished one that can answer)"
+    )
     advise.add_argument("--json", action="store_true", help="print the answer as one JSON object")
-    add("list", "list the scenarios that come with the project")
+    add("list", "list the scenarios and the contenders there are, with a sentence each")
     return whole
 
 
@@ -119,16 +122,6 @@ def shared(*arguments: tuple[str, dict[str, Any]]) -> Parser:
     for name, how in arguments:
         parser.add_argument(name, **how)
     return parser
-
-
-def errors_format(arguments: list[str]) -> str:
-    """What ``--errors`` asks for, before the rest is understood: the rest may be what is wrong."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    parser.add_argument("--errors", default="text")
-    try:
-        return str(parser.parse_known_args(arguments)[0].errors)
-    except argparse.ArgumentError:
-        return "text"
 
 
 def share(text: str) -> float:

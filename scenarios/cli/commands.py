@@ -7,31 +7,40 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import errno
+import os
 import shlex
 import sys
+from pathlib import Path
 
 from rich.console import Console
 
 from contenders.registry import Registered
-from scenarios.cli.arguments import DEFAULT, errors_format, parser, rate_per_s, size_bytes, time_us
-from scenarios.cli.problems import Reporter
+from scenarios.cli.arguments import DEFAULT, RESULTS, parser, rate_per_s, size_bytes, time_us
+from scenarios.cli.problems import Reporter, errors_format
 from scenarios.common.errors import RunError, UserError
 from scenarios.plan import cells, filters, scenario_files
 from scenarios.plan.scenario import Scenario
 from scenarios.records import environment, store
 
 PLAIN_WIDTH = 200
-"""Columns of a table that goes into a file or a pipe, where rich would assume 80."""
+"""Columns of a table that goes into a file or a pipe, where rich would assume 80. COLUMNS says otherwise."""
+NOT_WRITABLE = tuple(
+    getattr(errno, name)
+    for name in ("EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "ENOTDIR", "EISDIR", "EEXIST", "ENAMETOOLONG")
+)
+"""What the system answers where a folder cannot be written, for the user to put right."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     say = Reporter(errors_format(arguments))
+    asked = argparse.Namespace()
     try:
-        asked = parser().parse_args(arguments)
+        parser().parse_args(arguments, asked)
         console = Console()
-        if not console.is_terminal:
+        if not console.is_terminal and "COLUMNS" not in os.environ:
             console = Console(width=PLAIN_WIDTH)
         return COMMANDS[asked.command](asked, console, say)
     except UserError as error:
@@ -40,13 +49,26 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output left, as head does
         sys.stderr.close()
         return 1
+    except OSError as error:
+        if error.errno not in NOT_WRITABLE:
+            raise
+        say.error(_unwritable(error, getattr(asked, "results", RESULTS)))
+        return UserError.exit_code
     except KeyboardInterrupt:
         say.interrupted("interrupted")
         return 130
 
 
+def _unwritable(error: OSError, results: Path) -> RunError:
+    where = error.filename2 or error.filename or results
+    return RunError(
+        f"cannot write {where}: {error.strerror}; make it writable or make room, or name another folder with "
+        f"--results (now {results}); what is measured already is kept"
+    )
+
+
 def _run(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
-    from scenarios.cli import table
+    from scenarios.cli import verdict
     from scenarios.plots import pictures
     from scenarios.report import page
     from scenarios.running import runner
@@ -67,9 +89,9 @@ def _run(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
         return 130
     try:
         if run.rows():
-            table.show(run, console)
             pictures.draw(run, console)
             page.write(run, console)
+            verdict.show(run, console)
     except KeyboardInterrupt:
         again = " && ".join(
             shlex.join(["python", "-m", "scenarios", what, str(run.folder)]) for what in ("plots", "report")
@@ -228,15 +250,15 @@ def _advise(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
         handler_us=time_us(asked.handler, "--handler"),
         lane=asked.lane,
     )
-    advice.show(store.find(asked.results, asked.run), question, console, as_json=asked.json)
+    run = store.find(asked.results, asked.run) if asked.run else advice.choose(asked.results, question)
+    advice.show(run, question, console, as_json=asked.json)
     return 0
 
 
 def _list(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
-    catalogue = Registered()
-    for name in scenario_files.names():
-        scenario = scenario_files.read(scenario_files.find(name), catalogue)
-        console.print(f"{name:10} {scenario.description}", highlight=False)
+    from scenarios.cli import listing
+
+    listing.show(Registered(), console)
     return 0
 
 

@@ -6,8 +6,8 @@ import math
 from collections import Counter
 
 from rich.console import Console
-from rich.table import Table
 
+from scenarios.cli import layout
 from scenarios.common.units import micros, size, three
 from scenarios.statistics.comparison import Comparison
 from scenarios.statistics.significance import FASTER, LEVEL, LOST, SLOWER, VERDICTS, Difference
@@ -18,23 +18,29 @@ STYLES = {SLOWER: "red", LOST: "red", FASTER: "green"}
 def show(comparison: Comparison, console: Console) -> None:
     """Print a comparison."""
     name = comparison.column.removesuffix("_us")
-    table = Table(title=f"{name} of {comparison.after} against {comparison.before}", title_justify="left")
-    numeric = ("payload", "before", "after", "ratio", "95% interval")
-    for heading in ("scenario", "lane", "payload", "contender", *numeric[1:], "verdict"):
-        table.add_column(heading, justify="right" if heading in numeric else "left", no_wrap=True)
+    several = {axis for axis in ("scenario", "lane") if len({each.group[axis] for each in comparison.groups}) > 1}
+    keys = [axis for axis in ("scenario", "lane") if axis in several]
+    lines = []
     for each in sorted(comparison.groups, key=lambda each: (VERDICTS.index(each.verdict), -each.ratio)):
         interval = "" if math.isnan(each.low) else f"{three(each.low)} to {three(each.high)}"
         after = ("", "") if each.verdict == LOST else (micros(each.after_us), f"{three(each.ratio)}x")
-        table.add_row(
-            *(str(each.group["scenario"]), str(each.group["lane"])),
-            *(size(float(each.group["payload_bytes"])), _label(each)),
+        fields = [
+            *(str(each.group[key]) for key in keys),
+            *(size(float(each.group["payload_bytes"])), _label(each), each.verdict),
             *(micros(each.before_us), *after, interval),
-            each.verdict,
-            style=STYLES.get(each.verdict),
-        )
-    console.print(table)
+        ]
+        lines.append(layout.Line(fields, STYLES.get(each.verdict)))
+    for table in layout.tables(
+        console,
+        (*keys, "payload", "contender", "verdict", "before", "after", "ratio", "95% interval"),
+        lines,
+        keys=len(keys) + 2,
+        left=(*keys, "contender", "verdict"),
+        title=f"{name} of {comparison.after} against {comparison.before}",
+    ):
+        console.print(table)
     counts = Counter(each.verdict for each in comparison.groups)
-    lines = [
+    said = [
         ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict]),
         f"slower or faster: by more than {comparison.floor.share:.3g} of the faster and {comparison.floor.us:g} µs, "
         f"and significant (Welch's t of log {name} per repeat, false discoveries held to {LEVEL:.0%} of all "
@@ -42,10 +48,10 @@ def show(comparison: Comparison, console: Console) -> None:
         "repeats narrow it; before and after: geometric means over repeats",
     ]
     if counts[LOST]:
-        lines.append(f"lost: {name} before and none after; the cells failed, or too few calls were answered")
+        said.append(f"lost: {name} before and none after; the cells failed, or too few calls were answered")
     if comparison.only_before or comparison.only_after:
-        lines.append(f"in one run only: {comparison.only_before} groups before, {comparison.only_after} after")
-    console.print("\n".join(lines), highlight=False)
+        said.append(f"in one run only: {comparison.only_before} groups before, {comparison.only_after} after")
+    console.print("\n".join(said), highlight=False)
     for obstacle in comparison.obstacles:
         console.print(f"[yellow]compared in spite of:[/] {obstacle}", highlight=False)
     if comparison.controls:

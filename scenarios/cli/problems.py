@@ -5,13 +5,27 @@ The objects' keys are described in :mod:`scenarios.common.errors`.
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from scenarios.common.errors import Mistake, UserError, as_json
-from scenarios.records.store import Run
+
+if TYPE_CHECKING:
+    from scenarios.records.store import Run
 
 FORMATS = ("text", "json")
+
+
+def errors_format(arguments: list[str]) -> str:
+    """What ``--errors`` asks for, before the rest is understood: the rest may be what is wrong."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--errors", default="text")
+    try:
+        return str(parser.parse_known_args(arguments)[0].errors)
+    except argparse.ArgumentError:
+        return "text"
 
 
 class Reporter:

@@ -12,7 +12,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from scenarios.cli import clients_and_rates
+from scenarios.cli import clients_and_rates, layout
 from scenarios.common.errors import RunError
 from scenarios.common.units import factor, least_micros, micros, pair, size
 from scenarios.plan.cells import GROUP
@@ -21,11 +21,6 @@ from scenarios.records.store import Run
 from scenarios.statistics import caveats, figures
 from scenarios.statistics.figures import BASE, FLOOR
 
-NARROW = {
-    "latency": ("p50", "interval", "p99", f"p50 against {BASE}"),
-    "cost": ("waits", "calls/s", "CPU µs", "switches", "RSS MiB", "cold ms", "noisy"),
-}
-
 
 def show(run: Run, console: Console) -> None:
     """Print the table of a run. Raises :class:`RunError` when it has no finished cell."""
@@ -33,8 +28,8 @@ def show(run: Run, console: Console) -> None:
 
 
 def render(run: Run, console: Console) -> Group:
-    """The table of a run as something rich can print: one per scenario and lane, or two where the console is too
-    narrow for latency and cost side by side; then those of several clients and of offered rates.
+    """The table of a run as something rich can print: one per scenario and lane, its columns over several where the
+    console is narrow; then those of several clients and of offered rates.
     """
     rows = run.rows()
     if not rows:
@@ -46,16 +41,9 @@ def render(run: Run, console: Console) -> Group:
     if len(single):
         ratio = figures.ratios(figures.headline(cells), BASE, samples=run.samples_of).set_index(list(GROUP))
         of_line = _columns(ratio)
-        unlimited = console.options.update(max_width=10_000)
         for (name, lane), each in single.groupby(["scenario", "lane"], sort=True):
-            title = f"{name}, lane {lane}"
-            whole = _table(title, each, of_line)
-            if console.measure(whole, options=unlimited).maximum <= console.width:
-                tables.append(whole)
-                continue
-            for what, chosen in NARROW.items():
-                tables.append(_table(f"{title}: {what}", each, {heading: of_line[heading] for heading in chosen}))
-    tables += clients_and_rates.tables(cells)
+            tables += _tables(f"{name}, lane {lane}", each, of_line, console)
+    tables += clients_and_rates.tables(cells, console)
     return Group(*tables, *_footer(run, lines))
 
 
@@ -65,10 +53,11 @@ Column = Callable[["pd.Series[Any]"], str]
 def _columns(ratio: pd.DataFrame) -> dict[str, Column]:
     """Headings, and how a line's field is made."""
     return {
-        "waits": lambda line: str(line["wait"]),
         "p50": lambda line: micros(line["p50_us"]),
         "interval": lambda line: _interval(line["p50_low"], line["p50_high"]),
         "p99": lambda line: least_micros(line["p99_us"], line["p99_of_all"]),
+        f"p50 against {BASE}": lambda line: _against(line, ratio),
+        "waits": lambda line: str(line["wait"]),
         "calls/s": lambda line: f"{line['calls_per_s']:,.0f}",
         "CPU µs": lambda line: pair(line["client_cpu_us_per_call"], line["server_cpu_us_per_call"]),
         "switches": lambda line: pair(
@@ -76,29 +65,21 @@ def _columns(ratio: pd.DataFrame) -> dict[str, Column]:
         ),
         "RSS MiB": lambda line: pair(line["client_rss_mib"], line["server_rss_mib"], digits=0),
         "cold ms": lambda line: f"{line['cold_start_ms']:.1f}",
-        f"p50 against {BASE}": lambda line: _against(line, ratio),
         "noisy": lambda line: f"{line['noisy']}/{line['repeats']}" if line["noisy"] else "",
     }
 
 
-def _table(title: str, lines: pd.DataFrame, columns: Mapping[str, Column]) -> Table:
-    table = Table(title=title, title_justify="left", pad_edge=False, box=box.SIMPLE_HEAD)
-    table.add_column("payload", justify="right")
-    table.add_column("contender", no_wrap=True)
-    for heading in columns:
-        table.add_column(heading, justify="right", no_wrap=True)
+def _tables(title: str, lines: pd.DataFrame, columns: Mapping[str, Column], console: Console) -> list[Table]:
+    found = []
     for payload_bytes, each in lines.groupby("payload_bytes", sort=True):
-        for first, (_, line) in zip(
-            [True, *[False] * (len(each) - 1)], each.sort_values("p50_us").iterrows(), strict=True
-        ):
-            table.add_row(
-                size(float(str(payload_bytes))) if first else "",
+        for number, (_, line) in enumerate(each.sort_values("p50_us").iterrows(), 1):
+            fields = [
+                size(float(str(payload_bytes))) if number == 1 else "",
                 str(line["contender"]),
                 *(field(line) for field in columns.values()),
-                style="bold" if line["contender"] == BASE else None,
-            )
-        table.add_section()
-    return table
+            ]
+            found.append(layout.Line(fields, "bold" if line["contender"] == BASE else None, number == len(each)))
+    return layout.tables(console, ("payload", "contender", *columns), found, keys=2, title=title, box=box.SIMPLE_HEAD)
 
 
 def _interval(low: float, high: float) -> str:

@@ -1,6 +1,7 @@
 """Which cells: ``--only AXIS=VALUE[,VALUE]`` and ``--skip AXIS=VALUE[,VALUE]``, on every axis there is.
 
-Values are compared as text, payload sizes as bytes, so that "100 KB", "100KB" and 100000 are one.
+Values are compared as text, payload sizes as bytes, so that "100 KB", "100KB" and 100000 are one. The axis
+`payload_bytes`, so named for its column, is called `payload` where people read and type it; both are understood.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from scenarios.common.units import bytes_of, size
 
 PAYLOAD = "payload_bytes"
 ALIASES = {"payload": PAYLOAD, "size": PAYLOAD, "client": "clients", "repeats": "repeat"}
+
+AXES = ("scenario", "contender", "lane", "payload", "clients", "load", "repeat")
+"""As help and messages name them."""
 
 Chosen = Mapping[str, tuple[str, ...]]
 
@@ -32,7 +36,9 @@ class Filter:
     def __str__(self) -> str:
         """As it is typed."""
         named = (("--only", self.only), ("--skip", self.skip))
-        return " ".join(f"{option} {axis}={','.join(of)}" for option, axes in named for axis, of in axes.items())
+        return " ".join(
+            f"{option} {_called(axis)}={','.join(of)}" for option, axes in named for axis, of in axes.items()
+        )
 
     def accepts(self, axes: Mapping[str, Any]) -> bool:
         """Whether a cell, or a row of cells.csv, is to be kept."""
@@ -46,13 +52,13 @@ class Filter:
         for option, chosen in (("--only", self.only), ("--skip", self.skip)):
             for axis, values in chosen.items():
                 if axis not in axes:
-                    raise FilterError(f"{option}: there is no axis {axis!r}; {_allowed(axis, axes)}", option)
+                    raise FilterError(f"{option}: there is no axis {axis!r}; {_allowed(axis, AXES)}", option)
                 there = sorted({str(cell[axis]) for cell in cells}, key=lambda value: (len(value), value))
                 for value in values:
                     if value not in there:
                         shown = [_shown(axis, each) for each in there]
                         given = _shown(axis, value)
-                        what = f"nothing here has {axis}={given}; {_allowed(given, shown)}"
+                        what = f"nothing here has {_called(axis)}={given}; {_allowed(given, shown)}"
                         raise FilterError(f"{option}: {what}", option)
         if self and not any(map(self.accepts, cells)):
             raise FilterError(f"{self} leaves nothing of {len(cells)} cells", "--only" if self.only else "--skip")
@@ -91,6 +97,10 @@ def _bytes(option: str, text: str) -> int:
     if count is None:
         raise FilterError(f"{option}: {text!r} is not a size; a number of bytes, or 100B, 10KB, 2MB", option)
     return count
+
+
+def _called(axis: str) -> str:
+    return "payload" if axis == PAYLOAD else axis
 
 
 def _shown(axis: str, value: str) -> str:

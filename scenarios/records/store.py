@@ -220,8 +220,13 @@ def create(results: Path, scenario: Mapping[str, Any], now: datetime | None = No
 
 def unfinished(results: Path) -> list[Run]:
     """The runs that were interrupted, or are running now; oldest first."""
+    return [run for run in runs(results) if run.about().get("state") == RUNNING]
+
+
+def runs(results: Path) -> list[Run]:
+    """Every run in `results` but the reference, oldest first."""
     folders = sorted(path.parent for path in results.glob("*/run.json") if not path.parent.is_symlink())
-    return [run for run in map(Run, folders) if run.about().get("state") == RUNNING]
+    return [Run(folder) for folder in folders if folder.name != "reference"]
 
 
 def find(results: Path, asked: str | None) -> Run:

@@ -11,6 +11,8 @@ import json
 import math
 from collections import Counter
 
+import pandas as pd
+
 from scenarios.common.errors import ComparisonError, Mistake
 from scenarios.common.units import size, three
 from scenarios.plan.cells import GROUP
@@ -80,7 +82,13 @@ def compare(before: Run, after: Run, floor: Floor, column: str = "p50_us", *, fo
     common = differences(frames[0], frames[1], floor, column)
     gone = lost(frames[0], frames[1], [why["axes"] for why in after.failures().values()], column)
     if not common and not gone:
-        raise ComparisonError(f"{before.id} and {after.id} have no group with a {column} in common")
+        name = column.removesuffix("_us")
+        head = f"nothing was measured in both runs that has a {name}, so there is nothing to compare:"
+        has = [f"{run.id}: {_contents(frame, column)}" for run, frame in zip((before, after), frames, strict=True)]
+        remedy = (
+            "measure the same scenario twice, or name two runs that have contender, lane, payload and load in common"
+        )
+        raise ComparisonError("\n  ".join([head, *has, remedy]))
     waits = frames[0].set_index(list(GROUP))["wait"]
     in_process = {group for group, wait in waits.items() if wait == IN_PROCESS}
     counts = [len(figures_of(each, column)) for each in frames]
@@ -123,3 +131,15 @@ def _asked(run: Run) -> dict[tuple[str, str], tuple[str, str]]:
 
 def _name(each: Difference) -> str:
     return f"{each.group['contender']}, lane {each.group['lane']}, {size(float(each.group['payload_bytes']))}"
+
+
+def _contents(cells: pd.DataFrame, column: str) -> str:
+    """What a run has the figure for, axis by axis."""
+    there = cells.dropna(subset=[column])
+    if there.empty:
+        return f"no {column.removesuffix('_us')} at all, for want of calls (a p99 takes 1,000 in a repeat)"
+    sizes = ", ".join(size(count) for count in sorted(set(there["payload_bytes"])))
+    words = [
+        f"{axis} {', '.join(sorted(set(map(str, there[axis]))))}" for axis in ("scenario", "lane", "contender", "load")
+    ]
+    return "; ".join([*words, f"payload {sizes}"])

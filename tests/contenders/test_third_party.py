@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -42,12 +43,12 @@ def site(tmp_path: Path) -> Path:
     return site
 
 
-def run(site: Path, *arguments: str) -> None:
-    """A module of this project, with the package installed."""
+def run(site: Path, *arguments: str, root: Path = ROOT) -> None:
+    """A module of the project in `root`, with what is in `site` installed."""
     done = subprocess.run(
         [sys.executable, "-m", *arguments],
-        env={**os.environ, "PYTHONPATH": f"{site}{os.pathsep}{ROOT}"},
-        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{site}{os.pathsep}{root}"},
+        cwd=root,
         capture_output=True,
         text=True,
         check=False,
@@ -81,3 +82,22 @@ def test_an_installed_package_is_measured_beside_the_others(site: Path, tmp_path
     assert all(row["verified"] == row["calls"] == "50" and float(row["p50_us"]) > 0 for row in own)
     settings = json.loads((latest / "environment.json").read_text())["settings"]
     assert settings["plain-socket"]["json"]["codec"] == "orjson"
+
+
+def test_one_file_and_one_line_add_a_contender_to_the_repository(tmp_path: Path) -> None:
+    copy = tmp_path / "checkout"
+    for folder in ("contenders", "scenarios", "shm_rpc_bridge", "tests", "docs", "results/reference"):
+        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("pyproject.toml", "README.md"):
+        shutil.copy(ROOT / file, copy)
+    (copy / "contenders" / "plain_socket.py").write_text(shown("python", "plain_socket.py"))
+    listed = copy / "contenders" / "registry.py"
+    last = '}\n"""``module:Class``'
+    text = listed.read_text()
+    assert text.count(last) == 1
+    listed.write_text(text.replace(last, f'    "plain-socket": "contenders.plain_socket:PlainSocket",\n{last}'))
+    tests = ["tests/contenders/test_registry.py", "tests/contenders/test_conformance.py"]
+    report = tmp_path / "report.xml"
+    run(copy, "pytest", *tests, "-k", "plain-socket or registry", f"--junit-xml={report}", root=copy)
+    names = re.findall(r'testcase [^>]*name="([^"]*)"', report.read_text())
+    assert sum("plain-socket" in name for name in names) > 15

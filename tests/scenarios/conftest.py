@@ -43,6 +43,12 @@ def _the_code_may_change(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "SAME", same)
 
 
+@pytest.fixture(autouse=True)
+def _a_width_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables are as wide as the tests say, not as the terminal they are started from."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
     """Write a small scenario file: ``write(contenders=["plain"], repeats=2, ...)``, or ``write(text)``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from scenarios.advice.curves import Curves
 from scenarios.advice.model import advise
 from scenarios.cli.arguments import QuantityError, rate_per_s, size_bytes, time_us
 from scenarios.cli.commands import main
+from scenarios.common.units import micros
 from scenarios.records import store
 from scenarios.statistics import figures
 from tests.scenarios.tables import Cells, cells
@@ -26,6 +28,7 @@ def _ask(*more: str, payload: str = "20KB", rate: str = "500", handler: str = "5
 def _small(results: Path, rows: Cells) -> None:
     run = store.create(results, {"name": "small"})
     run.rewrite_rows(rows)
+    run.set_state(store.FINISHED)
 
 
 def test_it_prints_the_models_figures_and_two_sentences(capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,20 +51,64 @@ def test_it_prints_the_models_figures_and_two_sentences(capsys: pytest.CaptureFi
     assert store.Run(REFERENCE).environment()["cpu"] in found["sentences"][1]
 
 
-def test_without_a_run_the_latest_is_asked_and_without_that_the_reference(
+def test_the_newest_finished_run_that_holds_the_question_is_asked_else_the_reference(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    def answered() -> str:
+        assert _ask("--results", str(tmp_path), "--json") == 0
+        return str(json.loads(capsys.readouterr().out)["run"])
+
+    def add(hour: int, name: str, rows: Cells, state: str = store.FINISHED) -> str:
+        run = store.create(tmp_path, {"name": name}, datetime(2030, 1, 1, hour, tzinfo=UTC))
+        run.rewrite_rows(rows)
+        run.set_state(state)
+        return run.id
+
     (tmp_path / "reference").symlink_to(REFERENCE)
-    assert _ask("--results", str(tmp_path), "--json") == 0
-    assert json.loads(capsys.readouterr().out)["run"] == "reference"
-    _small(tmp_path, cells("a", {10_000: (1.0,) * 3, 100_000: (1.0,) * 3}))
-    assert _ask("--results", str(tmp_path), "--json") == 0
-    assert json.loads(capsys.readouterr().out)["run"].endswith("_small")
+    assert answered() == "reference"
+    around = {10_000: (1.0,) * 3, 100_000: (1.0,) * 3}
+    whole = add(1, "small", cells("a", around))
+    add(2, "small", cells("a", around), store.RUNNING)
+    add(3, "capacity", cells("a", around))
+    add(4, "a-a", cells("a", around))
+    add(5, "small", cells("a", around, lane="json"))
+    add(6, "small", cells("a", {100: (1.0,) * 3}))
+    add(7, "small", cells("direct", around, server_cpu=None))
+    add(8, "small", [])
+    assert answered() == whole
+    assert _ask("--results", str(tmp_path)) == 0
+    assert f"answered from the run {whole}" in capsys.readouterr().out
+
+
+def test_without_a_run_that_holds_the_question_and_a_reference_it_says_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _small(tmp_path, cells("a", {100: (1.0,) * 3}))
+    assert _ask("--results", str(tmp_path)) == 2
+    assert "holds 20 KB in lane native" in capsys.readouterr().err
+
+
+def test_at_80_columns_names_and_medians_are_whole_and_later_columns_go_first(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _ask("--run", str(REFERENCE), "--json", payload="100B") == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    monkeypatch.setenv("COLUMNS", "80")
+    assert _ask("--run", str(REFERENCE), payload="100B") == 0
+    shown = capsys.readouterr().out
+    lines = [line for line in shown.splitlines() if line.startswith("│")]
+    assert len(lines) == len(rows)
+    assert max(map(len, lines)) <= 80
+    for row, line in zip(rows, lines, strict=True):
+        assert row["contender"] in line
+        assert not row["p50_us"] or micros(row["p50_us"]["value"]) in line
+    assert "…" not in shown
+    assert "one client gives, clients, IPC under" in " ".join(shown.split())
 
 
 def test_what_was_not_measured_is_said_not_to_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _small(tmp_path, cells("a", {100: (1.0,) * 3}))
-    assert _ask("--results", str(tmp_path)) == 0
+    assert _ask("--results", str(tmp_path), "--run", "latest") == 0
     shown = capsys.readouterr().out
     assert "Not measured: no contender has figures on both sides of 20 KB" in shown
     assert "holds 100 B to 100 B" in shown

@@ -60,7 +60,7 @@ def test_a_cell_is_kept_when_it_has_an_only_value_of_each_axis_and_no_skipped_on
     [
         (["lan=json"], [], r"--only: there is no axis 'lan'; did you mean 'lane'\? allowed: scenario, contender"),
         ([], ["lane=jsn"], r"--skip: nothing here has lane=jsn; did you mean 'json'\? allowed: json, bytes"),
-        (["payload=1KB"], [], r"nothing here has payload_bytes=1 KB; .*allowed: 100 B, 10 KB"),
+        (["payload=1KB"], [], r"nothing here has payload=1 KB; .*allowed: 100 B, 10 KB"),
         (["payload=big"], [], r"'big' is not a size; a number of bytes, or 100B"),
         (["lane"], [], r"--only lane: not AXIS=VALUE\[,VALUE\]"),
         (["lane="], [], r"not AXIS=VALUE"),

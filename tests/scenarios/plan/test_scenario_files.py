@@ -53,7 +53,7 @@ MISTAKES = {
     "unknown key at the top": ("repeats = 2", "repeat = 2", ":2: repeat: unknown key; did you mean 'repeats'?"),
     "wrong type": ("calls = 10", 'calls = "ten"', ":7: cells[0].calls: 'ten' is not a whole number"),
     "a truth value for a number": ("repeats = 2", "repeats = true", ":2: repeats: True is not a whole number"),
-    "text for a list": ('["json"]', '"json"', ":4: cells[0].lanes: 'json' is not a list of strings"),
+    "text for a list": ('["json"]', '"json"', ":4: cells[0].lanes: 'json' is not a list; write ['json']"),
     "empty list": ('["plain"]', "[]", ":5: cells[0].contenders: the list is empty"),
     "missing list": ('contenders = ["plain"]', "", ":3: cells[0].contenders: is missing"),
     "missing number": ("calls = 10", "", ":3: cells[0].calls: is missing"),
@@ -63,7 +63,7 @@ MISTAKES = {
     "no time": ("calls = 10", "calls = 10\nseconds = 0", ":8: cells[0].seconds: 0 is not allowed"),
     "not a size": ('"10KB"', '"10 kb"', ":6: cells[0].payload_sizes: '10 kb' is not a size; allowed:"),
     "size too small": ("[100,", "[1,", ":6: cells[0].payload_sizes: 1 bytes is out of range; allowed: 64 to"),
-    "the same twice": ("[100,", "[10000,", ":6: cells[0].payload_sizes: the same size twice"),
+    "the same twice": ("[100,", "[10000,", ":6: cells[0].payload_sizes: the same value twice: 10000"),
     "too many clients": (
         "calls = 10",
         "calls = 10\nclients = [2, 65]",
@@ -97,6 +97,13 @@ def test_all_mistakes_of_a_file_are_reported_at_once(write: Write) -> None:
     with pytest.raises(ScenarioError) as caught:
         _read(write(GOOD.replace("json", "jsn").replace("repeats = 2", "repeats = 0").replace('"plain"', '"plane"')))
     assert len(str(caught.value).splitlines()) == 3
+
+
+def test_a_mistake_of_meaning_is_reported_beside_those_of_type(write: Write) -> None:
+    text = GOOD.replace("calls = 10", 'calls = "ten"\npayload = "bytes"').replace("repeats = 2", "repeats = 0")
+    with pytest.raises(ScenarioError) as caught:
+        _read(write(text))
+    assert [mistake.key for mistake in caught.value.mistakes] == ["repeats", "cells[0].calls", "cells[0].payload"]
 
 
 def test_a_mistake_in_the_second_block_is_found_on_its_own_line(write: Write) -> None:

@@ -159,8 +159,12 @@ def test_groups_of_one_run_only_are_counted_and_not_judged(tmp_path: Path) -> No
     found = comparison.compare(a, b, FLOOR)
     assert (len(found.groups), found.only_before, found.only_after) == (1, 1, 0)
     c = run_of(tmp_path / "c", repeats("grpc", [50] * 3))
-    with pytest.raises(ComparisonError, match="no group with a p50_us in common"):
+    with pytest.raises(ComparisonError, match="nothing to compare") as caught:
         comparison.compare(a, c, FLOOR)
+    lines = str(caught.value).splitlines()
+    assert "contender shm, zmq; load closed; payload 100 B" in lines[1]
+    assert "contender grpc;" in lines[2]
+    assert "measure the same scenario twice" in lines[3]
 
 
 def _without(what: str, folder: Path) -> Run:
