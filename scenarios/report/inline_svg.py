@@ -15,9 +15,8 @@ from markupsafe import Markup, escape
 
 LARGEST_BYTES = 3_500_000
 """Of all plots of a page together: it is to open at once, also from a mail."""
-REDUNDANT = ("ecdf_",)
-"""Names that begin like this show what the page's own percentile plots do."""
-FIRST = ("latency", "cost", "speedup")
+FIRST = ("first", "latency", "cost")
+"""What the names of the most general begin with."""
 ACTIVE = re.compile(r"<script|<foreignObject|\son\w+\s*=|javascript:", re.IGNORECASE)
 """What could run. matplotlib writes none of it; a file that has some is not matplotlib's."""
 
@@ -34,8 +33,8 @@ class InlinePlot:
 def inlined(folder: Path) -> tuple[list[InlinePlot], list[str]]:
     """The SVGs in `folder`, the most general first, and the names of those left out for their size."""
     names = sorted(
-        (path.stem for path in folder.glob("*.svg") if not path.stem.startswith(REDUNDANT)),
-        key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name),
+        (path.stem for path in folder.glob("*.svg")),
+        key=lambda name: (next((i for i, each in enumerate(FIRST) if name.startswith(each)), len(FIRST)), name),
     )
     plots: list[InlinePlot] = []
     left_out: list[str] = []

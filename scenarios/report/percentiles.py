@@ -21,7 +21,7 @@ import pandas as pd
 
 from scenarios.common.units import size, three
 from scenarios.plan.cells import key_of
-from scenarios.plots import style
+from scenarios.plots import names, style
 from scenarios.records.store import Run
 from scenarios.statistics import figures
 from scenarios.statistics.bootstrap import Samples
@@ -124,21 +124,6 @@ def from_columns(cells: pd.DataFrame) -> list[Point]:
     return points
 
 
-def apart(heights: list[float], top: float, bottom: float) -> list[float]:
-    """Where labels stand that would be at `heights`: at least a label's height apart, in the same order, within bounds
-    as far as there is room."""
-    order = sorted(range(len(heights)), key=lambda place: heights[place])
-    room = min(LABEL_HEIGHT, (bottom - top) / max(len(heights) - 1, 1))
-    found = list(heights)
-    for above, place in zip([None, *order], order, strict=False):
-        least = top if above is None else found[above] + room
-        found[place] = max(heights[place], least)
-    for below, place in zip([None, *order[::-1]], order[::-1], strict=False):
-        most = bottom if below is None else found[below] - room
-        found[place] = min(found[place], most)
-    return [round(height, 1) for height in found]
-
-
 def _points(run: Run, cells: pd.DataFrame) -> tuple[list[Point], bool]:
     rows = [{str(key): value for key, value in row.items()} for row in cells.to_dict("records")]
     kept = [samples for samples in (run.samples(key_of(row)) for row in rows) if samples is not None]
@@ -165,7 +150,7 @@ def _plot(scenario: str, lane: str, payload: str, found: dict[str, tuple[list[Po
         dots = [place(point) for point in points]
         path = "M" + "L".join(f"{x:g} {y:g}" for x, y in dots)
         curves.append(Curve(name, Look.of(name), path, [] if sampled else dots, sampled, dots[-1], 0.0))
-    heights = apart([curve.end[1] for curve in curves], TOP, HEIGHT - BOTTOM)
+    heights = names.apart([curve.end[1] for curve in curves], TOP, HEIGHT - BOTTOM, LABEL_HEIGHT)
     curves = [dataclasses.replace(curve, label_y=height) for curve, height in zip(curves, heights, strict=True)]
     shares = [0.0, 0.5, *(1 - 10.0**-nines for nines in range(1, math.floor(most) + 1))]
     x_ticks = [Tick(place((share, 1.0))[0], f"{share * 100:.10g}%") for share in shares]
