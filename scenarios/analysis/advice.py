@@ -90,7 +90,7 @@ def break_even(opened: OpenedRun, question: Question) -> Picture | Prose:
     if not known:
         return not_measured(f"payloads around {size(question.payload_bytes)} in lane {question.lane}")
     what = f"{size(question.payload_bytes)} (lane {question.lane})"
-    sheet = Sheet(f"From which handler on IPC is under {SHARE:.0%} of a call, {what}", 0.95 + 0.27 * len(known))
+    sheet = Sheet(f"Handler from which IPC is under {SHARE:.0%}, {what}", 0.95 + 0.27 * len(known))
     axes = sheet.panels.subplots()
     for place, (name, handler) in enumerate(known):
         colour = style.family(name).colour
@@ -99,7 +99,8 @@ def break_even(opened: OpenedRun, question: Question) -> Picture | Prose:
             axes.plot([handler.low, high], [place, place], color=colour, linewidth=5, alpha=0.3)
         axes.plot([handler.value], [place], "o", color=colour)
         where = (max(high, handler.value), place)
-        axes.annotate(micros(handler.value), where, (7, 0), textcoords="offset points", va="center")
+        figure = axes.annotate(micros(handler.value), where, (7, 0), textcoords="offset points", va="center")
+        figure.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.5})
     axes.axvline(max(question.handler_us, 1e-3), color=style.SOFT, linewidth=1.2, linestyle=":")
     axes.set_yticks(range(len(known)), [name for name, _ in known])
     axes.set_ylim(-0.6, len(known) - 0.4)
@@ -107,6 +108,7 @@ def break_even(opened: OpenedRun, question: Question) -> Picture | Prose:
     low, high = axes.get_xlim()
     axes.set_xlim(low, high * (high / low) ** 0.12)
     times(axes.xaxis)
+    axes.grid(visible=False, axis="y")
     axes.set_xlabel("time of the handler (dotted: the one asked about)")
     return opened.picture(sheet)
 
@@ -134,6 +136,7 @@ def cores_at_the_rate(opened: OpenedRun, question: Question) -> Picture | Prose:
     axes.set_yticks(places, [row.contender for row in rows])
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.margins(x=0.22)
+    axes.grid(visible=False, axis="y")
     axes.set_xlabel("cores")
     sheet.legend(axes.get_legend_handles_labels()[0])
     return opened.picture(sheet)

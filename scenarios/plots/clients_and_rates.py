@@ -59,8 +59,8 @@ def _sheet(lines: pd.DataFrame, title: str) -> Sheet:
         line = lines.iloc[0]
         clients = "1 client" if line["clients"] == 1 else f"{line['clients']:.0f} clients"
         sheet.note(
-            f"{clients}{', calls evenly spaced' if line['constant'] else ''}. At the upper edge: overloaded; the queue "
-            "only grew, and its latency would tell how long it did."
+            f"{clients}{', calls evenly spaced' if line['constant'] else ''}. "
+            "At the upper edge: overloaded, where the queue only grew."
         )
     return sheet
 
@@ -155,7 +155,7 @@ def _cpu(axes: Axes, part: pd.DataFrame) -> None:
 def _rates_along_x(axes: Axes, part: pd.DataFrame) -> None:
     axes.set_xscale("log")
     rates = sorted(set(part["rate"]))
-    axes.set_xlim(rates[0] / 1.3, rates[-1] * 1.3)
+    axes.set_xlim(rates[0] / 1.3, rates[-1] * 1.6)
     ticks_at(axes.xaxis, rates, thousands)
 
 

@@ -60,7 +60,7 @@ def sheet(every_attempt: pd.DataFrame) -> Sheet:
         counts = beyond["contender"].value_counts().sort_index().sort_values(ascending=False, kind="stable")
         most = ", ".join(f"{name} ({count})" for name, count in counts.head(5).items())
         more = ", ..." if len(counts) > 5 else ""
-        drawn.note(f"At the edges {len(beyond)} of {len(cells)} cells beyond them: {most}{more}.")
+        drawn.note(f"{len(beyond)} of {len(cells)} cells are beyond the edges: {most}{more}.")
     again = len(cells) - len(cells.drop_duplicates(list(AXES)))
     if again:
         drawn.note(f"{again} disturbed cells were measured again; all attempts are shown.")

@@ -51,8 +51,11 @@ def first(lines: pd.DataFrame, lane: str) -> Sheet:
 
 def smallest(lines: pd.DataFrame, lane: str) -> Sheet:
     """Every contender's median and p99 at the smallest payload."""
-    lines = lines[(lines["payload_bytes"] == lines["payload_bytes"].min()) & (lines["contender"] != "noop")]
-    return dots(lines, f"Latency of {size(lines['payload_bytes'].iloc[0])} (lane {lane})", p99=True)
+    lines = lines[lines["payload_bytes"] == lines["payload_bytes"].min()]
+    shown, quiet = _with_ipc(lines)
+    sheet = dots(shown, f"Latency of {size(lines['payload_bytes'].iloc[0])} (lane {lane})", p99=True)
+    sheet.note(_quiet(quiet, "p50", "Far to the left"))
+    return sheet
 
 
 def dots(lines: pd.DataFrame, title: str, words: Mapping[str, str] | None = None, *, p99: bool = False) -> Sheet:
@@ -77,15 +80,13 @@ def dots(lines: pd.DataFrame, title: str, words: Mapping[str, str] | None = None
     axes.tick_params(axis="y", length=0)
     right = ["p50_us", "p50_high", *(["p99_us"] if p99 else [])]
     _along_x(axes, float(np.nanmin(lines[["p50_us", "p50_low"]])), float(np.nanmax(lines[right])))
-    sheet.note(f"Dot: median round trip, on a logarithmic axis. {_interval(lines)}{' Tick: p99.' if p99 else ''}")
+    sheet.note(f"Dot: median. {_interval(lines)}{' Tick: p99.' if p99 else ''} The axis is logarithmic.")
     return sheet
 
 
 def by_payload(lines: pd.DataFrame, lane: str, column: str = "p50") -> Sheet:
     """A percentile of one scenario and lane against payload, named at the lines' ends."""
-    quiet = lines[lines["contender"].isin(style.WITHOUT_IPC)]
-    shown = lines[~lines["contender"].isin(style.WITHOUT_IPC)].dropna(subset=[f"{column}_us"])
-    shown = lines if shown.empty else shown
+    shown, quiet = _with_ipc(lines.dropna(subset=[f"{column}_us"]))
     smallest = shown[shown["payload_bytes"] == shown["payload_bytes"].min()]
     named = style.representatives(smallest.sort_values("p50_us")["contender"])
     what = "Latency" if column == "p50" else column
@@ -105,17 +106,14 @@ def by_payload(lines: pd.DataFrame, lane: str, column: str = "p50") -> Sheet:
         axes.plot(x, y, **look, linewidth=2.4 if bold else 1.2, zorder=3 if bold else 2, label=contender)
         axes.fill_between(x, low, high, color=look["color"], alpha=0.15, linewidth=0)
         ends.append(Name(contender, float(x[-1]), float(y[-1]), look["color"], bold))
-    payloads(axes, sorted(lines["payload_bytes"].unique()))
+    payloads(axes, sorted(shown["payload_bytes"].unique()))
     axes.set_yscale("log")
     times(axes.yaxis)
     axes.set_ylabel(f"round trip, {column}")
     names.at_ends(sheet, axes, ends)
     behind = shown["contender"].nunique() - len(ends)
-    sheet.note(f"Both axes are logarithmic. {_interval(lines, 'Band')}{f' Grey: {behind} others.' if behind else ''}")
-    if len(quiet) and shown is not lines:
-        medians = quiet.groupby("contender")[f"{column}_us"].median()
-        below = ", ".join(f"{name} {time(float(f'{value:.2g}'))}" for name, value in medians.items())
-        sheet.note(f"Far below, at any payload: {below}.")
+    sheet.note(f"Both axes are logarithmic. {_interval(lines, 'Band')}")
+    sheet.note(f"{f'Grey: {behind} others. ' if behind else ''}{_quiet(quiet, column, 'Far below')}")
     return sheet
 
 
@@ -145,8 +143,21 @@ def cost(lines: pd.DataFrame, lane: str) -> Sheet:
         bold = line.contender in style.BOLD
         points.append(Name(line.contender, line.p50_us, line.cpu_us, look["color"], bold))
     names.around(sheet, axes, points)
-    sheet.note("Calls back to back, medians. Left is faster, down is cheaper; on a dashed line so many cores are busy.")
+    sheet.note("Medians, calls back to back. Left is faster, lower is cheaper; dashed: so many cores at work.")
     return sheet
+
+
+def _with_ipc(lines: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The lines to show, and those of no IPC to be left out beside any that are."""
+    without = lines["contender"].isin(style.WITHOUT_IPC)
+    return (lines, lines[:0]) if without.all() else (lines[~without], lines[without])
+
+
+def _quiet(lines: pd.DataFrame, column: str, where: str) -> str:
+    """What was left out, with its figures; empty for nothing."""
+    medians = lines.groupby("contender")[f"{column}_us"].median()
+    figures = ", ".join(f"{name} {time(float(f'{value:.2g}'))}" for name, value in medians.items())
+    return f"{where}: {figures}." if figures else ""
 
 
 def _along_x(axes: Axes, low: float, high: float) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,9 +27,11 @@ HEIGHT = style.POINTS * 1.25
 MARK, CLEAR = 4.0, 5.0
 """Points from the middle of a mark to its edge, and from there to the name of another, which would else be taken for
 its own."""
-_AROUND = [(radius, turn * math.tau / 24) for radius in range(0, 130, 5) for turn in range(24)]
+ROUNDS = 12
+_AROUND = [(radius, turn * math.tau / 20) for radius in range(0, 120, 6) for turn in range(20)]
 """Where a name is tried: points from the mark, the nearest first, and directions."""
-_FAR = 5
+_FAR = 4.0
+"""Points from a mark to its name from which on a line joins them."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,7 +129,7 @@ def around(sheet: Sheet, axes: Axes, names: Sequence[Name]) -> None:
                 text.remove()
                 continue
             text.xyann = (spot.box[0] - x, spot.box[1] - y)
-            if spot.radius > _FAR:
+            if spot.distance > _FAR:
                 end = (spot.end[0] - x, spot.end[1] - y)
                 axes.annotate("", (each.x, each.y), end, textcoords="offset points", arrowprops=line, zorder=1.5)
 
@@ -136,64 +138,86 @@ def around(sheet: Sheet, axes: Axes, names: Sequence[Name]) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Spot:
-    """Where a name stands, in points of the figure: its box, where its line ends, and how far it is from its mark."""
+    """Where a name stands, in points of the figure: its box, the place on it that is nearest to its mark, and how far
+    that is from the mark's edge."""
 
     box: tuple[float, float, float, float]
     end: Point
-    radius: float
+    distance: float
 
 
 def fitted(points: Sequence[Point], sizes: Sequence[Point], words: Boxes, panel: Floats) -> list[Spot | None]:
-    """A spot for a name of each size near its point, on no mark, no other name, none of `words` and within the panel;
-    None where there is none. Of several orders of choosing that which leaves the fewest out, and then the nearest."""
-    orders = [
-        range(len(points)),
-        *(sorted(range(len(points)), key=lambda i: way * points[i][axis]) for axis in (0, 1) for way in (1, -1)),
-    ]
+    """A spot for a name of each size near its point: on no mark, no other name, none of `words`, and within the panel;
+    None where there is none.
 
-    def badness(found: list[Spot | None]) -> float:
-        return sum(1000 if spot is None else spot.radius for spot in found)
-
-    return min((_in_order(order, points, sizes, words, panel) for order in orders), key=badness)
-
-
-def _in_order(
-    order: Iterable[int], points: Sequence[Point], sizes: Sequence[Point], words: Boxes, panel: Floats
-) -> list[Spot | None]:
+    Each name in turn takes the place that costs the least beside the others, until none wants to move: nearness first,
+    then that its line crosses nothing and that no other's mark is beside it, which it would be taken for the name of.
+    """
     marks = np.array([(x - MARK, y - MARK, x + MARK, y + MARK) for x, y in points])
-    lines = np.empty((0, 4))
-    found: list[Spot | None] = [None] * len(points)
-    for place in order:
-        (x, y), (width, height) = points[place], sizes[place]
-        same = [math.dist(point, (x, y)) < MARK for point in points]
-        foreign = marks[~np.array(same)] + np.array([-CLEAR, -CLEAR, CLEAR, CLEAR])
-        taken = np.concatenate([marks, foreign, words, lines])
-        for radius, angle in _AROUND:
-            across, up = math.cos(angle), math.sin(angle)
-            # From the edge of the mark to the nearest edge of the name.
-            left = x + across * (radius + MARK + 2) + width * (across - 1) / 2
-            low = y + up * (radius + MARK) + height * (up - 1) / 2
-            box = (left - 1, low - 1, left + width + 1, low + height + 1)
-            if not (panel[0] <= box[0] and box[2] <= panel[2] and panel[1] <= box[1] and box[3] <= panel[3]):
-                continue
-            end = left + width * (1 - across) / 2, low + height * (1 - up) / 2
-            line = _along((x, y), end)
-            if _touch(box, taken) or any(_touch(each, words) for each in line):
-                continue
-            found[place] = Spot((left, low, left + width, low + height), end, radius)
-            words = np.vstack([words, box])
-            lines = np.vstack([lines, line]) if radius > _FAR else lines
+    spots = [_Spots.of(point, size) for point, size in zip(points, sizes, strict=True)]
+    for each, point in zip(spots, points, strict=True):
+        away = np.array([math.dist(point, other) for other in points])
+        outside = (each.boxes[:, :2] < panel[:2]).any(axis=1) | (each.boxes[:, 2:] > panel[2:]).any(axis=1)
+        each.cost[outside | (_touch(each.boxes, np.vstack([marks, words])) > 0)] = np.inf
+        each.cost += 30 * _touch(each.boxes, marks[away > MARK] + np.array([-CLEAR, -CLEAR, CLEAR, CLEAR]))
+        # A line can't but cross the marks that stand as near as its own.
+        each.cost += 30 * each.crossed(marks[away > 2 * MARK]) + 200 * each.crossed(words)
+    chosen = [int(np.argmin(each.cost)) for each in spots]
+    for _ in range(ROUNDS):
+        before = list(chosen)
+        for place, each in enumerate(spots):
+            others = [i for i in range(len(spots)) if i != place]
+            names = np.array([spots[i].boxes[chosen[i]] for i in others]).reshape(-1, 4)
+            lines = np.concatenate([np.empty((0, 2)), *(spots[i].lines[chosen[i]] for i in others)])
+            specks = np.hstack([lines - 1, lines + 1])
+            cost = each.cost + 1000 * _touch(each.boxes, names) + 200 * each.crossed(names)
+            cost += 20 * _touch(each.boxes, specks)
+            chosen[place] = int(np.argmin(cost))
+        if chosen == before:
             break
+    found: list[Spot | None] = []
+    for each, at in zip(spots, chosen, strict=True):
+        taken = np.array([spot.box for spot in found if spot]).reshape(-1, 4)
+        free = np.isfinite(each.cost[at]) and not _touch(each.boxes[[at]], taken)[0]
+        x, y = each.ends[at]
+        box = tuple(float(end) for end in each.boxes[at])
+        found.append(Spot(box, (float(x), float(y)), float(each.distances[at])) if free else None)  # type: ignore[arg-type]
     return found
 
 
-def _touch(box: Sequence[float] | Floats, others: Boxes) -> bool:
-    left, low, right, high = others.T
-    return bool(((left < box[2]) & (box[0] < right) & (low < box[3]) & (box[1] < high)).any())
+@dataclasses.dataclass
+class _Spots:
+    """Everywhere a name may stand: its box, the end of its line, how far that is, points along the line (NaN where it
+    needs none), and what standing there costs."""
+
+    boxes: Boxes
+    ends: Floats
+    distances: Floats
+    lines: Floats
+    cost: Floats
+
+    @classmethod
+    def of(cls, point: Point, size: Point) -> _Spots:
+        middle, extent = np.array(point), np.array(size)
+        radius, angle = np.array(_AROUND).T
+        way = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        low = middle + way * (radius[:, None] + np.array([MARK + 2, MARK])) + extent * (way - 1) / 2
+        ends = np.clip(middle, low, low + extent)
+        distances = np.hypot(*(ends - middle).T) - MARK
+        steps = np.linspace(0.1, 0.95, 10)[None, :, None]
+        lines = np.where((distances > _FAR)[:, None, None], middle + steps * (ends - middle)[:, None, :], np.nan)
+        return cls(np.hstack([low, low + extent]), ends, distances, lines, np.maximum(distances, 0) ** 1.2)
+
+    def crossed(self, boxes: Boxes) -> Floats:
+        """How many of the boxes each spot's line crosses."""
+        x, y = self.lines[:, :, :1], self.lines[:, :, 1:]
+        left, low, right, high = boxes.T
+        inside = (left < x) & (x < right) & (low < y) & (y < high)
+        return np.asarray(inside.any(axis=1).sum(axis=1), float)
 
 
-def _along(start: Point, end: Point) -> Boxes:
-    """Small boxes on the line between two points."""
-    shares = np.linspace(0, 1, max(2, int(math.dist(start, end) / 4)))[1:, None]
-    steps = np.array(start) + shares * (np.array(end) - np.array(start))
-    return np.hstack([steps - 0.7, steps + 0.7])
+def _touch(boxes: Boxes, others: Boxes) -> Floats:
+    """How many of the others each box overlaps."""
+    one, other = boxes[:, None, :], others[None, :, :]
+    apart = (one[..., :2] >= other[..., 2:]) | (one[..., 2:] <= other[..., :2])
+    return np.asarray((~apart.any(axis=2)).sum(axis=1), float)

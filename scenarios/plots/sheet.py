@@ -114,7 +114,7 @@ def times(axis: Axis) -> None:
 def payloads(axes: Axes, sizes: Sequence[float]) -> None:
     """Payload sizes along x, those that have room for a label: a factor of 6 apart, the last always.
 
-    Not autoscaled: also where some sizes have no figure, pictures are to be read against each other.
+    Not autoscaled: the last label is to stand at the edge.
     """
     margin = (sizes[-1] / sizes[0]) ** 0.04 if len(sizes) > 1 else 2.0
     axes.set_xscale("log")
@@ -150,7 +150,7 @@ def time(us: float) -> str:
 def _log(axis: Axis, text: Callable[[float], str]) -> None:
     """Labels at powers of ten, and at 2 and 5 as well where there are few of those."""
     low, high = axis.get_view_interval()
-    steps = (1.0,) if low <= 0 or np.log10(high / low) > 2.6 else (1.0, 2.0, 5.0)
+    steps = (1.0,) if low <= 0 or np.log10(high / low) > 3 else (1.0, 2.0, 5.0)
     axis.set_major_locator(LogLocator(10, subs=steps, numticks=12))
     axis.set_major_formatter(FuncFormatter(lambda value, _: text(value)))
     axis.set_minor_formatter(NullFormatter())
