@@ -108,7 +108,7 @@ def stacked(opened: OpenedRun) -> Picture | Prose:
         each.set_title(f"lane {lane}")
         each.set_xlabel("payload")
     axes[0].set_ylabel("share of the call [%]")
-    sheet.legend(axes[0].get_legend_handles_labels()[0], 1.2)
+    sheet.legend(axes[0].get_legend_handles_labels()[0])
     return opened.picture(sheet)
 
 

@@ -40,7 +40,8 @@ def sheet(every_attempt: pd.DataFrame) -> Sheet:
     within = cells["relative"].clip(1 / REACH, REACH)
     flagged = cells["noise_flags"].fillna("") != ""
     for some, look in ((~flagged, CELL), (flagged, DISTURBED)):
-        axes.plot(cells.loc[some, "order_index"], within[some], clip_on=False, **look)
+        (marks,) = axes.plot(cells.loc[some, "order_index"], within[some], clip_on=False, **look)
+        marks.set_in_layout(False)  # without a cell, they would be taken to reach to the corner of the sheet
     running = cells["relative"].rolling(WINDOW, center=True, min_periods=WINDOW // 2).median()
     axes.plot(cells["order_index"], running, **RUNNING)
     _repeats(axes, cells)
@@ -53,7 +54,6 @@ def sheet(every_attempt: pd.DataFrame) -> Sheet:
             Line2D([], [], label=f"disturbed ({flagged.sum()})", **DISTURBED),
             Line2D([], [], label=f"running median of {WINDOW}", **RUNNING),
         ],
-        widest_inches=2.0,
     )
     beyond = cells[within != cells["relative"]]
     if len(beyond):

@@ -25,10 +25,11 @@ from scenarios.plots import style
 WIDTH_INCHES = 6.25
 PIXELS_PER_INCH = 192
 """Of the PNG: twice as many as the 600 pixels it is shown at."""
-LINE_INCHES = 0.17
+LINE_INCHES, LEGEND_LINE_INCHES = 0.17, 0.22
 LETTERS = 96
 """That fit into a line of small print."""
-LEGEND_COLUMN_INCHES = 1.55
+LETTER_INCHES, HANDLE_INCHES = 0.083, 0.62
+"""A column of a legend is a line and a name wide."""
 _UNBROKEN = "\N{NO-BREAK SPACE}"
 
 
@@ -52,13 +53,14 @@ class Sheet:
         """A sentence of small print below the panels."""
         self._notes.append(text)
 
-    def legend(self, handles: Sequence[Artist], widest_inches: float = LEGEND_COLUMN_INCHES) -> None:
+    def legend(self, handles: Sequence[Artist]) -> None:
         """Below the panels; the figure grows by its height."""
-        columns = max(1, min(len(handles), int(WIDTH_INCHES / widest_inches)))
+        longest = max(len(str(each.get_label())) for each in handles)
+        columns = max(1, min(len(handles), int(WIDTH_INCHES / (longest * LETTER_INCHES + HANDLE_INCHES))))
         self.panels.legend(
             handles=handles, loc="outside lower center", ncols=columns, handlelength=2.8, columnspacing=1.2
         )
-        self._height += math.ceil(len(handles) / columns) * LINE_INCHES
+        self._height += math.ceil(len(handles) / columns) * LEGEND_LINE_INCHES
 
     def afterwards(self, step: Callable[[], None]) -> None:
         """Have something done once everything has its place."""

@@ -11,7 +11,6 @@ from contenders import registry
 from contenders.direct import Direct
 from contenders.interface import LANES, Contender
 from contenders.registry import ENTRY_POINT_GROUP, ContenderUnavailable, UnknownContender
-from scenarios.plots import style
 
 # What a contender is imported with: replacing these would make two classes of one name.
 KEPT = {"contenders", "contenders.registry", "contenders.interface"}
@@ -43,12 +42,6 @@ def test_the_contenders_of_the_comparison_are_known() -> None:
         *("pyro5", "pyro5-tuned", "rpyc", "rpyc-tuned"),
     }
     assert expected == set(registry.names())
-
-
-def test_every_contender_has_a_look_of_its_own_in_pictures() -> None:
-    looks = {name: style.of(name) for name in registry.names()}
-    assert set(style.ORDER) == set(looks)
-    assert len({look["marker"] for look in looks.values()}) == len(looks)
 
 
 def test_listing_the_contenders_imports_none_of_their_dependencies() -> None:

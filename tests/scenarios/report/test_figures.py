@@ -137,12 +137,3 @@ def test_a_percentile_that_most_repeats_have_not_is_not_drawn() -> None:
     assert percentiles.from_columns(table) == [(0.5, 11.0), (0.9, 22.0)]
     table.loc[1, "p99_us"] = 101.0
     assert percentiles.from_columns(table)[-1] == (0.99, 100.0)
-
-
-def test_names_beside_a_plot_keep_apart_and_in_order() -> None:
-    assert percentiles.apart([50, 10, 30], 0, 100) == [50, 10, 30]
-    assert percentiles.apart([99, 98, 5], 0, 100) == [100, 88, 5]
-    assert percentiles.apart([1, 2], 10, 100) == [10, 22]
-    crowd = percentiles.apart([50.0] * 40, 0, 100)
-    assert crowd == sorted(crowd)
-    assert (crowd[0], crowd[-1]) == (0, 100)

@@ -195,12 +195,12 @@ def test_samples_are_preferred_and_their_want_is_said(run_it: RunIt) -> None:
 
 
 def test_plots_keep_apart_in_one_page_and_bring_no_style_of_their_own(tmp_path: Path) -> None:
-    for name in ("latency", "cost"):
+    for name in ("latency_json", "cost"):
         shutil.copy(COMMITTED / "plots" / f"{name}.svg", tmp_path)
     plots, left_out = inline_svg.inlined(tmp_path)
-    assert [plot.name for plot in plots] == ["latency", "cost"]
+    assert [plot.name for plot in plots] == ["latency_json", "cost"]
     assert not left_out
-    assert plots[0].title.startswith("Round-trip latency")
+    assert plots[0].title.startswith("Latency against payload")
     ids = [each for plot in plots for each in re.findall(r'\sid="([^"]+)"', plot.svg)]
     assert len(ids) == len(set(ids)) > 100
     for plot in plots:
