@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter, LogLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
 from scenarios.advice import model, words
 from scenarios.advice.model import SHARE, Question
-from scenarios.analysis.notebook import (
-    OpenedRun,
-    Picture,
-    Prose,
-    figure,
-    in_front,
-    legend_below,
-    look_of,
-    markdown_table,
-    not_measured,
-)
+from scenarios.analysis.notebook import OpenedRun, Picture, Prose, markdown_table, not_measured
 from scenarios.common.units import micros, size
-from scenarios.plots import panels, style
+from scenarios.plots import style
+from scenarios.plots.sheet import Sheet, handles, times
 
 HANDLERS_US = np.geomspace(1, 1e5, 61)
 """1 µs, a dictionary looked up, to 100 ms, a query to a database across the street."""
@@ -71,24 +62,24 @@ def share_by_handler(opened: OpenedRun, question: Question) -> Picture | Prose:
                 shares.setdefault(row.contender, []).append(row.ipc_share.value)
     if not shares:
         return not_measured(f"payloads around {size(question.payload_bytes)} in lane {question.lane}")
-    front = in_front(shares, {name: values[0] for name, values in shares.items()})
-    drawn, ((axes,),) = figure(1, 1, 8.5, 4.2)
+    front = style.representatives(sorted(shares, key=lambda name: (shares[name][0], name)))
+    sheet = Sheet(f"Share of a call that is IPC, {size(question.payload_bytes)} (lane {question.lane})", 3.4)
+    axes = sheet.panels.subplots()
     for name, values in shares.items():
-        axes.plot(HANDLERS_US, values, markevery=10, **look_of(name, front))
-    axes.axhline(SHARE, color="#333333", linewidth=0.9, linestyle=":")
-    axes.annotate(f"{SHARE:.0%}", (HANDLERS_US[0], SHARE), (2, 3), textcoords="offset points", fontsize=8.5)
+        look = style.of(name) if name in front else {"color": style.QUIET, "linewidth": 0.8, "zorder": 1}
+        axes.plot(HANDLERS_US, values, markevery=10, label=name, **look)
+    axes.axhline(SHARE, color=style.SOFT, linewidth=0.9, linestyle=":")
+    axes.annotate(f"{SHARE:.0%}", (HANDLERS_US[0], SHARE), (2, 3), textcoords="offset points")
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(10))
-    axes.xaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: f"{value:g} µs" if value < 1e3 else f"{value / 1e3:g} ms")
-    )
+    times(axes.xaxis)
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.set_ylim(0, 1.02)
     axes.set_xlabel("time of the handler")
-    axes.set_ylabel("share of a call that is IPC")
-    axes.set_title(f"lane {question.lane}, {size(question.payload_bytes)}")
-    legend_below(drawn, [axes])
-    return Picture(drawn, f"share of IPC in a call of {size(question.payload_bytes)} against the handler's time")
+    axes.set_ylabel("share of the call that is IPC")
+    sheet.legend(handles(front))
+    if len(shares) > len(front):
+        sheet.note(f"Grey: {len(shares) - len(front)} others.")
+    return opened.picture(sheet)
 
 
 @style.applied()
@@ -98,25 +89,28 @@ def break_even(opened: OpenedRun, question: Question) -> Picture | Prose:
     known = [(each.contender, each.handler_us) for each in limits if each.handler_us][::-1]
     if not known:
         return not_measured(f"payloads around {size(question.payload_bytes)} in lane {question.lane}")
-    drawn, ((axes,),) = figure(1, 1, 8.5, 1.2 + 0.38 * len(known))
+    what = f"{size(question.payload_bytes)} (lane {question.lane})"
+    sheet = Sheet(f"Handler from which IPC is under {SHARE:.0%}, {what}", 0.95 + 0.27 * len(known))
+    axes = sheet.panels.subplots()
     for place, (name, handler) in enumerate(known):
-        colour = style.of(name)["color"]
-        if handler.low is not None and handler.high is not None:
-            axes.plot([handler.low, handler.high], [place, place], color=colour, linewidth=5, alpha=0.3)
+        colour = style.family(name).colour
+        high = handler.value if handler.high is None else handler.high
+        if handler.low is not None:
+            axes.plot([handler.low, high], [place, place], color=colour, linewidth=5, alpha=0.3)
         axes.plot([handler.value], [place], "o", color=colour)
-        where = (handler.value, place)
-        axes.annotate(micros(handler.value), where, (0, 6), textcoords="offset points", ha="center", fontsize=8)
-    axes.axvline(max(question.handler_us, 1e-3), color="#333333", linewidth=0.9, linestyle=":")
+        where = (max(high, handler.value), place)
+        figure = axes.annotate(micros(handler.value), where, (7, 0), textcoords="offset points", va="center")
+        figure.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.5})
+    axes.axvline(max(question.handler_us, 1e-3), color=style.SOFT, linewidth=1.2, linestyle=":")
     axes.set_yticks(range(len(known)), [name for name, _ in known])
-    axes.set_ylim(-0.6, len(known) - 0.2)
+    axes.set_ylim(-0.6, len(known) - 0.4)
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
-    panels.plain_numbers(axes.xaxis)
-    axes.set_xlabel(
-        f"IPC is under {SHARE:.0%} of a call from a handler of ... on [µs]; dotted: the handler asked about"
-    )
-    axes.set_title(f"lane {question.lane}, {size(question.payload_bytes)}")
-    return Picture(drawn, f"handler time from which IPC is under {SHARE:.0%} of a call")
+    low, high = axes.get_xlim()
+    axes.set_xlim(low, high * (high / low) ** 0.12)
+    times(axes.xaxis)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel("time of the handler (dotted: the one asked about)")
+    return opened.picture(sheet)
 
 
 @style.applied()
@@ -128,17 +122,21 @@ def cores_at_the_rate(opened: OpenedRun, question: Question) -> Picture | Prose:
     if not rows:
         return not_measured(f"payloads around {size(question.payload_bytes)} in lane {question.lane}")
     rows.sort(key=lambda row: -(row.cores or 0.0))
-    drawn, ((axes,),) = figure(1, 1, 8.5, 1.2 + 0.36 * len(rows))
+    handler = f"handler {micros(question.handler_us)}"
+    what = f"{size(question.payload_bytes)}, {handler} (lane {question.lane})"
+    sheet = Sheet(f"Cores burned at {question.rate:,.10g} calls/s, {what}", 0.95 + 0.25 * len(rows))
+    axes = sheet.panels.subplots()
     client, server = ([getattr(row, f"{side}_cores") or 0.0 for row in rows] for side in ("client", "server"))
     places = range(len(rows))
-    axes.barh(places, client, 0.6, color="#0072B2", label="client")
-    axes.barh(places, server, 0.6, client, color="#E69F00", label="server")
+    axes.barh(places, client, 0.6, color=style.family("shm").colour, label="client")
+    axes.barh(places, server, 0.6, client, color=style.family("mp").colour, label="server")
     for place, row in enumerate(rows):
         clients = f"  {row.cores:.2g}, {row.clients} clients" if row.clients != 1 else f"  {row.cores:.2g}"
-        axes.annotate(clients, (row.cores or 0.0, place), va="center", fontsize=8.5)
+        axes.annotate(clients, (row.cores or 0.0, place), va="center")
     axes.set_yticks(places, [row.contender for row in rows])
+    axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.margins(x=0.22)
-    axes.set_xlabel(f"cores at {question.rate:,.10g} calls/s")
-    axes.set_title(f"lane {question.lane}, {size(question.payload_bytes)}, handler {micros(question.handler_us)}")
-    drawn.legend(loc="outside lower center", ncols=2)
-    return Picture(drawn, f"cores burned at {question.rate:,.10g} calls/s")
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel("cores")
+    sheet.legend(axes.get_legend_handles_labels()[0])
+    return opened.picture(sheet)

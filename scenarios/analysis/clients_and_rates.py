@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from scenarios.analysis.cores import at_work, explained
-from scenarios.analysis.notebook import (
-    OpenedRun,
-    Picture,
-    Prose,
-    figure,
-    legend_below,
-    markdown_table,
-    not_measured,
-    ribbon,
-)
+from scenarios.analysis.notebook import OpenedRun, Picture, Prose, markdown_table, not_measured
 from scenarios.common.units import micros, size, three
-from scenarios.plots import panels, style
+from scenarios.plots import clients_and_rates as plots
+from scenarios.plots import style
 from scenarios.statistics import clients_and_rates
 from scenarios.statistics.figures import FLOOR
 
@@ -57,16 +44,10 @@ def of_rates(opened: OpenedRun) -> pd.DataFrame:
     return clients_and_rates.by_rate(opened.cells)
 
 
-def throughput(opened: OpenedRun) -> Picture | Prose:
-    """Calls per second of all clients together against their number, and what one of them still gets as p50 and
-    p99."""
-    lines = of_clients(opened)
-    if lines.empty:
-        return not_measured("more than one client at a time", CLIENTS_REMEDY)
-    columns = {"calls_per_s": "calls/s, all clients", "p50_us": "p50 [µs]", "p99_us": "p99 [µs]"}
-    return _against(
-        lines, "clients", "clients at once", columns, "throughput and latency against the number of clients"
-    )
+def throughput(opened: OpenedRun) -> list[Picture] | list[Prose]:
+    """Calls per second of all clients together against their number, how evenly they got them, and how long each
+    waited."""
+    return _pictures(opened, "clients") or [not_measured("more than one client at a time", CLIENTS_REMEDY)]
 
 
 def fairness(opened: OpenedRun) -> Prose:
@@ -105,13 +86,10 @@ def best_number(opened: OpenedRun) -> Prose:
     return markdown_table(["contender", "fewest clients, calls/s", "most calls/s", "with clients", "gain"], rows)
 
 
-def offered(opened: OpenedRun) -> Picture | Prose:
-    """p50 and p99 from the moment a call was due, against the rate at which calls were offered."""
-    lines = of_rates(opened)
-    if lines.empty:
-        return not_measured("calls at a rate of their own", REMEDY)
-    columns = {"p50_us": "p50 since due [µs]", "p99_us": "p99 since due [µs]"}
-    return _against(lines, "offered_rps", "offered calls/s", columns, "latency against the offered rate")
+def offered(opened: OpenedRun) -> list[Picture] | list[Prose]:
+    """p50 and p99 from the moment a call was due, calls answered and their cost, against the rate they were offered
+    at."""
+    return _pictures(opened, "load") or [not_measured("calls at a rate of their own", REMEDY)]
 
 
 def nothing_skipped(opened: OpenedRun) -> Prose:
@@ -133,46 +111,8 @@ def nothing_skipped(opened: OpenedRun) -> Prose:
 
 
 @style.applied()
-def _against(lines: pd.DataFrame, axis: str, label: str, columns: dict[str, str], alt: str) -> Picture:
-    """A row of panels per lane and payload, a panel per column; the interval of the medians where they have one."""
-    groups = list(lines.groupby(["lane", "payload_bytes"], sort=True))
-    drawn, axes = figure(len(groups), len(columns), 4.0 * len(columns) + 0.6, 3.6 * len(groups) + 0.8)
-    for row, ((lane, payload_bytes), part) in zip(axes, groups, strict=True):
-        for each, (column, heading) in zip(row, columns.items(), strict=True):
-            _lines(each, part, axis, column)
-            each.set_ylabel(heading)
-            each.set_xlabel(label)
-            each.set_title(f"lane {lane}, {size(float(str(payload_bytes)))}")
-    legend_below(drawn, [each for row in axes for each in row])
-    return Picture(drawn, alt)
-
-
-def _lines(axes: Axes, part: pd.DataFrame, axis: str, column: str) -> None:
-    """What is infinite is not drawn: there the line ends."""
-    low, high = (
-        ("low", "high") if column == "calls_per_s" else (column.replace("_us", end) for end in ("_low", "_high"))
-    )
-    for name in style.ordered(part["contender"]):
-        look = style.of(name)
-        found = part[part["contender"] == name].sort_values(axis)
-        found = found[np.isfinite(found[column])]
-        axes.plot(found[axis].to_numpy(float), found[column].to_numpy(float), label=name, **look)
-        known = found[np.isfinite(found[low]) & np.isfinite(found[high])]
-        ribbon(axes, known[[axis, low, high]].to_numpy(float).tolist(), look["color"])
-    _number_axis(axes, sorted(part[axis].unique()))
-
-
-def _number_axis(axes: Axes, numbers: Sequence[float]) -> None:
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    axes.xaxis.set_major_locator(FixedLocator([float(each) for each in numbers]))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: f"{value / 1000:g}k" if value >= 1000 else f"{value:g}")
-    )
-    axes.yaxis.set_major_locator(LogLocator(10, numticks=12))
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    panels.plain_numbers(axes.yaxis)
+def _pictures(opened: OpenedRun, kind: str) -> list[Picture]:
+    return [opened.picture(sheet) for name, sheet in plots.sheets(opened.cells).items() if name.startswith(kind)]
 
 
 def _or_nothing(value: float) -> str:

@@ -8,30 +8,20 @@ for :func:`open_run`; nothing is measured.
 from __future__ import annotations
 
 import dataclasses
-import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from contenders.interface import LANES
 from scenarios.advice.curves import Curves
 from scenarios.common.errors import RunError
 from scenarios.common.units import size
-from scenarios.plots import style
+from scenarios.plots import pictures, style
+from scenarios.plots.sheet import Sheet
 from scenarios.records import environment, store
 from scenarios.records.store import Run
 from scenarios.statistics import figures
-from scenarios.statistics.figures import BASE, FLOOR
-
-MANY = 9
-"""More lines than this in one panel cannot be told apart: the others stay grey behind them."""
-QUIET = {"color": "#c4c4c4", "linewidth": 0.9, "marker": "", "linestyle": "-", "zorder": 1}
-OTHERS = "others"
+from scenarios.statistics.figures import BASE as BASE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,20 +39,15 @@ class Prose:
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """A figure, shown as PNG; `alt` says in words what it shows."""
+    """A finished sheet, shown as the PNG that is in a run's folder."""
 
-    figure: Figure
-    alt: str
+    sheet: Sheet
 
     def __repr__(self) -> str:
-        return f"<{self.alt}>"
+        return f"<{self.sheet.title}>"
 
-    def _repr_png_(self) -> bytes:
-        image = io.BytesIO()
-        # Without the program's version in it, the same figure is the same file.
-        with style.applied():
-            self.figure.savefig(image, format="png", dpi=100, metadata={"Software": None})
-        return image.getvalue()
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        return self.sheet.png(), {"width": 600}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,8 +61,7 @@ class OpenedRun:
     @property
     def lanes(self) -> list[str]:
         """The lanes that were measured with one client back to back, in the order of the project."""
-        found = set(figures.headline(self.cells)["lane"])
-        return [lane for lane in LANES if lane in found]
+        return style.lanes(figures.headline(self.cells)["lane"])
 
     @property
     def cpus(self) -> float:
@@ -89,6 +73,15 @@ class OpenedRun:
         if lane not in self._curves:
             self._curves[lane] = Curves(self.cells, lane)
         return self._curves[lane]
+
+    def summary(self, lane: str) -> pd.DataFrame:
+        """One lane's lines of :func:`scenarios.statistics.figures.summary`, of the scenario that `curves` are of."""
+        cells = figures.headline(self.cells)
+        return figures.summary(cells[(cells["lane"] == lane) & (cells["scenario"] == self.curves(lane).scenario)])
+
+    def picture(self, sheet: Sheet) -> Picture:
+        """A sheet with the run's small print."""
+        return Picture(sheet.finish(pictures.about(self.run)))
 
     def __repr__(self) -> str:
         return self._repr_markdown_()
@@ -122,17 +115,6 @@ def open_run(asked: str | None = None) -> OpenedRun:
     return OpenedRun(run, figures.frame(rows))
 
 
-def figure(
-    rows: int, columns: int, width: float, height: float, *, same_y: bool = False
-) -> tuple[Figure, list[list[Axes]]]:
-    """A figure of panels, inches; to be drawn on under :func:`scenarios.plots.style.applied`."""
-    found = Figure(figsize=(width, height), layout="constrained")
-    axes = found.subplots(rows, columns, squeeze=False, sharey=same_y)
-    for each in axes.flat:
-        each.set_axisbelow(True)
-    return found, [list(line) for line in axes]
-
-
 def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Prose:
     """A table; the first column to the left, the others, figures, to the right."""
     lines = ["| " + " | ".join(heads) + " |", "|---|" + "---:|" * (len(heads) - 1)]
@@ -142,42 +124,3 @@ def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Prose
 def not_measured(what: str, remedy: str = "make bench SCENARIO=full") -> Prose:
     """The sentence that stands where a run lacks the data for a picture."""
     return Prose(f"*Not measured in this run: {what}. It takes `{remedy}`.*")
-
-
-def in_front(contenders: Iterable[str], p50_us: Mapping[str, float]) -> list[str]:
-    """Those to draw in colour where there are too many: `shm` and the fastest others, by the figures given."""
-    names = sorted(set(contenders) - {FLOOR}, key=lambda name: (p50_us.get(name, math.inf), name))
-    if len(names) <= MANY:
-        return names
-    kept = [name for name in names if name == BASE] + [name for name in names if name != BASE]
-    return kept[:MANY]
-
-
-def look_of(name: str, front: Iterable[str]) -> dict[str, Any]:
-    """Keyword arguments of a contender's line, its label among them: its own look, or that of all the others."""
-    return style.of(name) | {"label": name} if name in front else QUIET | {"label": OTHERS}
-
-
-def legend_below(drawn: Figure, axes: Sequence[Axes]) -> None:
-    """One legend for all panels, outside of the data; a name once, in the order of the project's plots."""
-    handles: dict[str, Artist] = {}
-    for each in axes:
-        found, labels = each.get_legend_handles_labels()
-        handles |= dict(zip(labels, found, strict=True))
-    names = [*style.ordered(handles.keys() - {OTHERS}), *(handles.keys() & {OTHERS})]
-    columns = max(1, min(len(names), int(drawn.get_figwidth() / 1.45)))
-    drawn.legend(
-        handles=[handles[name] for name in names],
-        labels=names,
-        loc="outside lower center",
-        ncols=columns,
-        handlelength=3,
-    )
-
-
-def ribbon(axes: Axes, points: Iterable[tuple[float, float | None, float | None]], colour: str) -> None:
-    """The intervals of a line, from (x, low, high); those without ends are left out."""
-    ends = [(x, low, high) for x, low, high in points if low is not None and high is not None]
-    if ends:
-        x, low, high = ([point[i] for point in ends] for i in range(3))
-        axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 
 import pandas as pd
-from matplotlib.ticker import LogLocator
 
 from scenarios.advice.curves import Curves
 from scenarios.analysis.cores import at_work, explained
-from scenarios.analysis.notebook import OpenedRun, Picture, Prose, figure, markdown_table, not_measured
+from scenarios.analysis.notebook import OpenedRun, Picture, Prose, markdown_table, not_measured
 from scenarios.common.units import micros, size, three
-from scenarios.plots import panels, style
+from scenarios.plots import latency, style
+from scenarios.plots.names import Name, around
+from scenarios.plots.sheet import Sheet, times
 
 SPINNING, PARKING = "shm", "shm-block"
 CODEC, REFERENCE = "direct-codec", "direct"
@@ -79,7 +80,8 @@ def stacked(opened: OpenedRun) -> Picture | Prose:
     tables = {lane: found for lane in lanes if (found := parts(opened, lane)) is not None}
     if not tables:
         return not_measured(NEEDED)
-    drawn, (axes,) = figure(1, len(tables), 4.8 * len(tables) + 0.5, 4.0)
+    sheet = Sheet(f"What a call of {PARKING} is made of", 3.9)
+    axes = sheet.panels.subplots(1, len(tables), sharey=True, squeeze=False)[0]
     for each, (lane, found) in zip(axes, tables.items(), strict=True):
         medians = _medians(found)
         longer = [_longer_than_the_call(line) for _, line in medians.iterrows()]
@@ -97,18 +99,17 @@ def stacked(opened: OpenedRun) -> Picture | Prose:
             if name is not None:
                 alone, call = (micros(float(medians[column].iloc[place])) for column in (name, "call"))
                 words = f"not split: {name} alone {alone},\nthe call {call}"
-                each.text(place, 3, words, rotation=90, ha="center", va="bottom", fontsize=8)
+                each.text(place, 3, words, rotation=90, ha="center", va="bottom")
         each.set_xticks(range(len(medians)), [size(at) for at in medians.index])
         each.set_xlim(-0.6, len(medians) - 0.4)
         each.axhline(0, color="#333333", linewidth=0.8)
         each.axhline(100, color="#333333", linewidth=0.8, linestyle=":")
         each.grid(visible=False, axis="x")
         each.set_title(f"lane {lane}")
-        each.set_xlabel("payload size")
-    axes[0].set_ylabel(f"share of a call of {PARKING} [%]")
-    handles, labels = axes[0].get_legend_handles_labels()
-    drawn.legend(handles, labels, loc="outside lower center", ncols=len(labels))
-    return Picture(drawn, f"what a call of {PARKING} is made of, in percent, by payload size")
+        each.set_xlabel("payload")
+    axes[0].set_ylabel("share of the call [%]")
+    sheet.legend(axes[0].get_legend_handles_labels()[0])
+    return opened.picture(sheet)
 
 
 def in_figures(opened: OpenedRun, lane: str) -> Prose:
@@ -162,22 +163,33 @@ def switches(opened: OpenedRun, lane: str = "bytes") -> Picture | Prose:
         return not_measured(f"lane {lane}")
     curves = opened.curves(lane)
     at = _sizes(curves)[0]
-    drawn, ((axes,),) = figure(1, 1, 7.5, 4.2)
+    sheet = Sheet(f"Waking up and the time of a call, {size(at)} (lane {lane})", 4.6)
+    axes = sheet.panels.subplots()
+    found = []
     for name in curves.contenders:
         p50 = curves.at(name, "p50_us", at)
         slept = curves.at(name, "voluntary_switches_per_call", at)
         if p50 and slept and not curves.in_process(name):
             look = style.of(name)
-            axes.plot([slept.value], [p50.value], **look | {"linestyle": ""}, markersize=8)
-            axes.annotate(name, (slept.value, p50.value), (7, 3), textcoords="offset points", fontsize=8.5)
+            axes.plot([slept.value], [p50.value], **look | {"linestyle": ""}, markersize=6)
+            found.append(Name(name, slept.value, p50.value, look["color"], name in style.BOLD))
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
-    panels.plain_numbers(axes.yaxis)
-    axes.margins(x=0.2, y=0.12)
-    axes.set_xlabel("voluntary context switches per call, client and server")
-    axes.set_ylabel(f"p50 of {size(at)} [µs]")
-    axes.set_title(f"lane {lane}")
-    return Picture(drawn, f"p50 at {size(at)} against context switches per call, lane {lane}")
+    axes.margins(x=0.12, y=0.1)
+    times(axes.yaxis)
+    axes.set_xlabel("voluntary context switches of a call, client and server")
+    axes.set_ylabel("round trip, p50")
+    around(sheet, axes, found)
+    return opened.picture(sheet)
+
+
+@style.applied()
+def cost(opened: OpenedRun, lane: str) -> Picture | Prose:
+    """CPU time of a call, both processes together, against its p50 at the smallest payload."""
+    lines = opened.summary(lane)
+    lines = lines[lines["payload_bytes"] == lines["payload_bytes"].min()]
+    if not lines["server_cpu_us"].notna().any():
+        return not_measured("the CPU time of a server")
+    return opened.picture(latency.cost(lines, lane))
 
 
 def cpu_and_time(opened: OpenedRun, lane: str) -> Prose:

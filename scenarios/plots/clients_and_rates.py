@@ -9,69 +9,74 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from scenarios.common.units import size
 from scenarios.plan.load import CLOSED
 from scenarios.plots import style
-from scenarios.plots.panels import Sheet, plain_numbers
+from scenarios.plots.sheet import Sheet, handles, plain_numbers, thousands, ticks_at, times
 from scenarios.records.store import OF_CLIENTS
 from scenarios.statistics import clients_and_rates
 
 Fill = Callable[[Axes, pd.DataFrame], None]
+PANEL_INCHES = 2.35
 
 
 def sheets(cells: pd.DataFrame) -> dict[str, Sheet]:
-    """Those a run has the data for, by name."""
+    """Those a run has the data for, by name: one per scenario, lane, size and whatever else is not along x."""
     found = {}
     if cells[cells["load"] == CLOSED]["clients"].nunique() > 1:
-        lines = clients_and_rates.by_clients(cells)
-        if len(lines):
-            found["clients"] = _sheet(lines, "Several clients, closed loop", "client processes", _CLIENTS)
+        for part, lines in _parts(clients_and_rates.by_clients(cells), ["scenario", "lane", "payload_bytes"]):
+            found[f"clients{part}"] = _sheet(lines, f"Several clients, each as fast as it is answered, {_words(lines)}")
+            _panels(found[f"clients{part}"], lines, "client processes", _CLIENTS)
     if (cells["load"] != CLOSED).any():
-        lines = clients_and_rates.by_rate(cells)
-        found["load"] = _sheet(lines, "Open loop (hollow: overloaded)", "offered calls/s", _RATES)
+        axes = ["scenario", "lane", "payload_bytes", "clients", "constant"]
+        for part, lines in _parts(clients_and_rates.by_rate(cells), axes):
+            found[f"load{part}"] = _sheet(lines, f"Calls that come at a rate of their own, {_words(lines)}")
+            _panels(found[f"load{part}"], lines, "offered calls/s", _RATES)
     return found
 
 
-def _sheet(lines: pd.DataFrame, title: str, x_label: str, rows: dict[str, Fill]) -> Sheet:
-    """A column per scenario, lane, size and whatever else does not lie along x, and a row per quantity; where there is
-    one column, the quantities two by two.
-    """
-    beside = ["scenario", "lane", "payload_bytes", *(["clients", "constant"] if "rate" in lines else [])]
-    parts = list(lines.groupby(beside, sort=True))
-    names = [_name(each, lines) for each, _ in parts]
-    height, width = (len(rows), len(parts)) if len(parts) > 1 else ((len(rows) + 1) // 2, 2)
-    sheet = Sheet(width, height)
-    axes = sheet.panels.subplots(height, width, squeeze=False, sharey="row" if len(parts) > 1 else False)
-    for number, (label, fill) in enumerate(rows.items()):
-        for column, (_, part) in enumerate(parts):
-            each = axes[number, column] if len(parts) > 1 else axes.flat[number]
-            fill(each, part)
-            each.set_xlabel(x_label)
-            each.set_title(label if len(parts) == 1 else f"{label}\n{names[column]}", fontsize=9.5)
-    for unused in axes.flat[len(rows) * len(parts) :]:
-        unused.set_axis_off()
-    sheet.finish(title if len(parts) > 1 else f"{title}: {names[0]}", style.ordered(lines["contender"]))
+def _parts(lines: pd.DataFrame, axes: list[str]) -> list[tuple[str, pd.DataFrame]]:
+    """The lines of each picture, with what its file's name ends with where there are several."""
+    varied = [axis for axis in axes if lines[axis].nunique() > 1]
+    if not len(lines) or not varied:
+        return [("", lines)] if len(lines) else []
+    return [
+        ("_" + "_".join(str(each).replace("/", "-") for each in values), part)
+        for values, part in lines.groupby(varied, sort=True)
+    ]
+
+
+def _words(lines: pd.DataFrame) -> str:
+    line = lines.iloc[0]
+    return f"{size(line['payload_bytes'])} (lane {line['lane']})"
+
+
+def _sheet(lines: pd.DataFrame, title: str) -> Sheet:
+    sheet = Sheet(title, 0.55 + 2 * PANEL_INCHES)
+    sheet.legend(handles(style.ordered(lines["contender"])))
+    if "rate" in lines:
+        line = lines.iloc[0]
+        clients = "1 client" if line["clients"] == 1 else f"{line['clients']:.0f} clients"
+        sheet.note(
+            f"{clients}{', calls evenly spaced' if line['constant'] else ''}. "
+            "At the upper edge: overloaded, where the queue only grew."
+        )
     return sheet
 
 
-def _name(names: tuple[object, ...], lines: pd.DataFrame) -> str:
-    scenario, lane, payload_bytes, *load = names
-    words = [f"lane {lane}", size(float(str(payload_bytes)))]
-    if lines["scenario"].nunique() > 1:
-        words.insert(0, str(scenario))
-    if load:
-        clients, constant = load
-        words.append("1 client" if clients == 1 else f"{clients} clients")
-        if constant:
-            words.append("evenly")
-    return ", ".join(words)
+def _panels(sheet: Sheet, lines: pd.DataFrame, x_label: str, quantities: dict[str, Fill]) -> None:
+    for axes, (label, fill) in zip(sheet.panels.subplots(2, 2).flat, quantities.items(), strict=True):
+        fill(axes, lines)
+        axes.set_title(label)
+    for axes in sheet.panels.axes[-2:]:
+        axes.set_xlabel(x_label)
 
 
 def _throughput(axes: Axes, part: pd.DataFrame) -> None:
     _lines(axes, part, "clients", "calls_per_s", ribbon=True)
-    _plain(axes)
+    if _log_upwards(axes):
+        plain_numbers(axes.yaxis)
     _clients_along_x(axes, part)
 
 
@@ -84,7 +89,8 @@ def _client_latency(column: str) -> Fill:
             alone = part[column]
             part = part.assign(low=part[low].fillna(alone), high=part[high].fillna(alone))
         _lines(axes, part, "clients", column, ribbon=column == "p50_us")
-        _times_upwards(axes)
+        if _log_upwards(axes):
+            times(axes.yaxis)
         _clients_along_x(axes, part)
 
     return fill
@@ -93,103 +99,73 @@ def _client_latency(column: str) -> Fill:
 def _fairness(axes: Axes, part: pd.DataFrame) -> None:
     _clients_along_x(axes, part)
     _lines(axes, part[part["clients"] > 1], "clients", "fairness")
-    axes.axhline(1, color="#555555", linewidth=0.8)
-    highest = part["fairness"].replace(np.inf, np.nan).max()
-    if highest > 5:
-        _plain(axes)
+    axes.axhline(1, color=style.SOFT, linewidth=0.8)
+    if part["fairness"].replace(np.inf, np.nan).max() > 5 and _log_upwards(axes):
+        plain_numbers(axes.yaxis)
     else:
         axes.set_ylim(0.9, None)
 
 
 def _clients_along_x(axes: Axes, part: pd.DataFrame) -> None:
-    counts = sorted(set(part["clients"]))
     axes.set_xscale("log", base=2)
-    axes.xaxis.set_major_locator(FixedLocator(counts))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
+    ticks_at(axes.xaxis, sorted(set(part["clients"])), lambda value: f"{value:.0f}")
 
 
 def _rate_latency(column: str) -> Fill:
+    """Of the rates that were served; the scale is theirs, and those that were not stand at its upper edge."""
+
     def fill(axes: Axes, part: pd.DataFrame) -> None:
-        endless = {}
-        for contender in style.ordered(part["contender"]):
-            mine = part[part["contender"] == contender].sort_values("rate")
-            look = style.of(contender)
-            hollow = {"color": look["color"], "marker": look["marker"], "linestyle": "", "mfc": "white"}
-            x, y = mine["rate"].to_numpy(), mine[column].replace(np.inf, np.nan).to_numpy()
-            served = mine["served"].to_numpy()
-            # The line goes on, thin and hollow, to where the queue only grows: a figure there depends on how long
-            # the run was, and says no more than "too much".
-            axes.plot(x, y, color=look["color"], linewidth=0.8, linestyle=":")
-            axes.plot(x[~served], y[~served], **hollow)
-            axes.plot(x, np.where(served, y, np.nan), **look)
-            endless[contender] = x[np.isinf(mine[column].to_numpy())], hollow
+        served = part[part["served"]].replace(np.inf, np.nan)
+        _lines(axes, served, "rate", column)
+        if _log_upwards(axes):
+            times(axes.yaxis)
         _rates_along_x(axes, part)
-        _times_upwards(axes)
-        # At the upper edge, wherever the axis ends: so many calls were skipped that the figure has no limit.
-        for x, hollow in endless.values():
-            (marks,) = axes.plot(x, np.ones(x.size), transform=axes.get_xaxis_transform(), clip_on=False, **hollow)
-            marks.set_in_layout(False)
+        low, high = axes.get_ylim()
+        axes.set_ylim(low, high * (high / low) ** 0.12 if low > 0 else high)
+        # Beside each other, as they stand at the same height.
+        overloaded = part[~part["served"]]
+        for rate, each in overloaded.groupby("rate"):
+            there = style.ordered(each["contender"])
+            for place, contender in enumerate(there):
+                look = style.of(contender) | {"linestyle": "", "clip_on": False}
+                step = min(1.13, 1.6 ** (2 / max(1, len(there) - 1)))
+                beside = float(str(rate)) * step ** (place - (len(there) - 1) / 2)
+                (mark,) = axes.plot([beside], [1], transform=axes.get_xaxis_transform(), **look)
+                mark.set_in_layout(False)
 
     return fill
 
 
 def _answered(axes: Axes, part: pd.DataFrame) -> None:
     rates = np.array(sorted(set(part["rate"])))
-    axes.plot(rates, rates, color="#555555", linewidth=0.8)
-    label = axes.annotate("all of it", (rates[-1], rates[-1]), (-12, -2), textcoords="offset points", fontsize=7.5)
-    label.set(ha="right", in_layout=False)
+    axes.plot(rates, rates, color=style.SOFT, linewidth=0.8)
     _lines(axes, part, "rate", "calls_per_s")
     _rates_along_x(axes, part)
-    _plain(axes)
+    if _log_upwards(axes):
+        plain_numbers(axes.yaxis)
 
 
 def _cpu(axes: Axes, part: pd.DataFrame) -> None:
     _lines(axes, part, "rate", "cpu_us")
     _rates_along_x(axes, part)
-    _times_upwards(axes)
+    if _log_upwards(axes):
+        times(axes.yaxis)
 
 
 def _rates_along_x(axes: Axes, part: pd.DataFrame) -> None:
     axes.set_xscale("log")
     rates = sorted(set(part["rate"]))
-    axes.xaxis.set_major_locator(FixedLocator(rates))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: f"{value / 1000:g}k" if value >= 1000 else f"{value:g}")
-    )
-
-
-def _times_upwards(axes: Axes) -> None:
-    """1 µs to 10 s: a saturated queue is as long as the run."""
-    if not _log_upwards(axes):
-        return
-    axes.yaxis.set_major_locator(LogLocator(10, numticks=12))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda us, _: _time(us)))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlim(rates[0] / 1.3, rates[-1] * 1.6)
+    ticks_at(axes.xaxis, rates, thousands)
 
 
 def _log_upwards(axes: Axes) -> bool:
     """A logarithmic axis, if there is anything to show on one."""
     if not any(np.nanmax(np.asarray(line.get_ydata(), float), initial=0) > 0 for line in axes.lines):
-        axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", color="#555555")
+        axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", color=style.SOFT)
         return False
     axes.set_yscale("log")
     return True
-
-
-def _time(us: float) -> str:
-    for unit, of_us in (("s", 1e6), ("ms", 1e3)):
-        if us >= of_us:
-            return f"{us / of_us:g} {unit}"
-    return f"{us:g} µs"
-
-
-def _plain(axes: Axes) -> None:
-    if not _log_upwards(axes):
-        return
-    axes.yaxis.set_major_locator(LogLocator(10, numticks=12))
-    plain_numbers(axes.yaxis)
 
 
 def _lines(axes: Axes, part: pd.DataFrame, x: str, y: str, *, ribbon: bool = False) -> None:
@@ -197,21 +173,21 @@ def _lines(axes: Axes, part: pd.DataFrame, x: str, y: str, *, ribbon: bool = Fal
         mine = part[part["contender"] == contender].sort_values(x)
         look = style.of(contender)
         along = mine[x].to_numpy(float)
-        axes.plot(along, mine[y].replace(np.inf, np.nan).to_numpy(float), **look)
+        axes.plot(along, mine[y].replace(np.inf, np.nan).to_numpy(float), **look, label=contender)
         if ribbon:
             low, high = mine["low"].to_numpy(float), mine["high"].to_numpy(float)
-            axes.fill_between(along, low, high, color=look["color"], alpha=0.18, linewidth=0)
+            axes.fill_between(along, low, high, color=look["color"], alpha=0.15, linewidth=0)
 
 
 _CLIENTS: dict[str, Fill] = {
     "calls/s of all clients": _throughput,
-    "fairness: most calls of a client over fewest": _fairness,
-    "p50 (band: the fastest client's to the slowest's)": _client_latency("p50_us"),
+    "most calls of a client over fewest": _fairness,
+    "p50 (band: fastest to slowest client)": _client_latency("p50_us"),
     "p99": _client_latency("p99_us"),
 }
 _RATES: dict[str, Fill] = {
-    "p50 from the intended send": _rate_latency("p50_us"),
-    "p99 from the intended send": _rate_latency("p99_us"),
-    "answered calls/s": _answered,
-    "CPU per call, client and server": _cpu,
+    "p50 since the call was due": _rate_latency("p50_us"),
+    "p99 since the call was due": _rate_latency("p99_us"),
+    "answered calls/s (grey: all of them)": _answered,
+    "CPU of a call, client and server": _cpu,
 }

@@ -1,76 +1,72 @@
-"""How a contender looks in every picture: one colour, one marker, one line, the same in all runs.
+"""How a contender looks in every picture: a colour and a marker for its family, a line for itself.
 
-Contenders come in families (shared memory, gRPC, ZeroMQ and its kin, ...): a line style each, and for their members
-markers that nobody else has, so that a picture printed in grey still can be read. Colours are those of Okabe and Ito
-(Color Universal Design, 2008), told apart by colour-blind readers, and shades of them.
+A contender belongs to a family by the first word of its name (``grpc-uds``: ``grpc``), so a new one needs no entry
+here; one of no family is grey. The colours differ in lightness as much as in hue: they can be told apart in print
+without colour and by colour-blind readers, which ``tests/scenarios/plots/test_style.py`` checks in numbers.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import matplotlib
 
-_BLACK, _ORANGE, _SKY, _GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
-_BLUE, _RED, _PINK, _GREY = "#0072B2", "#D55E00", "#CC79A7", "#777777"
-# Darker and lighter kin of those, for families of more than two.
-_NAVY, _MAROON, _PLUM, _FOREST, _LIME, _TEAL = "#08306B", "#7F2704", "#7A3B69", "#00523B", "#74C476", "#5AA9A0"
-_BRICK, _INDIGO, _INK, _ASH = "#F4845F", "#8073AC", "#222222", "#BBBBBB"
-_OLIVE, _KHAKI, _VIOLET, _LILAC, _SLATE, _SILVER = "#7F6A00", "#BFA730", "#54278F", "#9E9AC8", "#444444", "#999999"
-_CYAN, _SAND = "#0BB4C9", "#A58B5B"
+from contenders.interface import LANES
 
-# A line per family, a marker and a shade per member.
-_DIRECT, _SHM, _GRPC, _ZMQ = (0, (1, 1)), "-", "--", "-."
-_ICEORYX, _MULTIPROCESSING, _ASYNCIO, _OBJECTS = (0, (7, 1)), (0, (3, 1, 1, 1)), ":", (0, (4, 1, 1, 1, 1, 1))
 
-_STYLES: dict[str, tuple[str, str, Any]] = {
-    "noop": (_GREY, ".", _DIRECT),
-    "direct": (_BLACK, "+", _DIRECT),
-    "direct-codec": (_BLACK, "x", _DIRECT),
-    "shm": (_BLUE, "o", _SHM),
-    "shm-block": (_SKY, "s", _SHM),
-    "shm-spin": (_NAVY, "*", _SHM),
-    "shm-msgpack": (_CYAN, "$m$", _SHM),
-    "iceoryx2": (_PINK, "P", _ICEORYX),
-    "iceoryx2-event": (_PLUM, "X", _ICEORYX),
-    "grpc-uds": (_RED, "^", _GRPC),
-    "grpc-uds-tuned": (_BRICK, "$T$", _GRPC),
-    "grpc-tcp": (_ORANGE, "v", _GRPC),
-    "grpc-aio": (_MAROON, "2", _GRPC),
-    "zmq-ipc": (_GREEN, "D", _ZMQ),
-    "zmq-poll": (_FOREST, "d", _ZMQ),
-    "zmq-dealer": (_LIME, "p", _ZMQ),
-    "pynng": (_TEAL, "h", _ZMQ),
-    "mp-pipe": (_OLIVE, "<", _MULTIPROCESSING),
-    "mp-manager": (_SAND, "$M$", _MULTIPROCESSING),
-    "process-pool": (_KHAKI, ">", _MULTIPROCESSING),
-    "asyncio-uds": (_VIOLET, "8", _ASYNCIO),
-    "asyncio-uds-tuned": (_INDIGO, "$t$", _ASYNCIO),
-    "http-uds": (_LILAC, "1", _ASYNCIO),
-    "pyro5": (_SLATE, "3", _OBJECTS),
-    "pyro5-tuned": (_INK, "$p$", _OBJECTS),
-    "rpyc": (_SILVER, "4", _OBJECTS),
-    "rpyc-tuned": (_ASH, "$r$", _OBJECTS),
-}
-# For those of other packages: a line no family has.
-_COLOURS = (_PINK, _GREEN, _ORANGE, _BLUE, _RED, _SKY)
-_MARKERS = ("H", "|", "$o$", "$x$", "$*$", "$+$")
-_LINES: tuple[Any, ...] = ((0, (5, 3)), (0, (3, 3, 1, 3)), (0, (1, 3)))
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """Contenders that share a colour and a marker; where there is room for one, the first of `members`
+    stands for all."""
 
-ORDER = tuple(_STYLES)
+    words: tuple[str, ...]
+    """First words of the names that belong to it."""
+    colour: str
+    marker: str
+    members: tuple[str, ...]
+    """The known ones in the order of legends."""
 
+
+FAMILIES = (
+    Family(("noop", "direct"), "#000000", "x", ("direct-codec", "direct", "noop")),
+    Family(("shm",), "#0F59B0", "o", ("shm", "shm-block", "shm-spin")),
+    Family(("iceoryx2",), "#C93272", "P", ("iceoryx2", "iceoryx2-event")),
+    Family(("mp", "process"), "#A0992C", "<", ("mp-pipe", "process-pool")),
+    Family(("asyncio", "http"), "#9478B9", "h", ("asyncio-uds", "asyncio-uds-tuned", "http-uds")),
+    Family(("zmq", "pynng"), "#00C17C", "D", ("zmq-ipc", "zmq-poll", "zmq-dealer", "pynng")),
+    Family(("grpc",), "#87230D", "^", ("grpc-uds", "grpc-uds-tuned", "grpc-tcp", "grpc-aio")),
+    Family(("pyro5", "rpyc"), "#403229", "s", ("pyro5", "pyro5-tuned", "rpyc", "rpyc-tuned")),
+)
+OTHER = Family((), "#8A8A8A", "v", ())
+"""The family of those that have none."""
+BOLD = ("shm", "mp-pipe", "asyncio-uds", "zmq-ipc", "grpc-uds")
+"""What most people choose between."""
+WITHOUT_IPC = ("noop", "direct")
+"""A tenth of a microsecond: on one axis with the others they would cost it a decade."""
+MANY = 9
+"""More lines than this in one panel cannot be told apart: only some are then in colour."""
+_LINES: tuple[Any, ...] = ("-", "--", ":", "-.", (0, (7, 1)), (0, (3, 1, 1, 1)), (0, (5, 3)), (0, (3, 3, 1, 3)))
+
+INK, SOFT, QUIET = "#222222", "#555555", "#B8B8B8"
+"""Colours of words, of small print and guides, and of lines that only stand behind the others."""
+POINTS = 9.0
+"""The smallest type, in points at the size a picture is printed."""
 SETTINGS = {
     "figure.dpi": 100,
-    "savefig.dpi": 150,
-    "font.size": 9.5,
-    "axes.titlesize": 10.5,
+    "font.size": POINTS,
+    "axes.titlesize": POINTS + 0.5,
+    "axes.labelsize": POINTS,
+    "text.color": INK,
+    "axes.labelcolor": INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
-    "grid.color": "#d8d8d8",
+    "axes.axisbelow": True,
+    "grid.color": "#DDDDDD",
     "grid.linewidth": 0.6,
     "lines.linewidth": 1.4,
     "lines.markersize": 5,
@@ -80,24 +76,47 @@ SETTINGS = {
 }
 
 
+def family(contender: str) -> Family:
+    """The family of a contender, known or not."""
+    word = contender.partition("-")[0]
+    return next((each for each in FAMILIES if word in each.words), OTHER)
+
+
 def of(contender: str) -> dict[str, Any]:
-    """Keyword arguments of a matplotlib line. A name not known here gets a look that depends on it alone."""
-    number = zlib.crc32(contender.encode())
-    colour, marker, line = _STYLES.get(
-        contender,
-        (
-            _COLOURS[number % len(_COLOURS)],
-            _MARKERS[number // 7 % len(_MARKERS)],
-            _LINES[number // 77 % len(_LINES)],
-        ),
-    )
-    return {"color": colour, "marker": marker, "linestyle": line}
+    """Keyword arguments of a matplotlib line. All but the first of a family have hollow markers."""
+    own = family(contender)
+    known = contender in own.members
+    place = own.members.index(contender) if known else 1 + zlib.crc32(contender.encode()) % (len(_LINES) - 1)
+    hollow = {"markerfacecolor": "white"} if place else {}
+    return {"color": own.colour, "marker": own.marker, "linestyle": _LINES[place]} | hollow
 
 
-def ordered(contenders: object) -> list[str]:
-    """Contenders as legends list them: the known ones first, in their order, then the others by name."""
-    names = sorted(set(map(str, contenders)))  # type: ignore[call-overload]
-    return sorted(names, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
+def representatives(contenders: Iterable[str]) -> list[str]:
+    """The contenders to draw in colour and name: all, or where those are too many the first of each family and, where
+    few have one, others in the order given."""
+    names = list(dict.fromkeys(map(str, contenders)))
+    if len(names) <= MANY:
+        return ordered(names)
+    first = [next(name for name in each.members if name in names) for each in FAMILIES if set(each.members) & {*names}]
+    return ordered([*first, *(name for name in names if name not in first)][: max(len(first), len(BOLD))])
+
+
+def ordered(contenders: Iterable[object]) -> list[str]:
+    """Contenders as legends list them: by family, in each the known ones first, then the others by name."""
+
+    def place(name: str) -> tuple[int, int, str]:
+        own = family(name)
+        members = own.members
+        at = FAMILIES.index(own) if own in FAMILIES else len(FAMILIES)
+        return at, members.index(name) if name in members else len(members), name
+
+    return sorted(set(map(str, contenders)), key=place)
+
+
+def lanes(found: Iterable[object]) -> list[str]:
+    """Lanes in the order the project names them, then those it does not know."""
+    known = [*LANES]
+    return sorted(set(map(str, found)), key=lambda lane: (known.index(lane) if lane in known else len(known), lane))
 
 
 @contextmanager

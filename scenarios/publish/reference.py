@@ -80,7 +80,7 @@ def section(run: Run) -> str:
         table = _table(lines[lines["lane"] == lane], ratio)
         parts += [f"<details><summary>{summary}</summary>", "", *table, "", "</details>", ""]
     parts += [
-        "![median and 99th percentile against payload size](../results/reference/plots/latency.png)",
+        "![round trip of well-known ways to call another process](../results/reference/plots/first.png)",
         "",
         f"Measured on {environment.in_one_line(run.environment())}, by "
         f"`{run.environment()['command']}`; all but the single latencies is in `results/reference`.",

@@ -50,7 +50,7 @@ KINDS = {
 }
 """What the kinds in warnings.json mean. Others are shown by their name."""
 
-FIRST = ("latency", "cost")
+FIRST = ("first", "latency_native", "latency_json", "latency_bytes", "latency_pickle", "cost")
 LARGEST_BYTES = 3_000_000
 """Of all plots of a page together: it is to open at once, also from a mail."""
 

@@ -42,7 +42,7 @@ def test_a_run_ends_with_its_report_written(measured: Path) -> None:
 def test_a_run_ends_with_its_plots_drawn(measured: Path) -> None:
     plots = _run(measured).plots_folder
     names = {path.stem for path in plots.glob("*.png")}
-    assert names == {"latency", "cost", "drift", "speedup", "ecdf_tiny_100B", "ecdf_tiny_1KB"}
+    assert names == {"first", "latency_json", "cost", "drift"}
     for name in names:
         assert (plots / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert (plots / f"{name}.png").stat().st_size > 10_000
@@ -68,7 +68,7 @@ def test_a_run_without_samples_is_drawn_without_distributions(
     assert main(["plots", "reference", "--results", str(reference.parent)]) == 0
     assert "distributions skipped" in capsys.readouterr().out
     assert {path.name for path in (reference / "plots").glob("*.png")} == {
-        *("latency.png", "cost.png", "drift.png", "speedup.png")
+        *("first.png", "latency_json.png", "cost.png", "drift.png")
     }
     assert main(["table", str(reference)]) == 0
 
@@ -89,9 +89,9 @@ def test_resume_without_a_scenario_goes_on_with_the_newest_unfinished_run(
 
 def test_drawing_twice_gives_the_same_picture(measured: Path) -> None:
     run = _run(measured)
-    before = (run.plots_folder / "latency.svg").read_bytes()
+    before = (run.plots_folder / "latency_json.svg").read_bytes()
     assert main(["plots", run.id, "--results", str(measured)]) == 0
-    assert (run.plots_folder / "latency.svg").read_bytes() == before
+    assert (run.plots_folder / "latency_json.svg").read_bytes() == before
 
 
 def test_plan_measures_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
