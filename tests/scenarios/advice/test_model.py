@@ -14,7 +14,7 @@ from scenarios.advice.curves import AdviceError, Curves, Estimate, interpolate
 from scenarios.advice.model import LOOKS_US, Advice, advise, break_even, cheaper, recommended
 from scenarios.records import store
 from scenarios.statistics import figures
-from shm_rpc_bridge import waiting
+from shm_rpc_bridge import budget
 from tests.scenarios.tables import Cells, cells, table
 
 REFERENCE = Path(__file__).parents[3] / "results" / "reference"
@@ -142,7 +142,7 @@ def test_an_adaptive_contender_has_its_blocking_twins_figures_where_a_wait_is_lo
 
 
 def test_the_model_knows_how_long_the_library_looks() -> None:
-    assert pytest.approx(1e6 * waiting._ROUNDS * waiting._ROUND_SECONDS) == LOOKS_US
+    assert pytest.approx(1e6 * budget.FULL * budget.ROUND_SECONDS) == LOOKS_US
 
 
 def test_without_the_twin_an_adaptive_contender_keeps_its_figures_and_the_answer_says_so() -> None:
