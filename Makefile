@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JUPYTER := $(VENV)/.jupyter-installed
+MUTANTS := $(VENV)/.mutants-installed
 
 .DEFAULT_GOAL := help
 
@@ -47,6 +48,13 @@ soak: $(STAMP)  ## the fault tests' long forms and their figures, 20 minutes: ma
 	$(BIN)/python -m pytest tests/shm_rpc_bridge -m soak $(if $(PART),-k '$(PART)') $(if $(SCALE),--scale $(SCALE)) \
 		--figures $(or $(FIGURES),$(if $(SCALE),results/reliability.csv,results/reference/reliability.csv))
 
+mutants: $(MUTANTS)  ## change the code in one place at a time and see if a test fails: make mutants [MODULE=shm_rpc_bridge/budget.py]; hours
+	$(BIN)/python util/mutate.py $(MODULE)
+
+$(MUTANTS): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[mutants]'
+	@touch $@
+
 tox: $(STAMP)  ## the library's tests on every Python found, 3.8 to 3.13
 	$(BIN)/tox
 
@@ -79,4 +87,4 @@ clean:  ## remove .venv, caches and every run but results/reference
 	find results -mindepth 1 -maxdepth 1 ! -name reference -exec rm -rf {} +
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help venv bench selftest plots report notebooks notebooks-executed test soak tox lint reference readme docs footprint proto clean
+.PHONY: help venv bench selftest plots report notebooks notebooks-executed test soak mutants tox lint reference readme docs footprint proto clean
