@@ -10,10 +10,10 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from contenders import codec
-from contenders.interface import Caller, CallError, Contender, ServerGone
+from contenders.interface import LANES, Caller, CallError, Contender, ServerGone
+from contenders.message_lanes import MESSAGE_LANES
 from contenders.service import Methods, methods_of
 
 _served: dict[str, Methods] = {}
@@ -23,6 +23,7 @@ _GONE = "the server has stopped, or this caller is closed"
 class _InProcess(Contender):
     """What the three have in common: where the service is published, and for how long."""
 
+    lanes: ClassVar[tuple[str, ...]] = LANES
     wait = "none"
     in_process = True
 
@@ -82,23 +83,24 @@ class DirectCodec(_InProcess):
     """The same call with request and response encoded and decoded: serialization without a second process."""
 
     name = "direct-codec"
-    summary = "The method called in the same process, through orjson both ways: serialization without IPC."
-    lanes = ("json", "native")  # lane bytes is the lane without a codec
+    summary = "The method called in the same process, through a codec both ways: serialization without IPC."
+    lanes = ("json", "native", "pickle")  # lane bytes is the lane without a codec
 
     def connect(self, address: str) -> Caller:
-        return _CodecCaller(_methods_at(address))
+        return _CodecCaller(_methods_at(address), self.lane)
 
     def settings(self) -> Mapping[str, str]:
-        return {"transport": "none: encoded and decoded in the calling thread", "codec": "orjson"}
+        return {"transport": "none: encoded and decoded in the calling thread", "codec": MESSAGE_LANES[self.lane].codec}
 
 
 class _CodecCaller(Caller):
-    def __init__(self, methods: Methods) -> None:
-        self._methods = methods
+    def __init__(self, methods: Methods, lane: str) -> None:
+        self._methods, self._lane = methods, MESSAGE_LANES[lane]
+        self._respond = self._lane.responder(methods)
 
     def call(self, method: str, payload: Any) -> Any:
         try:
-            return codec.decode_response(codec.answer(self._methods, codec.encode_request(method, payload)))
+            return self._lane.result(self._respond(self._lane.request(method, payload)))
         except CallError as error:
             if not self._methods:  # looked at afterwards: the server may stop at any moment
                 raise ServerGone(_GONE) from error
@@ -106,6 +108,7 @@ class _CodecCaller(Caller):
 
     def close(self) -> None:
         self._methods = Methods()
+        self._respond = self._lane.responder(self._methods)
 
 
 class Noop(_InProcess):

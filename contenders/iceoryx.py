@@ -14,12 +14,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import iceoryx2 as iox2
 
 from contenders.endpoints import fresh_path
-from contenders.interface import Caller, Contender, ServerGone
+from contenders.interface import LANES, Caller, Contender, ServerGone
 from contenders.message_lanes import MESSAGE_LANES, MessageLane, Respond
 from contenders.service import methods_of
 
@@ -40,6 +40,7 @@ class Iceoryx(Contender):
 
     name = "iceoryx2"
     summary = "iceoryx2 request-response over shared memory, both sides polling all the time."
+    lanes: ClassVar[tuple[str, ...]] = LANES
     wait = "spin"
 
     def new_address(self, folder: Path) -> str:

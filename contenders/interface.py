@@ -3,7 +3,7 @@
 A *service* is a plain Python object (see :mod:`contenders.service`); its public methods take one payload and
 return a result. A *contender* serves such an object in one process and connects to it from another. A *lane*
 says what is compared: ``bytes`` (raw bytes, no codec), ``json`` (the same document, orjson for everyone),
-``native`` (each contender's own idiom).
+``native`` (each contender's own idiom), ``pickle`` (the same Python objects, their classes kept).
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
-LANES = ("bytes", "json", "native")
+PLAIN_LANES = ("bytes", "json", "native")
+"""Those of plain values, which everybody has."""
+LANES = (*PLAIN_LANES, "pickle")
 
 
 class CallError(Exception):
@@ -86,8 +88,8 @@ class Contender(abc.ABC):
     """As it stands in scenarios, tables and plots."""
     summary: ClassVar[str] = ""
     """One sentence for the report: what it is. Empty when its author says nothing."""
-    lanes: ClassVar[tuple[str, ...]] = LANES
-    """The lanes it can be measured in."""
+    lanes: ClassVar[tuple[str, ...]] = PLAIN_LANES
+    """The lanes it can be measured in. Who carries objects of one's own classes says :data:`LANES`."""
     wait: ClassVar[str] = "block"
     """How it waits for a message: ``adaptive`` (spin, then park), ``block``, ``spin``; ``none`` at all."""
     in_process: ClassVar[bool] = False

@@ -1,7 +1,8 @@
 """What a transport of single byte messages carries in each lane: the lanes of every contender that is only that.
 
 Lane ``bytes`` is the payload alone, lanes ``json`` and ``native`` are orjson (:mod:`contenders.codec`): length-prefixed
-or framed JSON is what the user of a bare message transport writes. Pure; thread-safe.
+or framed JSON is what the user of a bare message transport writes. Lane ``pickle`` is :mod:`contenders.pickling`. Pure;
+thread-safe.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
-from contenders import codec
+from contenders import codec, pickling
 from contenders.codec import Message
 from contenders.interface import CallError
 from contenders.service import Methods
@@ -39,6 +40,12 @@ _BYTES = MessageLane(echo_only, lambda message: message, lambda methods: methods
 _JSON = MessageLane(
     codec.encode_request, codec.decode_response, lambda methods: partial(codec.answer, methods), "orjson"
 )
+_PICKLE = MessageLane(
+    pickling.encode_request,
+    pickling.decode_response,
+    lambda methods: partial(pickling.answer, methods),
+    pickling.CODEC,
+)
 
-MESSAGE_LANES: Mapping[str, MessageLane] = {"bytes": _BYTES, "json": _JSON, "native": _JSON}
+MESSAGE_LANES: Mapping[str, MessageLane] = {"bytes": _BYTES, "json": _JSON, "native": _JSON, "pickle": _PICKLE}
 """Lane ``bytes`` has no room for an error: there an exception of the handler ends the connection or the server."""

@@ -1,7 +1,8 @@
 """multiprocessing's connections over a Unix domain socket: what the standard library has for talking processes.
 
 Lane ``bytes`` is send_bytes and recv_bytes, lane ``json`` the same with orjson, lane ``native`` send and recv, which
-pickle. Each client is served by a thread of its own, as the blocking API asks for; a caller is for one thread.
+pickle with the default protocol, lane ``pickle`` send_bytes and recv_bytes with pickles of protocol 5. Each client is
+served by a thread of its own, as the blocking API asks for; a caller is for one thread.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from contenders.endpoints import fresh_socket_path
-from contenders.interface import Caller, CallError, Contender, ServerGone
+from contenders.interface import LANES, Caller, CallError, Contender, ServerGone
 from contenders.message_lanes import MESSAGE_LANES
+from contenders.pickling import OWN_CODEC
 from contenders.service import Methods, methods_of
 
 Converse = Callable[[Connection], None]
@@ -30,6 +32,7 @@ class MpPipe(Contender):
 
     name = "mp-pipe"
     summary = "multiprocessing.connection over a Unix domain socket: send_bytes, or send with pickling."
+    lanes = LANES
 
     def new_address(self, folder: Path) -> str:
         return str(fresh_socket_path(folder, "mp"))
@@ -70,11 +73,11 @@ class MpPipe(Contender):
         return _PicklingCaller(connection) if self.lane == "native" else _MessageCaller(connection, self.lane)
 
     def settings(self) -> Mapping[str, str]:
-        pickled = self.lane == "native"
+        own = self.lane == "native"
         return {
             "transport": "Unix domain socket",
-            "API": "multiprocessing.connection, " + ("send and recv" if pickled else "send_bytes and recv_bytes"),
-            "codec": "pickle, default protocol" if pickled else MESSAGE_LANES[self.lane].codec,
+            "API": "multiprocessing.connection, " + ("send and recv" if own else "send_bytes and recv_bytes"),
+            "codec": OWN_CODEC if own else MESSAGE_LANES[self.lane].codec,
             "server workers": "1 thread per client",
         }
 

@@ -15,12 +15,13 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
 from contenders.interface import Caller, CallError, Contender, ServerGone
+from contenders.pickling import OWN_CODEC
 from contenders.service import Methods, methods_of
+from contenders.worker import die_with_parent
 
 _WORKERS = 1
 _pools: dict[str, tuple[ProcessPoolExecutor, int]] = {}
@@ -30,11 +31,11 @@ _methods = Methods()
 
 
 class ProcessPool(Contender):
-    """An address is the name of a pool of this process. Lane ``native`` alone: pickling is not to be left out."""
+    """An address is the name of a pool of this process. No lane is without pickling, which can't be left out."""
 
     name = "process-pool"
     summary = "concurrent.futures.ProcessPoolExecutor with one worker, owned by the caller's own process."
-    lanes = ("native",)
+    lanes = ("native", "pickle")
     in_process = True
 
     def new_address(self, folder: Path) -> str:
@@ -61,7 +62,7 @@ class ProcessPool(Contender):
         return {
             "transport": "pipes and queues of multiprocessing",
             "API": "ProcessPoolExecutor.submit(...).result()",
-            "codec": "pickle, default protocol",
+            "codec": OWN_CODEC,
             "start method": "spawn",
             "server workers": str(_WORKERS),
         }
@@ -70,15 +71,8 @@ class ProcessPool(Contender):
 def _be_worker(service: object) -> None:
     """Set up a worker process. It ends with its parent, which a pool's worker by itself does not."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to all; the parent answers it
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    threading.Thread(target=die_with_parent, daemon=True).start()
     _methods.update(methods_of(service))
-
-
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
 
 
 def _run(method: str, payload: Any) -> tuple[Any, ...]:

@@ -2,8 +2,10 @@
 
 A call is a method call on a proxy, arguments and results serialized by Pyro. Lane ``native`` is that; lane ``bytes``
 is the same with bytes, which serpent makes base64 and a dictionary of, and its ``tobytes`` bytes again; lane ``json``
-sends orjson's bytes that way. The server keeps a thread per client, Pyro's default. A caller is for one thread at a
-time.
+sends orjson's bytes that way. There is no lane ``pickle``, for Pyro5 has no pickle serializer any more and the others
+lose types: serpent keeps tuples, makes text of a datetime, and takes an object only with converters registered for its
+class; marshal keeps tuples and refuses both; json makes lists of tuples besides. The server keeps a thread per client,
+Pyro's default. A caller is for one thread at a time.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """RPyC over a Unix domain socket: methods of a remote service, fetched once and then called.
 
 What RPyC passes by value is passed so (text, bytes, numbers); anything else would become a reference whose every
-use is a call back to the client, so documents travel as orjson's bytes, and so does lane ``json``. The server keeps
-a thread per client (ThreadedServer, the usual one). A caller is for one thread at a time.
+use is a call back to the client, so documents travel as orjson's bytes, and so does lane ``json``; objects of lane
+``pickle`` travel as pickle's. The server keeps a thread per client (ThreadedServer, the usual one). A caller is for one
+thread at a time.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ from rpyc.utils.factory import connect_channel
 from rpyc.utils.server import ThreadedServer
 
 from contenders.endpoints import fresh_socket_path
-from contenders.interface import Caller, CallError, Contender, ServerGone
+from contenders.interface import LANES, Caller, CallError, Contender, ServerGone
 from contenders.message_lanes import MESSAGE_LANES, echo_only
 from contenders.service import Methods, methods_of
 
 CONFIG = {"sync_request_timeout": None, "include_local_traceback": False, "log_exceptions": False}
 _GONE = (EOFError, OSError)
+_WHOLE = ("json", "pickle")
+"""Lanes in which a call is one message of bytes."""
 
 
 class RpycUds(Contender):
@@ -34,6 +37,7 @@ class RpycUds(Contender):
 
     name = "rpyc"
     summary = "RPyC over a Unix domain socket, methods fetched once."
+    lanes = LANES
     compress: ClassVar[bool] = True
 
     def new_address(self, folder: Path) -> str:
@@ -95,8 +99,8 @@ def _remote(lane: str, methods: Methods) -> rpyc.Service:
         return orjson.dumps(methods[method](orjson.loads(payload)))
 
     functions: Mapping[str, Callable[..., Any]] = {**methods, "document": document}
-    if lane == "json":
-        functions = {"call": MESSAGE_LANES["json"].responder(methods)}
+    if lane in _WHOLE:
+        functions = {"call": MESSAGE_LANES[lane].responder(methods)}
     exposed: dict[str, Any] = {f"exposed_{name}": staticmethod(function) for name, function in functions.items()}
     return type("Bench", (rpyc.Service,), exposed)()
 
@@ -107,10 +111,9 @@ class _RpycCaller(Caller):
         self._methods: dict[str, Callable[..., Any]] = {}
 
     def call(self, method: str, payload: Any) -> Any:
-        if self._lane == "json":
-            return MESSAGE_LANES["json"].result(
-                self._remote_call("call", MESSAGE_LANES["json"].request(method, payload))
-            )
+        if self._lane in _WHOLE:
+            lane = MESSAGE_LANES[self._lane]
+            return lane.result(self._remote_call("call", lane.request(method, payload)))
         if self._lane == "bytes":
             return self._remote_call("echo", echo_only(method, payload))
         if isinstance(payload, dict):

@@ -1,7 +1,8 @@
 """Shared memory RPC, this project's library, waiting adaptively: only public names, as a user writes it.
 
-Lanes ``json`` and ``native`` are RPCServer and RPCClient: JSON is this library's own idiom. Lane ``bytes`` is its
-SharedMemoryTransport, which joins two processes and no more. Callers of the first two may be shared by threads.
+Lanes ``json`` and ``native`` are RPCServer and RPCClient: JSON is this library's own idiom. Lane ``pickle`` is the same
+with ``codec="pickle"``. Lane ``bytes`` is its SharedMemoryTransport, which joins two processes and no more. Callers of
+the others may be shared by threads.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from contenders.endpoints import fresh_path
-from contenders.interface import Caller, CallError, Contender, ServerGone
+from contenders.interface import LANES, Caller, CallError, Contender, ServerGone
+from contenders.message_lanes import MESSAGE_LANES
 from contenders.service import Methods, methods_of
 from shm_rpc_bridge import (
     RPCClient,
@@ -32,11 +34,15 @@ class Shm(Contender):
 
     name = "shm"
     summary = "This project's shared memory RPC, spinning briefly and then parking on a semaphore."
+    lanes: ClassVar[tuple[str, ...]] = LANES
     wait = "adaptive"
+    codec: ClassVar[str] = "json"
+    """The codec of every lane but ``pickle`` and ``bytes``, by its name."""
 
     def __init__(self, lane: str) -> None:
         super().__init__(lane)
         self.many_clients = lane != "bytes"
+        self._codec = "pickle" if lane == "pickle" else self.codec
 
     def new_address(self, folder: Path) -> str:
         return fresh_path(folder, "bench").name  # nothing of it lies in the folder: it is shared memory
@@ -45,7 +51,7 @@ class Shm(Contender):
         if self.lane == "bytes":
             self._serve_bytes(methods_of(service), address, ready)
             return
-        with RPCServer(address, wait=self.wait) as server:
+        with RPCServer(address, wait=self.wait, codec=self._codec) as server:
             for name, method in methods_of(service).items():
                 server.register(name, method)
             ready(server.stop)
@@ -75,7 +81,7 @@ class Shm(Contender):
         try:
             if self.lane == "bytes":
                 return _TransportCaller(SharedMemoryTransport.open(address, wait=self.wait))
-            return _ClientCaller(RPCClient(address, wait=self.wait))
+            return _ClientCaller(RPCClient(address, wait=self.wait, codec=self._codec))
         except RPCError as error:
             raise ServerGone(str(error)) from error
 
@@ -84,7 +90,7 @@ class Shm(Contender):
         return {
             "transport": "POSIX shared memory and semaphores",
             "API": api,
-            "codec": "none" if self.lane == "bytes" else "orjson",
+            "codec": self.describe_codec(),
             **(
                 {"copying": f"below {VIEW_FROM_BYTES // 1024} KiB, views from there up"} if self.lane == "bytes" else {}
             ),
@@ -92,6 +98,10 @@ class Shm(Contender):
             "buffer size": f"{SharedMemoryTransport.DEFAULT_BUFFER_SIZE} bytes at first, grows",
             "server workers": "1",
         }
+
+    def describe_codec(self) -> str:
+        """As settings print it."""
+        return MESSAGE_LANES[self.lane].codec
 
 
 class _ClientCaller(Caller):
@@ -107,6 +117,8 @@ class _ClientCaller(Caller):
             raise CallError(type(error).__name__, str(error)) from error
         except RPCError as error:
             raise ServerGone(str(error)) from error
+        except Exception as error:  # codec "pickle" raises what the handler raised
+            raise CallError(type(error).__name__, str(error)) from error
 
     def close(self) -> None:
         self._client.close()

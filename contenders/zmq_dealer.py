@@ -7,6 +7,7 @@ from typing import Any
 
 import zmq
 
+from contenders.interface import PLAIN_LANES
 from contenders.zmq_ipc import ZmqIpc
 from contenders.zmq_lanes import Wire, receive_parts
 
@@ -22,6 +23,7 @@ class ZmqDealer(ZmqIpc):
 
     name = "zmq-dealer"
     summary = "ZeroMQ DEALER/ROUTER over ipc://, blocking."
+    lanes = PLAIN_LANES
     client_socket = zmq.DEALER
     server_socket = zmq.ROUTER
 

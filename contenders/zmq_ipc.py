@@ -1,7 +1,8 @@
 """ZeroMQ: REQ and REP sockets over ``ipc://``, plain and blocking.
 
-Lane ``bytes`` is the bare frame, lane ``json`` one orjson frame each way, lane ``native`` a multipart message
-(:mod:`contenders.zmq_lanes`). Each caller has a context and an I/O thread of its own; one thread at a time.
+Lane ``bytes`` is the bare frame, lane ``json`` one orjson frame each way, lane ``native`` a multipart message, lane
+``pickle`` what send_pyobj and recv_pyobj do (:mod:`contenders.zmq_lanes`). Each caller has a context and an I/O thread
+of its own; one thread at a time.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import zmq
 from zmq.utils.monitor import recv_monitor_message
 
 from contenders.endpoints import fresh_socket_path
-from contenders.interface import Caller, Contender, ServerGone
+from contenders.interface import LANES, Caller, Contender, ServerGone
+from contenders.message_lanes import MESSAGE_LANES
 from contenders.service import methods_of
 from contenders.zmq_lanes import COPY_BELOW_BYTES, ZMQ_LANES, Wire, ZmqLane
 
@@ -34,6 +36,7 @@ class ZmqIpc(Contender):
 
     name = "zmq-ipc"
     summary = "ZeroMQ REQ/REP over ipc://, blocking."
+    lanes: ClassVar[tuple[str, ...]] = LANES
     connect_seconds: ClassVar[float] = 10.0
     """How long a connection may take; a refused one fails at once."""
     client_socket: ClassVar[int] = zmq.REQ
@@ -100,7 +103,7 @@ class ZmqIpc(Contender):
         return {
             "transport": "ipc:// (a Unix domain socket)",
             "sockets": "REQ/REP, blocking",
-            "codec": {"bytes": "none", "json": "orjson", "native": "multipart frames"}[self.lane],
+            "codec": "multipart frames" if self.lane == "native" else MESSAGE_LANES[self.lane].codec,
             "I/O threads": str(IO_THREADS),
             "copying": f"below {COPY_BELOW_BYTES // 1024} KiB, copy=False from there up",
             "linger": "0 ms",

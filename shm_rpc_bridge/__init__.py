@@ -1,4 +1,4 @@
-"""Same-host RPC over POSIX shared memory and semaphores: :class:`RPCServer`, :class:`RPCClient`.
+"""Same-host RPC over POSIX shared memory and semaphores: :class:`RPCServer`, :class:`RPCClient`, :func:`spawn`.
 
     server = RPCServer("calc")
     server.register("add", lambda a, b: a + b)
@@ -7,11 +7,15 @@
     with RPCClient("calc") as client:                # in another
         client.call("add", a=1, b=2)                 # 3
 
+    with spawn("mypackage.pricing") as client:       # both in one step: a module's functions in a process of their own
+        client.call("quote", 12, currency="EUR")
+
 :class:`SharedMemoryTransport` is the byte pipe beneath it, usable on its own. Logging goes to the logger
 ``shm_rpc_bridge`` and is silent unless configured.
 """
 
 import logging
+from typing import TYPE_CHECKING, Any
 
 from .client import RPCClient
 from .exceptions import (
@@ -21,12 +25,17 @@ from .exceptions import (
     RPCTimeoutError,
     RPCTransportError,
 )
+from .handle import Handle
 from .server import RPCServer
 from .transport import SharedMemoryTransport
+
+if TYPE_CHECKING:
+    from .spawning import SpawnedClient, spawn
 
 __version__ = "0.2.0"
 
 __all__ = [
+    "Handle",
     "RPCClient",
     "RPCError",
     "RPCMethodError",
@@ -35,6 +44,17 @@ __all__ = [
     "RPCTimeoutError",
     "RPCTransportError",
     "SharedMemoryTransport",
+    "SpawnedClient",
+    "spawn",
 ]
 
 logging.getLogger("shm_rpc_bridge").addHandler(logging.NullHandler())
+
+
+def __getattr__(name: str) -> Any:
+    """What starts processes is imported when it is asked for."""
+    if name in ("SpawnedClient", "spawn"):
+        from . import spawning
+
+        return getattr(spawning, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

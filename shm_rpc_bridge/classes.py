@@ -29,3 +29,16 @@ def printable(text: str) -> str:
     if not issubclass(type(text), str):
         return f"<no text, {with_article(type(text))}>"
     return str.encode(text, "utf-8", "backslashreplace").decode()
+
+
+def text_of(error: BaseException) -> str:
+    """``str()`` of it, which is code of its class."""
+    try:
+        return printable(str(error))
+    except BaseException as failure:  # whatever a method raises ends no server
+        return f"<its __str__ raised {class_name(failure)}>"
+
+
+def said(error: BaseException) -> str:
+    """ "ValueError: what it says"."""
+    return f"{class_name(error)}: {text_of(error)}"

@@ -49,6 +49,7 @@ class RPCClient:
         wait: str = "adaptive",
         max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE,
         codec: Any = "json",
+        strict: bool = False,
     ) -> None:
         """Connect.
 
@@ -56,8 +57,9 @@ class RPCClient:
         `timeout`: seconds a whole call may take; None: for ever, 0: no waiting at all. `wait_for_server`: seconds to
         wait here for a server that is not there yet; calls do not, see :meth:`with_options`. `wait`: "adaptive" (spin
         for tens of microseconds, then park), "block" (park at once) or "spin" (burn a core). `codec`: "json",
-        "msgpack", "pickle", or an object with ``dumps`` and ``loads``; the server must have the same. A pickle can run
-        any code where it is read: "pickle" trusts the server.
+        "json+types", "msgpack", "pickle", or an object with ``dumps`` and ``loads``; the server must have the same. A
+        pickle can run any code where it is read: "pickle" trusts the server. `strict`, of codec "json": refuse
+        parameters that would not arrive as they are, such as tuples, dates and NaN; the server need not have it.
         Raises RPCTransportError when there is no server or one of another codec, ValueError or TypeError for bad
         arguments.
         """
@@ -67,8 +69,8 @@ class RPCClient:
         validated_timeout(wait_for_server, "wait_for_server")
         self.name = name
         self._timeout = validated_timeout(timeout)
-        self._arguments = name, buffer_size, timeout, wait_for_server, wait, max_message_size, codec
-        self._codec = chosen = codecs.chosen(codec)
+        self._arguments = name, buffer_size, timeout, wait_for_server, wait, max_message_size, codec, strict
+        self._codec = chosen = codecs.chosen(codec, strict)
         self._encode = chosen.encode_request
         self._decode: Callable[[str, Any], Any] = chosen.decode_response
         self._patience = 0.0
@@ -137,17 +139,18 @@ class RPCClient:
         return self._decode(shown, response)
 
     def _opened(self, method: str, deadline: float, lost: Optional[Exception]) -> ClientChannel:
-        """A new channel. Where there is no server: the error of the request that was `lost` with the last, if any."""
+        """A new channel. Where there is no server: the error also says how the request was `lost` with the last."""
         try:
             return self._pool.open_channel(min(self._patience, deadline - monotonic()))
         except RPCTransportError as error:
             if lost is not None:
-                raise lost from None
+                raise RPCTransportError(f"{lost}; {error}") from None
             raise RPCTransportError(f"{method!r} on {self.name!r}: {error} {NOT_SENT}") from None
 
     def _about(self, error: Exception, method: str) -> Exception:
         took = f" took more than {self._timeout} s" if isinstance(error, RPCTimeoutError) else ""
-        told = type(error)(f"{method!r} on {self.name!r}{took}: {error}")
+        kind = RPCTimeoutError if took else RPCTransportError  # of which posix has subclasses
+        told = kind(f"{method!r} on {self.name!r}{took}: {error}")
         vars(told).update(vars(error))  # whether it may have run
         return told
 
@@ -185,8 +188,8 @@ class RPCClient:
         results have their types already.
         There is nothing to close: closing this client, or what is returned, closes both.
         """
-        other = object.__new__(RPCClient)
-        vars(other).update(vars(self), _is_owner=False)
+        other = object.__new__(type(self))
+        vars(other).update(vars(self), _is_owner=False, _owner=self)  # which is not dropped before this
         if not isinstance(timeout, _Kept):
             other._timeout = validated_timeout(timeout)
         if not isinstance(wait_for_server, _Kept):
@@ -235,10 +238,11 @@ def _connect(
     wait: str,
     max_message_size: int,
     codec: Any,
+    strict: bool,
 ) -> RPCClient:
     """The client that another process has pickled, connected from this one."""
     options: Any = {"wait_for_server": wait_for_server, "wait": wait, "max_message_size": max_message_size}
-    return RPCClient(name, buffer_size, timeout, codec=codec, **options)
+    return RPCClient(name, buffer_size, timeout, codec=codec, strict=strict, **options)
 
 
 counts_as_use(RPCClient.call, "channel")

@@ -4,8 +4,7 @@ import builtins
 import traceback
 from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
-from .classes import class_name, class_name_of, mro_of, printable
-from .exceptions import RPCError
+from .classes import class_name, class_name_of, mro_of, printable, said, text_of
 
 # Kinds of failure. In the last three the method has not run.
 METHOD_FAILED = "method"
@@ -22,8 +21,8 @@ PING = "$ping"
 CALL_OBJECT = "$call"
 LET_GO = "$let go"
 
-_LEVELS, _PARTS = 8, 100
-"""Of groups within groups, and of exceptions in one of them, that are described; the traceback shows them all."""
+_LEVELS, _PARTS = 8, 1000
+"""Of groups within groups, and of exceptions in a group and those within it, that are described."""
 
 
 class Failure(NamedTuple):
@@ -38,22 +37,48 @@ class Failure(NamedTuple):
     builtin: str = ""
     """The nearest builtin class that it is of, such as "ValueError", or "" where that says nothing."""
     arguments: Optional[Sequence[Any]] = None
-    """With which that class can be constructed; None when the codec cannot carry them."""
+    """With which that class can be constructed; None when the codec cannot carry them. Of a group: its message."""
     parts: Sequence[Any] = ()
     """Of a group: its exceptions, each described likewise."""
 
+    def bare(self) -> "Failure":
+        """Without what may be more than text."""
+        return self._replace(arguments=None, parts=())
 
-def described(kind: str, error: BaseException, level: int = 0) -> Failure:
+
+_traceback_in: Callable[[BaseException], Any] = vars(BaseException)["__traceback__"].__get__
+_arguments_of: Callable[[BaseException], Tuple[Any, ...]] = vars(BaseException)["args"].__get__
+
+
+def described(kind: str, error: BaseException) -> Failure:
     """Never raises, whatever class the exception is of."""
-    text = _text_of(error)
-    trace = "" if level or isinstance(error, RPCError) else _traceback_of(error)
+    failure, left_out = _described(kind, error, 0, [_PARTS])
+    if kind != METHOD_FAILED:
+        return failure  # the library's own words
+    return failure._replace(traceback=_traceback_of(error, left_out > 0))
+
+
+def _described(kind: str, error: BaseException, level: int, room: List[int]) -> Tuple[Failure, int]:
+    """And how many exceptions in it were left out. `room`: for how many more there is room."""
     builtin, arguments = _as_builtin(error)
     parts: List[Failure] = []
-    if builtin == "ExceptionGroup" and level < _LEVELS:
-        inner = builtins.ExceptionGroup.exceptions.__get__(error)[:_PARTS]
-        parts = [described(METHOD_FAILED, part, level + 1) for part in inner]
-        arguments = arguments[:1] if arguments else None
-    return Failure(kind, class_name(error), text, trace, builtin, arguments, parts)
+    left_out = 0
+    if builtin == "ExceptionGroup":
+        members = builtins.ExceptionGroup.exceptions.__get__(error)
+        arguments = [builtins.ExceptionGroup.message.__get__(error)]
+        taken = members if level < _LEVELS else ()
+        for member in taken:
+            if room[0] <= 0:
+                break
+            room[0] -= 1
+            part, without = _described(METHOD_FAILED, member, level + 1, room)
+            parts.append(part)
+            left_out += without
+        if len(parts) < len(members):
+            more = len(members) - len(parts)
+            left_out += more
+            parts.append(Failure(METHOD_FAILED, "Exception", f"{more:,} more exceptions, left out on the way"))
+    return Failure(kind, class_name(error), text_of(error), "", builtin, arguments, parts), left_out
 
 
 def to_wire(failure: Failure, carried: Callable[[Any], Any]) -> List[Any]:
@@ -66,40 +91,42 @@ def to_wire(failure: Failure, carried: Callable[[Any], Any]) -> List[Any]:
     try:
         if not _is_same(arguments, carried(arguments)):
             arguments = None
-    except Exception:
+    except BaseException:  # code of the arguments' classes: whatever a method raises ends no server
         arguments = None
     return [*map(printable, texts), arguments, [to_wire(part, carried) for part in failure.parts]]
 
 
-def from_wire(response: Any) -> Optional[Failure]:
+def from_wire(response: Any, level: int = 0) -> Optional[Failure]:
     """What :func:`to_wire` has made; None for anything else."""
-    if type(response) not in (list, tuple) or len(response) != len(Failure._fields):
+    if type(response) not in (list, tuple) or len(response) != len(Failure._fields) or level > _LEVELS + 1:
         return None
     *texts, arguments, parts = response
     if any(type(text) is not str for text in texts) or type(arguments) not in (list, type(None)):
         return None
-    inner = [from_wire(part) for part in parts] if type(parts) is list else [None]
-    if None in inner:
+    inner = [from_wire(part, level + 1) for part in parts] if type(parts) is list else [None]
+    if any(part is None for part in inner):
         return None
     kind, type_name, text, trace, builtin = texts
     return Failure(kind, type_name, text, trace, builtin, arguments, inner)
 
 
+def nearest_builtin(kind: type) -> type:
+    """The first of an exception class and its bases that is Python's own."""
+    bases = mro_of(kind)
+    return bases[next(at for at, base in enumerate(bases) if getattr(builtins, class_name_of(base), None) is base)]
+
+
 def _as_builtin(error: BaseException) -> Tuple[str, Optional[Sequence[Any]]]:
     """The nearest builtin class of an exception, and the arguments it was constructed with."""
-    kind = next(base for base in mro_of(type(error)) if _is_builtin(base))
+    kind = nearest_builtin(type(error))
     if not issubclass(kind, Exception):
         return "", None  # SystemExit and its like are the server's: to raise one in a caller would end that
     if kind is Exception and type(error) is not Exception:
         return "", None
-    arguments = BaseException.args.__get__(error)  # type: ignore[attr-defined]
-    if kind is type(error) and isinstance(error, OSError):
-        arguments = error.__reduce__()[1]  # with the file's name
+    arguments = _arguments_of(error)
+    if kind is type(error) and issubclass(kind, OSError):
+        arguments = tuple(error.__reduce__()[1])  # with the file's name
     return class_name_of(kind), arguments
-
-
-def _is_builtin(kind: type) -> bool:
-    return getattr(builtins, class_name_of(kind), None) is kind
 
 
 def _is_same(one: Any, other: Any) -> bool:
@@ -113,17 +140,14 @@ def _is_same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def _text_of(error: BaseException) -> str:
-    try:
-        return str(error)
-    except BaseException as failure:  # whatever a method raises ends no server
-        return f"<its __str__ raised {class_name(failure)}>"
-
-
-def _traceback_of(error: BaseException) -> str:
-    if error.__traceback__ is None:
+def _traceback_of(error: BaseException, is_crowd: bool) -> str:
+    """What Python would print; without the exceptions of a group that is a crowd, for which that can take hours."""
+    trace = _traceback_in(error)
+    if trace is None:
         return ""
     try:
-        return "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    except BaseException as failure:
+        if is_crowd:
+            return "".join(["Traceback (most recent call last):\n", *traceback.format_tb(trace), f"{said(error)}\n"])
+        return "".join(traceback.format_exception(type(error), error, trace))
+    except BaseException as failure:  # code of the exception's class, as above
         return f"<formatting the traceback raised {class_name(failure)}>"

@@ -15,10 +15,10 @@ def refused(
         return ""  # raised further inside
     try:
         signature = inspect.signature(function)
-    except (TypeError, ValueError):  # some functions in C have none
+        try:
+            signature.bind(*args, **params)
+        except TypeError as mismatch:
+            return f"{method}{signature}: {mismatch}"
+    except BaseException:  # some functions in C have no signature; a default's __repr__ can raise anything
         return ""
-    try:
-        signature.bind(*args, **params)
-    except TypeError as mismatch:
-        return f"{method}{signature}: {mismatch}"
     return ""

@@ -5,7 +5,7 @@ import threading
 from collections import deque
 from time import monotonic
 from types import CodeType
-from typing import Any, Deque, Dict, List
+from typing import Any, Callable, Deque, Dict, List
 
 from . import posix, stacks
 from .connection import ClientChannel, Connection
@@ -26,6 +26,8 @@ class ChannelPool:
         self.idle: Deque[ClientChannel] = deque()
         """Whoever pops one has it for itself; a channel that is neither here nor had by anybody is lost."""
         self.is_closed = False
+        self.why_hopeless: Callable[[], str] = str
+        """Why there is no use in waiting for a server that is not there; "" while there is."""
         self._start_afresh()
 
     def _start_afresh(self) -> None:
@@ -39,7 +41,7 @@ class ChannelPool:
         try:
             return retry_until(monotonic() + patience, posix.NotFoundError, self._try_open_channel)
         except posix.NotFoundError as error:
-            waited = f" (waited {patience:g} s for it)" if patience > 0 else ""
+            waited = f" (waited {patience:.3g} s for it)" if patience > 0 else ""
             raise RPCTransportError(f"{error}{waited}") from None
 
     def _try_open_channel(self) -> ClientChannel:
@@ -55,6 +57,8 @@ class ChannelPool:
         except BaseException as error:
             if channel is not None:
                 self.discard(channel)
+            if isinstance(error, posix.NotFoundError) and (why := self.why_hopeless()):
+                raise RPCTransportError(why) from None
             if isinstance(error, (OSError, ValueError)):  # of what was closed by a handler in the middle of it
                 self._refuse_if_closed()
             raise

@@ -4,6 +4,7 @@ import typing
 from functools import partial
 from typing import Any, Callable, Dict, TypeVar
 
+from .classes import said
 from .exceptions import RPCSerializationError
 
 Interface = TypeVar("Interface")
@@ -51,10 +52,17 @@ def proxy_of(interface: Callable[..., Interface], client: Any, keeps_types: bool
     }
     methods: Dict[str, Callable[..., Any]] = {}
     for name, member in declared.items():
-        returns = typing.get_type_hints(getattr(member, "__func__", member)).get("return", Any)
-        caller = client if _is_plain(returns) or keeps_types else client.with_options(returns=returns)
+        returns = Any if keeps_types else _declared_result(f"{interface.__name__}.{name}", member)
+        caller = client if _is_plain(returns) else client.with_options(returns=returns)
         methods[name] = partial(caller.call, name)
     return typing.cast(Interface, _Proxy(interface.__name__, methods))
+
+
+def _declared_result(method: str, member: Any) -> Any:
+    try:
+        return typing.get_type_hints(getattr(member, "__func__", member)).get("return", Any)
+    except Exception as error:  # evaluated only here: a name that type checkers alone import, a syntax of later Pythons
+        raise TypeError(f"the declared result of {method} cannot be had: {said(error)}") from error
 
 
 def _is_plain(declared: Any) -> bool:

@@ -58,7 +58,7 @@ def _constructed(builtin: str, arguments: Tuple[Any, ...], remote: Tuple[str, st
         return RPCMethodError(*texts, may_have_run=may_have_run)
     try:
         error: Any = kind(*arguments)
-    except (TypeError, ValueError):  # a group without parts, which Python refuses
+    except Exception:  # a group without parts or title, which Python refuses
         return RPCMethodError(*texts, may_have_run=may_have_run)
     RPCMethodError.__init__(error, *texts, may_have_run=may_have_run)
     try:

@@ -7,10 +7,11 @@ import os
 import threading
 import weakref
 from time import monotonic
-from typing import Any, Callable, Dict, Iterable, Optional, Tuple, Type, TypeVar
+from types import ModuleType
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, Type, TypeVar
 
 from . import codec as codecs
-from . import names, parameters, serving, signals
+from . import names, offered, parameters, serving, signals
 from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
 from .classes import class_name
 from .endpoint import Endpoint, Request
@@ -57,6 +58,7 @@ class RPCServer:
         max_channels: int = 1024,
         max_objects: int = 256,
         codec: Any = "json",
+        strict: bool = False,
     ) -> None:
         """Take the name.
 
@@ -64,9 +66,11 @@ class RPCServer:
         `timeout`: seconds without any request after which :meth:`start` raises RPCTimeoutError; None: never.
         `wait`: "adaptive" (spin for tens of microseconds after a request, then park), "block" (park at once) or
         "spin" (burn a core). `max_channels`: how many channels can be open at once; one per client and concurrent
-        call, 17 bytes each here. `codec`: "json", "msgpack", "pickle", or an object with ``dumps`` and ``loads``; every
-        client must have the same. A pickle can run any code where it is read: "pickle" trusts every process of this
-        user. `max_objects`: how many objects each client process may have handles to, see :meth:`register_class`.
+        call, 17 bytes each here. `max_objects`: how many objects each client process may have handles to, see
+        :meth:`register_class`. `codec`: "json", "json+types", "msgpack", "pickle", or an object with ``dumps`` and
+        ``loads``; every client must have the same. A pickle can run any code where it is read: "pickle" trusts every
+        process of this user. `strict`, of codec "json": refuse results that would not arrive as they are, such as
+        tuples, dates and NaN; clients need not have it.
         Raises RPCTransportError when a living server has the name, ValueError or TypeError for bad arguments.
         """
         names.validated(name)
@@ -86,7 +90,7 @@ class RPCServer:
         self._process = os.getpid()
         self._handlers: signals.Handlers = []
         _servers.add(self)
-        self._codec = codecs.chosen(codec)
+        self._codec = codecs.chosen(codec, strict)
         self._decode, self._encode = self._codec.decode_request, self._codec.encode_result
         self._endpoint = Endpoint(name, Offer(max_channels, buffer_size, max_message_size, self._codec.name), wait)
         # At the latest when the interpreter exits.
@@ -99,8 +103,38 @@ class RPCServer:
 
         Raises ValueError if the name is taken, TypeError for what cannot be called, or only awaited.
         """
-        if not isinstance(name, str):
-            raise TypeError(f"a method's name must be a str, not {type(name).__name__}")
+        self._register_all({name: func})
+
+    def register_module(
+        self, module: ModuleType, only: Optional[Iterable[str]] = None, *, prefix: str = ""
+    ) -> List[str]:
+        """Let clients call functions of `module` under their names with `prefix` before them; returns these.
+
+        `only`: which; else those in its ``__all__``; else those it defines that begin with no underscore and are no
+        classes. All are registered, or none: ValueError for a name that it does not have or that is taken, and when it
+        has no public function; TypeError for what cannot be called, or only awaited.
+        """
+        return self._register_all(offered.functions_of(module, only), prefix)
+
+    def register_object(self, obj: object, names: Optional[Iterable[str]] = None, prefix: str = "") -> List[str]:
+        """Let clients call methods of `obj` under their names with `prefix` before them; returns these.
+
+        `names`: which; else those that begin with no underscore. No property is read. All are registered, or none;
+        raises as :meth:`register_module` does.
+        """
+        return self._register_all(offered.methods_of(obj, names), prefix)
+
+    def _register_all(self, functions: Dict[str, Callable[..., Any]], prefix: str = "") -> List[str]:
+        if not isinstance(prefix, str):
+            raise TypeError(f"prefix must be a str, not {type(prefix).__name__}")
+        for name, func in functions.items():
+            if not isinstance(name, str):
+                raise TypeError(f"a method's name must be a str, not {type(name).__name__}")
+            self._check(prefix + name, func)
+        self._methods.update({prefix + name: func for name, func in functions.items()})
+        return [prefix + name for name in functions]
+
+    def _check(self, name: str, func: Callable[..., Any]) -> None:
         if not callable(func):
             raise TypeError(f"method {name!r} must be callable, not {type(func).__name__}")
         if inspect.iscoroutinefunction(func):
@@ -110,7 +144,6 @@ class RPCServer:
             )
         if name in self._methods:
             raise ValueError(f"method {name!r} is registered already")
-        self._methods[name] = func
 
     def register_function(self, func: Function) -> Function:
         """Decorator: let clients call `func` under its own name; a ``functools.partial`` under that of its function.
@@ -130,10 +163,10 @@ class RPCServer:
         """Let methods return objects of exactly this class as handles: they stay here, and are called from there.
 
         `methods`: what can be called on them; None: all that do not begin with an underscore. A handle has a channel of
-        its own, on which objects that its methods return have handles, too; see :class:`.handle.Handle`.
+        its own, on which objects that its methods return have handles, too; see :class:`.handle.Handle`. ValueError or
+        TypeError for a name that is no method, and when there is none.
         """
-        names = {name for name in dir(kind) if name[:1] != "_"} if methods is None else set(methods)
-        self._classes[kind] = frozenset(name for name in names if callable(inspect.getattr_static(kind, name)))
+        self._classes[kind] = frozenset(offered.methods_of_class(kind, methods))
 
     def start(self) -> None:
         """Serve until :meth:`stop`; then release everything. Call it once.

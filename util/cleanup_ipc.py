@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from shm_rpc_bridge.__main__ import clean, show
+from shm_rpc_bridge.__main__ import main as command
 
 
 def main() -> int:
@@ -16,7 +16,8 @@ def main() -> int:
     parser.add_argument("--dry-run", action="store_true", help="show what would be removed")
     parser.add_argument("--prefix", default="", help="only servers and transports whose name begins with this")
     chosen = parser.parse_args()
-    return show(chosen.prefix) if chosen.list else clean(chosen.prefix, dry_run=chosen.dry_run)
+    what = ["ls", "--all"] if chosen.list else ["clean"] if chosen.dry_run else ["clean", "--force"]
+    return command([*what, "--prefix", chosen.prefix])
 
 
 if __name__ == "__main__":

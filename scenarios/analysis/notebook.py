@@ -18,6 +18,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from contenders.interface import LANES
 from scenarios.advice.curves import FLOOR, Curves, closed_loop
 from scenarios.common.errors import RunError
 from scenarios.common.units import size
@@ -76,7 +77,7 @@ class OpenedRun:
     def lanes(self) -> list[str]:
         """The lanes that were measured with one client back to back, in the order of the project."""
         found = set(closed_loop(self.cells)["lane"])
-        return [lane for lane in ("bytes", "json", "native") if lane in found]
+        return [lane for lane in LANES if lane in found]
 
     @property
     def cpus(self) -> float:

@@ -106,7 +106,7 @@ def parser() -> Parser:
     )
     advise.add_argument("--rate", required=True, metavar="CALLS", help="per second, all clients together: 2000")
     advise.add_argument("--handler", required=True, metavar="TIME", help="what the called function takes: 500us, 2ms")
-    advise.add_argument("--lane", default="native", metavar="LANE", help="bytes, json, native (default: %(default)s)")
+    advise.add_argument("--lane", default="native", metavar="LANE", help=f"{', '.join(LANES)} (default: %(default)s)")
     advise.add_argument("--run", metavar="RUN", help="a run's folder or id (default: the latest, else the reference)")
     advise.add_argument("--json", action="store_true", help="print the answer as one JSON object")
     add("list", "list the scenarios that come with the project")

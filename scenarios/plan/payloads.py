@@ -1,21 +1,27 @@
 """The seeded payload corpus: the same for every contender, several distinct payloads per cell.
 
 Each payload carries a nonce, so an answer that belongs to another call never equals the expected one. Sizes
-are exact: bytes for ``bytes``, UTF-8 bytes for texts, bytes of compact JSON for documents and numbers.
+are exact: bytes for ``bytes``, UTF-8 bytes for texts, bytes of compact JSON for documents and numbers, bytes of the
+pickle (protocol 5) of the payload alone for objects. So a size is what a codec makes of the payload, but for the few
+bytes that say which method is called, and for texts, which codecs may escape.
 """
 
 from __future__ import annotations
 
+import pickle
 import random
 import string
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 
+from contenders.objects import Order
+
 DEFAULT_KINDS = {
-    "echo": {"bytes": "bytes", "json": "document", "native": "ascii"},
-    "add": {"json": "numbers", "native": "numbers"},
-    "process": {"json": "document", "native": "document"},
+    "echo": {"bytes": "bytes", "json": "document", "native": "ascii", "pickle": "objects"},
+    "add": {"json": "numbers", "native": "numbers", "pickle": "numbers"},
+    "process": {"json": "document", "native": "document", "pickle": "document"},
 }
 """Method to lane to the kind of payload sent when a scenario does not say. A pair not listed does not
 exist."""
@@ -24,11 +30,12 @@ KINDS_OF_LANE = {
     "bytes": ("bytes",),
     "json": ("document", "ascii", "escapes"),
     "native": ("ascii", "escapes"),
+    "pickle": ("objects", "ascii", "escapes"),
 }
 """What an echo can carry in each lane; the other methods take one kind only."""
 
-MINIMUM_BYTES = {"bytes": 16, "ascii": 16, "escapes": 16, "document": 64, "numbers": 17}
-"""Below these a payload has no room for its nonce."""
+MINIMUM_BYTES = {"bytes": 16, "ascii": 16, "escapes": 16, "document": 64, "numbers": 17, "objects": 200}
+"""Below these a payload has no room for its nonce; of an object, for the names of its classes and fields."""
 
 NUMBERS_BYTES = 17
 """The one size of ``{"a":123,"b":456}``: always three digits, so that every call has the same work."""
@@ -51,6 +58,8 @@ def corpus(kind: str, size: int, seed: int) -> list[Any]:
         return [{"a": a, "b": rng.randint(100, 999)} for a in rng.sample(range(100, 1000), count)]
     if kind == "document":
         return _documents(rng, size, count)
+    if kind == "objects":
+        return _orders(rng, size, count)
     bodies = [rng.randbytes(size - 8) for _ in range(count)]
     if kind == "bytes":
         return [nonce.to_bytes(8, "big") + body for nonce, body in enumerate(bodies)]
@@ -92,6 +101,35 @@ def _record(rng: random.Random, number: int) -> dict[str, Any]:
         "parent": None if number == 0 else rng.randrange(number),
         "note": _text(rng, rng.randint(40, 160)),
     }
+
+
+def _orders(rng: random.Random, size: int, count: int) -> list[Order]:
+    """Orders of exactly `size` pickled bytes that share their lines and differ in number and note."""
+    placed = datetime(2026, 1, 1) + timedelta(microseconds=rng.randrange(365 * 24 * 3600 * 10**6))
+    position = (rng.uniform(-180, 180), rng.uniform(-90, 90))
+    lines: list[list[Any]] = []
+
+    def room() -> int:
+        return size - len(pickle.dumps(Order(100_000, placed, position, lines, ""), protocol=5))
+
+    about = size
+    while about > 0:
+        lines.append(_line(rng, len(lines)))
+        about -= len(pickle.dumps(lines[-1], protocol=5)) - _PICKLE_FRAME_BYTES
+    while room() < 0:
+        lines.pop()
+    padding = room()  # less than a line, and so less than the 256 bytes from which a pickled text needs a longer head
+    return [Order(100_000 + i, placed, position, lines, _text(rng, padding)) for i in range(count)]
+
+
+_PICKLE_FRAME_BYTES = 12
+"""Of a small pickle, what stands around the value."""
+
+
+def _line(rng: random.Random, number: int) -> list[Any]:
+    """A line of an order; 60 to 160 bytes of pickle."""
+    tags = [_text(rng, 5) for _ in range(rng.randint(0, 3))]
+    return [number, _text(rng, rng.randint(20, 80)), round(rng.uniform(0, 1000), 2), [rng.random(), rng.random()], tags]
 
 
 def _text(rng: random.Random, length: int) -> str:

@@ -20,6 +20,7 @@ _BLUE, _RED, _PINK, _GREY = "#0072B2", "#D55E00", "#CC79A7", "#777777"
 _NAVY, _MAROON, _PLUM, _FOREST, _LIME, _TEAL = "#08306B", "#7F2704", "#7A3B69", "#00523B", "#74C476", "#5AA9A0"
 _BRICK, _INDIGO, _INK, _ASH = "#F4845F", "#8073AC", "#222222", "#BBBBBB"
 _OLIVE, _KHAKI, _VIOLET, _LILAC, _SLATE, _SILVER = "#7F6A00", "#BFA730", "#54278F", "#9E9AC8", "#444444", "#999999"
+_CYAN, _SAND = "#0BB4C9", "#A58B5B"
 
 # A line per family, a marker and a shade per member.
 _DIRECT, _SHM, _GRPC, _ZMQ = (0, (1, 1)), "-", "--", "-."
@@ -32,6 +33,7 @@ _STYLES: dict[str, tuple[str, str, Any]] = {
     "shm": (_BLUE, "o", _SHM),
     "shm-block": (_SKY, "s", _SHM),
     "shm-spin": (_NAVY, "*", _SHM),
+    "shm-msgpack": (_CYAN, "$m$", _SHM),
     "iceoryx2": (_PINK, "P", _ICEORYX),
     "iceoryx2-event": (_PLUM, "X", _ICEORYX),
     "grpc-uds": (_RED, "^", _GRPC),
@@ -43,6 +45,7 @@ _STYLES: dict[str, tuple[str, str, Any]] = {
     "zmq-dealer": (_LIME, "p", _ZMQ),
     "pynng": (_TEAL, "h", _ZMQ),
     "mp-pipe": (_OLIVE, "<", _MULTIPROCESSING),
+    "mp-manager": (_SAND, "$M$", _MULTIPROCESSING),
     "process-pool": (_KHAKI, ">", _MULTIPROCESSING),
     "asyncio-uds": (_VIOLET, "8", _ASYNCIO),
     "asyncio-uds-tuned": (_INDIGO, "$t$", _ASYNCIO),

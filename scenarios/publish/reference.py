@@ -24,6 +24,7 @@ FOOTPRINT = "library.csv"
 """What ``make footprint`` has measured of the library beside its calls."""
 HEADINGS = {
     "native": "Text, as a user of each sends it (lane `native`): JSON for shm, protobuf for gRPC, frames for ZeroMQ",
+    "pickle": "Python objects (dataclass, datetime, tuple, nested lists), pickled by everybody (lane `pickle`)",
     "json": "The same nested document through orjson for everybody (lane `json`)",
     "bytes": "Raw bytes, no codec (lane `bytes`): the transport alone, for shm `SharedMemoryTransport`",
 }
@@ -67,7 +68,6 @@ def section(run: Run) -> str:
     costs = cells.groupby(list(GROUP))[list(figures.COSTS)].median().reset_index()
     lines = figures.summary(cells).merge(costs, on=list(GROUP))
     ratio = figures.ratios(cells, BASE).set_index(list(GROUP))["ratio"]
-    smallest = lines["payload_bytes"].min()
     parts = [
         "Median round trip in µs, by payload; the rest for the smallest one. CPU (µs) and context switches are per "
         "call; CPU and resident memory (MiB) client + server, switches voluntary + involuntary of both; *cold* is "
@@ -76,10 +76,10 @@ def section(run: Run) -> str:
         "",
     ]
     (first, title), *others = [(lane, title) for lane, title in HEADINGS.items() if lane in set(lines["lane"])]
-    parts += [f"**{title}**", "", *_table(lines[lines["lane"] == first], ratio, smallest), ""]
+    parts += [f"**{title}**", "", *_table(lines[lines["lane"] == first], ratio), ""]
     for lane, title in others:
         summary = re.sub("`(.*?)`", r"<code>\1</code>", title)
-        table = _table(lines[lines["lane"] == lane], ratio, smallest)
+        table = _table(lines[lines["lane"] == lane], ratio)
         parts += [f"<details><summary>{summary}</summary>", "", *table, "", "</details>", ""]
     parts += [
         "![median and 99th percentile against payload size](../results/reference/plots/latency.png)",
@@ -107,8 +107,9 @@ def _footprint(file: Path) -> list[str]:
     return [*head, *(each.format(**row) for row in rows), ""]
 
 
-def _table(lines: pd.DataFrame, ratio: pd.Series[float], smallest: float) -> list[str]:
+def _table(lines: pd.DataFrame, ratio: pd.Series[float]) -> list[str]:
     sizes = sorted(lines["payload_bytes"].unique())
+    smallest = sizes[0]
     heads = [*(size(each) for each in sizes), f"p99 at {size(smallest)}", "CPU", "switches", "RSS", "cold", "x shm"]
     rows = ["| contender | " + " | ".join(heads) + " |", "|---|" + "---:|" * len(heads)]
     at_smallest = lines[lines["payload_bytes"] == smallest].set_index("contender")

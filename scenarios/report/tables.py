@@ -20,6 +20,7 @@ from scenarios.statistics import figures
 
 LANE_WORDS = {
     "native": "text, sent as a user of each would",
+    "pickle": "Python objects, pickled by everybody: dataclass, datetime, tuple, nested lists",
     "json": "one document, the same codec for everybody",
     "bytes": "raw bytes, no codec: the transport alone",
 }

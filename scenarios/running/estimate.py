@@ -19,14 +19,29 @@ START_S = 0.225
 """CPU time of starting and ending one process of a cell, on a core of 2.5 GHz: most of it Python's imports, two at a
 time on two cores."""
 TYPICAL_US = dict(
-    [("noop", 0.1), ("direct", 0.3), ("direct-codec", 3), ("shm", 8), ("shm-spin", 8), ("iceoryx2", 20)]
-    + [("mp-pipe", 60), ("iceoryx2-event", 80), ("shm-block", 100), ("pyro5", 150), ("process-pool", 300)]
+    [
+        ("noop", 0.1),
+        ("direct", 0.3),
+        ("direct-codec", 3),
+        ("shm", 8),
+        ("shm-spin", 8),
+        ("shm-msgpack", 8),
+        ("iceoryx2", 20),
+    ]
+    + [
+        ("mp-pipe", 60),
+        ("iceoryx2-event", 80),
+        ("shm-block", 100),
+        ("pyro5", 150),
+        ("mp-manager", 150),
+        ("process-pool", 300),
+    ]
     + [(name, 200) for name in ("zmq-ipc", "zmq-poll", "zmq-dealer", "pynng", "asyncio-uds", "asyncio-uds-tuned")]
     + [("pyro5-tuned", 100), ("rpyc", 350), ("rpyc-tuned", 350)]
 )
 """µs per small call, an order of magnitude each; 800, gRPC's, for what is not listed."""
 OTHER_US = 800
-US_PER_KB = {"bytes": 0.5, "json": 15, "native": 3}
+US_PER_KB = {"bytes": 0.5, "json": 15, "native": 3, "pickle": 30}
 """µs per 1000 bytes of payload that are copied, or encoded and decoded twice."""
 
 

@@ -10,6 +10,7 @@ from ..classes import class_name
 from .json import Json
 from .protocol import Codec
 from .protocol import Encoded as Encoded
+from .strict import StrictJson
 from .values import Values
 
 
@@ -25,18 +26,37 @@ def _pickle() -> Codec:
     return Pickle()
 
 
-_BY_NAME: Dict[str, Callable[[], Codec]] = {"json": Json, "msgpack": _msgpack, "pickle": _pickle}  # imported when asked
+def _tagged() -> Codec:
+    from .tagged import TaggedJson
+
+    return TaggedJson()
+
+
+_BY_NAME: Dict[str, Callable[[], Codec]] = {  # imported when asked for
+    "json": Json,
+    "json+types": _tagged,
+    "msgpack": _msgpack,
+    "pickle": _pickle,
+}
+NAMES = tuple(_BY_NAME)
 
 LONGEST_NAME = 32
 """Bytes of UTF-8 that a codec's name may have: what there is room for in a control segment."""
 
 
-def chosen(codec: Union[str, Any]) -> Codec:
+def chosen(codec: Union[str, Any], strict: bool = False) -> Codec:
     """The codec of that name, or one made of an object with ``dumps(value) -> bytes`` and ``loads(bytes) -> value``.
 
+    `strict`: of codec "json" the one that refuses what would not come back as it was.
     Such an object may have a ``name``, by which the other side must know it, too; else it is that of its class or
     module. Raises ValueError or TypeError for anything else, ImportError when what a codec needs is not installed.
     """
+    if not isinstance(strict, bool):
+        raise TypeError(f"strict must be a bool, not {class_name(strict)}")
+    if strict:
+        if codec != "json":
+            raise ValueError(f"strict is for codec 'json', not {codec!r}: leave it out, or use codec='json'")
+        return StrictJson()
     if isinstance(codec, str):
         if codec not in _BY_NAME:
             raise ValueError(

@@ -18,17 +18,17 @@ What the codec cannot prevent: an enum whose `value` raises or is itself and a U
 inside orjson, which reads both without looking; so does a text when there is not sixteen times its size in memory.
 """
 
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Optional, Sequence, Tuple
 
 import orjson
 
-from ..classes import class_name
+from ..classes import class_name, text_of
 from ..exceptions import NOT_SENT, RPCSerializationError
-from ..failures import Failure, to_wire
+from ..failures import Failure
 from .jsonable import OPTIONS as _OPTIONS
-from .jsonable import Refused, plain, shown, text_of
+from .jsonable import Refused, part_of_call, plain, shown
 from .protocol import Encoded
-from .responses import failure_of, not_a_request, unreadable
+from .responses import encoded_failure, failure_of, not_a_request, unreadable
 
 _dumps = orjson.dumps
 _loads = orjson.loads
@@ -47,11 +47,7 @@ class Json:
         try:
             return _dumps((method, params, *args) if args else (method, params), None, _OPTIONS)
         except Exception:  # TypeError: orjson.JSONEncodeError; SystemError: a UUID with an impossible number
-            try:
-                return _encoded_apart(lambda value: (method, *value), (params, *args))
-            except Refused as refused:
-                what = f"{_part_of_call(refused.steps)} of {method!r} {refused.reason}"
-                raise RPCSerializationError(f"{what} {NOT_SENT}") from None
+            return self._request_apart(method, args, params)
 
     def decode_request(self, message: Encoded) -> Tuple[str, Sequence[Any], Dict[str, Any]]:
         """Method, positional arguments and params. Raises RPCSerializationError for anything that is no request."""
@@ -73,14 +69,10 @@ class Json:
         try:
             return _dumps((result,), None, _OPTIONS)
         except Exception:
-            try:
-                return _encoded_apart(lambda value: (value,), result)
-            except Refused as refused:
-                at = f" at {shown(refused.steps)}" if refused.steps else ""
-                raise RPCSerializationError(f"the result of {method!r}{at} {refused.reason}") from None
+            return self._result_apart(method, result)
 
     def encode_failure(self, failure: Failure, error: Optional[BaseException]) -> bytes:
-        return _dumps(to_wire(failure, _carried))
+        return encoded_failure(failure, _dumps, _loads)
 
     def decode_response(self, method: str, message: Encoded) -> Any:
         try:
@@ -91,34 +83,28 @@ class Json:
             return response[0]
         raise failure_of(method, response, message)
 
-
-def _carried(value: Any) -> Any:
-    return _loads(_dumps(value, None, _OPTIONS))
-
-
-def _encoded_apart(message_of: Callable[[Any], Tuple[Any, ...]], value: Any) -> bytes:
-    """Encode what orjson has refused. Raises Refused."""
-    reason = ""
-    for thorough in (False, True):
+    def _request_apart(self, method: str, args: Sequence[Any], params: Dict[str, Any]) -> bytes:
         try:
-            return _dumps(message_of(plain(value, thorough)), None, _OPTIONS)
-        except Refused:
-            raise
-        except Exception as error:  # orjson's, or hardly any stack is left
-            reason = text_of(error)
-    raise Refused(f"cannot be encoded: {reason}")
+            return self._encoded_apart(lambda value: (method, *value), [params, *args])
+        except Refused as refused:
+            what = f"{part_of_call(refused.steps)} of {method!r} {refused.reason}"
+            raise RPCSerializationError(f"{what} {NOT_SENT}") from None
 
+    def _result_apart(self, method: str, result: Any) -> bytes:
+        try:
+            return self._encoded_apart(lambda value: (value,), result)
+        except Refused as refused:
+            at = f" at {shown(refused.steps)}" if refused.steps else ""
+            raise RPCSerializationError(f"the result of {method!r}{at} {refused.reason}") from None
 
-def _part_of_call(steps: List[str]) -> str:
-    if not steps:
-        return "a call"
-    place, *inner = steps
-    if place != "[0]":
-        return f"argument {shown([place[1:-1], *inner])}"  # the first one stands behind the params, and so is 1
-    if not inner:
-        return "a call"
-    name, *rest = inner
-    name = name[1:-1]  # without the brackets
-    if name[1:-1].isidentifier():
-        name = name[1:-1]
-    return f"parameter {shown([name, *rest])}"
+    def _encoded_apart(self, message_of: Callable[[Any], Tuple[Any, ...]], value: Any) -> bytes:
+        """Encode what orjson has refused. Raises Refused."""
+        reason = ""
+        for thorough in (False, True):
+            try:
+                return _dumps(message_of(plain(value, thorough)), None, _OPTIONS)
+            except Refused:
+                raise
+            except Exception as error:  # orjson's, or hardly any stack is left
+                reason = text_of(error)
+        raise Refused(f"cannot be encoded: {reason}")

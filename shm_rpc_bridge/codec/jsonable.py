@@ -21,10 +21,11 @@ from uuid import UUID
 
 import orjson
 
-from ..classes import class_name, dict_of, mro_of, printable, with_article
+from ..classes import class_name, dict_of, mro_of, with_article
 
 OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME  # refuse them: neither is always safe
 LEVELS = 254  # of lists and dicts that orjson takes within each other
+TOO_DEEP = f"is nested deeper than the {LEVELS} levels of a message: send it flatter"
 
 _PLAIN: FrozenSet[Any] = frozenset({str, int, float, bool, type(None)})
 _KEY_SHOWN, _PLACE_SHOWN = 60, 300  # characters of each in an error
@@ -73,24 +74,33 @@ def shown(steps: List[str]) -> str:
     return way if len(way) <= _PLACE_SHOWN else f"{way[:half]} ... {way[-half:]}"
 
 
-def text_of(error: BaseException) -> str:
-    try:
-        return printable(str(error))
-    except Exception:
-        return class_name(error)
+def part_of_call(steps: List[str]) -> str:
+    """For people, of the steps into ``(params, *args)``."""
+    if not steps:
+        return "a call"
+    place, *inner = steps
+    if place != "[0]":
+        return f"argument {shown([place[1:-1], *inner])}"  # the first one stands behind the params, and so is 1
+    if not inner:
+        return "a call"
+    name, *rest = inner
+    name = name[1:-1]  # without the brackets
+    if name[1:-1].isidentifier():
+        name = name[1:-1]
+    return f"parameter {shown([name, *rest])}"
 
 
 def _plain(value: Any, level: int, thorough: bool) -> Any:
     """Tells kinds apart in orjson's order."""
     kind = type(value)
     parts: Any
-    step: Callable[[Any], str] = _step_to_item
+    step: Callable[[Any], str] = step_to_item
     if kind is dict:
         parts = dict.copy(value)
     elif kind is list or kind is tuple:
         parts = list(value)
     elif kind is str or kind is int or kind is float or kind is bool or value is None:
-        return _checked(value, kind) if thorough else value
+        return checked(value, kind) if thorough else value
     elif kind is datetime:
         return _read(value, _text_of_datetime)
     elif kind is date or (kind is time and value.tzinfo is None):
@@ -110,7 +120,7 @@ def _plain(value: Any, level: int, thorough: bool) -> Any:
         elif issubclass(kind, dict):
             parts = _read(value, _entries_of)
         else:
-            return _checked(value, kind) if thorough else value
+            return checked(value, kind) if thorough else value
     elif "__dataclass_fields__" in dict_of(kind):
         parts = _read(value, _attributes_of)
         step = _step_to_attribute
@@ -124,14 +134,14 @@ def _plain(value: Any, level: int, thorough: bool) -> Any:
         return _read(value, _number_of_numpy)
 
     if level > LEVELS:
-        raise Refused(f"is nested deeper than the {LEVELS} levels of a message: send it flatter")
+        raise Refused(TOO_DEEP)
     if type(parts) is list:
         if not thorough and _are_plain(parts):
             return parts
         items: Iterable[Tuple[Any, Any]] = enumerate(parts)
     else:
         if thorough:
-            parts = {_text_of_key(key): part for key, part in parts.items()}
+            parts = {text_of_key(key): part for key, part in parts.items()}
         items = parts.items()
     key: Any = None
     try:
@@ -216,21 +226,21 @@ def _number_of_numpy(value: Any) -> Any:
         for name, number in (("bool_", bool), ("integer", int), ("floating", float)):
             if issubclass(kind, getattr(numpy, name, ())):
                 return number(value)
-    raise Refused(f"is {with_article(kind)}, which JSON cannot say: {_remedy(kind)}")
+    raise Refused(f"is {with_article(kind)}, which JSON cannot say: {remedy_for(kind)}")
 
 
-def _text_of_key(key: Any) -> str:
+def text_of_key(key: Any) -> str:
     kind = type(key)
     if not issubclass(kind, str):
         raise Refused(f"has {with_article(kind)} as a key, which JSON cannot say: send text, for example str(key)")
     try:
-        _checked(key, kind)
+        checked(key, kind)
     except Refused as refused:
         raise Refused(f"has a key that {refused.reason}") from None
     return str.__str__(key)
 
 
-def _checked(value: Any, kind: type) -> Any:
+def checked(value: Any, kind: type) -> Any:
     if issubclass(kind, str):
         try:
             str.encode(value)
@@ -243,7 +253,7 @@ def _checked(value: Any, kind: type) -> Any:
     return value
 
 
-def _step_to_item(key: Any) -> str:
+def step_to_item(key: Any) -> str:
     if type(key) is int:
         return f"[{key}]"
     if not issubclass(type(key), str):
@@ -256,15 +266,22 @@ def _step_to_attribute(name: str) -> str:
     return f".{str.__str__(name)[:_KEY_SHOWN]}"
 
 
-def _remedy(kind: type) -> str:
+def remedy_for(kind: type) -> str:
     if issubclass(kind, (bytes, bytearray, memoryview)):
         return "send text, for example base64"
     if issubclass(kind, (date, time)):
         return "send its isoformat()"
     if issubclass(kind, Enum):
         return "send its value"
+    if issubclass(kind, UUID):
+        return "send its str()"
+    if "__dataclass_fields__" in dict_of(kind):
+        return "send its dataclasses.asdict()"
     if issubclass(kind, complex):
         return "send a list of two floats"
+    for base in (str, int, float, list, dict):
+        if issubclass(kind, base):
+            return f"send {base.__name__}(value)"
     names = {name for base in mro_of(kind) for name in dict_of(base)}
     for name, remedy in (
         ("__await__", "await it and send what comes"),

@@ -4,6 +4,7 @@ What msgspec sends as something else arrives so unless it is asked for by type: 
 and tuples as lists, of dates only datetimes with an offset as themselves. Needs ``shm-rpc-bridge[msgpack]``.
 """
 
+from .jsonable import remedy_for
 from .protocol import Codec
 from .values import Values
 
@@ -14,4 +15,10 @@ def msgpack() -> Codec:
         import msgspec.msgpack
     except ImportError as error:
         raise ImportError(f"codec 'msgpack' needs msgspec: pip install 'shm-rpc-bridge[msgpack]' ({error})") from None
-    return Values("msgpack", msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder().decode)
+    return Values("msgpack", msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder().decode, _remedy_for)
+
+
+def _remedy_for(kind: type) -> str:
+    if kind is int:
+        return "send text, for example str(value)"
+    return f"{remedy_for(kind)}, or use codec 'pickle'"

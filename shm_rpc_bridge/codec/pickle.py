@@ -4,19 +4,24 @@ Reading a pickle can run any code. Client and server both ask for this codec by 
 processes of the same user, or of root, since nobody else can open its memory.
 """
 
-import functools
+import copyreg
 import pickle
+from types import FunctionType, GeneratorType
 from typing import Any, Optional
 
-from ..classes import class_name
-from ..failures import METHOD_FAILED, Failure, from_wire, to_wire
+from ..classes import class_name, said
+from ..exceptions import RPCError
+from ..failures import METHOD_FAILED, Failure, from_wire, nearest_builtin, to_wire
 from ..remote_errors import RemoteTraceback, error_of
 from .protocol import Encoded
 from .responses import failure_of, unreadable
 from .values import Values
 
-_dumps = functools.partial(pickle.dumps, protocol=5)
 _loads = pickle.loads
+
+
+def _dumps(value: Any) -> bytes:
+    return pickle.dumps(value, 5)  # by position: a partial with the protocol by name takes a third longer
 
 
 class Pickle(Values):
@@ -25,23 +30,25 @@ class Pickle(Values):
     keeps_types = True
 
     def __init__(self) -> None:
-        super().__init__("pickle", _dumps, _loads)
+        super().__init__("pickle", _dumps, _loads, _remedy_for)
 
     def encode_failure(self, failure: Failure, error: Optional[BaseException]) -> bytes:
         original: object = None
-        if failure.kind == METHOD_FAILED and isinstance(error, Exception):
+        if error is not None and failure.kind == METHOD_FAILED and issubclass(type(error), Exception):
             try:
                 original = _dumps(_taken_apart(error))
-            except Exception as refusal:
-                original = f"{class_name(refusal)}: {refusal}"
-        return _dumps((*to_wire(failure, self._carried), original))
+            except BaseException as refusal:  # whatever a method raises ends no server
+                original = said(refusal)
+        return _dumps((*to_wire(failure, _readable_anywhere), original))
 
     def decode_response(self, method: str, message: Encoded) -> Any:
         try:
             response = _loads(message)
-        except Exception as error:
-            raise unreadable(method, "pickle", f"{class_name(error)}: {error}") from error
-        if type(response) is tuple:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # code of the pickle: a SystemExit in it must not end this process
+            raise unreadable(method, "pickle", said(error)) from error
+        if type(response) is tuple and response:
             if len(response) == 1:
                 return response[0]
             *described, original = response
@@ -49,39 +56,66 @@ class Pickle(Values):
         raise failure_of(method, response, message)
 
 
+def _remedy_for(kind: type) -> str:
+    if issubclass(kind, (type, FunctionType)):
+        return "define it at the top level of a module, where the other side can import it"
+    if issubclass(kind, GeneratorType):
+        return "send a list"
+    return "send what it consists of, or give its class a __reduce__; a class must be at the top level of a module"
+
+
+def _readable_anywhere(arguments: Any) -> Any:
+    """What cannot be read at the client would take the whole description with it. Raises ValueError."""
+    kinds = {type(each) for each in arguments or ()}
+    if not kinds <= {str, int, float, bool, bytes, type(None)}:
+        raise ValueError
+    return arguments
+
+
 def _original(method: str, described: Any, original: object, message: Encoded) -> Exception:
     """The exception itself, or one that describes it and says why that could not be had."""
     failure = from_wire(described)
-    if failure is None or original is None:
+    if failure is None or type(original) not in (bytes, str):
         return failure_of(method, described, message)
     why = original
     if type(original) is bytes:
         try:
             found = _put_together(_loads(original))
-            if isinstance(found, Exception):
+            if issubclass(type(found), Exception):
                 found.__cause__ = RemoteTraceback(failure.traceback) if failure.traceback else None
-                return found
+                if issubclass(type(found), RPCError):  # of a call that the method has made: this one's has run
+                    found.may_have_run = True
+                return found  # type: ignore[no-any-return]
             why = f"a {class_name(found)} came"
-        except Exception as error:
-            why = f"{class_name(error)}: {error}"
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # as above
+            why = said(error)
     return error_of(failure._replace(text=f"{failure.text} (the exception itself cannot be had here: {why})"))
 
 
-def _taken_apart(error: Exception) -> Any:
-    """What :func:`_put_together` takes: an exception that pickle would construct anew, from arguments that its own
-    ``__init__`` need not take (which is the end of a whole ProcessPoolExecutor), goes as class, arguments, attributes.
+def _taken_apart(error: BaseException) -> Any:
+    """What :func:`_put_together` takes.
+
+    Most exceptions would be pickled as a call of their class with `args`, which their own ``__init__`` need not take;
+    in a ProcessPoolExecutor that is the end of all its workers. They go as class, `args` and attributes.
     """
-    kind = type(error)
-    if kind.__reduce__ is BaseException.__reduce__ and kind.__reduce_ex__ is object.__reduce_ex__:
-        return kind, error.args, vars(error)
-    return error
+    kind: Any = type(error)
+    builtin: Any = nearest_builtin(kind)
+    own = kind.__reduce__ is not builtin.__reduce__ or kind.__reduce_ex__ is not object.__reduce_ex__
+    if own or kind in copyreg.dispatch_table:
+        return error
+    return (kind, *builtin.__reduce__(error)[1:])
 
 
 def _put_together(parts: Any) -> Any:
+    """An exception, made without ``__new__`` and ``__init__`` of classes that are not Python's own."""
     if type(parts) is not tuple:
         return parts
-    kind, arguments, attributes = parts
-    error = kind.__new__(kind, *arguments)
-    error.args = arguments
-    vars(error).update(attributes)
+    kind, arguments, *attributes = parts
+    builtin: Any = nearest_builtin(kind)
+    error = builtin.__new__(kind, *arguments)
+    builtin.__init__(error, *arguments)
+    if attributes and attributes[0]:
+        error.__setstate__(attributes[0])
     return error

@@ -5,10 +5,10 @@ response    [result]
             a failure, see :mod:`shm_rpc_bridge.failures`
 """
 
-from typing import Any
+from typing import Any, Callable
 
 from ..exceptions import RPCSerializationError
-from ..failures import from_wire
+from ..failures import Failure, from_wire, to_wire
 from ..remote_errors import error_of
 from .protocol import Encoded
 
@@ -22,6 +22,14 @@ def not_a_request(why: object) -> RPCSerializationError:
 def unreadable(method: str, codec: str, why: object) -> RPCSerializationError:
     """Of bytes that are not the codec's."""
     return RPCSerializationError(f"the response to {method!r} is no {codec}: {why} {UNKNOWN}", may_have_run=True)
+
+
+def encoded_failure(failure: Failure, dumps: Callable[[Any], bytes], loads: Callable[[bytes], Any]) -> bytes:
+    """Never refuses: what cannot be carried is left out."""
+    try:
+        return dumps(to_wire(failure, lambda value: loads(dumps(value))))
+    except Exception:  # arguments that alone were not too deep, or hardly any stack is left
+        return dumps(to_wire(failure.bare(), lambda value: value))
 
 
 def failure_of(method: str, response: Any, message: Encoded) -> Exception:

@@ -1,12 +1,13 @@
 """Codecs that encode any value by themselves: made of two functions, one to bytes and one back."""
 
-from typing import Any, Callable, Dict, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
-from ..classes import class_name
+from ..classes import class_name, said, with_article
 from ..exceptions import NOT_SENT, RPCSerializationError
-from ..failures import Failure, to_wire
+from ..failures import Failure
+from .jsonable import LEVELS, part_of_call, shown, step_to_item
 from .protocol import Encoded
-from .responses import failure_of, not_a_request, unreadable
+from .responses import encoded_failure, failure_of, not_a_request, unreadable
 
 
 class Values:
@@ -14,9 +15,19 @@ class Values:
 
     keeps_types = False
 
-    def __init__(self, name: str, dumps: Callable[[Any], bytes], loads: Callable[[Encoded], Any]) -> None:
-        """`dumps` and `loads` may raise any Exception for what they do not take."""
+    def __init__(
+        self,
+        name: str,
+        dumps: Callable[[Any], bytes],
+        loads: Callable[[Encoded], Any],
+        remedy_for: Callable[[type], str] = lambda kind: "send what it consists of",
+    ) -> None:
+        """`dumps` and `loads` may raise anything for what they do not take; KeyboardInterrupt alone is passed on.
+
+        `remedy_for`: what to do instead of sending an object of a class that `dumps` does not take.
+        """
         self.name = name
+        self._remedy_for = remedy_for
         self._dumps = dumps
         self._loads = loads
 
@@ -25,9 +36,11 @@ class Values:
             raise TypeError(f"method must be a str, not {class_name(method)}")
         try:
             return self._dumps((method, params, *args) if args else (method, params))
-        except Exception as error:
-            what = f"a parameter of {method!r} cannot be encoded as {self.name}"
-            raise RPCSerializationError(f"{what}: {_said(error)} {NOT_SENT}") from error
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            steps, why = self._refusal((params, *args), error)
+            raise RPCSerializationError(f"{part_of_call(steps)} of {method!r} {why} {NOT_SENT}") from error
 
     def decode_request(self, message: Encoded) -> Tuple[str, Sequence[Any], Dict[str, Any]]:
         try:
@@ -37,8 +50,10 @@ class Values:
                 args: Sequence[Any] = ()
             else:
                 method, params, *args = request
-        except Exception as error:
-            raise not_a_request(f"not readable as {self.name}: {_said(error)}") from error
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise not_a_request(f"not readable as {self.name}: {said(error)}") from error
         if type(method) is not str or type(params) is not dict:
             raise not_a_request("[method, params, ...] expected")
         return method, args, params
@@ -46,25 +61,54 @@ class Values:
     def encode_result(self, method: str, result: Any) -> bytes:
         try:
             return self._dumps((result,))
-        except Exception as error:
-            what = f"the result of {method!r}, {class_name(result)}, cannot be encoded as {self.name}"
-            raise RPCSerializationError(f"{what}: {_said(error)}") from error
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            steps, why = self._refusal(result, error)
+            at = f" at {shown(steps)}" if steps else ""
+            raise RPCSerializationError(f"the result of {method!r}{at} {why}") from error
 
     def encode_failure(self, failure: Failure, error: Optional[BaseException]) -> bytes:
-        return self._dumps(to_wire(failure, self._carried))
+        return encoded_failure(failure, self._dumps, self._loads)
 
     def decode_response(self, method: str, message: Encoded) -> Any:
         try:
             response = self._loads(message)
-        except Exception as error:
-            raise unreadable(method, self.name, _said(error)) from error
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise unreadable(method, self.name, said(error)) from error
         if type(response) in (tuple, list) and len(response) == 1:
             return response[0]
         raise failure_of(method, response, message)
 
-    def _carried(self, value: Any) -> Any:
-        return self._loads(self._dumps(value))
+    def _refusal(self, value: Any, error: BaseException) -> Tuple[List[str], str]:
+        """The way to the innermost part that is refused by itself, and why it is: found by trying each."""
+        steps: List[str] = []
+        for _ in range(LEVELS):
+            for key, part in _items(value):
+                refusal = self._refused(part)
+                if refusal is not None:
+                    steps.append(step_to_item(key))
+                    value, error = part, refusal
+                    break
+            else:
+                break
+        kind = type(value)
+        why = f"is {with_article(kind)} that cannot be encoded as {self.name}: {self._remedy_for(kind)} ({said(error)})"
+        return steps, why
+
+    def _refused(self, value: Any) -> Optional[BaseException]:
+        try:
+            self._dumps(value)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            return error
+        return None
 
 
-def _said(error: Exception) -> str:
-    return f"{class_name(error)}: {error}"
+def _items(value: Any) -> Iterable[Tuple[Any, Any]]:
+    if type(value) is dict:
+        return list(value.items())
+    return enumerate(list(value)) if type(value) in (list, tuple) else ()

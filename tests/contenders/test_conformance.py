@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import random
 import re
@@ -11,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import datetime, timedelta, timezone
 from multiprocessing.connection import wait
 from pathlib import Path
 from queue import Queue
@@ -21,6 +23,7 @@ import pytest
 from contenders import registry
 from contenders.direct import Direct
 from contenders.interface import LANES, Caller, CallError, Contender, ServerGone
+from contenders.objects import Order, same_types
 from contenders.process import ServerProcess
 from contenders.registry import ContenderUnavailable
 from contenders.service import BenchService
@@ -46,6 +49,13 @@ DOCUMENT = {
     "text": TEXTS["non-ASCII"],
     "rows": [{"n": n, "name": f"row {n}", "ratio": n / 7} for n in range(500)],
 }
+ORDER = Order(
+    number=-(2**100),
+    placed=datetime(2024, 2, 29, 23, 59, 59, 999_999, timezone(timedelta(hours=5, minutes=30))),
+    position=(0.1, -0.0),
+    lines=[[1, 1.0, True, ["new", ("a", "b")], [[]]], [], [None, b"\x00", {2: {3}}]],
+    note=TEXTS["non-ASCII"],
+)
 PAYLOADS: dict[str, dict[str, Any]] = {
     "bytes": {
         "empty": b"",
@@ -56,8 +66,14 @@ PAYLOADS: dict[str, dict[str, Any]] = {
     },
     "json": {**TEXTS, "document": DOCUMENT, "none": None, "number": 0.1, "list": [1, [2, [3]]]},
     "native": TEXTS,
+    "pickle": {
+        "empty": (),
+        "an object": ORDER,
+        "objects in an object": dataclasses.replace(ORDER, lines=[[ORDER, ORDER], [1, [2, [3]]]]),
+        "2 MB": dataclasses.replace(ORDER, note=TEXTS["2 MB"]),
+    },
 }
-SMALL = {"bytes": b"small", "json": {"small": [1, 2]}, "native": "small"}
+SMALL = {"bytes": b"small", "json": {"small": [1, 2]}, "native": "small", "pickle": ORDER}
 
 
 # httpcore 1.0 leaves a socket that could not be connected to the garbage collector.
@@ -85,8 +101,8 @@ def contenders_and_lanes() -> list[Any]:
 EVERY = contenders_and_lanes()
 
 
-# A life is the same in lanes json and native, which differ in what a message holds.
-LIVES = [parameter for parameter in EVERY if parameter.values[0].lane != "json"]
+# A life is the same in lanes json, native and pickle, which differ in what a message holds.
+LIVES = [parameter for parameter in EVERY if parameter.values[0].lane not in ("json", "pickle")]
 
 
 MESSAGES = [parameter for parameter in EVERY if parameter.values[0].lane != "bytes"]
@@ -130,7 +146,9 @@ def caller(contender: Contender, server: ServerProcess) -> Iterator[Caller]:
 
 def test_every_payload_of_the_lane_comes_back_as_it_was_sent(contender: Contender, caller: Caller) -> None:
     for kind, payload in PAYLOADS[contender.lane].items():
-        assert caller.call("echo", payload) == payload, kind
+        result = caller.call("echo", payload)
+        assert result == payload, kind
+        assert contender.lane != "pickle" or same_types(result, payload), kind
 
 
 def test_large_and_small_calls_follow_each_other_in_any_order(contender: Contender, caller: Caller) -> None:

@@ -39,5 +39,5 @@ def test_an_address_is_served_once(tmp_path: Path) -> None:
 
 
 def test_a_lane_a_contender_does_not_have_is_refused_with_those_it_has() -> None:
-    with pytest.raises(ValueError, match="direct-codec has no lane 'bytes'; it has json, native"):
+    with pytest.raises(ValueError, match="direct-codec has no lane 'bytes'; it has json, native, pickle"):
         registry.load("direct-codec")("bytes")

@@ -96,6 +96,7 @@ def test_a_target_that_is_no_contender_of_that_name_is_refused(monkeypatch: pyte
         ("grpc-aio", "grpc", "grpcio"),
         ("iceoryx2-event", "iceoryx2", "iceoryx2"),
         ("pynng", "pynng", "pynng"),
+        ("shm-msgpack", "msgspec", "msgspec"),
         ("pyro5", "Pyro5", "Pyro5"),
         ("rpyc", "rpyc", "rpyc"),
         ("asyncio-uds-tuned", "uvloop", "uvloop"),

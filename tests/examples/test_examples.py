@@ -58,3 +58,12 @@ def test_the_accumulator_keeps_a_total_per_client():
         other.call("stop")
         assert child.communicate(timeout=PATIENCE)[0] == "accumulator has stopped with 1 open accounts\n"
     assert posix.list_own_objects("srb:accumulator") == []
+
+
+def test_a_function_is_taken_out_of_a_program_and_its_process_ends_with_it():
+    assert client("pricing_client.py") == [
+        "12 cups cost 54.0",
+        "with a discount 48.6",
+        "not sold: there is no 'fork' to sell",
+    ]
+    assert posix.list_own_objects("srb:pricing-") == []

@@ -18,6 +18,12 @@ def until(patience: float) -> Iterator[None]:
         time.sleep(0.002)
 
 
+def entered(fifo: str) -> str:
+    """Wait until another process, at its end of that FIFO, says that it has come there; returns what it says."""
+    with open(fifo) as opened:
+        return opened.read()
+
+
 def wait_until_stopped(child: Any) -> None:
     """Until that process has stopped (SIGSTOP)."""
     for _ in until(PATIENCE):

@@ -143,7 +143,7 @@ def test_objects_unlinked_under_a_live_pair_do_not_disturb_it_and_a_restart_repa
 @pytest.mark.fault("unlinked-live")
 def test_a_server_that_has_lost_its_name_leaves_it_to_the_one_that_has_it_now(name):
     """Without looking whether its segment is linked, at its end it removed the other's."""
-    with serving(name):
+    with RPCServer(name):  # that is not started: it does not take its name again
         for left in leftovers(name):
             os.unlink(f"/dev/shm/{left}")
         new = RPCServer(name)

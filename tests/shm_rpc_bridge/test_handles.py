@@ -88,6 +88,21 @@ def test_only_public_methods_are_called(bank, method):
     assert caught.value.may_have_run is False
 
 
+@pytest.mark.parametrize(
+    ("kind", "methods", "refusal"),
+    [
+        (Account, ["ad"], "class Account has no method 'ad': did you mean 'add'"),
+        (Account, "add", "methods must be a list of names"),
+        (Account, [], "methods is empty"),
+        (Account(), None, "a class is needed, not a Account object"),
+        (type("Empty", (), {}), None, "class Empty has no public methods"),
+    ],
+)
+def test_a_class_with_nothing_to_call_is_refused_at_once(kind, methods, refusal):
+    with in_memory(), RPCServer("bank") as server, pytest.raises((ValueError, TypeError), match=refusal):
+        server.register_class(kind, methods)
+
+
 def test_closing_a_handle_lets_go_of_the_object(bank):
     account = bank.call("open_account")
     account.close()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import itertools
 import time
 from array import array
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
 
+from contenders.objects import Order
 from scenarios.measuring import loops
 from scenarios.measuring.loops import Dispatcher, Record, Work, WrongAnswer
 
@@ -86,6 +89,17 @@ def test_an_answer_of_another_call_is_found(run: Callable[..., None]) -> None:
     answers = itertools.cycle("ba")
     with pytest.raises(WrongAnswer, match=r"timed call 0 \(from 0\): got 'b', not 'a'"):
         run(lambda *_: next(answers), _echo("a", "b"), Record(9))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"number": 1.0}, {"number": True}, {"position": [1.0, 2.0]}, {"position": (1, 2.0)}, {"lines": [[1, (2.0,)]]}],
+    ids=str,
+)
+def test_an_object_that_is_equal_and_not_of_the_same_types_is_no_answer(changed: dict[str, Any]) -> None:
+    order = Order(1, datetime(2026, 1, 1), (1.0, 2.0), [[1, (2,)]], "note")
+    assert loops.same(dataclasses.replace(order), order)
+    assert not loops.same(dataclasses.replace(order, **changed), order)
 
 
 @open_loops

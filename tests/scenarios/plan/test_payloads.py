@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -17,12 +19,14 @@ LENGTH: dict[str, Callable[[Any], int]] = {
     "ascii": lambda text: len(text.encode()),
     "escapes": lambda text: len(text.encode()),
     "document": lambda document: len(orjson.dumps(document)),
+    "objects": lambda order: len(pickle.dumps(order, protocol=5)),
 }
 
 
 @pytest.mark.parametrize("kind", LENGTH)
-@given(size=st.integers(64, 20_000), seed=st.integers())
-def test_payloads_are_of_exact_size_distinct_and_decided_by_the_seed(kind: str, size: int, seed: int) -> None:
+@given(room=st.integers(64, 20_000), seed=st.integers())
+def test_payloads_are_of_exact_size_distinct_and_decided_by_the_seed(kind: str, room: int, seed: int) -> None:
+    size = max(room, payloads.MINIMUM_BYTES[kind])
     made: list[Any] = payloads.corpus(kind, size, seed)
     assert {LENGTH[kind](payload) for payload in made} == {size}
     assert len({repr(payload) for payload in made}) == len(made) >= 4
@@ -34,7 +38,7 @@ def test_there_are_eight_payloads_and_four_of_more_than_2_mb_together(size: int,
     assert len(payloads.corpus("bytes", size, 1)) == count
 
 
-@pytest.mark.parametrize("kind", ["bytes", "ascii", "escapes", "document"])
+@pytest.mark.parametrize("kind", ["bytes", "ascii", "escapes", "document", "objects"])
 def test_the_smallest_size_has_room_for_the_nonce(kind: str) -> None:
     size = payloads.MINIMUM_BYTES[kind]
     assert {LENGTH[kind](payload) for payload in payloads.corpus(kind, size, 1)} == {size}
@@ -56,3 +60,15 @@ def test_numbers_are_distinct_and_of_one_size() -> None:
 def test_escapes_need_escaping_in_json() -> None:
     text = payloads.corpus("escapes", 10_000, 1)[0]
     assert len(orjson.dumps(text)) > 14_000
+
+
+@pytest.mark.parametrize("size", [65_536, 300_000, 2_000_000])
+def test_large_objects_are_of_exact_size_however_many_frames_a_pickle_has(size: int) -> None:
+    (order, *_) = payloads.corpus("objects", size, 1)
+    assert len(pickle.dumps(order, protocol=5)) == size
+    assert (type(order.placed), type(order.position), type(order.lines[0][3])) == (datetime, tuple, list)
+
+
+def test_the_protocol_that_multiprocessing_chooses_writes_objects_with_the_same_bytes() -> None:
+    order = payloads.corpus("objects", 100_000, 1)[0]
+    assert pickle.dumps(order)[2:] == pickle.dumps(order, protocol=5)[2:]

@@ -1,0 +1,71 @@
+"""serve a module, call and ping a server, and look after what is in /dev/shm."""
+
+import argparse
+from typing import Any, List, Optional
+
+from ..channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE
+from ..codec import NAMES as CODECS
+from ..waiting import STRATEGIES
+from . import calls, leftovers, serve
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """The exit status of one command."""
+    chosen = _parser().parse_args(arguments)
+    return int(chosen.run(chosen))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m shm_rpc_bridge", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="serve|call|ping|ls|clean")
+    _add_serve(commands)
+    _add_calls(commands)
+    _add_leftovers(commands)
+    return parser
+
+
+def _add_serve(commands: Any) -> None:
+    command = commands.add_parser("serve", help="serve the functions of a module until SIGINT or SIGTERM")
+    command.add_argument("module", help="such as mypackage.pricing; the current directory is looked in first")
+    command.add_argument("--name", help="of the server; without it that of the module")
+    command.add_argument("--only", metavar="F,G", help="these functions instead of the public ones")
+    command.add_argument("--prefix", default="", help="before the functions' names")
+    command.add_argument("--codec", choices=CODECS, default="json", help="pickle trusts every process of this user")
+    command.add_argument("--wait", choices=STRATEGIES, default="adaptive")
+    command.add_argument("--buffer-size", type=int, default=DEFAULT_BUFFER_SIZE, metavar="BYTES")
+    command.add_argument("--max-message-size", type=int, default=DEFAULT_MAX_MESSAGE_SIZE, metavar="BYTES")
+    command.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
+    command.add_argument("--lifeline", type=int, help=argparse.SUPPRESS)  # see shm_rpc_bridge.lifeline
+    command.set_defaults(run=serve.run)
+
+
+def _add_calls(commands: Any) -> None:
+    call = commands.add_parser(
+        "call",
+        help="call a method and print its result as JSON",
+        description="Call a method and print its result as JSON; what JSON cannot say is printed as Python would. "
+        "Exit status 1: it failed. Options come before NAME.",
+    )
+    ping = commands.add_parser("ping", help="ask whether a server answers; exit status 1: it does not")
+    for command in (call, ping):
+        command.add_argument("--codec", choices=CODECS, default="json", help="the server's")
+        command.add_argument("--timeout", type=calls.seconds, default=5.0, metavar="SECONDS", help="or none; default 5")
+        command.add_argument("name", metavar="NAME", help="of the server")
+    call.add_argument("--traceback", action="store_true", help="of a method that has raised, from its server")
+    call.add_argument("method", metavar="METHOD")
+    call.add_argument("arguments", nargs="*", metavar="ARGUMENT", help="VALUE or KEY=VALUE; JSON, or else text")
+    call.set_defaults(run=calls.call)
+    ping.set_defaults(run=calls.ping)
+
+
+def _add_leftovers(commands: Any) -> None:
+    listing = commands.add_parser("ls", help="list servers and transports with their owners and objects")
+    listing.add_argument("--all", action="store_true", help="each of the dead, too, instead of their number")
+    listing.set_defaults(run=leftovers.show)
+    cleaning = commands.add_parser(
+        "clean", help="show what dead owners have left, and with --force remove it; the living keep theirs"
+    )
+    cleaning.add_argument("--force", action="store_true", help="remove, instead of only showing what would be")
+    cleaning.set_defaults(run=leftovers.clean)
+    for command in (listing, cleaning):
+        command.add_argument("--prefix", default="", help="only servers and transports whose name begins with this")

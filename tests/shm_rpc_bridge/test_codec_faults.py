@@ -1,0 +1,320 @@
+"""Whatever bytes and codecs meet: one clear error for each, nothing is run that was not asked for, all go on."""
+
+import ast
+import collections
+import contextlib
+import pickle
+import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from shm_rpc_bridge import RPCClient, RPCError, RPCSerializationError, RPCServer, RPCTransportError
+from shm_rpc_bridge.codec import chosen
+from shm_rpc_bridge.connection import Connection
+from shm_rpc_bridge.failures import METHOD_FAILED, described
+from shm_rpc_bridge.testing import in_memory
+
+from .services import PATIENCE, register_methods, serving, started
+
+CODECS = ["json", "json+types", "msgpack", "pickle"]
+
+
+def made(name):
+    if name == "msgpack":
+        pytest.importorskip("msgspec")
+    return chosen(name)
+
+
+@pytest.fixture(params=CODECS)
+def codec(request):
+    return made(request.param)
+
+
+class Plus:
+    """A codec of one's own, of two methods: what JSON is not."""
+
+    name = "own"
+
+    @staticmethod
+    def dumps(value):
+        return repr(value).encode()
+
+    @staticmethod
+    def loads(message):
+        return ast.literal_eval(message.decode())
+
+
+@contextlib.contextmanager
+def raw_channel(codec):
+    """To a server of that codec, for bytes."""
+    with in_memory():
+        server = RPCServer("raw", codec=codec)
+        register_methods(server)
+        with started(server):
+            connection = Connection("raw", chosen(codec).name)
+            connection.open()
+            channel = connection.new_channel()
+            channel.open(1000, 100_000, "adaptive")
+            yield lambda message: bytes(channel.exchange(message, monotonic() + PATIENCE))
+            connection.close_channel(channel)
+            connection.is_retired = True
+            assert connection.reap()
+
+
+def broken(message):
+    """With a few of its bytes changed, or cut short."""
+    changes = st.lists(st.tuples(st.integers(0, len(message) - 1), st.integers(0, 255)), max_size=3)
+
+    def change(drawn):
+        changed, length = bytearray(message), drawn[1]
+        for at, value in drawn[0]:
+            changed[at] = value
+        return bytes(changed[:length])
+
+    return st.tuples(changes, st.integers(0, len(message))).map(change)
+
+
+REQUEST = ["echo", {"data": {"a": [1, 2.5, "text", None]}}, 1]
+
+
+def without_large_memos(message):
+    """A pickle may ask for gigabytes by one opcode, which its reader would take: see the documents on trust."""
+    return not re.search(rb"[rj]", message)
+
+
+@pytest.mark.fault("codec-hostile")
+@pytest.mark.parametrize("name", CODECS)
+def test_any_bytes_are_a_request_or_one_error_and_the_server_goes_on(name):
+    codec = made(name)
+    whole = codec.encode_request("echo", (), {"data": {"a": [1, 2.5, "text", None]}})
+    with raw_channel(name) as exchange:
+
+        @given((st.binary(max_size=300) | broken(whole)).filter(without_large_memos))
+        @example(b"")
+        @example(b"\xdd\xff\xff\xff\xff")  # an array of 4 billion
+        def check(message):
+            with contextlib.suppress(RPCError):
+                codec.decode_response("m", exchange(message))
+            assert codec.decode_response("m", exchange(codec.encode_request("add", (1,), {"b": 2}))) == 3
+
+        check()
+
+
+@pytest.mark.fault("codec-hostile")
+@pytest.mark.parametrize("name", CODECS)
+@given(data=st.data())
+def test_any_bytes_as_a_response_are_a_value_or_one_error(name, data):
+    codec = made(name)
+    try:
+        raise KeyError("k", [1])
+    except KeyError as error:
+        failure = codec.encode_failure(described(METHOD_FAILED, error), error)
+    messages = st.binary(max_size=300) | broken(failure) | broken(codec.encode_result("m", REQUEST))
+    message = data.draw(messages.filter(without_large_memos))
+    with contextlib.suppress(RPCError, KeyError):  # a KeyError that was pickled by itself
+        codec.decode_response("m", message)
+
+
+FAILURE = ["method", "T", "text", "trace", "ValueError", [1], []]
+HOSTILE = [
+    [],
+    [1, 2],
+    {},
+    None,
+    7,
+    [*FAILURE[:4], "SystemExit", [3], []],
+    [*FAILURE[:4], "print", ["x"], []],
+    [*FAILURE[:4], "ExceptionGroup", None, []],
+    [*FAILURE[:4], "ExceptionGroup", [7], [FAILURE]],
+    [*FAILURE[:4], "ExceptionGroup", ["t"], [7]],
+    [*FAILURE[:4], "UnicodeDecodeError", ["a", "b", 2**63, -1, 5], []],
+    [*FAILURE[:4], "BlockingIOError", [1, 2, 2**63], []],
+    [*FAILURE[:5], {}, []],
+    ["no such kind", *FAILURE[1:]],
+]
+
+
+@pytest.mark.fault("codec-hostile")
+@pytest.mark.parametrize("response", HOSTILE, ids=repr)
+def test_a_failure_that_no_server_would_send_is_an_rpc_error(codec, response):
+    """Some were errors of Python's own, out of the call."""
+    wire = codec.encode_result("m", response)
+    values = chosen("json").encode_result("m", response)
+    messages = {"json": values[1:-1], "json+types": values[1:-1]}
+    if codec.name == "msgpack":
+        messages["msgpack"] = wire[1:]
+    elif codec.name == "pickle":
+        for each in (tuple(response) if type(response) is list else response, response):
+            with pytest.raises(RPCError):
+                codec.decode_response("m", pickle.dumps((*each, None) if type(each) is tuple and each else each))
+        return
+    with pytest.raises(RPCError):
+        codec.decode_response("m", messages[codec.name])
+
+
+@pytest.mark.fault("codec-hostile")
+def test_failures_nested_without_end_are_one_error(codec):
+    deep = FAILURE
+    for _ in range(120):
+        deep = [*FAILURE[:4], "ExceptionGroup", ["t"], [deep]]
+    message = codec.encode_result("m", deep)
+    inner = message[1:-1] if codec.name.startswith("json") else message[1:] if codec.name == "msgpack" else None
+    with pytest.raises(RPCSerializationError, match="the response to 'm' is none"):
+        codec.decode_response("m", pickle.dumps(deep) if inner is None else inner)
+
+
+class Touch:
+    """Whoever reads its pickle creates that file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (self.path, "w")
+
+
+@pytest.mark.fault("pickle-unread")
+@pytest.mark.parametrize("name", ["json", "json+types", "msgpack", Plus])
+def test_a_pickle_sent_to_a_server_that_has_not_switched_it_on_is_refused_unread(name, tmp_path):
+    if name == "msgpack":
+        pytest.importorskip("msgspec")
+    codec, path = chosen(name), tmp_path / "made"
+    hostile = pickle.dumps(("echo", {"data": Touch(str(path))}), 5)
+    with raw_channel(name) as exchange:
+        with pytest.raises(RPCSerializationError, match="not a request"):
+            codec.decode_response("echo", exchange(hostile))
+        assert not path.exists()
+        assert codec.decode_response("add", exchange(codec.encode_request("add", (1, 2), {}))) == 3
+    with pytest.raises(RPCSerializationError, match="the response to 'echo' is no"):
+        codec.decode_response("echo", pickle.dumps((Touch(str(path)),), 5))
+    assert not path.exists()
+    chosen("pickle").decode_request(hostile)[2]["data"].close()
+    assert path.exists()  # it would have
+
+
+@pytest.mark.fault("codec-other")
+def test_a_client_of_another_codec_is_told_both_when_it_connects(name):
+    names = [each for each in (*CODECS, Plus) if each != "msgpack"]
+    for at_server in names:
+        with serving(name, codec=at_server):
+            for at_client in names:
+                if at_client is at_server:
+                    continue
+                one, other = chosen(at_server).name, chosen(at_client).name
+                with pytest.raises(RPCTransportError) as caught:
+                    RPCClient(name, timeout=PATIENCE, codec=at_client)
+                assert repr(one) in str(caught.value)
+                assert repr(other) in str(caught.value)
+                assert not caught.value.may_have_run
+
+
+@pytest.mark.fault("codec-place")
+@pytest.mark.parametrize(
+    ("name", "value", "place", "remedy"),
+    [
+        ("pickle", {"a": [0, lambda: 0]}, "p['a'][1] of 'f' is a function", "top level of a module"),
+        ("pickle", (1, (each for each in ())), "p[1] of 'f' is a generator", "send a list"),
+        ("pickle", [threading.Lock()], "p[0] of 'f' is a lock", "what it consists of"),
+        ("msgpack", {"a": [0, 2**70]}, "p['a'][1] of 'f' is an int", "str(value)"),
+        ("msgpack", [1, (2, object())], "p[1][1] of 'f' is an object", "use codec 'pickle'"),
+        ("msgpack", {"a": 1j}, "p['a'] of 'f' is a complex", "list of two floats"),
+        ("msgpack", collections.UserDict(), "p of 'f' is a UserDict", "send a dict"),
+        (Plus, [{1}, type("Odd", (), {"__repr__": lambda self: 1 / 0})()], "p[1] of 'f' is an Odd", "consists of"),
+    ],
+)
+def test_what_cannot_be_encoded_is_named_with_its_place_and_a_remedy(name, value, place, remedy):
+    if name == "msgpack":
+        pytest.importorskip("msgspec")
+    codec = chosen(name)
+    with pytest.raises(RPCSerializationError) as caught:
+        codec.encode_request("f", (), {"other": 1, "p": value})
+    assert str(caught.value).startswith(f"parameter {place} that cannot be encoded as {codec.name}: ")
+    assert remedy in str(caught.value)
+    assert not caught.value.may_have_run
+    with pytest.raises(RPCSerializationError, match=r"^argument 2"):
+        codec.encode_request("f", (1, value), {})
+    with pytest.raises(RPCSerializationError, match=r"^the result of 'f'") as caught:
+        codec.encode_result("f", value)
+    assert remedy in str(caught.value)
+
+
+@pytest.mark.fault("codec-place")
+def test_numpys_values_are_refused_with_tolist_named(codec):
+    numpy = pytest.importorskip("numpy")
+    for value in (numpy.zeros(2), numpy.float32(1)):
+        if codec.name == "pickle" or (codec.name == "json" and value.shape == ()):
+            codec.encode_result("f", value)
+        else:
+            with pytest.raises(RPCSerializationError, match=r"send its tolist\(\)"):
+                codec.encode_result("f", [value])
+
+
+class ExitsInReduce:
+    def __reduce__(self):
+        raise SystemExit(3)
+
+
+@pytest.mark.fault("codec-hostile")
+def test_a_system_exit_while_a_pickle_is_written_or_read_costs_one_call():
+    """It ended the process."""
+    codec = chosen("pickle")
+    with pytest.raises(RPCSerializationError, match=r"argument 1 of 'f' is an ExitsInReduce .*SystemExit: 3"):
+        codec.encode_request("f", (ExitsInReduce(),), {})
+    with pytest.raises(RPCSerializationError, match="the result of 'f' is an ExitsInReduce"):
+        codec.encode_result("f", ExitsInReduce())
+    exits = b"\x80\x05csys\nexit\nK\x03\x85R."
+    with pytest.raises(RPCSerializationError, match=r"not a request: .*SystemExit: 3"):
+        codec.decode_request(exits)
+    with pytest.raises(RPCSerializationError, match="the response to 'f' is no pickle: SystemExit: 3") as caught:
+        codec.decode_response("f", exits)
+    assert caught.value.may_have_run
+
+
+def test_one_codec_is_used_by_eight_threads(codec):
+    together = threading.Barrier(8)
+
+    def use(number):
+        together.wait(PATIENCE)
+        for each in range(300):
+            value = {"number": number, "items": [each, str(each)] * (number + 1)}
+            assert codec.decode_request(codec.encode_request("m", (number,), value)) == ("m", [number], value)
+            assert codec.decode_response("m", codec.encode_result("m", value)) == value
+            with contextlib.suppress(RPCSerializationError):
+                codec.encode_result("m", [value, lambda: 0])
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(use, range(8)))
+
+
+@pytest.mark.fault("codec-hostile")
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("name", ["json", "json+types"])
+def test_a_value_that_other_threads_change_while_it_is_encoded_is_a_message_or_one_error(name, strict):
+    """With orjson's hook for other classes it ended the process."""
+    if strict and name != "json":
+        pytest.skip("strict is for json")
+    codec, done = chosen(name, strict), threading.Event()
+    rows = [{"at": [number], "k": (1,) if not strict else 1} for number in range(50)]
+
+    def change():
+        number = 0
+        while not done.is_set():
+            number += 1
+            rows[number % 50] = {str(key): [key] for key in range(number % 7)}
+            rows[(number + 9) % 50].update(more=number)
+            del rows[49:]
+            rows.append({"at": [number]})
+
+    with ThreadPoolExecutor(1) as pool:
+        changing = pool.submit(change)
+        for _ in range(500):
+            with contextlib.suppress(RPCSerializationError):
+                codec.decode_response("m", codec.encode_result("m", rows))
+        done.set()
+        changing.result(PATIENCE)
