@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JUPYTER := $(VENV)/.jupyter-installed
 MUTANTS := $(VENV)/.mutants-installed
+# Of the tests. Each file is run by one of them, so what its tests share is made once.
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 
@@ -42,7 +44,7 @@ notebooks-executed: $(STAMP)  ## run the committed notebooks again on results/re
 	$(BIN)/python util/execute_notebooks.py
 
 test: $(STAMP)  ## all tests, under 5 minutes
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 soak: $(STAMP)  ## the fault tests' long forms and their figures, 20 minutes: make soak [PART=test_name] [SCALE=0.01]
 	$(BIN)/python -m pytest tests/shm_rpc_bridge -m soak $(if $(PART),-k '$(PART)') $(if $(SCALE),--scale $(SCALE)) \
