@@ -186,24 +186,21 @@ def main() -> int:
     unknown = [module for module in modules if module not in listed["tests"]]
     if unknown:
         parser.error(f"{LISTED.relative_to(ROOT)} names no tests for {', '.join(unknown)}")
-    explained = Counter(
-        (one["module"], one["line"], one["becomes"]) for one in listed.get("survivor", []) if one["module"] in modules
-    )
-
-    survivors: list[Mutant] = []
+    is_as_explained = True
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         free: Queue[Checkout] = Queue()
         for number in range(options.jobs):
             free.put(Checkout(Path(folder, str(number))))
         for module in modules:
-            survivors += survivors_of(module, listed["tests"][module], free, options.jobs)
-
-    found = Counter(mutant[:3] for mutant in survivors)
-    for module, line, becomes in sorted((found - explained).elements()):
-        print(f"\nsurvived: {module}\n  - {line}\n  + {becomes}")
-    for module, line, becomes in sorted((explained - found).elements()):
-        print(f"\nexplained, but killed or gone: {module}\n  - {line}\n  + {becomes}")
-    return 0 if found == explained else 1
+            survivors = survivors_of(module, listed["tests"][module], free, options.jobs)
+            found = Counter((mutant.line, mutant.becomes) for mutant in survivors)
+            explained = Counter((one["line"], one["becomes"]) for one in listed["survivor"] if one["module"] == module)
+            for line, becomes in sorted((found - explained).elements()):
+                print(f"\nsurvived:\n  - {line}\n  + {becomes}", flush=True)
+            for line, becomes in sorted((explained - found).elements()):
+                print(f"\nexplained, but killed or gone:\n  - {line}\n  + {becomes}", flush=True)
+            is_as_explained = is_as_explained and found == explained
+    return 0 if is_as_explained else 1
 
 
 def survivors_of(module: str, tests: list[str], free: "Queue[Checkout]", jobs: int) -> list[Mutant]:
