@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JUPYTER := $(VENV)/.jupyter-installed
+MUTANTS := $(VENV)/.mutants-installed
+# Of the tests. Each file is run by one of them, so what its tests share is made once.
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 
@@ -41,7 +44,7 @@ notebooks-executed: $(STAMP)  ## run the committed notebooks again on results/re
 	$(BIN)/python util/execute_notebooks.py
 
 test: $(STAMP)  ## all tests, under 5 minutes
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 soak: $(STAMP)  ## the fault tests' long forms and their figures, 20 minutes: make soak [PART=test_name] [SCALE=0.01]
 	$(BIN)/python -m pytest tests/shm_rpc_bridge -m soak $(if $(PART),-k '$(PART)') $(if $(SCALE),--scale $(SCALE)) \
@@ -49,6 +52,13 @@ soak: $(STAMP)  ## the fault tests' long forms and their figures, 20 minutes: ma
 
 split-tests: $(STAMP)  ## other packages' test suites with their functions in another process, half an hour: make split-tests [PACKAGES=jsonpatch]
 	$(BIN)/python -m split_tests $(PACKAGES)
+
+mutants: $(MUTANTS)  ## change the code in one place at a time and see if a test fails: make mutants [MODULE=shm_rpc_bridge/budget.py]; hours
+	$(BIN)/python util/mutate.py $(MODULE)
+
+$(MUTANTS): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[mutants]'
+	@touch $@
 
 tox: $(STAMP)  ## the library's tests on every Python found, 3.8 to 3.13
 	$(BIN)/tox
@@ -82,4 +92,4 @@ clean:  ## remove .venv, caches and every run but results/reference
 	find results -mindepth 1 -maxdepth 1 ! -name reference -exec rm -rf {} +
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help venv bench selftest plots report notebooks notebooks-executed test soak split-tests tox lint reference readme docs footprint proto clean
+.PHONY: help venv bench selftest plots report notebooks notebooks-executed test soak split-tests mutants tox lint reference readme docs footprint proto clean

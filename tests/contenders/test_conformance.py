@@ -105,6 +105,21 @@ EVERY = contenders_and_lanes()
 LIVES = [parameter for parameter in EVERY if parameter.values[0].lane not in ("json", "pickle")]
 
 
+MESSAGES = [parameter for parameter in EVERY if parameter.values[0].lane != "bytes"]
+"""Lane bytes carries `echo` alone, and has no room for an error."""
+
+SHARED = [parameter for parameter in EVERY if parameter.values[0].many_clients]
+"""Several clients can call one server of these."""
+
+ASYNC = [parameter for parameter in EVERY if parameter.values[0].is_async]
+
+# What a contender is does not depend on the lane.
+ONCE = [
+    pytest.param(parameter.values[0], id=parameter.values[0].name, marks=parameter.marks)
+    for parameter in {parameter.values[0].name: parameter for parameter in EVERY}.values()
+]
+
+
 def across_processes(parameters: list[Any]) -> list[Any]:
     return [parameter for parameter in parameters if not parameter.values[0].in_process]
 
@@ -142,18 +157,16 @@ def test_large_and_small_calls_follow_each_other_in_any_order(contender: Contend
         assert caller.call("echo", payloads[kind]) == payloads[kind], kind
 
 
+@pytest.mark.parametrize("contender", MESSAGES, indirect=True, scope="module")
 def test_a_method_takes_integers_and_a_method_takes_a_document(contender: Contender, caller: Caller) -> None:
-    if contender.lane == "bytes":
-        pytest.skip("lane bytes carries echo alone")
     assert caller.call("add", {"a": 2**62, "b": -5}) == 2**62 - 5
     assert caller.call("process", DOCUMENT) == BenchService().process(DOCUMENT)
 
 
+@pytest.mark.parametrize("contender", MESSAGES, indirect=True, scope="module")
 def test_an_error_of_the_handler_reaches_the_caller_and_the_next_call_works(
     contender: Contender, caller: Caller
 ) -> None:
-    if contender.lane == "bytes":
-        pytest.skip("lane bytes has no room for an error")
     for text in ("why not", "Ωμέγα", "x" * BIG_BYTES):
         with pytest.raises(CallError) as caught:
             caller.call("fail", text)
@@ -168,9 +181,8 @@ def test_an_unknown_method_is_an_error_and_the_next_call_works(contender: Conten
     assert caller.call("echo", SMALL[contender.lane]) == SMALL[contender.lane]
 
 
+@pytest.mark.parametrize("contender", SHARED, indirect=True, scope="module")
 def test_concurrent_callers_each_get_their_own_answers(contender: Contender, server: ServerProcess) -> None:
-    if not contender.many_clients:
-        pytest.skip("an address of this contender takes a single client")
     callers, calls = 4, 50
     together = threading.Barrier(callers)
 
@@ -199,6 +211,7 @@ def test_a_caller_can_be_closed_twice_and_then_calls_nothing(contender: Contende
             caller.call("echo", SMALL[contender.lane])
 
 
+@pytest.mark.parametrize("contender", ASYNC, indirect=True, scope="module")
 def test_an_asyncio_contender_is_called_in_a_running_loop(contender: Contender, server: ServerProcess) -> None:
     payload = SMALL[contender.lane]
 
@@ -213,25 +226,31 @@ def test_an_asyncio_contender_is_called_in_a_running_loop(contender: Contender, 
         with pytest.raises(ServerGone):
             await caller.call("echo", payload)
 
-    if contender.is_async:
-        asyncio.run(use())
-    else:
-        with pytest.raises(NotImplementedError, match=f"{contender.name} has no asyncio client"):
-            asyncio.run(use())
+    asyncio.run(use())
 
 
+@pytest.mark.parametrize("contender", [parameter for parameter in ONCE if not parameter.values[0].is_async])
+def test_any_other_contender_says_that_it_has_no_asyncio_client(contender: Contender, tmp_path: Path) -> None:
+    with pytest.raises(NotImplementedError, match=f"{contender.name} has no asyncio client"):
+        asyncio.run(contender.connect_async(contender.new_address(tmp_path)))
+
+
+@pytest.mark.parametrize("contender", ONCE)
 def test_addresses_are_never_used_again(contender: Contender, tmp_path: Path) -> None:
     assert len({contender.new_address(tmp_path) for _ in range(100)}) == 100
 
 
+@pytest.mark.parametrize("contender", ONCE)
 def test_what_it_is_and_every_setting_are_there_to_be_printed(contender: Contender) -> None:
     assert re.fullmatch(r"[A-Z\w].+\.", contender.summary)
     assert contender.wait in ("adaptive", "block", "spin", "none")
-    settings = contender.settings()
-    assert settings
-    assert all(isinstance(text, str) and text for pair in settings.items() for text in pair)
+    for lane in contender.lanes:
+        settings = type(contender)(lane).settings()
+        assert settings
+        assert all(isinstance(text, str) and text for pair in settings.items() for text in pair)
 
 
+@pytest.mark.parametrize("contender", LIVES)
 def test_nobody_connects_where_nothing_is_served(contender: Contender, tmp_path: Path) -> None:
     with pytest.raises(ServerGone):
         contender.connect(contender.new_address(tmp_path))
@@ -261,12 +280,17 @@ def test_a_busy_server_stops_when_asked_by_any_thread_however_often(contender: C
 
 
 @pytest.mark.parametrize("contender", LIVES)
-def test_a_caller_notices_that_its_server_has_stopped(contender: Contender) -> None:
-    with ServerProcess(contender, BenchService()) as server:
-        caller = contender.connect(server.address)
-        assert caller.call("echo", SMALL[contender.lane]) == SMALL[contender.lane]
+def test_a_caller_notices_that_its_server_has_stopped(contender: Contender, tmp_path: Path) -> None:
+    address, payload = contender.new_address(tmp_path), SMALL[contender.lane]
+    stops: Queue[Callable[[], None]] = Queue()
+    serving = background.start(contender.serve, BenchService(), address, stops.put)
+    stop = stops.get(timeout=30)
+    caller = contender.connect(address)
+    assert caller.call("echo", payload) == payload
+    stop()
+    assert serving.exception(LIMIT_SECONDS) is None
     with caller:
-        call = background.start(caller.call, "echo", SMALL[contender.lane])
+        call = background.start(caller.call, "echo", payload)
         assert isinstance(call.exception(LIMIT_SECONDS), ServerGone)
 
 

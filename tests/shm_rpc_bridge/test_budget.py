@@ -2,10 +2,15 @@
 
 import pytest
 
-from shm_rpc_bridge.budget import FULL, PROBE, Budget
+from shm_rpc_bridge.budget import FULL, PROBE, ROUND_SECONDS, Budget
 
 SOON, LATE = 50e-6, 5e-3
 """Seconds parked: mostly a wake-up; a method that takes its time."""
+
+
+def test_an_ordinary_wait_looks_for_60_microseconds_and_a_probe_for_about_150():
+    assert pytest.approx(60e-6) == FULL * ROUND_SECONDS
+    assert pytest.approx(144e-6) == PROBE * ROUND_SECONDS
 
 
 def test_waits_that_expire_halve_what_the_next_one_spends_until_nothing_is_left():
@@ -41,31 +46,55 @@ def test_a_steady_budget_is_one_that_an_answer_does_not_change():
         assert budget.rounds == FULL
 
 
-def test_a_short_parked_wait_is_answered_by_a_probe_and_probes_in_vain_become_rare():
+@pytest.mark.parametrize("parked", [SOON, 0.0])
+def test_a_short_parked_wait_is_answered_by_a_probe_and_probes_in_vain_become_rare(parked):
     budget = Budget()
-    budget.parked(SOON)
+    budget.parked(parked)
     assert budget.rounds == PROBE
     probes = 0
-    for _ in range(1000):
-        budget.parked(SOON)
+    for _ in range(10_000):
+        budget.parked(parked)
         probes += budget.rounds == PROBE
     # At gaps of 2, 4, 8, ... 64, and then every 64th wait.
-    assert probes == 5 + (1000 - 2 - 4 - 8 - 16 - 32) // 64
+    assert probes == 5 + (10_000 - 2 - 4 - 8 - 16 - 32) // 64
+
+
+def test_a_wait_of_300_microseconds_was_more_than_wake_ups():
+    budget = Budget()
+    budget.parked(300e-6)
+    assert budget.rounds == FULL // 2
+
+
+def after(answers, waits_before=100):
+    """A budget after answers were seen in these rounds and one more wait was parked. None: one that was, meanwhile."""
+    budget = Budget()
+    for _ in range(waits_before):
+        budget.parked(SOON)
+    for round_number in answers:
+        if round_number is None:
+            budget.parked(SOON)
+        else:
+            budget.seen(round_number, crowded=False)
+    budget.parked(SOON)
+    return budget
 
 
 def test_16_answers_in_a_row_make_the_next_probe_free_again_and_one_late_answer_begins_anew():
-    def after(answers):
-        budget = Budget()
-        for _ in range(100):
-            budget.parked(SOON)
-        for round_number in answers:
-            budget.seen(round_number, crowded=False)
-        budget.parked(SOON)
-        return budget.rounds
+    assert after([FULL - 1] * 16).rounds == PROBE
+    assert after([FULL - 1] * 15).rounds < PROBE
+    assert after([0] * 15 + [FULL] + [0] * 15).rounds < PROBE
+    assert after([0] * 15 + [FULL] + [0] * 16).rounds == PROBE
+    assert after([0] * 15 + [None] + [0] * 15).rounds < PROBE
+    assert after([0] * 16, waits_before=1).rounds == PROBE
 
-    assert after([FULL - 1] * 16) == PROBE
-    assert after([FULL - 1] * 15) < PROBE
-    assert after([0] * 15 + [FULL] + [0] * 15) < PROBE
+
+def test_a_probe_that_was_free_and_in_vain_makes_the_next_ones_rare_again():
+    budget = after([0] * 16)
+    spent = []
+    for _ in range(2 + 4):
+        budget.parked(SOON)
+        spent.append(budget.rounds == PROBE)
+    assert spent == [False, True, False, False, False, True]
 
 
 def in_between_probes(usually):
@@ -88,11 +117,24 @@ def test_a_wait_that_ends_much_sooner_than_usual_is_looked_back_at():
     assert budget.rounds < PROBE
 
 
+def test_one_odd_wait_hardly_changes_what_is_usual():
+    budget = in_between_probes(200e-6)
+    budget.parked(290e-6)
+    budget.parked(160e-6)  # sooner than 0.7 times the last one, not than 0.7 times what is usual
+    assert budget.rounds < PROBE
+
+
 def test_with_all_cores_busy_nobody_looks_back():
     """Those that look would get the answers, and those that park would starve."""
     budget = in_between_probes(200e-6)
     budget.is_crowded = True
     budget.parked(0.5 * 200e-6)
+    assert budget.rounds < PROBE
+    budget.seen(0, crowded=False)
+    budget.parked(0.5 * 200e-6)
+    assert budget.rounds == PROBE
+    budget.seen(0, crowded=True)
+    budget.parked(0.5 * 180e-6)
     assert budget.rounds < PROBE
 
 

@@ -70,6 +70,9 @@ class Late:
     x: int
     y: int = dataclasses.field(init=False)
 
+    def __repr__(self):  # a case is called so: the same in every process
+        return f"Late({self.x})"
+
 
 class Colour(enum.Enum):
     RED = "red"
@@ -121,6 +124,9 @@ class Zone(datetime.tzinfo):
 
     def utcoffset(self, moment):
         return self.offset
+
+    def __repr__(self):
+        return f"{type(self).__name__}({self.offset})"
 
 
 class LikePytz(Zone):
