@@ -28,7 +28,7 @@ class RPCTransportError(RPCError):
 
 
 class RPCSerializationError(RPCError):
-    """A value that JSON cannot carry, or bytes that are not JSON. The message names the place in the value."""
+    """A value that the codec does not carry, or bytes that it cannot read. The message names the place in the value."""
 
 
 class RPCMethodError(RPCError):

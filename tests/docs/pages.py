@@ -41,3 +41,8 @@ def commands(page: Path) -> list[str]:
     """What a reader would type, without the comments behind."""
     lines = [line for block in blocks(page, "console") if not block.reason for line in block.text.splitlines()]
     return [line[2:].split("#")[0].strip() for line in lines if line.startswith("$ ")]
+
+
+def is_served(command: str) -> bool:
+    """Whether it serves a module, or needs one that is served: test_served.py runs these together."""
+    return any(f"-m shm_rpc_bridge {each} " in command for each in ("serve", "call", "ping"))

@@ -31,6 +31,7 @@ def test_the_code_of_a_page_runs_and_prints_what_the_page_shows(page: Path, tmp_
     shown = [*every[1:], None]
     suffix = secrets.token_hex(4)
     names = {"frames", "worker-0", "worker-1", *(name for each in every for name in NAMED.findall(each.text))}
+    names -= {Path(each.title).stem for each in every}  # modules of the page, which `spawn` imports by their names
     with ExitStack() as stack:
         for number, (block, following) in enumerate(zip(every, shown, strict=True)):
             if block.language != "python" or block.reason:

@@ -19,14 +19,19 @@ from scenarios.cli.arguments import parser
 from scenarios.cli.commands import main
 from scenarios.records import store
 from scenarios.statistics import figures
-from tests.docs.pages import PAGES, ROOT, blocks, commands, name_of
+from tests.docs.pages import PAGES, ROOT, blocks, commands, is_served, name_of
 
 PATIENCE = 60
 PYTHON = ".venv/bin/python"
 MEASURING = {"capacity", "selftest"}
 """Commands of the harness that take minutes; their arguments are read, no more. Of `run` the plan is made."""
 PART = ("noop", "direct", "shm", "mp-pipe", "grpc-uds")
-FOR_ALL = [pytest.param(page, line, id=f"{name_of(page)}: {line}") for page in PAGES for line in commands(page)]
+FOR_ALL = [
+    pytest.param(page, line, id=f"{name_of(page)}: {line}")
+    for page in PAGES
+    for line in commands(page)
+    if not is_served(line)
+]
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from typing import Any, Dict, List, NamedTuple, Tuple
 from shm_rpc_bridge import RPCError
 from shm_rpc_bridge.codec import chosen
 
-DOCUMENT = Path(__file__).parent.parent.parent / "docs-notes" / "codecs.md"
+DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "library" / "carries.md"
 BEGIN, END = "<!-- codec table -->\n", "<!-- end of codec table -->"
 
 CODECS: Dict[str, Tuple[str, bool]] = {
