@@ -187,7 +187,7 @@ def cost(opened: OpenedRun, lane: str) -> Picture | Prose:
     """CPU time of a call, both processes together, against its p50 at the smallest payload."""
     lines = opened.summary(lane)
     lines = lines[lines["payload_bytes"] == lines["payload_bytes"].min()]
-    if not lines["server_cpu_us"].notna().any():
+    if not lines["server_cpu_us_per_call"].notna().any():
         return not_measured("the CPU time of a server")
     return opened.picture(latency.cost(lines, lane))
 

@@ -68,7 +68,7 @@ def of_latency(cells: pd.DataFrame) -> dict[str, Sheet]:
             found[f"latency_{name}"] = latency.by_payload(lines, lane)
         else:
             found[f"latency_{name}"] = latency.smallest(lines, lane)
-    if smallest["server_cpu_us"].notna().any():
+    if smallest["server_cpu_us_per_call"].notna().any():
         found["cost"] = latency.cost(smallest, lane)
     return found
 
