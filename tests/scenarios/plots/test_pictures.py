@@ -88,15 +88,18 @@ def _beyond_the_axis(text: Text) -> bool:
     """matplotlib keeps labels for ticks outside of the axis' limits, and draws none of them."""
     axes = text.axes
     for axis in (axes.xaxis, axes.yaxis) if axes else ():
-        ticks = {label: tick for tick in axis.get_major_ticks() for label in (tick.label1, tick.label2)}
-        if text in ticks:
-            low, high = sorted(axis.get_view_interval())
-            slack = (high - low) * 1e-9
-            return bool(not low - slack <= ticks[text].get_loc() <= high + slack)
+        every = [*axis.majorTicks, *axis.minorTicks]
+        if any(text in (tick.label1, tick.label2) for tick in every):
+            return not any(text in (tick.label1, tick.label2) for tick in axis._update_ticks())  # type: ignore[attr-defined]
     return False
 
 
 def box(text: Text) -> np.ndarray:
+    if (
+        text.get_rotation() % 90
+    ):  # its bounds are mostly empty: a square as large as a letter in its middle stands for it
+        middle = np.array(text.get_window_extent().extents).reshape(2, 2).mean(axis=0)
+        return np.array([*(middle - 5), *(middle + 5)])
     whole = Text.get_window_extent(text) if isinstance(text, Annotation) else text.get_window_extent()
     return np.array(whole.extents)
 
