@@ -77,21 +77,15 @@ def in_notebooks(many: Run) -> dict[str, Sheet]:
 
 
 def texts(sheet: Sheet) -> Iterator[Text]:
-    """Everything that is written, as it is seen; an annotation without its line."""
+    """Everything that is written. Beyond the limits of an axis matplotlib keeps labels of ticks that it does not draw."""
+    hidden: set[Text] = set()
+    for axis in (axis for axes in sheet.figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        drawn = set(axis._update_ticks())  # type: ignore[attr-defined]
+        hidden |= {tick.label1 for tick in (*axis.majorTicks, *axis.minorTicks) if tick not in drawn}
     for each in sheet.figure.findobj(Text):
         assert isinstance(each, Text)
-        if each.get_text().strip() and each.get_visible() and not _beyond_the_axis(each):
+        if each.get_text().strip() and each.get_visible() and each not in hidden:
             yield each
-
-
-def _beyond_the_axis(text: Text) -> bool:
-    """matplotlib keeps labels for ticks outside of the axis' limits, and draws none of them."""
-    axes = text.axes
-    for axis in (axes.xaxis, axes.yaxis) if axes else ():
-        every = [*axis.majorTicks, *axis.minorTicks]
-        if any(text in (tick.label1, tick.label2) for tick in every):
-            return not any(text in (tick.label1, tick.label2) for tick in axis._update_ticks())  # type: ignore[attr-defined]
-    return False
 
 
 def box(text: Text) -> np.ndarray:
@@ -143,7 +137,7 @@ def test_a_fault_would_be_found() -> None:
         axes.text(0.2, 0.2, "small", fontsize=8)
         axes.text(1.2, 0.2, "far too long for what is left of the sheet").set_in_layout(False)
         found = faults(bad.finish())
-    assert [each.split("' ")[-1] for each in found] == ["is of 8 points", "is cut off", "is on 'other'"]
+    assert [each.split("' ")[-1] for each in found] == ["is of 8.0 points", "is cut off", "is on 'other'"]
 
 
 def test_a_picture_is_as_wide_as_600_pixels_on_a_screen(drawn: dict[str, dict[str, Sheet]]) -> None:
