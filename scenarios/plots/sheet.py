@@ -125,7 +125,7 @@ def payloads(axes: Axes, sizes: Sequence[float]) -> None:
     for value in reversed(sizes):
         if not kept or kept[-1] / value >= 6:
             kept.append(value)
-    ticks_at(axes.xaxis, kept, size)
+    ticks_at(axes.xaxis, kept[::-1], size)
     axes.set_xlabel("payload")
 
 

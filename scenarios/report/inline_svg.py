@@ -71,5 +71,5 @@ def fit(svg: str, name: str) -> str:
 
 def _title(svg: str) -> str:
     """The figure's title: the first of the texts in the largest type."""
-    texts = re.findall(r'<text[^>]*style="font(?:-size)?: ([\d.]+)px[^>]*>([^<]+)</text>', svg)
+    texts = re.findall(r'<text[^>]*style="(?:font-weight: \d+; )?font(?:-size)?: ([\d.]+)px[^>]*>([^<]+)</text>', svg)
     return html.unescape(max(texts, key=lambda found: float(found[0]))[1]) if texts else ""

@@ -77,7 +77,7 @@ def in_notebooks(many: Run) -> dict[str, Sheet]:
 
 
 def texts(sheet: Sheet) -> Iterator[Text]:
-    """Everything that is written. Beyond the limits of an axis matplotlib keeps labels of ticks that it does not draw."""
+    """Everything that is written. Of ticks beyond an axis' limits matplotlib keeps labels that it does not draw."""
     hidden: set[Text] = set()
     for axis in (axis for axes in sheet.figure.axes for axis in (axes.xaxis, axes.yaxis)):
         drawn = set(axis._update_ticks())  # type: ignore[attr-defined]
@@ -210,4 +210,5 @@ def test_every_point_of_cost_against_latency_is_named(drawn: dict[str, dict[str,
 def test_notebooks_show_the_files_of_the_run(drawn: dict[str, dict[str, Sheet]]) -> None:
     opened = notebook.open_run(str(REFERENCE.folder))
     shown = latency.by_payload(opened, "native")
+    assert isinstance(shown, Picture)
     assert shown._repr_png_()[0] == drawn["reference"]["latency_native"].png()
