@@ -69,7 +69,7 @@ def test_the_bars_of_a_call_are_its_parts_on_top_of_each_other(tmp_path: Path) -
     assert all([left + width / 2 for left, _, width, _ in each] == pytest.approx([0, 1]) for each in bars.values())
     assert [each.get_text() for each in axes.get_xticklabels()] == ["100 B", "10 KB"]
     assert axes.get_ylabel() == "share of the call [%]"
-    assert (axes.get_title(), axes.get_xlabel()) == ("lane json", "payload size")
+    assert (axes.get_title(), axes.get_xlabel()) == ("lane json", "payload")
     colours = {str(kind.get_label()): kind.patches[0].get_facecolor()[:3] for kind in axes.containers}  # type: ignore[union-attr]
     assert len(set(colours.values())) == len(PARTS)
     assert not shown.words(axes)
