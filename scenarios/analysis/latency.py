@@ -13,9 +13,12 @@ from scenarios.plots import style
 
 
 @style.applied()
-def by_payload(opened: OpenedRun, lane: str, column: str = "p50") -> Picture:
+def by_payload(opened: OpenedRun, lane: str, column: str = "p50") -> Picture | Prose:
     """A percentile against payload size, its interval as a band."""
-    return opened.picture(plots.by_payload(opened.summary(lane), lane, column))
+    lines = opened.summary(lane)
+    if not lines[f"{column}_us"].notna().any():
+        return not_measured(f"{column} in lane {lane}, which takes more calls")
+    return opened.picture(plots.by_payload(lines, lane, column))
 
 
 @style.applied()

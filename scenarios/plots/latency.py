@@ -143,7 +143,7 @@ def cost(lines: pd.DataFrame, lane: str) -> Sheet:
         bold = line.contender in style.BOLD
         points.append(Name(line.contender, line.p50_us, line.cpu_us, look["color"], bold))
     names.around(sheet, axes, points)
-    sheet.note("Medians, calls back to back. Left is faster, lower is cheaper; dashed: so many cores at work.")
+    sheet.note("Medians, calls back to back. Left is faster, lower is cheaper; dashed: cores at work.")
     return sheet
 
 

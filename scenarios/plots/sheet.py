@@ -26,7 +26,7 @@ WIDTH_INCHES = 6.25
 PIXELS_PER_INCH = 192
 """Of the PNG: twice as many as the 600 pixels it is shown at."""
 LINE_INCHES, LEGEND_LINE_INCHES = 0.17, 0.22
-LETTERS = 96
+LETTERS = 92
 """That fit into a line of small print."""
 LETTER_INCHES, HANDLE_INCHES = 0.083, 0.62
 """A column of a legend is a line and a name wide."""
@@ -125,7 +125,7 @@ def payloads(axes: Axes, sizes: Sequence[float]) -> None:
     for value in reversed(sizes):
         if not kept or kept[-1] / value >= 6:
             kept.append(value)
-    ticks_at(axes.xaxis, kept, size)
+    ticks_at(axes.xaxis, kept[::-1], size)
     axes.set_xlabel("payload")
 
 

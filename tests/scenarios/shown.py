@@ -38,13 +38,13 @@ def rows(shown: object) -> dict[str, list[str]]:
 def panels(shown: object) -> list[Axes]:
     """The panels of a picture, line by line."""
     assert isinstance(shown, Picture)
-    return list(shown.figure.axes)
+    return list(shown.sheet.figure.axes)
 
 
 def legend(shown: object) -> list[str]:
     """The names in a picture's legend, in order."""
     assert isinstance(shown, Picture)
-    (found,) = shown.figure.legends
+    (found,) = shown.sheet.panels.legends
     return [each.get_text() for each in found.get_texts()]
 
 

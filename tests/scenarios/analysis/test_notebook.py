@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scenarios.advice.model import Question
-from scenarios.analysis import advice, clients_and_rates, latency, notebook, parts
+from scenarios.analysis import advice, clients_and_rates, latency, parts
 from scenarios.analysis.notebook import OpenedRun, Picture, Prose
 from tests.scenarios.shown import opened
 from tests.scenarios.tables import cells
@@ -24,11 +24,10 @@ def bare(tmp_path: Path) -> OpenedRun:
 
 Show = Callable[[OpenedRun], Picture | Prose]
 SHOWN: dict[str, Show] = {
-    "latency": latency.by_payload,
-    "p99": lambda run: latency.by_payload(run, "p99_us"),
+    "latency": lambda run: latency.by_payload(run, "json"),
+    "p99": lambda run: latency.by_payload(run, "json", "p99"),
     "smallest": lambda run: latency.smallest_call(run, "json"),
     "fixed": lambda run: latency.fixed_and_per_byte(run, "json"),
-    "against": lambda run: latency.against(run, "json"),
     "against in words": lambda run: latency.against_in_words(run, "json"),
     "crossovers": lambda run: latency.where_they_cross(run, "json"),
     "tails": lambda run: latency.tails(run, "json"),
@@ -37,12 +36,13 @@ SHOWN: dict[str, Show] = {
     "largest": lambda run: parts.largest_part(run, "json"),
     "codec": lambda run: parts.what_a_codec_adds(run, "json"),
     "switches": parts.switches,
+    "cost": lambda run: parts.cost(run, "json"),
     "cpu": lambda run: parts.cpu_and_time(run, "json"),
     "one client": lambda run: clients_and_rates.one_client(run, "json"),
-    "throughput": clients_and_rates.throughput,
+    "throughput": lambda run: clients_and_rates.throughput(run)[0],
     "best number": clients_and_rates.best_number,
     "fairness": clients_and_rates.fairness,
-    "offered": clients_and_rates.offered,
+    "offered": lambda run: clients_and_rates.offered(run)[0],
     "nothing skipped": clients_and_rates.nothing_skipped,
     "answer": lambda run: advice.answer(run, QUESTION),
     "share": lambda run: advice.share_by_handler(run, QUESTION),
@@ -50,7 +50,7 @@ SHOWN: dict[str, Show] = {
     "cores": lambda run: advice.cores_at_the_rate(run, QUESTION),
 }
 LACKING = {
-    "against",
+    "p99",
     "against in words",
     "stacked",
     "in figures",
@@ -73,8 +73,10 @@ LACKING = {
 def test_everything_is_shown_for_twenty_contenders(twenty: OpenedRun, name: str) -> None:
     shown = SHOWN[name](twenty)
     if isinstance(shown, Picture):
-        assert shown._repr_png_().startswith(b"\x89PNG")
-        assert shown.alt in repr(shown)
+        png, shown_at = shown._repr_png_()
+        assert png.startswith(b"\x89PNG")
+        assert shown_at == {"width": 600}
+        assert shown.sheet.title in repr(shown)
     else:
         assert shown._repr_markdown_()
         assert "Not measured in this run" not in shown.text
@@ -91,15 +93,8 @@ def test_what_a_run_lacks_is_said_in_a_sentence_with_the_remedy(bare: OpenedRun,
 
 
 def test_a_picture_is_the_same_file_each_time_it_is_drawn(bare: OpenedRun) -> None:
-    first, second = (latency.by_payload(bare)._repr_png_() for _ in range(2))
+    first, second = (latency.smallest_call(bare, "json")._repr_png_() for _ in range(2))
     assert first == second
-
-
-def test_of_too_many_contenders_shm_and_the_fastest_stand_in_front() -> None:
-    p50 = {f"c{i:02}": float(i) for i in range(30)} | {"shm": 1e9, "noop": 0.0}
-    front = notebook.in_front(p50, p50)
-    assert front == ["shm", *(f"c{i:02}" for i in range(notebook.MANY - 1))]
-    assert notebook.in_front(["b", "a"], {"a": 2, "b": 1}) == ["b", "a"]
 
 
 def test_a_run_tells_what_it_is_and_how_noisy(twenty: OpenedRun) -> None:

@@ -150,6 +150,6 @@ def test_rates_that_nobody_served_are_drawn() -> None:
     assert _draw([_offered("shm", rate, i, 10, **unserved) for rate in (1000, 2000) for i in range(3)]) == {"load"}
 
 
-def test_several_lanes_stand_side_by_side() -> None:
+def test_several_lanes_have_a_picture_each() -> None:
     both = [each | {"lane": lane} for each in (*CLIENTS, *LOAD) for lane in ("json", "native")]
-    assert _draw(both) == {"clients", "load"}
+    assert _draw(both) == {"clients_json", "clients_native", "load_json", "load_native"}
