@@ -32,8 +32,8 @@ def show(run: Run, console: Console) -> None:
         console.print(f"\n[bold]Fastest here between processes[/] (what is within {TIE - 1:.0%} of it beside it):")
         for sentence in fastest(lines):
             console.print(f"  {sentence}", highlight=False)
-    console.print(f"\npictures: {run.plots_folder}", highlight=False)
-    console.print(f"report:   {run.folder / 'report.html'}", highlight=False)
+    console.print(f"\npictures: {run.plots_folder}", highlight=False, soft_wrap=True)
+    console.print(f"report:   {run.folder / 'report.html'}", highlight=False, soft_wrap=True)
     if said := trust(cells):
         console.print(f"\n[yellow]{said}[/]", highlight=False)
 

@@ -119,7 +119,8 @@ def by_payload(lines: pd.DataFrame, lane: str, column: str = "p50") -> Sheet:
 
 def cost(lines: pd.DataFrame, lane: str) -> Sheet:
     """CPU time of both processes against the median at one payload: what a call takes, and what it burns."""
-    lines = lines[lines["server_cpu_us_per_call"].notna()]  # of a call within one process the measuring loop is the larger part
+    # Of a call within one process the measuring loop is the larger part.
+    lines = lines[lines["server_cpu_us_per_call"].notna()]
     named = style.representatives(lines.sort_values("p50_us")["contender"])
     sheet = Sheet(f"What a call costs beside its time, {size(lines['payload_bytes'].iloc[0])} (lane {lane})", 4.9)
     axes = sheet.panels.subplots()

@@ -13,7 +13,6 @@ from contenders import registry
 from contenders.direct import Direct
 from contenders.interface import LANES, Contender
 from contenders.registry import ENTRY_POINT_GROUP, ContenderUnavailable, UnknownContender
-from scenarios.plots import style
 
 ROOT = Path(__file__).parents[2]
 # What a contender is imported with: replacing these would make two classes of one name.
@@ -41,12 +40,6 @@ def test_every_known_contender_loads_under_its_own_name() -> None:
 def test_every_contender_of_the_committed_run_is_known() -> None:
     rows = csv.DictReader((ROOT / "results" / "reference" / "cells.csv").read_text().splitlines())
     assert {row["contender"] for row in rows} <= set(registry.names())
-
-
-def test_those_with_a_look_of_their_own_are_told_apart_in_pictures() -> None:
-    looks = {name: style.of(name) for name in style.ORDER}
-    assert looks.keys() <= set(registry.names())
-    assert len({look["marker"] for look in looks.values()}) == len(looks)
 
 
 def test_listing_the_contenders_imports_none_of_their_dependencies() -> None:

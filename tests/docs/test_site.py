@@ -116,10 +116,11 @@ def test_no_sentence_is_said_in_two_documents() -> None:
 
 def test_no_page_runs_off_a_phone(site: Path, tmp_path: Path) -> None:
     chromium.skip_or_fail_without()
-    with chromium.Browser() as browser:
+    with chromium.browser() as running:
         for file in sorted(site.rglob("*.html")):
             if "reference" in file.parts or file.stem == "404":
                 continue
-            browser.open(file, width=PHONE)
-            assert browser.run("document.documentElement.scrollWidth") <= PHONE, file.name
-            assert browser.run("[...document.images].every(image => image.naturalWidth > 0)"), file.name
+            page = chromium.opened(running, file, width=PHONE)
+            assert page.evaluate("document.documentElement.scrollWidth") <= PHONE, file.name
+            assert page.evaluate("[...document.images].every(image => image.naturalWidth > 0)"), file.name
+            page.context.close()

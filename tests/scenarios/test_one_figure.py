@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 from rich.console import Console
 
 from scenarios.advice import model
@@ -69,7 +70,7 @@ def test_the_table_shows_every_median_and_p99(lines: pd.DataFrame, printed: list
     part = "\n".join(printed[start : start + 150])
     for _, line in headline(lines, lane).iterrows():
         texts = [micros(line["p50_us"]), least_micros(line["p99_us"], line["p99_of_all"])]
-        pattern = rf"\b{re.escape(line['contender'])} +\S+ +{re.escape(texts[0])} +.*{re.escape(texts[1])}"
+        pattern = rf"\b{re.escape(line['contender'])} +{re.escape(texts[0])} +.*{re.escape(texts[1])}"
         assert re.search(pattern, part), (line["contender"], texts)
 
 
@@ -105,35 +106,44 @@ def test_the_report_shows_the_same(lines: pd.DataFrame, opened: OpenedRun) -> No
     assert found_load == pytest.approx(sorted(load["p50_us"]), rel=0, abs=0)
 
 
-@pytest.mark.parametrize("column", ["p50_us", "p99_us"])
+def points(axes: Axes) -> set[tuple[float, float]]:
+    """All that the lines of a panel go through."""
+    return {point for line in axes.lines for point in shown.points(line)}
+
+
+@pytest.mark.parametrize("column", ["p50", "p99"])
 def test_the_notebooks_draw_the_same(lines: pd.DataFrame, opened: OpenedRun, column: str) -> None:
-    for axes, lane in zip(shown.panels(notebook_1.by_payload(opened, column)), opened.lanes, strict=True):
+    for lane in opened.lanes:
         own = headline(lines, lane)
-        own = own[(own["contender"] != figures.FLOOR) & own[column].notna()]
-        drawn = sorted(point for line in axes.lines for point in shown.points(line))
-        assert drawn == sorted(zip(own["payload_bytes"].astype(float), own[column], strict=True))
+        own = own[~own["contender"].isin(style.WITHOUT_IPC) & own[f"{column}_us"].notna()]
+        drawn = points(shown.panels(notebook_1.by_payload(opened, lane, column))[0])
+        expected = set(zip(own["payload_bytes"].astype(float), own[f"{column}_us"], strict=True))
+        assert len(expected) > 50
+        assert expected <= drawn
 
 
 def test_the_notebooks_and_the_pictures_draw_the_same_rates(opened: OpenedRun) -> None:
     known = clients_and_rates.by_rate(opened.cells)
     with style.applied():
         sheet = pictures.sheets(opened.cells)["load"]
+    (in_notebook,) = notebook_3.offered(opened)
     for place, column in enumerate(("p50_us", "p99_us")):
-        finite = known[known[column].map(math.isfinite)]
-        expected = set(zip(finite["rate"], finite[column], strict=True))
-        in_notebook = shown.panels(notebook_3.offered(opened))[place]
-        assert {point for line in in_notebook.lines for point in shown.points(line)} == expected
-        drawn = {point for line in sheet.figure.axes[place].lines for point in shown.points(line)}
-        assert {point for point in drawn if math.isfinite(point[1])} >= expected
+        for axes in (shown.panels(in_notebook)[place], sheet.figure.axes[place]):
+            # What is beyond stands at the edge.
+            within = known[known[column] < axes.get_ylim()[1] / 1.01]
+            assert len(within) > 10
+            assert set(zip(within["rate"].astype(float), within[column], strict=True)) <= points(axes)
 
 
 def test_the_notebooks_and_the_pictures_draw_the_same_clients(opened: OpenedRun) -> None:
     known = clients_and_rates.by_clients(opened.cells)
     expected = set(zip(known["clients"].astype(float), known["calls_per_s"], strict=True))
+    assert len(expected) > 10
     with style.applied():
         sheet = pictures.sheets(opened.cells)["clients"]
-    for axes in (shown.panels(notebook_3.throughput(opened))[0], sheet.figure.axes[0]):
-        assert {point for line in axes.lines for point in shown.points(line)} == expected
+    (in_notebook,) = notebook_3.throughput(opened)
+    for axes in (shown.panels(in_notebook)[0], sheet.figure.axes[0]):
+        assert expected <= points(axes)
 
 
 @pytest.mark.parametrize("lane", ["bytes", "json", "native"])

@@ -21,7 +21,7 @@ from scenarios.plots import pictures, sheet, style
 from scenarios.plots.sheet import Sheet
 from scenarios.records.store import Run
 from scenarios.statistics import figures
-from scenarios.statistics.clients_and_rates import plain
+from scenarios.statistics.figures import headline
 from tests.scenarios.rows import run_of
 from tests.scenarios.tables import cells
 
@@ -171,7 +171,7 @@ def test_the_first_picture_has_the_ways_people_know_with_their_medians_and_the_d
     drawn: dict[str, dict[str, Sheet]],
 ) -> None:
     (axes,) = drawn["reference"]["first"].panels.axes
-    lines = figures.summary(plain(figures.frame(REFERENCE.rows())))
+    lines = figures.summary(headline(figures.frame(REFERENCE.rows())))
     lines = lines[(lines["lane"] == "native") & (lines["payload_bytes"] == 100)].set_index("contender")
     names = [each.get_text().rpartition("(")[2].rstrip(")") for each in axes.get_yticklabels()]
     assert set(style.BOLD) <= set(names)

@@ -165,7 +165,7 @@ def test_warnings_of_the_run_are_listed_and_fold_out(run: Run) -> None:
     page = text_of(render(run))
     assert "the machine was hot." in page
     assert "Of 1 figures: calls come in several speeds" in page
-    assert "full, lane native, shm, 1 KB: two speeds, 10 and 90 µs" in page
+    assert "full, shm, lane native, 1 KB: two speeds, 10 and 90 µs" in page
     assert "Of 1 figures: new-kind." in page
 
 
@@ -195,10 +195,10 @@ def test_samples_are_preferred_and_their_want_is_said(run_it: RunIt) -> None:
 def test_plots_are_images_the_most_general_first_and_too_large_ones_are_left_out_by_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, inside in (("drift", "<g/>"), ("latency", "<script>alert(1)</script>"), ("large", "<g/>" * 1000)):
+    for name, inside in (("drift", "<g/>"), ("latency_json", "<script>alert(1)</script>"), ("large", "<g/>" * 1000)):
         (tmp_path / f"{name}.svg").write_text(f'<svg width="10pt" height="10pt">{inside}</svg>')
     monkeypatch.setattr(module, "LARGEST_BYTES", 2000)
     plots, left_out = module._plots(tmp_path)
-    assert [name for name, _ in plots] == ["latency", "drift"]
+    assert [name for name, _ in plots] == ["latency_json", "drift"]
     assert all(address.startswith("data:image/svg+xml;base64,") for _, address in plots)
     assert left_out == ["large"]
