@@ -164,7 +164,7 @@ def test_patience_is_asked_for_per_call_and_ends_with_its_deadline(buried):
         kill(child)
         for options, waited in (
             ({"wait_for_server": 0.2}, r"waited 0\.2 s for it"),
-            ({"wait_for_server": PATIENCE, "timeout": 0.3}, r"waited 0\.\d+ s for it"),
+            ({"wait_for_server": PATIENCE, "timeout": 1.5}, r"waited [\d.]+ s for it"),
         ):
             began = time.monotonic()
             with pytest.raises(RPCTransportError, match=waited) as caught:
