@@ -6,10 +6,11 @@ import math
 
 from scenarios.advice import crossovers
 from scenarios.advice.curves import Curves
-from scenarios.analysis.notebook import BASE, OpenedRun, Picture, Prose, markdown_table, not_measured
+from scenarios.analysis.notebook import OpenedRun, Picture, Prose, markdown_table, not_measured
 from scenarios.common.units import factor, micros, size, three
 from scenarios.plots import latency as plots
 from scenarios.plots import style
+from scenarios.statistics.figures import BASE
 
 
 @style.applied()

@@ -21,7 +21,6 @@ from scenarios.plots.sheet import Sheet
 from scenarios.records import environment, store
 from scenarios.records.store import Run
 from scenarios.statistics import figures
-from scenarios.statistics.figures import BASE as BASE
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from scenarios.common.units import size, three
-from scenarios.plots import style
+from scenarios.plots import names, style
 from scenarios.records.store import Run
 from scenarios.statistics import figures
 from scenarios.statistics.figures import Point
@@ -101,21 +101,6 @@ def plots(run: Run, cells: pd.DataFrame) -> Iterator[Plot]:
             yield _plot(str(scenario), str(lane), size(float(str(payload_bytes))), found)
 
 
-def apart(heights: list[float], top: float, bottom: float) -> list[float]:
-    """Where labels stand that would be at `heights`: at least a label's height apart, in the same order, within bounds
-    as far as there is room."""
-    order = sorted(range(len(heights)), key=lambda place: heights[place])
-    room = min(LABEL_HEIGHT, (bottom - top) / max(len(heights) - 1, 1))
-    found = list(heights)
-    for above, place in zip([None, *order], order, strict=False):
-        least = top if above is None else found[above] + room
-        found[place] = max(heights[place], least)
-    for below, place in zip([None, *order[::-1]], order[::-1], strict=False):
-        most = bottom if below is None else found[below] - room
-        found[place] = min(found[place], most)
-    return [round(height, 1) for height in found]
-
-
 def _plot(scenario: str, lane: str, payload: str, found: dict[str, tuple[list[Point], bool]]) -> Plot:
     every = [point for points, _ in found.values() for point in points]
     most = max(3.0, max(_nines(share) for share, _ in every))
@@ -135,7 +120,7 @@ def _plot(scenario: str, lane: str, payload: str, found: dict[str, tuple[list[Po
         path = "M" + "L".join(f"{x:g} {y:g}" for x, y in dots)
         curves.append(Curve(name, Look.of(name), path, [] if sampled else dots, sampled, dots[-1], None))
     named = [curve for curve in curves if len(curves) <= MOST_NAMES or curve.contender in FRONT] or curves[:MOST_NAMES]
-    heights = apart([curve.end[1] for curve in named], TOP, HEIGHT - BOTTOM)
+    heights = names.apart([curve.end[1] for curve in named], TOP, HEIGHT - BOTTOM, LABEL_HEIGHT)
     labels = {curve.contender: height for curve, height in zip(named, heights, strict=True)}
     curves = [dataclasses.replace(curve, label_y=labels.get(curve.contender)) for curve in curves]
     curves.sort(key=lambda curve: curve.label_y is not None)  # what has a name is drawn over what has none

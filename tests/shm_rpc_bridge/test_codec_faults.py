@@ -19,20 +19,13 @@ from shm_rpc_bridge.connection import Connection
 from shm_rpc_bridge.failures import METHOD_FAILED, described
 from shm_rpc_bridge.testing import in_memory
 
+from .codecs import CODECS, codec_of
 from .services import PATIENCE, register_methods, serving, started
-
-CODECS = ["json", "json+types", "msgpack", "pickle"]
-
-
-def made(name):
-    if name == "msgpack":
-        pytest.importorskip("msgspec")
-    return chosen(name)
 
 
 @pytest.fixture(params=CODECS)
 def codec(request):
-    return made(request.param)
+    return codec_of(request.param)
 
 
 class Plus:
@@ -90,7 +83,7 @@ def without_large_memos(message):
 @pytest.mark.fault("codec-hostile")
 @pytest.mark.parametrize("name", CODECS)
 def test_any_bytes_are_a_request_or_one_error_and_the_server_goes_on(name):
-    codec = made(name)
+    codec = codec_of(name)
     whole = codec.encode_request("echo", (), {"data": {"a": [1, 2.5, "text", None]}})
     with raw_channel(name) as exchange:
 
@@ -109,7 +102,7 @@ def test_any_bytes_are_a_request_or_one_error_and_the_server_goes_on(name):
 @pytest.mark.parametrize("name", CODECS)
 @given(data=st.data())
 def test_any_bytes_as_a_response_are_a_value_or_one_error(name, data):
-    codec = made(name)
+    codec = codec_of(name)
     try:
         raise KeyError("k", [1])
     except KeyError as error:

@@ -16,15 +16,8 @@ from shm_rpc_bridge.failures import METHOD_FAILED, described
 from shm_rpc_bridge.remote_errors import RemoteTraceback
 from shm_rpc_bridge.testing import in_memory
 
+from .codecs import CODECS, codec_of
 from .services import PATIENCE, register_methods, started
-
-CODECS = ["json", "json+types", "msgpack", "pickle"]
-
-
-def codec_of(name):
-    if name == "msgpack":
-        pytest.importorskip("msgspec")
-    return chosen(name)
 
 
 @pytest.fixture(params=CODECS)

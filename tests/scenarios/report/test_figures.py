@@ -107,12 +107,3 @@ def test_few_curves_of_many_have_a_name_beside_them(tmp_path: Path) -> None:
     assert len(plot.curves) == 11
     (plot,) = percentiles.plots(Run(tmp_path), table[table["contender"].isin(names[2:6])])
     assert all(curve.label_y is not None for curve in plot.curves)
-
-
-def test_names_beside_a_plot_keep_apart_and_in_order() -> None:
-    assert percentiles.apart([50, 10, 30], 0, 100) == [50, 10, 30]
-    assert percentiles.apart([99, 98, 5], 0, 100) == [100, 88, 5]
-    assert percentiles.apart([1, 2], 10, 100) == [10, 22]
-    crowd = percentiles.apart([50.0] * 40, 0, 100)
-    assert crowd == sorted(crowd)
-    assert (crowd[0], crowd[-1]) == (0, 100)
