@@ -74,6 +74,10 @@ def validated_strategy(wait: str) -> str:
     return wait
 
 
+_LEAST_LOOKS = 110
+"""In a round, at least. Where Python is slow, an answer takes as much longer as these looks do; a round that is over
+before it makes each call wait for an offer of the core."""
+
 _known_looks: List[int] = []
 
 
@@ -87,7 +91,7 @@ def _looks_per_round(semaphore: Semaphore) -> int:
                 if semaphore.value:
                     pass
             took.append(perf_counter() - start)
-        _known_looks.append(max(16, min(1024, round(32 * ROUND_SECONDS / min(took)))))
+        _known_looks.append(max(_LEAST_LOOKS, min(1024, round(32 * ROUND_SECONDS / min(took)))))
     return _known_looks[0]
 
 
