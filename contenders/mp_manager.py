@@ -104,7 +104,12 @@ class _ProxyCaller(Caller):
         if self._proxy is None:
             raise ServerGone("this caller is closed")
         try:
-            return getattr(self._proxy, method)(payload)
+            result = getattr(self._proxy, method)(payload)
+            if result is None:
+                # A manager that is shut down answers None to a request that it has not read any more (its thread leaves
+                # Server.serve_client and sends what that has returned), and closes the connection.
+                self._proxy._callmethod("__repr__")
+            return result
         except _GONE as error:
             raise ServerGone(str(error) or "the manager closed the connection") from error
         except Exception as error:  # whatever the handler raised: the proxy raises it again here
