@@ -1,36 +1,21 @@
-"""RPCServer: a name, a table of methods, and the loop that answers."""
+"""RPCServer: a name, its methods, and the life of the loop that answers."""
 
 import functools
-import inspect
 import logging
 import os
 import threading
 import weakref
 from time import monotonic
 from types import ModuleType
-from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, Type, TypeVar
+from typing import Any, Callable, Iterable, List, Optional, Type, TypeVar
 
 from . import codec as codecs
-from . import names, offered, parameters, serving, signals
+from . import names, offered, serving, signals
 from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
-from .classes import class_name
-from .endpoint import Endpoint, Request
-from .exceptions import RPCSerializationError, RPCTimeoutError, RPCTransportError
-from .failures import (
-    CALL_OBJECT,
-    HANDED_OUT,
-    LET_GO,
-    METHOD_FAILED,
-    METHOD_UNKNOWN,
-    PARAMETERS_REFUSED,
-    PING,
-    REQUEST_REFUSED,
-    RESULT_REFUSED,
-    Failure,
-    described,
-)
+from .dispatch import Dispatch
+from .endpoint import Endpoint
+from .exceptions import RPCTimeoutError, RPCTransportError
 from .header import Offer
-from .objects import Classes, Objects
 from .waiting import deadline_after, validated_strategy, validated_timeout
 
 logger = logging.getLogger("shm_rpc_bridge")
@@ -80,19 +65,15 @@ class RPCServer:
         _validated_number("max_objects", max_objects, 0, 2**31 - 1)
         self.name = name
         self._timeout = validated_timeout(timeout)
-        self._methods: Dict[str, Callable[..., Any]] = {PING: _nothing}
-        self._classes: Classes = {}
-        self._max_objects = max_objects
         self._stopping = False
-        self._exit: Optional[BaseException] = None
         self._running = threading.Lock()
         self._closed = False
         self._process = os.getpid()
         self._handlers: signals.Handlers = []
         _servers.add(self)
-        self._codec = codecs.chosen(codec, strict)
-        self._decode, self._encode = self._codec.decode_request, self._codec.encode_result
-        self._endpoint = Endpoint(name, Offer(max_channels, buffer_size, max_message_size, self._codec.name), wait)
+        chosen = codecs.chosen(codec, strict)
+        self._endpoint = Endpoint(name, Offer(max_channels, buffer_size, max_message_size, chosen.name), wait)
+        self._dispatch = Dispatch(chosen, max_objects, self._endpoint.objects_kept)
         # At the latest when the interpreter exits.
         self._finalizer = weakref.finalize(self, _end, self._endpoint, self._running)
         self._endpoint.open()
@@ -103,7 +84,7 @@ class RPCServer:
 
         Raises ValueError if the name is taken, TypeError for what cannot be called, or only awaited.
         """
-        self._register_all({name: func})
+        self._dispatch.add({name: func})
 
     def register_module(
         self, module: ModuleType, only: Optional[Iterable[str]] = None, *, prefix: str = ""
@@ -114,7 +95,7 @@ class RPCServer:
         classes. All are registered, or none: ValueError for a name that it does not have or that is taken, and when it
         has no public function; TypeError for what cannot be called, or only awaited.
         """
-        return self._register_all(offered.functions_of(module, only), prefix)
+        return self._dispatch.add(offered.functions_of(module, only), prefix)
 
     def register_object(self, obj: object, names: Optional[Iterable[str]] = None, prefix: str = "") -> List[str]:
         """Let clients call methods of `obj` under their names with `prefix` before them; returns these.
@@ -122,28 +103,7 @@ class RPCServer:
         `names`: which; else those that begin with no underscore. No property is read. All are registered, or none;
         raises as :meth:`register_module` does.
         """
-        return self._register_all(offered.methods_of(obj, names), prefix)
-
-    def _register_all(self, functions: Dict[str, Callable[..., Any]], prefix: str = "") -> List[str]:
-        if not isinstance(prefix, str):
-            raise TypeError(f"prefix must be a str, not {type(prefix).__name__}")
-        for name, func in functions.items():
-            if not isinstance(name, str):
-                raise TypeError(f"a method's name must be a str, not {type(name).__name__}")
-            self._check(prefix + name, func)
-        self._methods.update({prefix + name: func for name, func in functions.items()})
-        return [prefix + name for name in functions]
-
-    def _check(self, name: str, func: Callable[..., Any]) -> None:
-        if not callable(func):
-            raise TypeError(f"method {name!r} must be callable, not {type(func).__name__}")
-        if inspect.iscoroutinefunction(func):
-            raise TypeError(
-                f"method {name!r} is an async function, and a server has no event loop: register one that runs it, "
-                "for example with asyncio.run"
-            )
-        if name in self._methods:
-            raise ValueError(f"method {name!r} is registered already")
+        return self._dispatch.add(offered.methods_of(obj, names), prefix)
 
     def register_function(self, func: Function) -> Function:
         """Decorator: let clients call `func` under its own name; a ``functools.partial`` under that of its function.
@@ -166,7 +126,7 @@ class RPCServer:
         its own, on which objects that its methods return have handles, too; see :class:`.handle.Handle`. ValueError or
         TypeError for a name that is no method, and when there is none.
         """
-        self._classes[kind] = frozenset(offered.methods_of_class(kind, methods))
+        self._dispatch.keep_objects_of(kind, frozenset(offered.methods_of_class(kind, methods)))
 
     def start(self) -> None:
         """Serve until :meth:`stop`; then release everything. Call it once.
@@ -237,80 +197,20 @@ class RPCServer:
 
     def _serve(self) -> None:
         next_request, respond = self._endpoint.next_request, self._endpoint.respond
-        answer, instead = self._answer, self._failed
+        dispatch = self._dispatch
+        answer, instead = dispatch.answer, dispatch.failed
         timeout = self._timeout
         idle_deadline = deadline_after(timeout)
         while not self._stopping:  # after a fork in a method the child leaves here
             request = next_request(idle_deadline)
             if request is not None:
                 respond(request, answer(request), instead)
+                if dispatch.exit is not None:
+                    raise dispatch.exit
                 if timeout is not None:
                     idle_deadline = deadline_after(timeout)
             elif monotonic() >= idle_deadline:
                 raise RPCTimeoutError(f"server {self.name!r} had no request for {timeout} s")
-        if self._exit is not None:
-            raise self._exit
-
-    def _answer(self, request: Request) -> bytes:
-        """The response to one request, exactly one, whatever its method does."""
-        try:
-            method, args, params = self._decode(request[2])
-        except (RPCSerializationError, MemoryError) as error:
-            return self._failed(error, REQUEST_REFUSED)
-        try:
-            function = self._methods[method]
-        except KeyError:
-            try:
-                function, method, args = self._of_object(request, method, args)
-            except LookupError as unknown:
-                return self._encoded(Failure(METHOD_UNKNOWN, "LookupError", str(unknown)), unknown)
-        kind = METHOD_FAILED
-        try:
-            result = function(*args, **params)
-            if self._classes and type(result) in self._classes:
-                return self._handed_out(request, result)
-            kind = RESULT_REFUSED
-            return self._encode(method, result)
-        except RPCSerializationError as error:  # the result's, or what the method was told by another server
-            return self._failed(error, kind)
-        except (SystemExit, KeyboardInterrupt) as error:  # once the caller knows, this process ends
-            self._exit = error
-            self._stopping = True
-            return self._failed(error)
-        except BaseException as error:  # CancelledError and GeneratorExit, too, are the caller's affair
-            if type(error) is TypeError and (why := parameters.refused(function, method, args, params, error)):
-                return self._failed(TypeError(why), PARAMETERS_REFUSED)
-            return self._failed(error)
-
-    def _of_object(self, request: Request, method: str, args: Any) -> Tuple[Callable[..., Any], str, Any]:
-        """What is called, as what, and with which arguments, when it is no method of the server's own."""
-        kept: Optional[Objects] = request[0].objects
-        if kept is not None and args:
-            if method == LET_GO:
-                return kept.let_go, method, args
-            if method == CALL_OBJECT and len(args) > 1:
-                return kept.method(*args[:2]), args[1], args[2:]
-        known = ", ".join(sorted(name for name in self._methods if name != PING)) or "none"
-        raise LookupError(f"unknown method {method!r}; registered: {known}")
-
-    def _handed_out(self, request: Request, value: Any) -> bytes:
-        """Keep an object, and answer with its number."""
-        served = request[0]
-        client = served.request.creator()
-        if self._endpoint.objects_kept(client) >= self._max_objects:
-            refusal = f"process {client} has {self._max_objects} objects here, max_objects: close some handles"
-            return self._failed(LookupError(refusal))
-        if served.objects is None:
-            served.objects = Objects(self._classes)
-        number = served.objects.keep(value)
-        return self._codec.encode_failure(Failure(HANDED_OUT, class_name(value), str(number)), None)
-
-    def _failed(self, error: BaseException, kind: str = METHOD_FAILED) -> bytes:
-        return self._encoded(described(kind, error), error)
-
-    def _encoded(self, failure: Failure, error: BaseException) -> bytes:
-        logger.debug("a call failed: %s: %s", failure.type_name, failure.text)
-        return self._codec.encode_failure(failure, error)
 
 
 def _validated_number(what: str, number: int, least: int, most: int) -> None:
@@ -318,10 +218,6 @@ def _validated_number(what: str, number: int, least: int, most: int) -> None:
         raise TypeError(f"{what} must be an int, not {type(number).__name__}")
     if not least <= number <= most:
         raise ValueError(f"{what} must be {least:,} to {most:,}, not {number}")
-
-
-def _nothing() -> None:
-    """What answers a ping."""
 
 
 _servers: "weakref.WeakSet[RPCServer]" = weakref.WeakSet()

@@ -58,7 +58,7 @@ def test_any_parameter_name_is_allowed(client):
 
 @pytest.mark.fault("handler-fails")
 def test_a_method_that_raises_is_an_error_with_type_message_and_traceback_and_the_next_call_works(client):
-    """Without `except Exception` in `RPCServer._answer` the server ended, and the next call found none."""
+    """Without `except Exception` in `Dispatch.answer` the server ended, and the next call found none."""
     with pytest.raises(RPCMethodError) as caught:
         client.call("divide", a=1, b=0)
     assert caught.value.remote_type == "ZeroDivisionError"
@@ -70,7 +70,7 @@ def test_a_method_that_raises_is_an_error_with_type_message_and_traceback_and_th
 
 @pytest.mark.fault("handler-fails")
 def test_an_unknown_method_is_named_beside_the_known_ones(client):
-    """Without the KeyError in `RPCServer._answer` the server ended; its caller was told that it has closed."""
+    """Without the KeyError in `Dispatch.answer` the server ended; its caller was told that it has closed."""
     with pytest.raises(RPCMethodError, match=r"unknown method 'subtract'; registered: .*add.*echo"):
         client.call("subtract")
 
@@ -91,7 +91,7 @@ def test_recursing_too_deep_costs_one_call(client):
 
 @pytest.mark.fault("handler-fails")
 def test_a_result_that_cannot_be_encoded_names_method_and_type_and_the_next_call_works(client):
-    """Without the second `except` in `RPCServer._answer` the server ended; its caller was told that it has closed."""
+    """Without the second `except` in `Dispatch.answer` the server ended; its caller was told that it has closed."""
     with pytest.raises(RPCSerializationError, match="in the server: the result of 'make_set' is a set"):
         client.call("make_set")
     assert client.call("add", a=1, b=1) == 2

@@ -1,0 +1,136 @@
+"""What a server's methods are, and the one response to each request. Nothing here waits."""
+
+import inspect
+import logging
+from typing import Any, Callable, Dict, List, Optional, Tuple, Type
+
+from . import parameters
+from .classes import class_name
+from .codec.protocol import Codec
+from .endpoint import Request
+from .exceptions import RPCSerializationError
+from .failures import (
+    CALL_OBJECT,
+    HANDED_OUT,
+    LET_GO,
+    METHOD_FAILED,
+    METHOD_UNKNOWN,
+    PARAMETERS_REFUSED,
+    PING,
+    REQUEST_REFUSED,
+    RESULT_REFUSED,
+    Failure,
+    described,
+)
+from .objects import Classes, Objects
+
+logger = logging.getLogger("shm_rpc_bridge")
+
+
+class Dispatch:
+    """The methods of one server. They are called in the thread that calls :meth:`answer`; any thread may add some."""
+
+    def __init__(self, codec: Codec, max_objects: int, objects_kept: Callable[[int], int]) -> None:
+        """`max_objects`: how many objects are kept for a client process, of which `objects_kept` tells the number."""
+        self.exit: Optional[BaseException] = None
+        """What a method has raised to end the server, which is for who has sent the response."""
+        self._codec = codec
+        self._decode, self._encode = codec.decode_request, codec.encode_result
+        self._methods: Dict[str, Callable[..., Any]] = {PING: _nothing}
+        self._classes: Classes = {}
+        self._max_objects = max_objects
+        self._objects_kept = objects_kept
+
+    def add(self, functions: Dict[str, Callable[..., Any]], prefix: str = "") -> List[str]:
+        """Answer calls of them under their names with `prefix` before them, which are returned. All, or none.
+
+        Raises ValueError for a name that is taken, TypeError for what cannot be called, or only awaited.
+        """
+        if not isinstance(prefix, str):
+            raise TypeError(f"prefix must be a str, not {type(prefix).__name__}")
+        for name, func in functions.items():
+            if not isinstance(name, str):
+                raise TypeError(f"a method's name must be a str, not {type(name).__name__}")
+            self._check(prefix + name, func)
+        self._methods.update({prefix + name: func for name, func in functions.items()})
+        return [prefix + name for name in functions]
+
+    def _check(self, name: str, func: Callable[..., Any]) -> None:
+        if not callable(func):
+            raise TypeError(f"method {name!r} must be callable, not {type(func).__name__}")
+        if inspect.iscoroutinefunction(func):
+            raise TypeError(
+                f"method {name!r} is an async function, and a server has no event loop: register one that runs it, "
+                "for example with asyncio.run"
+            )
+        if name in self._methods:
+            raise ValueError(f"method {name!r} is registered already")
+
+    def keep_objects_of(self, kind: Type[Any], methods: "frozenset[str]") -> None:
+        """Hand out objects of exactly this class instead of sending them; these of their methods can be called."""
+        self._classes[kind] = methods
+
+    def answer(self, request: Request) -> bytes:
+        """The response to one request, exactly one, whatever its method does."""
+        try:
+            method, args, params = self._decode(request[2])
+        except (RPCSerializationError, MemoryError) as error:
+            return self.failed(error, REQUEST_REFUSED)
+        try:
+            function = self._methods[method]
+        except KeyError:
+            try:
+                function, method, args = self._of_object(request, method, args)
+            except LookupError as unknown:
+                return self._encoded(Failure(METHOD_UNKNOWN, "LookupError", str(unknown)), unknown)
+        kind = METHOD_FAILED
+        try:
+            result = function(*args, **params)
+            if self._classes and type(result) in self._classes:
+                return self._handed_out(request, result)
+            kind = RESULT_REFUSED
+            return self._encode(method, result)
+        except RPCSerializationError as error:  # the result's, or what the method was told by another server
+            return self.failed(error, kind)
+        except (SystemExit, KeyboardInterrupt) as error:  # once the caller knows, this process ends
+            self.exit = error
+            return self.failed(error)
+        except BaseException as error:  # CancelledError and GeneratorExit, too, are the caller's affair
+            if type(error) is TypeError and (why := parameters.refused(function, method, args, params, error)):
+                return self.failed(TypeError(why), PARAMETERS_REFUSED)
+            return self.failed(error)
+
+    def failed(self, error: BaseException, kind: str = METHOD_FAILED) -> bytes:
+        """The response that a call has failed with that error."""
+        return self._encoded(described(kind, error), error)
+
+    def _encoded(self, failure: Failure, error: BaseException) -> bytes:
+        logger.debug("a call failed: %s: %s", failure.type_name, failure.text)
+        return self._codec.encode_failure(failure, error)
+
+    def _of_object(self, request: Request, method: str, args: Any) -> Tuple[Callable[..., Any], str, Any]:
+        """What is called, as what, and with which arguments, when it is no method of the server's own."""
+        kept: Optional[Objects] = request[0].objects
+        if kept is not None and args:
+            if method == LET_GO:
+                return kept.let_go, method, args
+            if method == CALL_OBJECT and len(args) > 1:
+                return kept.method(*args[:2]), args[1], args[2:]
+        known = ", ".join(sorted(name for name in self._methods if name != PING)) or "none"
+        raise LookupError(f"unknown method {method!r}; registered: {known}")
+
+    def _handed_out(self, request: Request, value: Any) -> bytes:
+        """Keep an object, and answer with its number."""
+        served = request[0]
+        client = served.request.creator()
+        if self._objects_kept(client) >= self._max_objects:
+            refusal = f"process {client} has {self._max_objects} objects here, max_objects: close some handles"
+            return self.failed(LookupError(refusal))
+        if served.objects is None:
+            served.objects = Objects(self._classes)
+        number = served.objects.keep(value)
+        return self._codec.encode_failure(Failure(HANDED_OUT, class_name(value), str(number)), None)
+
+
+def _nothing() -> None:
+    """What answers a ping."""
