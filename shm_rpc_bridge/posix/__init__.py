@@ -1,11 +1,18 @@
 """The only door to the operating system: segments, semaphores and locks, and one table for what it may refuse.
 
+Everything another process can see is made, opened, listed or removed by one of nine functions here, which :class:`Door`
+describes; what they give out is then used directly. Tests put others in their place: see :func:`using`, and
+:mod:`shm_rpc_bridge.testing`, which has a door that keeps everything in this process and one that stops at named steps.
+
 Nothing here knows what is in a segment or what a semaphore means. Objects of this package may be used by several
 threads, but must not be closed while another thread is inside one of their methods: unmapping a semaphore under
 a waiter is a segmentation fault, so every owner above closes only what no thread uses.
 """
 
+import contextlib
 import sys
+from types import SimpleNamespace
+from typing import Any, Callable, Iterator
 
 import posix_ipc
 
@@ -15,28 +22,27 @@ if not (posix_ipc.SEMAPHORE_TIMEOUT_SUPPORTED and sys.platform.startswith("linux
         "or open file description locks"
     )
 
-from .door import (
-    Door,
-    SystemDoor,
-    create_segment,
-    create_semaphore,
-    link_segment,
-    list_own_objects,
-    open_lock_file,
-    open_segment,
-    open_semaphore,
-    unlink_object,
-    unlink_segment,
-    unlink_semaphore,
-    using,
-)
+from .door import OPERATIONS, Door
 from .held import Closable, Held, let_go
-from .listing import Listed
+from .listing import Listed, list_own_objects
 from .locks import LockFile
 from .processes import Process, described, is_gone, this_process
 from .refusals import AlreadyExistsError, NotFoundError
-from .segments import Segment, no_memory
-from .semaphores import LIBC, Busy, Closed, Interrupted, Semaphore, Tally, counted, new_tally, refuse_other_libc
+from .segments import Segment, link_segment, no_memory, unlink_segment
+from .semaphores import (
+    LIBC,
+    Busy,
+    Closed,
+    Interrupted,
+    Semaphore,
+    Tally,
+    counted,
+    create_semaphore,
+    new_tally,
+    open_semaphore,
+    refuse_other_libc,
+    unlink_semaphore,
+)
 
 __all__ = [
     "LIBC",
@@ -53,7 +59,6 @@ __all__ = [
     "Process",
     "Segment",
     "Semaphore",
-    "SystemDoor",
     "Tally",
     "counted",
     "create_segment",
@@ -75,3 +80,27 @@ __all__ = [
     "unlink_semaphore",
     "using",
 ]
+
+create_segment = Segment.create
+open_segment = Segment.open
+open_lock_file = LockFile.open
+
+
+def unlink_object(listed: Listed) -> bool:
+    """Remove the name that :func:`list_own_objects` found, if it is still there."""
+    return unlink_semaphore(listed.name) if listed.is_semaphore else unlink_segment(listed.name)
+
+
+@contextlib.contextmanager
+def using(replacement: Callable[[Door], Door]) -> Iterator[Door]:
+    """Use what `replacement` makes of the present door, in all threads of this process, until the block ends.
+
+    It holds for what is made, opened or removed within the block; objects go on with the door they came through.
+    """
+    before: Any = SimpleNamespace(**{name: globals()[name] for name in OPERATIONS})
+    door = replacement(before)
+    globals().update({name: getattr(door, name) for name in OPERATIONS})
+    try:
+        yield door
+    finally:
+        globals().update(vars(before))
