@@ -37,8 +37,7 @@ def survey(prefix: str = "") -> List[Owner]:
         # Listed before anyone's life is looked at: what a server creates after that is not in the list.
         for listed in posix.list_own_objects(start + prefix):
             grouped.setdefault(listed.name[len(start) :].split(":")[0], []).append(listed)
-        look = _look_at_server if kind == "server" else _look_at_transport
-        owners += [_judged(kind, start, name, objects, look) for name, objects in sorted(grouped.items())]
+        owners += [_judged(kind, start, name, objects) for name, objects in sorted(grouped.items())]
     return owners
 
 
@@ -59,14 +58,17 @@ class _Look(NamedTuple):
     is_young: bool
 
 
-def _judged(
-    kind: str, start: str, name: str, objects: List[posix.Listed], look: Callable[[str], Optional[_Look]]
-) -> Owner:
+_Says = Callable[[posix.LockFile, str], Tuple[int, bool, str]]
+"""What a segment, of which the life is known by its name, tells: the first three of a :class:`_Look`."""
+
+
+def _judged(kind: str, start: str, name: str, objects: List[posix.Listed]) -> Owner:
+    says, first_object = (_transport_says, ":request") if kind == "transport" else (_server_says, "")
     whole = [listed for listed in objects if not listed.odd]
     lives = {life for listed in whole if (life := _life(listed.name))}
     # A life's first object is the one that is locked; it comes to the public name last, and leaves its own then.
-    first = [look(f"{start}{name}:{life}" + (":request" if kind == "transport" else "")) for life in sorted(lives)]
-    public = look(start + name)
+    first = [_look_at(f"{start}{name}:{life}{first_object}", says) for life in sorted(lives)]
+    public = _look_at(start + name, says)
     seen = [found for found in (public, *first) if found is not None]
     living = {found.life for found in seen if found.is_alive}
     living |= {found.life for found in seen if found.is_young and (public is None or found.life != public.life)}
@@ -85,39 +87,25 @@ def _life(name: str) -> str:
     return parts[2] if len(parts) > 2 else ""
 
 
-def _look_at_server(segment: str) -> Optional[_Look]:
-    opened = _opened(segment)
-    if opened is None:
-        return None
-    held, lock_file, age = opened
-    try:
-        header = read_header(lock_file.read(layout.CONTROL_HEADER_SIZE))
-        life = f"{header.generation:012x}" if header else _life(segment)
-        return _Look(header.pid if header else 0, not why_dead(lock_file, header), life, age < _BEING_MADE)
-    finally:
-        posix.let_go(held)
-
-
-def _look_at_transport(segment: str) -> Optional[_Look]:
-    opened = _opened(segment)
-    if opened is None:
-        return None
-    held, lock_file, age = opened
-    try:
-        found = identity(lock_file.read(layout.REGION_HEADER_SIZE))
-        life = f"{found.token:016x}" if found.magic == layout.REGION_MAGIC else _life(segment)
-        is_alive = lock_file.is_locked(layout.CREATOR_LOCK) or lock_file.is_locked(layout.OPENER_LOCK)
-        return _Look(found.pid, is_alive, life, age < _BEING_MADE)
-    finally:
-        posix.let_go(held)
-
-
-def _opened(segment: str) -> Optional[Tuple[posix.Held, posix.LockFile, float]]:
+def _look_at(segment: str, says: _Says) -> Optional[_Look]:
     """None where there is none, or one that is none of this library's."""
     held: posix.Held = []
     try:
         lock_file = posix.open_lock_file(segment, held)
+        return _Look(*says(lock_file, _life(segment)), is_young=lock_file.age() < _BEING_MADE)
     except RPCTransportError:
-        posix.let_go(held)
         return None
-    return held, lock_file, lock_file.age()
+    finally:
+        posix.let_go(held)
+
+
+def _server_says(lock_file: posix.LockFile, life: str) -> Tuple[int, bool, str]:
+    header = read_header(lock_file.read(layout.CONTROL_HEADER_SIZE))
+    is_alive = not why_dead(lock_file, header)
+    return (header.pid, is_alive, f"{header.generation:012x}") if header else (0, is_alive, life)
+
+
+def _transport_says(lock_file: posix.LockFile, life: str) -> Tuple[int, bool, str]:
+    found = identity(lock_file.read(layout.REGION_HEADER_SIZE))
+    is_alive = lock_file.is_locked(layout.CREATOR_LOCK) or lock_file.is_locked(layout.OPENER_LOCK)
+    return found.pid, is_alive, f"{found.token:016x}" if found.magic == layout.REGION_MAGIC else life
