@@ -10,6 +10,7 @@ from . import names
 from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
 from .client import RPCClient
 from .codec import NAMES as CODECS
+from .codec import chosen
 from .keeper import Keeper
 from .offered import validated_module, validated_names
 from .waiting import validated_strategy, validated_timeout
@@ -50,6 +51,7 @@ def spawn(
     only: Optional[Iterable[str]] = None,
     name: Optional[str] = None,
     codec: str = "json",
+    strict: bool = False,
     timeout: Optional[float] = 5.0,
     wait: str = "adaptive",
     buffer_size: int = DEFAULT_BUFFER_SIZE,
@@ -62,8 +64,8 @@ def spawn(
 
     `module`: its dotted name; the process finds it where this one would, and inherits environment, current directory,
     stdout and stderr, but not stdin nor Ctrl-C. `only`: the functions to serve, else the public ones. `name`: under
-    which other processes can call them, too; else one that nobody could guess. `codec`, `timeout`, `wait`,
-    `buffer_size`, `max_message_size`: as of RPCServer and RPCClient.
+    which other processes can call them, too; else one that nobody could guess. `codec`, `strict` (both ways),
+    `timeout`, `wait`, `buffer_size`, `max_message_size`: as of RPCServer and RPCClient.
 
     When the process dies it is started again, at most `restarts` times in `restarts_within` seconds; after that every
     call fails at once and says so. Calls that were in it when it died fail with RPCTransportError, those that certainly
@@ -81,6 +83,7 @@ def spawn(
             f"codec must be one of {', '.join(map(repr, CODECS))}, not {codec!r}: another one needs a "
             "server of your own, with RPCServer(name, codec=...)"
         )
+    chosen(codec, strict)
     if isinstance(restarts, bool) or not isinstance(restarts, int) or restarts < 0:
         raise ValueError(f"restarts must be a number of times, 0 or more, not {restarts!r}")
     name = names.validated(_name_for(module) if name is None else name)
@@ -92,12 +95,13 @@ def spawn(
             raise ValueError(f"{argument} must be seconds, not None")
     arguments = [module, "--name", name, "--codec", codec, "--wait", wait, "--log-level", "warning"]
     arguments += ["--buffer-size", str(buffer_size), "--max-message-size", str(max_message_size)]
+    arguments += ["--strict"] if strict else []
     arguments += [] if only is None else [f"--only={','.join(validated_names(only, 'only'))}"]
     keeper = Keeper(name, arguments, ready_within, restarts, restarts_within)
-    sizes = {"buffer_size": buffer_size, "max_message_size": max_message_size}
+    options = {"codec": codec, "strict": strict, "buffer_size": buffer_size, "max_message_size": max_message_size}
     try:
         keeper.start()
-        return SpawnedClient(keeper, timeout=timeout, wait=wait, codec=codec, **sizes)
+        return SpawnedClient(keeper, timeout=timeout, wait=wait, **options)
     except BaseException:
         keeper.close()
         raise

@@ -71,6 +71,7 @@ def _made(chosen: Any) -> RPCServer:
             wait=chosen.wait,
             max_message_size=chosen.max_message_size,
             codec=chosen.codec,
+            strict=chosen.strict,
         )
         try:
             offered = server.register_module(module, only, prefix=chosen.prefix)

@@ -12,7 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from shm_rpc_bridge import RPCClient, RPCMethodError, RPCTransportError, SpawnedClient, posix, spawn
+from shm_rpc_bridge import (
+    RPCClient,
+    RPCMethodError,
+    RPCSerializationError,
+    RPCTransportError,
+    SpawnedClient,
+    posix,
+    spawn,
+)
 from shm_rpc_bridge.testing import leftovers
 
 from .services import PATIENCE, calling
@@ -68,6 +76,15 @@ def test_options_reach_server_and_client_and_other_processes_may_call_it_by_its_
             assert other.call("exact", 1)[0] == 1
 
 
+def test_strict_holds_on_both_sides():
+    with spawn(PRICING, strict=True, **QUICK) as client:
+        assert client.call("quote", 12) == 36
+        with pytest.raises(RPCSerializationError, match=r"parameter 1 of 'quote'|tuple"):
+            client.call("quote", (1,))
+        with pytest.raises(RPCSerializationError, match=r"the result of 'quote' .*inf"):
+            client.call("quote", 1e308)
+
+
 def test_names_cannot_be_guessed():
     with spawn(PRICING, **QUICK) as one, spawn(PRICING, **QUICK) as other:
         assert one.name != other.name
@@ -102,6 +119,7 @@ def test_a_pickled_client_is_one_like_any_other():
         ({"only": []}, ValueError, "only is empty"),
         ({"name": "a/b"}, ValueError, "cannot name shared memory"),
         ({"codec": pickle}, ValueError, "codec must be one of 'json', "),
+        ({"codec": "pickle", "strict": True}, ValueError, "strict is for codec 'json', not 'pickle'"),
         ({"restarts": -1}, ValueError, "restarts must be a number of times"),
         ({"timeout": -1}, ValueError, "timeout must be 0"),
         ({"ready_within": None}, ValueError, "ready_within must be seconds, not None"),
