@@ -82,7 +82,7 @@ def load(name: str) -> type[Contender]:
     """The class of contender `name`, imported now.
 
     Raises :class:`UnknownContender` for a name nobody has, :class:`ContenderUnavailable` when a dependency is
-    not installed, TypeError when what the name points to is not a contender of that name.
+    not installed, it cannot be imported, or what the name points to is not a contender of that name.
     """
     target = _targets().get(name)
     if target is None:
@@ -94,8 +94,11 @@ def load(name: str) -> type[Contender]:
         missing = (error.name or module).partition(".")[0]
         remedy = f"pip install {_PACKAGE_OF.get(missing, missing)} (its module {error.name} was not found)"
         raise ContenderUnavailable(name, remedy) from error
+    except Exception as error:  # of a package that is broken here; the others can be measured all the same
+        why = f"importing {target} fails with {type(error).__name__}: {error}; reinstall what it comes from"
+        raise ContenderUnavailable(name, why) from error
     if not (isinstance(found, type) and issubclass(found, Contender) and found.name == name):
-        raise TypeError(f"{target} is not a Contender with the name {name!r}")
+        raise ContenderUnavailable(name, f"{target} is not a Contender with the name {name!r}")
     return found
 
 

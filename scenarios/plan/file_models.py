@@ -141,8 +141,8 @@ class Cells(_Table):
     @field_validator("contenders")
     @classmethod
     def _able(cls, contenders: list[str], info: ValidationInfo) -> list[str]:
-        """Those that are named can be loaded, have the lanes and run the method."""
-        wrong = []
+        """Those that are named have the lanes and run the method, and one of them at least can be loaded."""
+        wrong, unavailable = [], []
         for name in contenders if contenders != [ALL] else ():
             method = info.data.get("method", "echo")
             if method != "echo" and name in RUNS_NO_METHOD:
@@ -150,12 +150,12 @@ class Cells(_Table):
             try:
                 has = (info.context or {})[name].lanes
             except ContenderUnavailable as error:
-                wrong.append(str(error))
+                unavailable.append(str(error))
             else:
                 missing = [lane for lane in info.data.get("lanes", ()) if lane not in has]
                 wrong += [f"{name!r} has no lane {lane!r}; it has {', '.join(has)}" for lane in missing]
-        if wrong:
-            raise ValueError("; ".join(wrong))
+        if wrong or len(unavailable) == len(contenders):
+            raise ValueError("; ".join([*wrong, *unavailable]))
         return contenders
 
     @field_validator("payload_sizes")

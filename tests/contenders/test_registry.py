@@ -76,7 +76,7 @@ def test_a_built_in_name_cannot_be_taken_over(monkeypatch: pytest.MonkeyPatch) -
 def test_a_target_that_is_no_contender_of_that_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, other="tests.contenders.services:ThirdParty", text="string:ascii_letters")
     for name in ("other", "text"):
-        with pytest.raises(TypeError, match=f"not a Contender with the name '{name}'"):
+        with pytest.raises(ContenderUnavailable, match=f"not a Contender with the name '{name}'"):
             registry.load(name)
 
 
@@ -122,3 +122,13 @@ def test_a_third_party_module_that_is_not_there_is_named(monkeypatch: pytest.Mon
     install(monkeypatch, third_party="not_installed_anywhere.contender:Some")
     with pytest.raises(ContenderUnavailable, match="pip install not_installed_anywhere"):
         registry.load("third-party")
+
+
+def test_a_package_that_is_broken_is_named_with_what_it_raises(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "broken_package.py").write_text("1 / 0")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    install(monkeypatch, other="broken_package:Some", lacking="string:NoSuchName")
+    with pytest.raises(ContenderUnavailable, match="broken_package:Some fails with ZeroDivisionError"):
+        registry.load("other")
+    with pytest.raises(ContenderUnavailable, match="string:NoSuchName fails with AttributeError"):
+        registry.load("lacking")

@@ -126,6 +126,13 @@ def test_all_contenders_are_those_that_have_the_lane_and_can_be_loaded(write: Wr
     assert scenario.left_out == ("contender missing is not available: pip install missing",)
 
 
+def test_a_named_contender_that_cannot_be_loaded_is_left_out_alone(write: Write) -> None:
+    """One package that was missing or broken stopped the whole scenario."""
+    scenario = _read(write(GOOD.replace('["plain"]', '["missing", "plain"]')))
+    assert scenario.blocks[0].contenders["json"] == ("plain",)
+    assert scenario.left_out == ("contender missing is not available: pip install missing",)
+
+
 def test_a_contender_without_a_lane_is_named_once_where_all_are_asked_for(
     write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
