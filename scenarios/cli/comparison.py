@@ -10,8 +10,10 @@ from rich.console import Console
 from scenarios.cli import layout
 from scenarios.common.units import micros, size, three
 from scenarios.statistics.comparison import Comparison
-from scenarios.statistics.significance import FASTER, LEVEL, LOST, SLOWER, VERDICTS, Difference
+from scenarios.statistics.significance import FASTER, FEWEST_REPEATS, LEVEL, LOST, SLOWER, VERDICTS, Difference
 
+NAMED = 5
+"""Groups of one run only, by name; the others are counted."""
 STYLES = {SLOWER: "red", LOST: "red", FASTER: "green"}
 
 
@@ -49,8 +51,13 @@ def show(comparison: Comparison, console: Console) -> None:
     ]
     if counts[LOST]:
         said.append(f"lost: {name} before and none after; the cells failed, or too few calls were answered")
-    if comparison.only_before or comparison.only_after:
-        said.append(f"in one run only: {comparison.only_before} groups before, {comparison.only_after} after")
+    if comparison.untold:
+        few = f"{comparison.untold} of {len(comparison.groups)} groups"
+        said.append(f"too few repeats to say anything: {few}; it takes {FEWEST_REPEATS} in both runs")
+    for run, groups in ((comparison.before, comparison.only_before), (comparison.after, comparison.only_after)):
+        if groups:
+            more = f"; and {len(groups) - NAMED} more" if len(groups) > NAMED else ""
+            said.append(f"only in {run}: {'; '.join(groups[:NAMED])}{more}")
     console.print("\n".join(said), highlight=False)
     for obstacle in comparison.obstacles:
         console.print(f"[yellow]compared in spite of:[/] {obstacle}", highlight=False)

@@ -93,7 +93,7 @@ def a_a(
         floor=floor,
         groups=tuple(groups),
         obstacles=(),
-        only_before=0,
-        only_after=0,
+        only_before=(),
+        only_after=(),
         controls=(),
     )

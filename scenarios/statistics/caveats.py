@@ -10,6 +10,7 @@ few-repeats    fewer than 6: the range of so few repeats cannot hold the true me
 few-calls      a repeat had too few calls for a p99 (1,000)
 repeats-differ the slowest repeat's p50 is more than twice the fastest's
 several-modes  calls come in several speeds: Hartigan's dip, see :func:`modes`
+stall          one call of a closed loop took a twentieth of its cell's time, and ten times the median
 disturbed      every repeat of the group has noise flags
 =============  ========================================================================================
 """
@@ -25,6 +26,7 @@ import numpy as np
 
 from scenarios.common.units import micros, size
 from scenarios.plan.cells import GROUP
+from scenarios.plan.load import CLOSED
 from scenarios.records.store import Row, Run
 from scenarios.statistics import bootstrap
 from scenarios.statistics.bootstrap import Samples
@@ -47,6 +49,10 @@ SPREAD = 1.3
 nobody."""
 TICK_NS = 10.0
 """Clocks of virtual machines tick in steps of up to so many ns, which are modes to a test of modes: smoothed over."""
+
+
+STALL_SHARE, STALL_FOLD = 0.05, 10.0
+"""Of the cell's time, and times the median: no percentile shows a call that stands alone."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,6 +133,10 @@ def _of_group(rows: list[Row], run: Run) -> list[tuple[str, str, dict[str, Any]]
     if len(p50) > 1 and max(p50) > TWOFOLD * min(p50):
         text = f"repeats differ {max(p50) / min(p50):.1f}-fold (p50 {micros(min(p50))} to {micros(max(p50))})"
         found.append(("repeats-differ", text, {"lowest_us": min(p50), "highest_us": max(p50)}))
+    if stalls := [stall for row in rows if (stall := _stall(row))]:
+        longest_us, share = max(stalls, key=lambda each: each[1])
+        text = f"one call took {micros(longest_us)}, {share:.0%} of its cell, in {len(stalls)} of {len(rows)} repeats"
+        found.append(("stall", text, {"max_us": longest_us, "share": share, "repeats": len(stalls)}))
     seen = [modes(samples) for row in rows if (samples := run.samples_of(row)) is not None]
     several = [each for each in seen if each]
     # In a minority of the repeats it was the moment and not the contender.
@@ -142,3 +152,12 @@ def _of_group(rows: list[Row], run: Run) -> list[tuple[str, str, dict[str, Any]]
         flags = ", ".join(sorted(set(";".join(row["noise_flags"] for row in rows).split(";"))))
         found.append(("disturbed", f"every repeat was disturbed ({flags})", {"repeats": len(rows)}))
     return found
+
+
+def _stall(row: Row) -> tuple[float, float] | None:
+    """The longest call in µs and its share of the time that the calls of all clients took, where that is a stall."""
+    if row["load"] != CLOSED or not (row["max_us"] and row["p50_us"] and row["mean_us"]):
+        return None
+    longest_us = float(row["max_us"])
+    share = longest_us * int(row["clients"]) / (float(row["mean_us"]) * int(row["calls"]))
+    return (longest_us, share) if share >= STALL_SHARE and longest_us >= STALL_FOLD * float(row["p50_us"]) else None

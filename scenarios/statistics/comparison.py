@@ -10,17 +10,20 @@ import dataclasses
 import json
 import math
 from collections import Counter
+from typing import Any
 
 import pandas as pd
 
 from scenarios.common.errors import ComparisonError, Mistake
 from scenarios.common.units import size, three
 from scenarios.plan.cells import GROUP
+from scenarios.plan.load import CLOSED
 from scenarios.records import environment
 from scenarios.records.store import FINISHED, Run
 from scenarios.statistics import figures
 from scenarios.statistics.significance import (
     FASTER,
+    FEWEST_REPEATS,
     LOST,
     SLOWER,
     VERDICTS,
@@ -46,11 +49,16 @@ class Comparison:
     groups: tuple[Difference, ...]
     obstacles: tuple[str, ...]
     """Why it should not have been made; not empty only when it was forced."""
-    only_before: int
+    only_before: tuple[str, ...]
     """Groups that the other run does not have a figure for, and that are not lost."""
-    only_after: int
+    only_after: tuple[str, ...]
     controls: tuple[str, ...]
     """In-process contenders that changed: nothing but the machine, Python or the codec can have done that."""
+
+    @property
+    def untold(self) -> int:
+        """How many groups have too few repeats for anything to be said of them."""
+        return sum(each.verdict != LOST and math.isnan(each.low) for each in self.groups)
 
     @property
     def exit_code(self) -> int:
@@ -74,24 +82,34 @@ class Comparison:
 
 def compare(before: Run, after: Run, floor: Floor, column: str = "p50_us", *, force: bool = False) -> Comparison:
     """Compare two runs. Raises :class:`ComparisonError` when that would mean nothing, unless forced."""
+    runs = (before, after)
     found = obstacles(before, after)
     if found and not force:
         head = f"{before.id} and {after.id} cannot be compared (--force does it all the same):"
         raise ComparisonError("\n  ".join([head, *found]), [Mistake(each) for each in found])
-    frames = [figures.frame(run.rows()) for run in (before, after)]
+    frames = [figures.frame(run.rows()) for run in runs]
     common = differences(frames[0], frames[1], floor, column)
     gone = lost(frames[0], frames[1], [why["axes"] for why in after.failures().values()], column)
     if not common and not gone:
         name = column.removesuffix("_us")
         head = f"nothing was measured in both runs that has a {name}, so there is nothing to compare:"
-        has = [f"{run.id}: {_contents(frame, column)}" for run, frame in zip((before, after), frames, strict=True)]
+        has = [f"{run.id}: {_contents(frame, column)}" for run, frame in zip(runs, frames, strict=True)]
         remedy = (
             "measure the same scenario twice, or name two runs that have contender, lane, payload and load in common"
         )
         raise ComparisonError("\n  ".join([head, *has, remedy]))
+    if not gone and not force and all(math.isnan(each.low) for each in common):
+        repeats = " and ".join(
+            f"{run.id} has {_repeats(frame, column)}" for run, frame in zip(runs, frames, strict=True)
+        )
+        raise ComparisonError(
+            f"nothing can be told from so few repeats: {repeats} of a group at most, and it takes {FEWEST_REPEATS} on "
+            f"both sides; measure with repeats = {FEWEST_REPEATS} or more (--force shows the ratios all the same)"
+        )
     waits = frames[0].set_index(list(GROUP))["wait"]
     in_process = {group for group, wait in waits.items() if wait == IN_PROCESS}
-    counts = [len(figures_of(each, column)) for each in frames]
+    seen = {tuple(each.group.values()) for each in (*common, *gone)}
+    alone = [[_named(group) for group in figures_of(each, column) if group not in seen] for each in frames]
     result = Comparison(
         before=before.id,
         after=after.id,
@@ -99,8 +117,8 @@ def compare(before: Run, after: Run, floor: Floor, column: str = "p50_us", *, fo
         floor=floor,
         groups=(*common, *gone),
         obstacles=tuple(found),
-        only_before=counts[0] - len(common) - len(gone),
-        only_after=counts[1] - len(common),
+        only_before=tuple(alone[0]),
+        only_after=tuple(alone[1]),
         controls=(),
     )
     moved = [each for each in result.differing() if tuple(each.group.values()) in in_process]
@@ -130,7 +148,18 @@ def _asked(run: Run) -> dict[tuple[str, str], tuple[str, str]]:
 
 
 def _name(each: Difference) -> str:
-    return f"{each.group['contender']}, lane {each.group['lane']}, {size(float(each.group['payload_bytes']))}"
+    return _named(tuple(each.group.values()))
+
+
+def _named(group: tuple[Any, ...]) -> str:
+    axes = dict(zip(GROUP, group, strict=True))
+    several = f", {axes['clients']} clients" if axes["clients"] != 1 else ""
+    load = f", {axes['load']}" if axes["load"] != CLOSED else ""
+    return f"{axes['contender']}, lane {axes['lane']}, {size(float(axes['payload_bytes']))}{several}{load}"
+
+
+def _repeats(cells: pd.DataFrame, column: str) -> int:
+    return max((len(figures) for figures in figures_of(cells, column).values()), default=0)
 
 
 def _contents(cells: pd.DataFrame, column: str) -> str:

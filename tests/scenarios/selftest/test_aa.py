@@ -46,7 +46,8 @@ def test_a_twin_is_the_same_class_unless_another_is_given() -> None:
 
 
 def test_equals_measured_for_good_do_not_differ(results: Path) -> None:
-    found = aa.a_a(Twins(CATALOGUE), results, QUIET, contenders=["plain"], repeats=4, calls=100)
+    """Not by a factor of two: less is found by chance once in a hundred runs, on a busy machine more often."""
+    found = aa.a_a(Twins(CATALOGUE), results, QUIET, contenders=["plain"], repeats=4, calls=100, floor=Floor(share=1.0))
     assert len(found.groups) == 1
     assert found.differing() == []
 

@@ -153,11 +153,11 @@ def test_tools_that_are_not_timed_and_packages_one_side_lacks_do_not_matter(tmp_
     assert comparison.obstacles(*runs) == []
 
 
-def test_groups_of_one_run_only_are_counted_and_not_judged(tmp_path: Path) -> None:
+def test_groups_of_one_run_only_are_named_and_not_judged(tmp_path: Path) -> None:
     a = run_of(tmp_path / "a", [*repeats("shm", [50] * 3), *repeats("zmq", [50] * 3)])
     b = run_of(tmp_path / "b", repeats("shm", [50] * 3))
     found = comparison.compare(a, b, FLOOR)
-    assert (len(found.groups), found.only_before, found.only_after) == (1, 1, 0)
+    assert (len(found.groups), found.only_before, found.only_after) == (1, ("zmq, lane json, 100 B",), ())
     c = run_of(tmp_path / "c", repeats("grpc", [50] * 3))
     with pytest.raises(ComparisonError, match="nothing to compare") as caught:
         comparison.compare(a, c, FLOOR)
@@ -189,13 +189,13 @@ def test_a_figure_that_is_gone_is_lost_and_not_passed_over(
     assert main(command) == 1
     shown = capsys.readouterr().out
     assert "1 lost, 1 no difference" in shown
-    assert "in one run only" not in shown
+    assert "only in" not in shown
     assert main([*command, "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
     (gone,) = (each for each in found["groups"] if each["verdict"] == LOST)
     assert (gone["group"]["contender"], gone["after_us"], gone["ratio"]) == ("zmq", None, None)
     assert gone["before_us"] == pytest.approx(100, rel=0.01)
-    assert (found["counts"]["lost"], found["only_before"]) == (1, 0)
+    assert (found["counts"]["lost"], found["only_before"]) == (1, [])
     assert main(["compare", "b", "a", "--results", str(tmp_path)]) == 0, "what is new was not lost"
 
 
@@ -205,10 +205,29 @@ def test_a_run_that_lost_everything_is_compared(tmp_path: Path) -> None:
     assert [each.verdict for each in comparison.compare(a, b, FLOOR).groups] == [LOST]
 
 
-def test_a_group_with_one_repeat_left_is_not_lost(tmp_path: Path) -> None:
-    a = run_of(tmp_path / "a", repeats("shm", [50] * 3))
-    b = run_of(tmp_path / "b", [row("shm", p50_us=50), row("shm", repeat=1)])
-    assert [each.verdict for each in comparison.compare(a, b, FLOOR).groups] == [UNCLEAR]
+def test_a_group_with_one_repeat_left_is_not_lost_and_counted_as_untold(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_of(tmp_path / "a", [*repeats("shm", [50] * 3), *repeats("zmq", [50] * 3)])
+    run_of(tmp_path / "b", [row("shm", p50_us=50), row("shm", repeat=1), *repeats("zmq", [50] * 3)])
+    assert main(["compare", "a", "b", "--results", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "1 no difference, 1 unclear" in shown
+    assert "too few repeats to say anything: 1 of 2 groups" in shown
+
+
+def test_what_no_verdict_can_come_from_is_refused_with_what_it_takes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """19 times slower, of one repeat, was "unclear" and exit code 0."""
+    run_of(tmp_path / "a", repeats("shm", [50, 50]))
+    run_of(tmp_path / "b", repeats("shm", [950]))
+    command = ["compare", "a", "b", "--results", str(tmp_path)]
+    assert main(command) == 2
+    told = capsys.readouterr().err
+    assert "a has 2 and b has 1 of a group at most, and it takes 3 on both sides" in " ".join(told.split())
+    assert main([*command, "--force"]) == 0
+    assert "19.0x" in capsys.readouterr().out
 
 
 def test_a_changed_in_process_contender_is_pointed_out(tmp_path: Path) -> None:
