@@ -162,11 +162,16 @@ def recommended(rows: list[Advice]) -> Advice | None:
 def tie(rows: list[Advice]) -> list[Advice]:
     """The fastest of :func:`advise` that is IPC, and those whose call, handler and all, takes hardly longer
     (:func:`scenarios.statistics.figures.tied`); fastest first. Of those that give the rate to one client, or of all
-    where none does."""
-    remote = [row for row in rows if row.measured and not row.in_process]
-    able = [row for row in remote if row.clients == 1] or remote
-    calls = {row.contender: row for row in able}
+    where none does; one that never sleeps, and so burns a core whatever the rate, only where no other does."""
+    able = candidates(rows)
+    calls = {row.contender: row for row in [row for row in able if row.wait != SPIN] or able}
     return [calls[name] for name in figures.tied({name: row.p50_us.value for name, row in calls.items() if row.p50_us})]
+
+
+def candidates(rows: list[Advice]) -> list[Advice]:
+    """Those that are IPC and give the rate to one client, or all where none does; fastest first."""
+    remote = [row for row in rows if row.measured and not row.in_process]
+    return [row for row in remote if row.clients == 1] or remote
 
 
 def cheaper(rows: list[Advice]) -> Advice | None:

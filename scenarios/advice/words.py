@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from scenarios.advice.curves import Curves, Estimate
-from scenarios.advice.model import SHARE, Advice, Question, cheaper, recommended, tie
+from scenarios.advice.model import SHARE, SPIN, Advice, Question, candidates, cheaper, recommended, tie
 from scenarios.common.errors import RunError
 from scenarios.common.units import least_micros, micros, size, span, three
 from scenarios.records import environment
@@ -57,11 +57,14 @@ def _recommendation(question: Question, rows: list[Advice], best: Advice) -> lis
     if best.clients != 1:
         return [*_too_much(question, best), takes, costs]
     notes = []
-    fastest = tie(rows)[0]
+    equal = [row.contender for row in tie(rows)]
+    fastest = candidates(rows)[0]
     if fastest.p50_us and fastest.p50_us.value < best.p50_us.value and fastest.cores is not None:
+        little = ", less by a tenth at most," if fastest.contender in equal else ""
+        sleeps = ", which never sleeps" if fastest.wait == SPIN else ""
         notes.append(
-            f"{fastest.contender}, the fastest, takes {micros(fastest.p50_us.value)}, less by a tenth at most, and "
-            f"burns {three(fastest.cores)}"
+            f"{fastest.contender}, the fastest{sleeps}, takes {micros(fastest.p50_us.value)}{little} and burns "
+            f"{three(fastest.cores)}"
         )
     if best.utilization and best.utilization > BUSY:
         notes.append(

@@ -23,7 +23,7 @@ HANDLERS_US = (0.0, 100.0, 500.0, 1000.0, 10_000.0)
 """The rates and handlers that can be chosen in a page, with every measured payload size and lane."""
 TYPICAL_BYTES = 1000
 TYPICAL_RATE = 1000.0
-TYPICAL_HANDLER_US = 500.0
+TYPICAL_HANDLER_US = 100.0
 """The question a page opens with: a small message, a method that does a little."""
 
 
@@ -87,7 +87,7 @@ def answer(curves: Curves, question: Question, where: str) -> Answer:
     """The answer to a question; `where` is the run and its machine, see :func:`scenarios.advice.words.where`."""
     rows = model.advise(curves, question.payload_bytes, question.rate, question.handler_us, question.lane)
     equal = {row.contender for row in model.tie(rows)}
-    fastest = next((row for row in rows if row.contender in equal), None)
+    fastest = next(iter(model.candidates(rows)), None)
     ranked = [_ranked(row, fastest, row.contender in equal) for row in rows]
     return Answer(question, *words.clauses(curves, question, rows, where), ranked)
 

@@ -159,7 +159,7 @@ def test_two_that_are_the_same_when_parked_are_not_told_apart() -> None:
 
 
 def test_beside_a_contender_that_burns_a_core_the_next_that_does_not_is_named() -> None:
-    hot = cells("hot", {100: (10.0,) * 3}, wait="spin", client_cpu=10, server_cpu=10)
+    hot = cells("hot", {100: (10.0,) * 3}, client_cpu=6000, server_cpu=10)
     cool, slow = (
         cells(name, {100: (p50,) * 3}, client_cpu=5, server_cpu=5) for name, p50 in (("cool", 50), ("slow", 90))
     )
@@ -171,7 +171,7 @@ def test_beside_a_contender_that_burns_a_core_the_next_that_does_not_is_named() 
 
 
 def test_of_those_whose_call_takes_a_tenth_longer_at_most_the_one_that_burns_least_is_recommended() -> None:
-    hot = cells("hot", {100: (10.0,) * 3}, wait="spin", client_cpu=10, server_cpu=10)
+    hot = cells("hot", {100: (10.0,) * 3}, client_cpu=10, server_cpu=10)
     cool, slow = (
         cells(name, {100: (p50,) * 3}, client_cpu=5, server_cpu=5) for name, p50 in (("cool", 50), ("slow", 72))
     )
