@@ -100,7 +100,7 @@ def stacked(opened: OpenedRun) -> Picture | Prose:
                 alone, call = (micros(float(medians[column].iloc[place])) for column in (name, "call"))
                 words = f"not split: {name} alone {alone},\nthe call {call}"
                 each.text(place, 3, words, rotation=90, ha="center", va="bottom")
-        each.set_xticks(range(len(medians)), [size(at) for at in medians.index])
+        each.set_xticks(range(len(medians)), [size(at) for at in medians.index], rotation=35 * (len(tables) > 2))
         each.set_xlim(-0.6, len(medians) - 0.4)
         each.axhline(0, color="#333333", linewidth=0.8)
         each.axhline(100, color="#333333", linewidth=0.8, linestyle=":")

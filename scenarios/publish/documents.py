@@ -71,9 +71,8 @@ def in_short(_: Path, run: Run) -> str:
             f"- **Calls back to back** take {_beside(back_to_back, 'µs', reference.figure)} at the median; the plain "
             f"function call takes {reference.figure(back_to_back['direct'])} µs.",
             f"- **Paced calls**, {pace.rate:,.0f} a second at random moments: the server often sleeps and has to be "
-            f"woken. A call takes {_beside(slow['p50_us'], 'µs', reference.figure)}. The longer the pauses, the "
-            f"smaller the lead: with both sides asleep a call takes {reference.figure(back_to_back['shm-block'])} µs "
-            "(`shm-block`).",
+            f"woken. A call takes {_beside(slow['p50_us'], 'µs', reference.figure)}. With pauses both sides "
+            "sleep, and waking them is most of the price, whatever the transport.",
             f"- **All cores busy**, {crowd['clients'].iloc[0]:.0f} clients on {cpus} CPUs: one server answers "
             f"{_beside(crowd['calls_per_s'], 'calls a second', lambda value: f'{value:,.0f}')}, and with this library "
             f"some clients get {crowd['fairness'][figures.BASE]:.1f} times as many calls as others.",

@@ -23,6 +23,8 @@ KEPT = ("cells.csv", "environment.json", "run.json", "failures.json", "warnings.
 """What of a run is committed: all but the samples, which are a hundred times as large."""
 FOOTPRINT = "library.csv"
 """What ``make footprint`` has measured of the library beside its calls."""
+OF_OTHER_TOOLS = (FOOTPRINT, reliability.FIGURES, "split_tests.csv")
+"""They stay in the reference when a run takes it over."""
 HEADINGS = {
     "native": "Text, as a user of each sends it (lane `native`): JSON for shm, protobuf for gRPC, frames for ZeroMQ",
     "pickle": "Python objects (dataclass, datetime, tuple, nested lists), pickled by everybody (lane `pickle`)",
@@ -53,7 +55,7 @@ def publish(run: Run, results: Path) -> Path:
             shutil.copytree(source, fresh / name)
         elif source.exists():
             shutil.copy2(source, fresh / name)
-    for name in (FOOTPRINT, reliability.FIGURES):  # of other tools, and not made anew with each run
+    for name in OF_OTHER_TOOLS:
         if (target / name).exists():
             shutil.copy2(target / name, fresh / name)
     shutil.rmtree(target, ignore_errors=True)

@@ -10,6 +10,9 @@ from scenarios.common.units import micros, size, span, three
 from scenarios.report.answer import payloads
 from scenarios.statistics.figures import tied
 
+SHOWN = 3
+"""Of those that are tied for the fastest, by name."""
+
 
 def by_payload(lanes: list[Curves]) -> tuple[list[tuple[str, list[tuple[str, str]]]], list[str]]:
     """The fastest contenders, and those tied with them, at each measured payload size in each lane (calls back to
@@ -22,9 +25,7 @@ def by_payload(lanes: list[Curves]) -> tuple[list[tuple[str, list[tuple[str, str
     for curves in lanes:
         lane = curves.lane
         fastest = {each: _fastest(curves, each) for each in payloads(curves)}
-        columns[lane] = {
-            each: (" / ".join(names), _ahead(curves, names, each)) for each, names in fastest.items() if names
-        }
+        columns[lane] = {each: (_few(names), _ahead(curves, names, each)) for each, names in fastest.items() if names}
         ever = {names[0] for names in fastest.values() if names}
         crossings = crossovers.crossovers(curves, lane, sorted(ever))
         sentences += [_crossing(lane, each) for each in crossings if each.clear]
@@ -42,6 +43,11 @@ def _fastest(curves: Curves, payload: float) -> list[str]:
     remote = [name for name in curves.contenders if not curves.in_process(name)]
     equal = tied({name: p50.value for name in remote if (p50 := curves.at(name, "p50_us", payload))})
     return sorted(equal, key=lambda name: cpu.value if (cpu := curves.at(name, "cpu_us", payload)) else math.inf)
+
+
+def _few(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return " / ".join(names[:SHOWN]) + more
 
 
 def _ahead(curves: Curves, equal: list[str], payload: float) -> str:

@@ -46,6 +46,7 @@ KINDS = {
     "few-calls": "a repeat had too few calls for a p99",
     "repeats-differ": "the slowest repeat's median is more than twice the fastest's",
     "several-modes": "calls come in several speeds, and a median hides that",
+    "stall": "one call took a twentieth of its cell or more",
     "disturbed": "every repeat was disturbed",
 }
 """What the kinds in warnings.json mean. Others are shown by their name."""

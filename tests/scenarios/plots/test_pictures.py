@@ -146,7 +146,17 @@ def test_a_picture_is_as_wide_as_600_pixels_on_a_screen(drawn: dict[str, dict[st
 
 
 def test_there_is_one_of_each_kind_and_lanes_nobody_knows_have_theirs(drawn: dict[str, dict[str, Sheet]]) -> None:
-    kinds = ["first", "latency_bytes", "latency_json", "latency_native", "cost", "clients", "load", "drift"]
+    kinds = [
+        "first",
+        "latency_bytes",
+        "latency_json",
+        "latency_native",
+        "latency_pickle",
+        "cost",
+        "clients",
+        "load",
+        "drift",
+    ]
     assert list(drawn["reference"]) == kinds
     assert list(drawn["many"]) == ["first", "latency_unheard-of", "cost", "clients", "load", "drift"]
 

@@ -33,10 +33,11 @@ def test_publishing_replaces_the_reference_without_samples_and_keeps_the_footpri
     (run.folder / reference.FOOTPRINT).unlink(missing_ok=True)
     (results / "reference").mkdir()
     (results / "reference" / "old.csv").touch()
-    (results / "reference" / reference.FOOTPRINT).write_text("kept")
+    for other in reference.OF_OTHER_TOOLS:
+        (results / "reference" / other).write_text("kept")
     folder = reference.publish(run, results)
     assert (folder / "cells.csv").read_bytes() == run.cells_file.read_bytes()
-    assert (folder / reference.FOOTPRINT).read_text() == "kept"
+    assert all((folder / other).read_text() == "kept" for other in reference.OF_OTHER_TOOLS)
     assert not (folder / "samples").exists()
     assert not (folder / "old.csv").exists()
 
@@ -63,4 +64,4 @@ def test_the_committed_run_is_whole() -> None:
     assert run.about()["state"] == FINISHED
     assert not run.failures()
     assert not run.environment()["git_dirty"]
-    assert {"bytes", "json", "native"} == {row["lane"] for row in run.rows()}
+    assert {"bytes", "json", "native", "pickle"} == {row["lane"] for row in run.rows()}
