@@ -7,7 +7,7 @@ import pandas as pd
 from scenarios.advice.curves import Curves, Estimate
 from scenarios.advice.model import SHARE, SPIN, Advice, Question, candidates, cheaper, recommended, tie
 from scenarios.common.errors import RunError
-from scenarios.common.units import least_micros, micros, size, span, three
+from scenarios.common.units import least, micros, size, span, three
 from scenarios.records import environment
 from scenarios.records.store import Run
 from scenarios.statistics import bootstrap
@@ -19,8 +19,9 @@ BUSY = 0.7
 
 def p99(row: Advice) -> str:
     """With the handler; marked where slower repeats have none, and none where most of them have none."""
-    text = "" if row.p99_us is None else least_micros(row.p99_us, row.p99_of_all)
-    return text or "not measured"
+    if row.p99_us is None or row.p99_of_all is None:
+        return "not measured"
+    return least(row.p99_us, row.p99_of_all, micros)
 
 
 def sentences(curves: Curves, question: Question, rows: list[Advice], where: str) -> tuple[str, str]:
