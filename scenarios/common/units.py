@@ -38,8 +38,13 @@ def micros(value: float) -> str:
 
 
 def figure(value: float) -> str:
-    """A number of a table, its unit in the heading: :func:`three`, and signs for what does not exist or has no end."""
-    return BLANK if math.isnan(value) else "∞" if math.isinf(value) else three(value)
+    """A number of a table, its unit in the heading: :func:`three`, a digit more below 0.1, and signs for what does not
+    exist or has no end."""
+    if math.isnan(value):
+        return BLANK
+    if math.isinf(value) or value == 0:
+        return "∞" if value else "0"
+    return f"{value:.3f}" if value < 0.1 else three(value)
 
 
 def least(value: float, of_all: bool | None, shown: Callable[[float], str] = figure) -> str:
@@ -50,12 +55,12 @@ def least(value: float, of_all: bool | None, shown: Callable[[float], str] = fig
 
 def interval(low: float, high: float) -> str:
     """Both ends, without a unit; empty for none."""
-    return "" if math.isnan(low) else f"{three(low)} to {three(high)}"
+    return "" if math.isnan(low) else f"{figure(low)} to {figure(high)}"
 
 
 def pair(first: float, second: float) -> str:
     """Two numbers that add up, ``13.9 + 12.3``, the second left out where it does not exist."""
-    return " + ".join(three(value) for value in (first, second) if value == value) or BLANK
+    return " + ".join(figure(value) for value in (first, second) if value == value) or BLANK
 
 
 def factor(ratio: float, low: float = math.nan, high: float = math.nan) -> str:
@@ -74,10 +79,10 @@ def factor(ratio: float, low: float = math.nan, high: float = math.nan) -> str:
 
 
 def three(value: float) -> str:
-    """Three digits that matter, more where they are before the point, and three behind it at most."""
-    if value >= 100 or value == 0:
+    """Three digits that matter, more where they are before the point."""
+    if value >= 100:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def span(low: float, high: float) -> str:

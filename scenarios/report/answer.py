@@ -66,20 +66,15 @@ def lanes(cells: pd.DataFrame) -> list[str]:
     return [lane for lane in LANES if lane in there] + sorted(there - LANES.keys())
 
 
-def payloads(curves: Curves) -> list[int]:
-    """Every measured payload size."""
-    return sorted({each for contender in curves.contenders for each in curves.sizes(contender)})
-
-
 def opening(curves: Curves) -> Question:
     """The question a page opens with: the measured payload size that is nearest to the typical one."""
-    nearest = min(payloads(curves), key=lambda each: (abs(math.log(each / TYPICAL_BYTES)), each))
+    nearest = min(curves.payloads, key=lambda each: (abs(math.log(each / TYPICAL_BYTES)), each))
     return Question(nearest, TYPICAL_RATE, TYPICAL_HANDLER_US, curves.lane)
 
 
 def questions(curves: Curves) -> list[Question]:
     """Every question of a lane that the page has an answer to."""
-    asked = itertools.product(payloads(curves), RATES, HANDLERS_US)
+    asked = itertools.product(curves.payloads, RATES, HANDLERS_US)
     return [Question(payload, rate, handler_us, curves.lane) for payload, rate, handler_us in asked]
 
 

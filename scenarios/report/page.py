@@ -22,7 +22,6 @@ from scenarios.advice.curves import Curves
 from scenarios.common.errors import RunError
 from scenarios.common.units import micros, size, unbroken
 from scenarios.plots import style
-from scenarios.records import environment
 from scenarios.records.store import FINISHED, Run, replace_file
 from scenarios.report import answer, by_payload, details, percentiles
 from scenarios.report.percentiles import Look
@@ -80,11 +79,6 @@ def render(run: Run) -> str:
     values = {
         "run": run.about().get("run_id", run.id),
         "state": run.about().get("state"),
-        "base": BASE,
-        "machine": environment.in_one_line(about),
-        "repeats": " to ".join(
-            str(each) for each in sorted({int(lines["repeats"].min()), int(lines["repeats"].max())})
-        ),
         "sureness": figures.sureness(lines["repeats"]),
         "warnings": _warnings(run, cells, lines),
         "failures": [f"{key}: {why['kind']}: {why['reason']}" for key, why in run.failures().items()],
@@ -114,7 +108,7 @@ def _answers(run: Run, cells: pd.DataFrame) -> dict[str, Any]:
     """The question a page opens with, and the answers to it and to every other that can be chosen."""
     headline = figures.headline(cells)
     curves = [Curves(cells, lane) for lane in answer.lanes(headline)]
-    curves = [each for each in curves if answer.payloads(each)]  # without one, nothing has a median
+    curves = [each for each in curves if each.payloads]  # without one, nothing has a median
     if not curves:
         return {"answer": None, "by_payload": []}
     where = words.where(run)
@@ -182,12 +176,7 @@ def _percentiles(run: Run, cells: pd.DataFrame) -> dict[str, Any]:
         "percentile_lanes": [each for each in found if each[1]],
         "legend": [(name, Look.of(name)) for name in names],
         "sampled": all(plot.from_samples for plot in plots),
-        "width": percentiles.WIDTH,
-        "height": percentiles.HEIGHT,
-        "left": percentiles.LEFT,
-        "right": percentiles.RIGHT,
-        "top": percentiles.TOP,
-        "bottom": percentiles.BOTTOM,
+        **{edge.lower(): getattr(percentiles, edge) for edge in ("WIDTH", "HEIGHT", "LEFT", "RIGHT", "TOP", "BOTTOM")},
     }
 
 
