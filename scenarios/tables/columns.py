@@ -85,16 +85,9 @@ def kind(contender: str) -> str:
 
 
 def _two(heading: str, unit: str, first: str, second: str) -> Column:
-    """Two numbers that add up, sorted by their sum."""
-    names = (first, second)
-    return Column(
-        heading,
-        unit,
-        lambda line: (
-            sum(line[name] for name in names if line[name] == line[name]) if line[first] == line[first] else math.nan
-        ),
-        lambda line: pair(line[first], line[second]),
-    )
+    """Two numbers that add up, sorted by their sum; there may be no second."""
+    both = Column(heading, unit, lambda line: line[first] + (0 if pd.isna(line[second]) else line[second]))
+    return dataclasses.replace(both, text=lambda line: pair(line[first], line[second]))
 
 
 def _p99(line: Line) -> str:

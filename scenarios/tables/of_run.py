@@ -61,11 +61,10 @@ def lanes(lines: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
 
 def of_one(lines: pd.DataFrame, ratios: pd.DataFrame) -> pd.DataFrame:
     """Every figure of each payload size and contender, the fastest first, and its `ratios` to :data:`BASE`."""
-    ratios = ratios.rename(columns={"low": "ratio_low", "high": "ratio_high"})
-    ratios = ratios[ratios["contender"] != FLOOR]
-    ratios.loc[ratios["contender"] == BASE, ["ratio_low", "ratio_high"]] = None
-    lines = lines.merge(ratios, "left", list(GROUP)).sort_values(["payload_bytes", "p50_us"])
-    return frame(lines, OF_ONE)
+    known = ratios[ratios["contender"] != FLOOR].astype(lines[list(GROUP)].dtypes.to_dict())
+    ends = {f"ratio_{end}": known[end].where(known["contender"] != BASE) for end in ("low", "high")}
+    lines = lines.merge(known.drop(columns=["low", "high"]).assign(**ends), "left", list(GROUP))
+    return frame(lines.sort_values(["payload_bytes", "p50_us"]), OF_ONE)
 
 
 def by_payload(lines: pd.DataFrame) -> pd.DataFrame:
