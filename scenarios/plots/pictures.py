@@ -55,6 +55,7 @@ def about(run: Run) -> str:
 
 def of_latency(cells: pd.DataFrame) -> dict[str, Sheet]:
     """Those of one client back to back: `first`, `latency_LANE` for each lane, and `cost`."""
+    cells = cells[cells["p50_us"].notna()]  # which of fewer than 20 calls is none
     if not len(cells):
         return {}
     parts = list(_parts(figures.summary(cells)))
