@@ -15,7 +15,7 @@ WITH_SIZES = [RPCServer, RPCClient, SharedMemoryTransport.create]
 @pytest.mark.parametrize("bad", ["", "a/b", "..", "/a", "a\0b", "a b", "x" * 300, "ä", "a:b", "-a", "a\n"])
 def test_a_bad_name_is_a_value_error(construct, bad):
     """Nothing may be asked of the system. Without `names.validated` it was, for each of them."""
-    nothing_can_be_made = posix.using(lambda door: None)
+    nothing_can_be_made = posix.using(lambda backend: None)
     with nothing_can_be_made, pytest.raises(ValueError, match="cannot name shared memory"):
         construct(bad)
 
