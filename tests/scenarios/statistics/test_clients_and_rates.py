@@ -104,7 +104,7 @@ def test_the_tables_show_fairness_lateness_and_what_was_skipped(
     assert "s/load, lane json\n" not in shown
 
 
-@pytest.mark.parametrize(("width", "tables"), [(160, 1), (80, 3)])
+@pytest.mark.parametrize(("width", "tables"), [(200, 1), (80, 3)])
 def test_a_narrow_terminal_gets_the_further_columns_below(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], width: int, tables: int
 ) -> None:
