@@ -42,7 +42,8 @@ def render(run: Run, console: Console) -> Group:
         shown = of_run.of_one(each, ratios)
         tables += layout.of_frame(console, shown, INTERVALS, title=f"{name}, lane {lane}")
     for table in of_run.of_load(cells):
-        tables += layout.of_frame(console, table.frame, title=table.title, caption=table.caption)
+        shown = table.frame.drop(columns=["disturbed"], level=0)  # the footer names by what, and the report where
+        tables += layout.of_frame(console, shown, title=table.title, caption=table.caption)
     return Group(*tables, *_footer(run, lines))
 
 

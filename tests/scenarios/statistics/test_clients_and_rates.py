@@ -36,7 +36,6 @@ def _offered(contender: str, rate: int, repeat: int, answered: float, **values: 
 
 COST = {
     "wait": "block",
-    "max_us": 90,
     "cold_start_ms": 1,
     "client_cpu_us_per_call": 20,
     "server_cpu_us_per_call": 10,
@@ -45,7 +44,9 @@ COST = {
     "client_rss_mib": 30,
     "server_rss_mib": 20,
 }
-PLAIN = [row("shm", p50_us=5, p99_us=9, calls=1000, repeat=i, calls_per_s=200_000, **COST) for i in range(3)]
+PLAIN = [
+    row("shm", p50_us=5, p99_us=9, calls=1000, repeat=i, calls_per_s=200_000, **COST, max_us=93 - i) for i in range(3)
+]
 CLIENTS = [
     *(_clients("shm", count, i, 1000 * count + i) for count in (1, 2, 4) for i in range(3)),
     _clients("pipe", 1, 0, 500),
@@ -115,6 +116,7 @@ def test_a_narrow_terminal_gets_the_further_columns_below(
     for text in ("waits", "p99", "interval", "answered", "CPU", "switches", "RSS", "cold start", "longest"):
         assert text in shown
     assert "…" not in shown
+    assert " 93.0 " in shown, "the longest call of all repeats"
 
 
 @pytest.mark.parametrize(("there", "marked", "shown"), [(1, 0, 1), (2, 4, 5), (3, 0, 5)])
