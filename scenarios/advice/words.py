@@ -17,7 +17,7 @@ BUSY = 0.7
 (M/D/1: half of u / (1 - u) of a call, 1.2 calls at 0.7): worth a warning."""
 
 
-HEADINGS = ("p50", "interval", "p99", "IPC share", "cores client + server", "one client gives", "clients")
+HEADINGS = ("p50", "interval", "p99", "IPC share", "cores, client + server", "one client gives", "clients")
 
 
 def fields(row: Advice) -> list[str]:
