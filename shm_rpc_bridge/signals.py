@@ -85,7 +85,10 @@ def hold_back_for_fork(handlers: Iterable[Handlers]) -> None:
 
     In a child whose parent ends it at once, it would meet the server's handler, or Python's that forgets it.
     """
-    _of_thread.mask = pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM)) if any(handlers) else None
+    _of_thread.mask = None
+    if any(handlers):
+        _of_thread.mask = pthread_sigmask(signal.SIG_BLOCK, ())  # the next line may run a handler that raises
+        pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
 
 
 def let_through_after_fork() -> None:
