@@ -5,8 +5,8 @@ A call takes its handler's time and the time of the call itself, which is measur
 adaptive wait is fast because the answer comes while it still looks, and it parks when a handler takes long or calls
 come seldom. The measurement, of calls back to back, has no wait that is longer than a call. So where a wait would be
 longer, and longer than it looks (:data:`LOOKS_US`), an adaptive contender is given the figures of the one that always
-parks (``shm-block`` for ``shm``): an upper bound, for those have both sides asleep at each call. Where it is not, the
-time it looks is added to the cores.
+parks (``shm-block`` for ``shm``): an upper bound, for those have both sides asleep at each call. Without such a twin it
+is not measured there. Where its waits are shorter, the time it looks is added to the cores.
 
 What one client that calls back to back gets is no limit of the server, which works for another client while this one
 prepares its next call. Nor is the CPU time the server burns per call: with several clients it sleeps less often and
@@ -201,9 +201,9 @@ def break_even(
             continue
         own = curves.at(contender, "p50_us", payload_bytes)
         source = _figures_of(curves, contender, payload_bytes, own.value * times if own else 0.0)
-        ipc = curves.at(source, "p50_us", payload_bytes)
+        ipc = curves.at(source, "p50_us", payload_bytes) if source else None
         handler = ipc.through(lambda value: value * times) if ipc else None
-        rows.append(BreakEven(contender, source, payload_bytes, share, handler))
+        rows.append(BreakEven(contender, source or contender, payload_bytes, share, handler))
     return sorted(rows, key=lambda row: row.handler_us.value if row.handler_us else math.inf)
 
 
@@ -216,6 +216,8 @@ def _of(curves: Curves, contender: str, question: Question) -> Advice:
     pause_us = max(0.0, 1e6 / question.rate - handler_us - own.value)
     longest_wait_us = max(handler_us, pause_us)
     source = _figures_of(curves, contender, size, longest_wait_us)
+    if source is None:
+        return Advice(contender, in_process, wait, contender, caveat="parks in waits this long, which was not measured")
     p50, p99 = curves.at(source, "p50_us", size), curves.at(source, "p99_us", size)
     mean = curves.at(source, "mean_us", size)  # what throughput goes by, unlike the median
     assert p50 is not None  # or _figures_of would not have named it
@@ -241,31 +243,26 @@ def _of(curves: Curves, contender: str, question: Question) -> Advice:
         most_calls_per_s=most,
         clients=clients,
         utilization=utilization,
-        caveat=_caveat(wait, source != contender, own.value, longest_wait_us),
+        caveat="never sleeps: a core of the server is gone whatever the rate, and the client's while it waits"
+        if wait == SPIN
+        else "",
     )
 
 
-def _figures_of(curves: Curves, contender: str, payload_bytes: float, longest_wait_us: float) -> str:
-    """Whose measurements tell what a contender does when it waits that long: its own, or its parked twin's."""
+def _figures_of(curves: Curves, contender: str, payload_bytes: float, longest_wait_us: float) -> str | None:
+    """Whose measurements tell what a contender does when it waits that long: its own, or its parked twin's; None
+    where it parks and there are none of a twin."""
     own = curves.at(contender, "p50_us", payload_bytes)
+    if own is None or not _parks(curves.wait(contender), own.value, longest_wait_us):
+        return contender
     twin = PARKED.format(contender)
-    if own and _parks(curves.wait(contender), own.value, longest_wait_us) and twin in curves.contenders:
-        return twin if curves.at(twin, "p50_us", payload_bytes) else contender
-    return contender
+    return twin if twin in curves.contenders and curves.at(twin, "p50_us", payload_bytes) else None
 
 
 def _parks(wait: str, own_us: float, longest_wait_us: float) -> bool:
     """Whether waits beside those that were measured make it park. A wait for an answer has a part of the call in it,
     of which no more is known than that it is not the whole."""
     return wait == ADAPTIVE and longest_wait_us > own_us and own_us + longest_wait_us > LOOKS_US
-
-
-def _caveat(wait: str, parked: bool, own_us: float, longest_wait_us: float) -> str:
-    if wait == SPIN:
-        return "never sleeps: a core of the server is gone whatever the rate, and the client's while it waits"
-    if not parked and _parks(wait, own_us, longest_wait_us):
-        return "will park in waits this long, which was not measured"
-    return ""
 
 
 def _cores(

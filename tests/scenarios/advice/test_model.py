@@ -145,11 +145,15 @@ def test_the_model_knows_how_long_the_library_looks() -> None:
     assert pytest.approx(1e6 * budget.FULL * budget.ROUND_SECONDS) == LOOKS_US
 
 
-def test_without_the_twin_an_adaptive_contender_keeps_its_figures_and_the_answer_says_so() -> None:
+def test_without_the_twin_an_adaptive_contender_is_not_measured_where_it_parks() -> None:
+    """It was recommended by the figures of calls back to back: 20 us where nobody knew of the wake-ups."""
     row = _row(advise(table(ADAPTIVE[0]), 100, 1, 0), "ring")
-    assert (row.figures_of, _p50(row)) == ("ring", 20)
-    assert "not measured" in row.caveat
-    assert not _row(advise(table(ADAPTIVE[0]), 100, 40_000, 0), "ring").caveat
+    assert not row.measured
+    assert row.caveat == "parks in waits this long, which was not measured"
+    assert recommended(advise(table(ADAPTIVE[0]), 100, 1, 0)) is None
+    awake = _row(advise(table(ADAPTIVE[0]), 100, 40_000, 0), "ring")
+    assert (awake.figures_of, _p50(awake), awake.caveat) == ("ring", 20, "")
+    assert break_even(table(ADAPTIVE[0]), 100)[0].handler_us is None
 
 
 def test_two_that_are_the_same_when_parked_are_not_told_apart() -> None:
