@@ -223,12 +223,21 @@ def _validated_number(what: str, number: int, least: int, most: int) -> None:
 _servers: "weakref.WeakSet[RPCServer]" = weakref.WeakSet()
 
 
+def _before_fork() -> None:
+    signals.hold_back_for_fork([server._handlers for server in list(_servers)])
+
+
 def _leave_servers_to_parent() -> None:
     for server in list(_servers):
         server._leave_to_parent()
+    signals.let_through_after_fork()
 
 
-os.register_at_fork(after_in_child=_leave_servers_to_parent)
+os.register_at_fork(
+    before=_before_fork,
+    after_in_parent=signals.let_through_after_fork,
+    after_in_child=_leave_servers_to_parent,
+)
 
 
 def _end(endpoint: Endpoint, running: threading.Lock) -> None:

@@ -11,7 +11,7 @@ import threading
 
 # The C functions behind `signal`'s, whose enum conversions take twenty times as long: 20 us on every parked wait.
 from _signal import getsignal, pthread_sigmask  # type: ignore[import-not-found, unused-ignore]
-from typing import Any, Callable, FrozenSet, Iterator, List, Optional, Tuple
+from typing import Any, Callable, FrozenSet, Iterable, Iterator, List, Optional, Tuple
 
 HOLD_SECONDS = 0.02
 """How long a held back signal may have to wait for its handler: a wait is cut to this while any is."""
@@ -75,6 +75,26 @@ def install(stop: Callable[[], None], handlers: Handlers) -> None:
             if before is not None and before is not signal.SIG_IGN:
                 handlers.append((number, before))
                 signal.signal(number, ask_to_stop)
+
+
+_of_thread = threading.local()
+
+
+def hold_back_for_fork(handlers: Iterable[Handlers]) -> None:
+    """Before a fork: what asks a server to stop waits, where any does, until :func:`let_through_after_fork`.
+
+    In a child whose parent ends it at once, it would meet the server's handler, or Python's that forgets it.
+    """
+    _of_thread.mask = None
+    if any(handlers):
+        _of_thread.mask = pthread_sigmask(signal.SIG_BLOCK, ())  # the next line may run a handler that raises
+        pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+
+
+def let_through_after_fork() -> None:
+    """In both processes, in the child once :func:`restore` was called there."""
+    if _of_thread.mask is not None:
+        pthread_sigmask(signal.SIG_SETMASK, _of_thread.mask)
 
 
 def restore(handlers: Handlers) -> None:

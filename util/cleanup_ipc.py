@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Remove what dead servers and clients have left in shared memory: a door to ``python -m shm_rpc_bridge``."""
+"""Remove what dead servers and clients have left in shared memory: the same as ``python -m shm_rpc_bridge clean``."""
 
 import argparse
 import sys

@@ -21,7 +21,9 @@ def show(run: Run, console: Console) -> None:
     """Print the medians of a run in one table, then what they come to. Needs a finished cell."""
     cells = figures.frame(run.rows())
     lines = figures.headline(figures.summary(cells))
-    if len(lines):
+    if len(lines) and lines["p50_us"].isna().all():
+        console.print(f"No medians: a cell needs {2 * figures.SAMPLES_BEYOND} calls for one; give more `calls`.")
+    elif len(lines):
         for table in _medians(lines, console):
             console.print(table)
         console.print(

@@ -5,6 +5,7 @@ Each takes lines of :func:`scenarios.statistics.figures.summary`.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -130,9 +131,7 @@ def cost(lines: pd.DataFrame, lane: str) -> Sheet:
     axes.set_ylim(lines["cpu_us"].min() / 1.5, lines["cpu_us"].max() * 1.5)
     times(axes.xaxis)
     times(axes.yaxis)
-    along = np.sort(lines["p50_us"].to_numpy(float))
-    widest = int(np.argmax(np.diff(np.log(along)))) if len(along) > 1 else 0
-    at = float(np.sqrt(along[widest] * along[min(widest + 1, len(along) - 1)]))
+    at = _free(lines["p50_us"], *axes.get_ylim())
     for cores, words, side in ((1, "one core at work", "top"), (2, "two cores at work", "bottom")):
         axes.plot(ends, ends * cores, color=style.QUIET, linewidth=0.9, linestyle="--", zorder=1)
         turned = {"rotation": np.degrees(np.arctan(cores)), "rotation_mode": "anchor", "transform_rotates_text": True}
@@ -146,6 +145,14 @@ def cost(lines: pd.DataFrame, lane: str) -> Sheet:
     names.around(sheet, axes, points)
     sheet.note("Medians, calls back to back. Left is faster, lower is cheaper; dashed: cores at work.")
     return sheet
+
+
+def _free(medians: pd.Series[float], low: float, high: float) -> float:
+    """Where there is most room beside the points for a word on the lines of one core and of two, within the limits."""
+    along = np.sort(medians.to_numpy(float))
+    gaps = [(after / before, float(np.sqrt(before * after))) for before, after in itertools.pairwise(along)]
+    within = [gap for gap in gaps if 1.6 * low <= gap[1] <= high / 3.2]
+    return max(within or gaps or [(1.0, float(along[0]))])[1]
 
 
 def _with_ipc(lines: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

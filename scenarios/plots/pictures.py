@@ -55,6 +55,7 @@ def about(run: Run) -> str:
 
 def of_latency(cells: pd.DataFrame) -> dict[str, Sheet]:
     """Those of one client back to back: `first`, `latency_LANE` for each lane, and `cost`."""
+    cells = cells[cells["p50_us"].notna()]  # which of fewer than 20 calls is none
     if not len(cells):
         return {}
     parts = list(_parts(figures.summary(cells)))
@@ -63,11 +64,9 @@ def of_latency(cells: pd.DataFrame) -> dict[str, Sheet]:
     _, lane, lines = parts[names.index(PREFERRED_LANE) if PREFERRED_LANE in names else 0]
     smallest = lines[lines["payload_bytes"] == lines["payload_bytes"].min()]
     found["first"] = latency.first(smallest, lane)
-    for name, lane, lines in parts:
-        if lines["payload_bytes"].nunique() > 1:
-            found[f"latency_{name}"] = latency.by_payload(lines, lane)
-        else:
-            found[f"latency_{name}"] = latency.smallest(lines, lane)
+    for name, its_lane, part in parts:
+        several = part["payload_bytes"].nunique() > 1
+        found[f"latency_{name}"] = (latency.by_payload if several else latency.smallest)(part, its_lane)
     if smallest["server_cpu_us_per_call"].notna().any():
         found["cost"] = latency.cost(smallest, lane)
     return found

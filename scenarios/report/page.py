@@ -43,7 +43,7 @@ FLAGS = {
 }
 """What the words in `noise_flags` mean, see :mod:`scenarios.measuring.noise`."""
 KINDS = {
-    "few-calls": "a repeat had too few calls for a p99",
+    "few-calls": "a repeat had too few calls for a p99 (1,000), or for any percentile (20)",
     "repeats-differ": "the slowest repeat's median is more than twice the fastest's",
     "several-modes": "calls come in several speeds, and a median hides that",
     "stall": "one call took a twentieth of its cell or more",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.padding import Padding
 
 from scenarios.common.units import size
 from scenarios.measuring.client import WARMUP_SHARE
@@ -70,24 +70,15 @@ def expected_s(cell: Cell) -> float:
 
 def show(scenario: Scenario, cells: Sequence[Cell], console: Console) -> None:
     """Print the cells of a scenario and the expected time."""
-    table = Table(
-        "scenario", "lane", "contender", "payload", "clients", "load", "calls", "repeats", title=scenario.name
-    )
-    groups: dict[tuple[str, str, str], list[Cell]] = {}
+    of_contender: dict[tuple[str, str, str], list[Cell]] = {}
     for cell in cells:
-        groups.setdefault((str(cell.axes["scenario"]), cell.lane, cell.contender), []).append(cell)
-    for (name, lane, contender), each in sorted(groups.items()):
-        table.add_row(
-            name,
-            lane,
-            contender,
-            _listed({cell.payload_bytes: size(cell.payload_bytes) for cell in each}),
-            _listed({cell.clients: str(cell.clients) for cell in each}),
-            _listed({(Load.parse(cell.load).rate or 0, cell.load): cell.load for cell in each}),
-            f"up to {_listed({-cell.calls: f'{cell.calls:,}' for cell in each})}",
-            str(len({cell.axes["repeat"] for cell in each})),
-        )
-    console.print(table)
+        of_contender.setdefault((str(cell.axes["scenario"]), cell.lane, cell.contender), []).append(cell)
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for (name, lane, contender), each in sorted(of_contender.items()):
+        alike.setdefault((name, lane, *_asked(each)), []).append(contender)
+    for (name, lane, *asked), contenders in alike.items():
+        console.print(f"[bold]{name}, lane {lane}[/]: {'; '.join(asked)}", highlight=False)
+        console.print(Padding(", ".join(contenders), (0, 0, 1, 4)), highlight=False)
     for line in scenario.left_out:
         console.print(f"left out: {line}", highlight=False)
     likely = sum(expected_s(cell) for cell in cells)
@@ -98,6 +89,17 @@ def show(scenario: Scenario, cells: Sequence[Cell], console: Console) -> None:
         f"{len(cells)} cells; about {likely / 60:.1f} minutes, at most about {most / 60:.1f}"
         f"{', disturbed cells measured again' if scenario.reruns else ''}",
         highlight=False,
+    )
+
+
+def _asked(cells: Sequence[Cell]) -> tuple[str, ...]:
+    """What is asked of one contender: payloads, clients, load, calls and repeats as text."""
+    return (
+        f"payload {_listed({cell.payload_bytes: size(cell.payload_bytes) for cell in cells})}",
+        f"clients {_listed({cell.clients: str(cell.clients) for cell in cells})}",
+        f"load {_listed({(Load.parse(cell.load).rate or 0, cell.load): cell.load for cell in cells})}",
+        f"up to {_listed({-cell.calls: f'{cell.calls:,}' for cell in cells})} calls",
+        f"repeats {len({cell.axes['repeat'] for cell in cells})}",
     )
 
 

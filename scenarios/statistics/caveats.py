@@ -30,7 +30,7 @@ from scenarios.plan.load import CLOSED
 from scenarios.records.store import Row, Run
 from scenarios.statistics import bootstrap
 from scenarios.statistics.bootstrap import Samples
-from scenarios.statistics.figures import chosen, disturbance
+from scenarios.statistics.figures import SAMPLES_BEYOND, chosen, disturbance
 
 FILE = "warnings.json"
 
@@ -129,7 +129,8 @@ def _of_group(rows: list[Row], run: Run) -> list[tuple[str, str, dict[str, Any]]
     # Where calls were skipped it is they that leave the percentile undefined: cells.csv says how many.
     if few := [row for row in rows if not row["p99_us"] and row["skipped"] in ("", "0")]:
         calls = min(int(row["calls"]) for row in few)
-        found.append(("few-calls", f"too few calls for a p99 ({calls:,}; 1,000 are needed)", {"calls": calls}))
+        what, needed = ("a median", 2 * SAMPLES_BEYOND) if calls < 2 * SAMPLES_BEYOND else ("a p99", 1000)
+        found.append(("few-calls", f"too few calls for {what} ({calls:,}; {needed:,} are needed)", {"calls": calls}))
     if len(p50) > 1 and max(p50) > TWOFOLD * min(p50):
         text = f"repeats differ {max(p50) / min(p50):.1f}-fold (p50 {micros(min(p50))} to {micros(max(p50))})"
         found.append(("repeats-differ", text, {"lowest_us": min(p50), "highest_us": max(p50)}))

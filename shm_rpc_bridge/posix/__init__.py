@@ -1,8 +1,9 @@
-"""The only door to the operating system: segments, semaphores and locks, and one table for what it may refuse.
+"""All that touches the operating system: segments, semaphores and locks, and one table for what it may refuse.
 
-Everything another process can see is made, opened, listed or removed by one of nine functions here, which :class:`Door`
-describes; what they give out is then used directly. Tests put others in their place: see :func:`using`, and
-:mod:`shm_rpc_bridge.testing`, which has a door that keeps everything in this process and one that stops at named steps.
+Everything another process can see is made, opened, listed or removed by one of nine functions here, which
+:class:`Backend` describes; what they give out is then used directly. Tests put others in their place: see
+:func:`using`, and :mod:`shm_rpc_bridge.testing`, which has a backend that keeps everything in this process and one that
+stops at named steps.
 
 Nothing here knows what is in a segment or what a semaphore means. Objects of this package may be used by several
 threads, but must not be closed while another thread is inside one of their methods: unmapping a semaphore under
@@ -22,7 +23,7 @@ if not (posix_ipc.SEMAPHORE_TIMEOUT_SUPPORTED and sys.platform.startswith("linux
         "or open file description locks"
     )
 
-from .door import OPERATIONS, Door
+from .backend import OPERATIONS, Backend
 from .held import Closable, Held, let_go
 from .listing import Listed, list_own_objects
 from .locks import LockFile
@@ -47,10 +48,10 @@ from .semaphores import (
 __all__ = [
     "LIBC",
     "AlreadyExistsError",
+    "Backend",
     "Busy",
     "Closable",
     "Closed",
-    "Door",
     "Held",
     "Interrupted",
     "Listed",
@@ -92,15 +93,15 @@ def unlink_object(listed: Listed) -> bool:
 
 
 @contextlib.contextmanager
-def using(replacement: Callable[[Door], Door]) -> Iterator[Door]:
-    """Use what `replacement` makes of the present door, in all threads of this process, until the block ends.
+def using(replacement: Callable[[Backend], Backend]) -> Iterator[Backend]:
+    """Use what `replacement` makes of the present backend, in all threads of this process, until the block ends.
 
-    It holds for what is made, opened or removed within the block; objects go on with the door they came through.
+    It holds for what is made, opened or removed within the block; objects go on with the backend they came through.
     """
     before: Any = SimpleNamespace(**{name: globals()[name] for name in OPERATIONS})
-    door = replacement(before)
-    globals().update({name: getattr(door, name) for name in OPERATIONS})
+    backend = replacement(before)
+    globals().update({name: getattr(backend, name) for name in OPERATIONS})
     try:
-        yield door
+        yield backend
     finally:
         globals().update(vars(before))

@@ -1,6 +1,7 @@
 """For tests of what is built on this library, and of the library itself: the operating system's place taken.
 
-Shipped, and no part of a call: everything here replaces the library's door to the operating system for a while.
+Shipped, and no part of a call: everything here replaces the library's backend, its way to the operating system, for
+a while.
 
 - :func:`in_memory`: servers, clients and transports of this process alone, without /dev/shm::
 
@@ -16,7 +17,7 @@ Shipped, and no part of a call: everything here replaces the library's door to t
 """
 
 from .leftovers import leftovers
-from .memory import MemoryDoor, in_memory
+from .memory import MemoryBackend, in_memory
 from .steps import AFTER, BEFORE, DURING, Hook, Pause, Step, at, drop, kill_self, stop_self, watched
 
 __all__ = [
@@ -24,7 +25,7 @@ __all__ = [
     "BEFORE",
     "DURING",
     "Hook",
-    "MemoryDoor",
+    "MemoryBackend",
     "Pause",
     "Step",
     "at",

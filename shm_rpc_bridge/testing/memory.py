@@ -14,21 +14,21 @@ from ..posix.segments import is_full
 
 
 @contextlib.contextmanager
-def in_memory(capacity: Optional[int] = None) -> Iterator["MemoryDoor"]:
+def in_memory(capacity: Optional[int] = None) -> Iterator["MemoryBackend"]:
     """Let servers, clients and transports made in this block, in any thread of this process, find only each other.
 
     `capacity`: bytes that all segments together may have, as if /dev/shm were so small; None: no limit.
     """
-    with posix.using(lambda _: MemoryDoor(capacity)) as door:
-        assert isinstance(door, MemoryDoor)
+    with posix.using(lambda _: MemoryBackend(capacity)) as backend:
+        assert isinstance(backend, MemoryBackend)
         try:
-            yield door
+            yield backend
         finally:
-            door.close()
+            backend.close()
 
 
-class MemoryDoor:
-    """A :class:`~shm_rpc_bridge.posix.Door` to nowhere: files without a name, semaphores without a kernel.
+class MemoryBackend:
+    """A :class:`~shm_rpc_bridge.posix.Backend` of no system: files without a name, semaphores without a kernel.
 
     Segments are mapped and locked as real ones are; semaphores are conditions between threads. May be used by several
     threads; whoever makes it closes it, after what was made through it.
@@ -171,29 +171,29 @@ def _pages(size: int) -> int:
 
 
 class _MemorySegment(posix.Segment):
-    __slots__ = ("_door",)
+    __slots__ = ("_backend",)
 
-    def __init__(self, name: str, fd: int, door: MemoryDoor) -> None:
+    def __init__(self, name: str, fd: int, backend: MemoryBackend) -> None:
         super().__init__(name)
         self._handles.append(_Descriptor(fd))
-        self._door = door
+        self._backend = backend
 
     def reserve(self, size: int) -> None:
-        self._door.refuse_if_full(self.name, self.fd, size)
+        self._backend.refuse_if_full(self.name, self.fd, size)
         super().reserve(size)
 
     def is_linked(self) -> bool:
-        return self._door.is_linked(self.fd)
+        return self._backend.is_linked(self.fd)
 
 
 class _MemoryLockFile(posix.LockFile):
-    def __init__(self, name: str, fd: int, door: MemoryDoor) -> None:
+    def __init__(self, name: str, fd: int, backend: MemoryBackend) -> None:
         super().__init__(name)
         self._handles.append(_Descriptor(fd))
-        self._door = door
+        self._backend = backend
 
     def is_linked(self) -> bool:
-        return self._door.is_linked(self.fd)
+        return self._backend.is_linked(self.fd)
 
 
 class _Tokens:

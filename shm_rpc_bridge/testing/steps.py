@@ -49,7 +49,7 @@ out; an exception comes out of the library's call."""
 @contextlib.contextmanager
 def watched(hook: Hook) -> Iterator[None]:
     """Call `hook` at every step of what is made or opened in this block, in any thread of this process."""
-    with posix.using(lambda door: _WatchedDoor(door, hook)):
+    with posix.using(lambda backend: _WatchedBackend(backend, hook)):
         yield
 
 
@@ -140,16 +140,16 @@ class _Watch:
         return done
 
 
-class _WatchedDoor:
-    def __init__(self, door: posix.Door, hook: Hook) -> None:
-        self._door = door
+class _WatchedBackend:
+    def __init__(self, backend: posix.Backend, hook: Hook) -> None:
+        self._backend = backend
         self._hook = hook
 
     def create_segment(self, name: str, size: int, held: posix.Held) -> posix.Segment:
-        return self._segment(name, "create", lambda: self._door.create_segment(name, size, held))
+        return self._segment(name, "create", lambda: self._backend.create_segment(name, size, held))
 
     def open_segment(self, name: str, least: int, held: posix.Held) -> posix.Segment:
-        return self._segment(name, "open", lambda: self._door.open_segment(name, least, held))
+        return self._segment(name, "open", lambda: self._backend.open_segment(name, least, held))
 
     def _segment(self, name: str, verb: str, make: Callable[[], posix.Segment]) -> posix.Segment:
         watch = _Watch(self._hook, name)
@@ -158,33 +158,37 @@ class _WatchedDoor:
         return segment
 
     def link_segment(self, name: str, new_name: str) -> bool:
-        return bool(_Watch(self._hook, new_name).around("link", lambda: self._door.link_segment(name, new_name)))
+        return bool(_Watch(self._hook, new_name).around("link", lambda: self._backend.link_segment(name, new_name)))
 
     def unlink_segment(self, name: str) -> bool:
-        return bool(_Watch(self._hook, name).around("unlink", lambda: self._door.unlink_segment(name), droppable=True))
+        return bool(
+            _Watch(self._hook, name).around("unlink", lambda: self._backend.unlink_segment(name), droppable=True)
+        )
 
     def create_semaphore(self, name: str, value: int, held: posix.Held) -> posix.Semaphore:
         watch = _Watch(self._hook, name)
-        return _WatchedSemaphore(watch.around("create", lambda: self._door.create_semaphore(name, value, held)), watch)
+        return _WatchedSemaphore(
+            watch.around("create", lambda: self._backend.create_semaphore(name, value, held)), watch
+        )
 
     def open_semaphore(self, name: str, held: posix.Held) -> posix.Semaphore:
         watch = _Watch(self._hook, name)
-        return _WatchedSemaphore(watch.around("open", lambda: self._door.open_semaphore(name, held)), watch)
+        return _WatchedSemaphore(watch.around("open", lambda: self._backend.open_semaphore(name, held)), watch)
 
     def unlink_semaphore(self, name: str) -> bool:
         watch = _Watch(self._hook, name)
-        return bool(watch.around("unlink", lambda: self._door.unlink_semaphore(name), droppable=True))
+        return bool(watch.around("unlink", lambda: self._backend.unlink_semaphore(name), droppable=True))
 
     def open_lock_file(self, name: str, held: posix.Held) -> posix.LockFile:
         watch = _Watch(self._hook, name)
         watch.tell("open locks", BEFORE)
-        locks = _WatchedLocks(self._door.open_lock_file(name, held), watch)
+        locks = _WatchedLocks(self._backend.open_lock_file(name, held), watch)
         held[-1] = locks  # so that its closing is a step, too
         watch.tell("open locks", AFTER)
         return cast(posix.LockFile, locks)
 
     def list_own_objects(self, prefix: str) -> List[posix.Listed]:
-        return self._door.list_own_objects(prefix)
+        return self._backend.list_own_objects(prefix)
 
 
 class _WatchedSemaphore:

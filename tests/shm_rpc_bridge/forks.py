@@ -10,7 +10,7 @@ import sys
 import threading
 from typing import Any, Callable, Dict, List, Optional
 
-from shm_rpc_bridge import RPCClient, RPCServer, SharedMemoryTransport, posix
+from shm_rpc_bridge import RPCClient, RPCServer, SharedMemoryTransport, posix, signals
 
 from .services import PATIENCE, register_methods
 from .steps import until
@@ -45,7 +45,8 @@ def forking_server(name: str, in_thread: bool) -> None:
 
     server = RPCServer(name)
     register_methods(server)
-    for method in (status_of_a_process_that_gets, results_of_a_pool, status_of_a_fork):
+    methods = (status_of_a_process_that_gets, status_of_a_child_ended_at_once, results_of_a_pool, status_of_a_fork)
+    for method in methods:
         server.register_function(method)
     if in_thread:
         thread = threading.Thread(target=serve)
@@ -81,6 +82,24 @@ def say_and_wait(pipe: Any) -> None:
             pass
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def status_of_a_child_ended_at_once() -> Optional[int]:
+    """How a child ends that gets SIGTERM before it has its parent's handlers back."""
+    parent, restore = os.getpid(), signals.restore
+
+    def end_and_restore(handlers: Any) -> None:
+        signals.restore = restore
+        if os.getpid() != parent:
+            os.kill(os.getpid(), signal.SIGTERM)
+        restore(handlers)
+
+    signals.restore = end_and_restore
+    pid = os.fork()
+    if not pid:
+        os._exit(0)
+    signals.restore = restore
+    return status_of(pid)
 
 
 def results_of_a_pool() -> List[int]:

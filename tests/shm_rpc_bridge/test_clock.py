@@ -35,34 +35,34 @@ def test_the_kernel_is_asked_for_the_monotonic_clock(name):
 
 
 class ClockIsSet:
-    """A door whose semaphores wait longer by `shift` seconds where they wait on the wall clock, as if it was set."""
+    """A backend whose semaphores wait longer by `shift` seconds where they wait on the wall clock, as if it was set."""
 
-    def __init__(self, door, shift):
-        self._door = door
+    def __init__(self, backend, shift):
+        self._backend = backend
         self.shift = shift
         self.waits_on_the_wall_clock = 0
 
     def __getattr__(self, name):
-        return getattr(self._door, name)
+        return getattr(self._backend, name)
 
     def create_semaphore(self, name, value, held):
-        return self._Semaphore(self._door.create_semaphore(name, value, held), self)
+        return self._Semaphore(self._backend.create_semaphore(name, value, held), self)
 
     def open_semaphore(self, name, held):
-        return self._Semaphore(self._door.open_semaphore(name, held), self)
+        return self._Semaphore(self._backend.open_semaphore(name, held), self)
 
     class _Semaphore:
-        def __init__(self, semaphore, door):
+        def __init__(self, semaphore, backend):
             self._semaphore = semaphore
-            self._door = door
+            self._backend = backend
 
         def __getattr__(self, name):
             return getattr(self._semaphore, name)
 
         def acquire(self, timeout=None):
             if timeout:
-                self._door.waits_on_the_wall_clock += 1
-                timeout = max(0.0, timeout + self._door.shift)
+                self._backend.waits_on_the_wall_clock += 1
+                timeout = max(0.0, timeout + self._backend.shift)
             self._semaphore.acquire(timeout)
 
 
@@ -70,7 +70,7 @@ class ClockIsSet:
 @pytest.mark.parametrize("wait", ["adaptive", "block", "spin"])
 def test_a_call_ends_at_its_deadline_when_the_clock_is_set_by_an_hour(wait, shift):
     """With `acquire` in place of `park` in `Waiter` the first call takes an hour."""
-    with in_memory(), posix.using(lambda door: ClockIsSet(door, shift)) as door:
+    with in_memory(), posix.using(lambda backend: ClockIsSet(backend, shift)) as backend:
         server = RPCServer("clock")
         register_methods(server)
         with RPCClient("clock", timeout=0.05, wait=wait) as client:
@@ -78,7 +78,7 @@ def test_a_call_ends_at_its_deadline_when_the_clock_is_set_by_an_hour(wait, shif
                 call.result(PATIENCE)
             with started(server), RPCClient("clock", timeout=PATIENCE, wait=wait) as patient:
                 assert patient.call("add", a=1, b=2) == 3
-        assert door.waits_on_the_wall_clock == 0
+        assert backend.waits_on_the_wall_clock == 0
 
 
 SERVE_AND_CALL = (

@@ -197,29 +197,29 @@ class Scribbler:
                 self.scribbles += 1
 
 
-class DoorThatKeepsRegions:
-    """A door in whose regions the test can write: those of the channel opened last."""
+class BackendThatKeepsRegions:
+    """A backend in whose regions the test can write: those of the channel opened last."""
 
-    def __init__(self, door, regions):
-        self._door = door
+    def __init__(self, backend, regions):
+        self._backend = backend
         self._regions = regions
 
     def __getattr__(self, name):
-        return getattr(self._door, name)
+        return getattr(self._backend, name)
 
     def create_segment(self, name, size, held):
-        segment = self._door.create_segment(name, size, held)
+        segment = self._backend.create_segment(name, size, held)
         if name.count(":") > 2:
             kept = self._regions.pop(name.rpartition(":")[2], None)
             if kept is not None:
                 kept.close()
-            self._regions[name.rpartition(":")[2]] = self._door.open_segment(name, 64, [])
+            self._regions[name.rpartition(":")[2]] = self._backend.open_segment(name, 64, [])
         return segment
 
 
 @contextlib.contextmanager
 def scribbled_on(scribbler):
-    with posix.using(lambda door: DoorThatKeepsRegions(door, scribbler.regions)), watched(scribbler):
+    with posix.using(lambda backend: BackendThatKeepsRegions(backend, scribbler.regions)), watched(scribbler):
         yield
 
 

@@ -25,6 +25,14 @@ def test_a_process_that_a_method_starts_is_ended_by_a_signal_and_the_server_is_n
         stop(server, client, in_thread)
 
 
+def test_a_child_that_is_ended_before_it_has_begun_is_ended(name, in_thread):
+    """Between the fork and the moment that it has its parent's handlers back it kept the server's, and forgot the
+    signal: so a `Pool` that was ended at once, on a busy machine, waited for its workers for ever."""
+    with process(forking_server, name, in_thread) as server, connected_to(name) as client:
+        assert client.call("status_of_a_child_ended_at_once") == -signal.SIGTERM
+        stop(server, client, in_thread)
+
+
 def test_a_pool_in_a_method_works_and_ends(name, in_thread):
     """`Pool` ends its workers by SIGTERM and waits for them, which went on: so did the call, for ever."""
     with process(forking_server, name, in_thread) as server, connected_to(name) as client:

@@ -64,17 +64,17 @@ def test_a_small_dev_shm_is_an_error_for_what_does_not_fit_and_never_a_sigbus(si
     check(json.loads(done.stdout))
 
 
-class DoorToLittleAddressSpace:
-    """A door whose segments cannot be mapped beyond a megabyte, as under ``ulimit -v``."""
+class BackendOfLittleAddressSpace:
+    """A backend whose segments cannot be mapped beyond a megabyte, as under ``ulimit -v``."""
 
-    def __init__(self, door):
-        self._door = door
+    def __init__(self, backend):
+        self._backend = backend
 
     def __getattr__(self, name):
-        return getattr(self._door, name)
+        return getattr(self._backend, name)
 
     def open_segment(self, name, least, held):
-        segment = self._door.open_segment(name, least, held)
+        segment = self._backend.open_segment(name, least, held)
         segment.map_with(self._map)
         return segment
 
@@ -88,7 +88,7 @@ class DoorToLittleAddressSpace:
 def test_a_message_that_cannot_be_mapped_fails_alone(name):
     """With the old mapping let go of before the new one is there, the next message met a closed one."""
     with SharedMemoryTransport.create(name) as creator:
-        with posix.using(DoorToLittleAddressSpace):
+        with posix.using(BackendOfLittleAddressSpace):
             opener = SharedMemoryTransport.open(name)
         with opener:
             with pytest.raises(RPCTransportError, match="does not fit into memory"):

@@ -66,27 +66,27 @@ def test_a_connection_that_a_server_has_no_memory_for_is_refused_alone(name):
         assert server.exitcode == 0
 
 
-class DoorWithoutMemory:
+class BackendWithoutMemory:
     """Where the first thing so named that is opened in the thread of a server is the one too many."""
 
-    def __init__(self, door, named, fail):
-        self._door = door
+    def __init__(self, backend, named, fail):
+        self._backend = backend
         self._named = named
         self._fail = fail
         self._client = threading.get_ident()
         self.failed = 0
 
     def __getattr__(self, name):
-        return getattr(self._door, name)
+        return getattr(self._backend, name)
 
     def open_semaphore(self, name, held):
         if self._is_it(name):
-            self._door.open_semaphore(name, held)  # noted, as by a door that is interrupted
+            self._backend.open_semaphore(name, held)  # noted, as by a backend that is interrupted
             raise MemoryError
-        return self._door.open_semaphore(name, held)
+        return self._backend.open_semaphore(name, held)
 
     def open_segment(self, name, least, held):
-        segment = self._door.open_segment(name, least, held)
+        segment = self._backend.open_segment(name, least, held)
         if self._is_it(name):
             if self._fail is MemoryError:
                 raise MemoryError
@@ -126,14 +126,14 @@ def test_no_memory_for_any_part_of_a_channel_is_that_channels_refusal(name, name
     with serving(name), RPCClient(name, timeout=PATIENCE) as old:
         assert old.call("add", a=1, b=1) == 2
         before = descriptors()
-        with posix.using(lambda door: DoorWithoutMemory(door, named, fail)) as door:
+        with posix.using(lambda backend: BackendWithoutMemory(backend, named, fail)) as backend:
             with RPCClient(name, timeout=PATIENCE) as new:
                 with pytest.raises(RPCTransportError, match="has refused this channel"):
                     new.call("add", a=1, b=2)
                 assert old.call("add", a=2, b=2) == 4
                 assert new.call("add", a=1, b=2) == 3  # on another channel
             assert old.call("add", a=2, b=2) == 4  # by now the server has seen it go
-            assert door.failed == 1
+            assert backend.failed == 1
         assert [record.levelname for record in caplog.records if "refused" in record.getMessage()] == ["WARNING"]
         for _ in until(PATIENCE):  # the server sees the other client go
             if descriptors() <= before:

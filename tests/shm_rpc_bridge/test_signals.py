@@ -270,15 +270,15 @@ class RaisingMap(mmap.mmap):
             raise FromHandler
 
 
-class DoorToRaisingMaps:
-    def __init__(self, door):
-        self._door = door
+class BackendOfRaisingMaps:
+    def __init__(self, backend):
+        self._backend = backend
 
     def __getattr__(self, name):
-        return getattr(self._door, name)
+        return getattr(self._backend, name)
 
     def open_segment(self, name, least, held):
-        segment = self._door.open_segment(name, least, held)
+        segment = self._backend.open_segment(name, least, held)
         segment.map_with(RaisingMap)
         return segment
 
@@ -287,7 +287,7 @@ class DoorToRaisingMaps:
 def test_what_a_handler_raises_while_a_message_is_copied_costs_no_message(name):
     """It took the message along, or the room for the next one: from then on the transport stood still."""
     with SharedMemoryTransport.create(name) as creator:
-        with posix.using(DoorToRaisingMaps):
+        with posix.using(BackendOfRaisingMaps):
             opener = SharedMemoryTransport.open(name)
         with opener:
             for number in range(3):

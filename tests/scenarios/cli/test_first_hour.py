@@ -12,7 +12,9 @@ from rich.console import Console
 from contenders import registry
 from scenarios.cli import verdict
 from scenarios.cli.commands import main
-from scenarios.statistics import figures
+from scenarios.plots import pictures
+from scenarios.report import page
+from scenarios.statistics import caveats, figures
 from tests.scenarios.rows import repeats, run_of
 
 ROOT = Path(__file__).parents[3]
@@ -48,6 +50,18 @@ def test_a_file_of_a_run_that_cannot_be_written_is_one_line(tmp_path: Path, caps
     said = capsys.readouterr().err
     assert said.startswith("cannot write ")
     assert said.count("\n") == 1
+
+
+def test_a_run_of_too_few_calls_for_a_median_has_pictures_a_page_and_says_what_it_takes(tmp_path: Path) -> None:
+    """Its pictures ended in a traceback, and there was no page."""
+    rows = [row for name in ("shm", "direct") for row in repeats(name, ["", ""], calls=10, calls_per_s=100, skipped=0)]
+    run = run_of(tmp_path / "run", rows)
+    caveats.write(run)
+    console = Console(width=80, record=True)
+    assert [picture.stem for picture in pictures.draw(run, console)] == ["drift"]
+    assert "too few calls for a median (10; 20 are needed)" in page.write(run, console).read_text()
+    verdict.show(run, console)
+    assert "No medians: a cell needs 20 calls for one; give more `calls`." in console.export_text()
 
 
 def test_list_has_a_sentence_on_every_contender(

@@ -4,6 +4,7 @@ on a run of 25 contenders; drawn again it is the same file."""
 from __future__ import annotations
 
 import itertools
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -143,6 +144,13 @@ def test_a_fault_would_be_found() -> None:
 def test_a_picture_is_as_wide_as_600_pixels_on_a_screen(drawn: dict[str, dict[str, Sheet]]) -> None:
     widths = {float(each.figure.get_figwidth()) for run in drawn.values() for each in run.values()}
     assert widths == {sheet.WIDTH_INCHES} == {600 / 96}
+
+
+def test_a_picture_says_the_lane_that_it_is_of(drawn: dict[str, dict[str, Sheet]]) -> None:
+    """`cost` said the last one of the run."""
+    said = {name: re.findall(r"\(lane (.*)\)", sheet.title) for name, sheet in drawn["reference"].items()}
+    assert said["first"] == said["cost"] == said["clients"] == said["load"] == ["native"]
+    assert all(said[f"latency_{lane}"] == [lane] for lane in ("bytes", "json", "native", "pickle"))
 
 
 def test_there_is_one_of_each_kind_and_lanes_nobody_knows_have_theirs(drawn: dict[str, dict[str, Sheet]]) -> None:

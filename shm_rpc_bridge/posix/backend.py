@@ -9,7 +9,7 @@ from .segments import Segment
 from .semaphores import Semaphore
 
 
-class Door(Protocol):
+class Backend(Protocol):
     """What the library asks of the operating system. Each method may be called from any thread.
 
     What is made or opened stands in the caller's `held` from the instant that it is open, also when the method raises.
@@ -43,4 +43,4 @@ class Door(Protocol):
         """Every segment and semaphore of this user whose name begins with `prefix`, sorted by name."""
 
 
-OPERATIONS = tuple(name for name in vars(Door) if not name.startswith("_"))
+OPERATIONS = tuple(name for name in vars(Backend) if not name.startswith("_"))
