@@ -4,7 +4,7 @@
 `cli`                                      the command line, what ``python -m scenarios`` runs
 `report`, `analysis`, `publish`            the page of a run, the notebooks' functions, the committed run
 `selftest`                                 the harness measured by itself
-`running`, `advice`, `plots`               carrying out a scenario, the decision model, the pictures
+`running`, `advice`, `plots`, `tables`     carrying out a scenario, the decision model, the pictures, the columns
 `statistics`                               what a figure is
 `measuring`, `records`                     what runs in a measured process, and a run on disk
 `plan`                                     scenario files, cells, loads, payloads; the files are in ``definitions``

@@ -99,6 +99,11 @@ class Curves:
         """The payload sizes in bytes that a contender has a median for, ascending."""
         return self._sizes.get(contender, [])
 
+    @property
+    def payloads(self) -> list[int]:
+        """Every measured payload size in bytes, ascending."""
+        return sorted({size for sizes in self._sizes.values() for size in sizes})
+
     def wait(self, contender: str) -> str:
         """How it waits for a message: ``adaptive``, ``block``, ``spin``, ``none``; empty when nothing of it was
         measured."""

@@ -7,7 +7,7 @@ import pandas as pd
 from scenarios.advice.curves import Curves, Estimate
 from scenarios.advice.model import SHARE, SPIN, Advice, Question, candidates, cheaper, recommended, tie
 from scenarios.common.errors import RunError
-from scenarios.common.units import least_micros, micros, size, span, three
+from scenarios.common.units import least, micros, size, span, three
 from scenarios.records import environment
 from scenarios.records.store import Run
 from scenarios.statistics import bootstrap
@@ -17,10 +17,29 @@ BUSY = 0.7
 (M/D/1: half of u / (1 - u) of a call, 1.2 calls at 0.7): worth a warning."""
 
 
+HEADINGS = ("p50", "interval", "p99", "IPC share", "cores, client + server", "one client gives", "clients")
+
+
+def fields(row: Advice) -> list[str]:
+    """A line of the table, under :data:`HEADINGS`."""
+    if not row.measured or row.p50_us is None:
+        return ["not measured", *[""] * (len(HEADINGS) - 1)]
+    return [
+        micros(row.p50_us.value),
+        interval(row.p50_us),
+        p99(row),
+        "none" if row.in_process else percent(row.ipc_share),
+        cores(row),
+        f"{row.most_calls_per_s.value:,.0f}/s" if row.most_calls_per_s else "",
+        str(row.clients),
+    ]
+
+
 def p99(row: Advice) -> str:
     """With the handler; marked where slower repeats have none, and none where most of them have none."""
-    text = "" if row.p99_us is None else least_micros(row.p99_us, row.p99_of_all)
-    return text or "not measured"
+    if row.p99_us is None or row.p99_of_all is None:
+        return "not measured"
+    return least(row.p99_us, row.p99_of_all, micros)
 
 
 def sentences(curves: Curves, question: Question, rows: list[Advice], where: str) -> tuple[str, str]:
@@ -33,7 +52,7 @@ def clauses(curves: Curves, question: Question, rows: list[Advice], where: str) 
     """The clauses of the two :func:`sentences`; the first of all is the answer."""
     best = recommended(rows)
     if best is None or best.p50_us is None or best.ipc_share is None:
-        sizes = sorted({each for name in curves.contenders for each in curves.sizes(name)})
+        sizes = curves.payloads
         measured = f"{size(sizes[0])} to {size(sizes[-1])}" if sizes else "nothing"
         return (
             [

@@ -7,10 +7,11 @@ from matplotlib.ticker import PercentFormatter
 
 from scenarios.advice import model, words
 from scenarios.advice.model import SHARE, Question
-from scenarios.analysis.notebook import OpenedRun, Picture, Prose, markdown_table, not_measured
+from scenarios.analysis.notebook import OpenedRun, Picture, Prose, not_measured
 from scenarios.common.units import micros, size
 from scenarios.plots import style
 from scenarios.plots.sheet import Sheet, handles, times
+from scenarios.tables.markdown import markdown
 
 HANDLERS_US = np.geomspace(1, 1e5, 61)
 """1 µs, a dictionary looked up, to 100 ms, a query to a database across the street."""
@@ -21,34 +22,14 @@ def answer(opened: OpenedRun, question: Question) -> Prose:
     curves = opened.curves(question.lane)
     rows = model.advise(curves, question.payload_bytes, question.rate, question.handler_us, question.lane)
     said = words.sentences(curves, question, rows, words.where(opened.run))
-    lines = []
-    for row in rows:
-        if not row.measured or row.p50_us is None:
-            lines.append([row.contender, "not measured", *[""] * 6])
-            continue
-        lines.append(
-            [
-                row.contender if row.figures_of == row.contender else f"{row.contender} (parked, as {row.figures_of})",
-                micros(row.p50_us.value),
-                words.interval(row.p50_us),
-                words.p99(row),
-                "none" if row.in_process else words.percent(row.ipc_share),
-                words.cores(row),
-                f"{row.most_calls_per_s.value:,.0f}/s" if row.most_calls_per_s else "",
-                str(row.clients),
-            ]
-        )
-    heads = [
-        "contender",
-        "p50",
-        "interval",
-        "p99",
-        "IPC share",
-        "cores, client + server",
-        "one client gives",
-        "clients",
+    lines = [
+        [
+            row.contender + (f" (parked, as {row.figures_of})" if row.figures_of != row.contender else ""),
+            *words.fields(row),
+        ]
+        for row in rows
     ]
-    return Prose("\n\n".join([said[0], markdown_table(heads, lines).text, said[1]]))
+    return Prose("\n\n".join([said[0], markdown(["contender", *words.HEADINGS], lines), said[1]]))
 
 
 @style.applied()

@@ -32,7 +32,7 @@ def fixed_and_per_byte(opened: OpenedRun, lane: str) -> Prose:
     """What a call costs whatever it carries, and what each byte adds: from the smallest and the two largest sizes."""
     curves = opened.curves(lane)
     rows = []
-    for name in sorted(curves.contenders, key=lambda name: (_smallest(curves).get(name, math.inf), name)):
+    for name in _fastest_first(curves):
         sizes = curves.sizes(name)
         if len(sizes) < 3:
             continue
@@ -63,7 +63,7 @@ def against_in_words(opened: OpenedRun, lane: str, base: str = BASE) -> Prose:
     if not sizes:
         return not_measured(f"{base} in lane {lane}")
     rows = []
-    for name in sorted(curves.contenders, key=lambda name: (_smallest(curves).get(name, math.inf), name)):
+    for name in _fastest_first(curves):
         found = [curves.ratio(name, base, at) for at in (sizes[0], sizes[-1])]
         if name != base and all(found):
             nan = math.nan
@@ -91,24 +91,20 @@ def where_they_cross(opened: OpenedRun, lane: str) -> Prose:
 def tails(opened: OpenedRun, lane: str) -> Prose:
     """p99 as a multiple of p50 at every size that has one, and the noise behind it."""
     curves = opened.curves(lane)
-    sizes = sorted({each for name in curves.contenders for each in curves.sizes(name)})
     rows = []
-    for name in sorted(curves.contenders, key=lambda name: (_smallest(curves).get(name, math.inf), name)):
+    for name in _fastest_first(curves):
         ratios = []
-        for at in sizes:
+        for at in curves.payloads:
             repeats = (curves.values(name, at, "p99_us") / curves.values(name, at)).dropna()
             ratios.append(f"{three(float(repeats.median()))}x" if len(repeats) else "")
         flagged, measured = (
             sum(each) for each in zip(*(curves.noise(name, at) for at in curves.sizes(name)), strict=True)
         )
         rows.append([name, *ratios, f"{flagged} of {measured}"])
-    return markdown_table(["p99 / p50", *map(size, sizes), "disturbed"], rows)
+    return markdown_table(["p99 / p50", *map(size, curves.payloads), "disturbed"], rows)
 
 
-def _smallest(curves: Curves) -> dict[str, float]:
-    """Every contender's median at its smallest payload."""
-    return {
-        name: p50.value
-        for name in curves.contenders
-        if (sizes := curves.sizes(name)) and (p50 := curves.at(name, "p50_us", sizes[0]))
-    }
+def _fastest_first(curves: Curves) -> list[str]:
+    """By the median at a contender's smallest payload."""
+    found = {name: curves.at(name, "p50_us", min(curves.sizes(name), default=0)) for name in curves.contenders}
+    return sorted(found, key=lambda name: (p50.value if (p50 := found[name]) else math.inf, name))

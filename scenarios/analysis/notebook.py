@@ -21,6 +21,7 @@ from scenarios.plots.sheet import Sheet
 from scenarios.records import environment, store
 from scenarios.records.store import Run
 from scenarios.statistics import figures
+from scenarios.tables.markdown import markdown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,9 +116,8 @@ def open_run(asked: str | None = None) -> OpenedRun:
 
 
 def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Prose:
-    """A table; the first column to the left, the others, figures, to the right."""
-    lines = ["| " + " | ".join(heads) + " |", "|---|" + "---:|" * (len(heads) - 1)]
-    return Prose("\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)]))
+    """A table."""
+    return Prose(markdown(heads, rows))
 
 
 def not_measured(what: str, remedy: str = "make bench SCENARIO=full") -> Prose:

@@ -151,7 +151,7 @@ def what_a_codec_adds(opened: OpenedRun, lane: str) -> Prose:
         return not_measured(f"lanes bytes and {lane}")
     raw, own = opened.curves("bytes"), opened.curves(lane)
     rows = [[name, *_differences(own, name, raw, name)] for name in own.contenders if not own.in_process(name)]
-    heads = ["added to lane bytes, µs", *(size(at) for at in _sizes(own))]
+    heads = ["added to lane bytes, µs", *(size(at) for at in own.payloads)]
     alone = [f"{CODEC} less {REFERENCE}", *_differences(own, CODEC, own, REFERENCE)]
     return markdown_table(heads, [alone, *rows])
 
@@ -162,7 +162,7 @@ def switches(opened: OpenedRun, lane: str = "bytes") -> Picture | Prose:
     if lane not in opened.lanes:
         return not_measured(f"lane {lane}")
     curves = opened.curves(lane)
-    at = _sizes(curves)[0]
+    at = curves.payloads[0]
     sheet = Sheet(f"Waking up and the time of a call, {size(at)} (lane {lane})", 4.6)
     axes = sheet.panels.subplots()
     found = []
@@ -195,7 +195,7 @@ def cost(opened: OpenedRun, lane: str) -> Picture | Prose:
 def cpu_and_time(opened: OpenedRun, lane: str) -> Prose:
     """The CPU time of a call, both processes together, and how many cores that keeps at work, call after call."""
     curves = opened.curves(lane)
-    sizes = _sizes(curves)
+    sizes = curves.payloads
     rows = []
     for name in curves.contenders:
         if curves.in_process(name):  # most of their time is the measuring loop's, and not the call's
@@ -215,7 +215,7 @@ def cpu_and_time(opened: OpenedRun, lane: str) -> Prose:
 
 def _differences(one: Curves, name: str, other: Curves, its_name: str) -> list[str]:
     found = []
-    for at in _sizes(one):
+    for at in one.payloads:
         difference = (one.values(name, at) - other.values(its_name, at)).dropna()
         found.append(_signed(float(difference.median())) if len(difference) else "")
     return found
@@ -223,7 +223,3 @@ def _differences(one: Curves, name: str, other: Curves, its_name: str) -> list[s
 
 def _signed(value: float) -> str:
     return f"-{three(-value)}" if value < 0 else three(value)
-
-
-def _sizes(curves: Curves) -> list[int]:
-    return sorted({each for name in curves.contenders for each in curves.sizes(name)})

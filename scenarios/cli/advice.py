@@ -10,9 +10,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from scenarios.advice import words
 from scenarios.advice.curves import AdviceError, Curves, Estimate, curves_of
 from scenarios.advice.model import SHARE, Advice, BreakEven, Question, advise, break_even, recommended
-from scenarios.advice.words import at_a_rate, cores, interval, p99, percent, sentences, where
 from scenarios.cli import layout
 from scenarios.common.errors import RunError
 from scenarios.common.units import micros, size
@@ -22,10 +22,7 @@ from scenarios.records.store import Run
 PARKED, CAVEAT = "¹", "²"
 NO_COMPARISON = ("capacity", "a-a")
 """Runs of these commands measure contenders, but not to be compared with each other."""
-HEADINGS = (
-    *("contender", "p50", "interval", "p99", "IPC share", "cores client + server", "one client gives", "clients"),
-    f"IPC under {SHARE:.0%} from handler",
-)
+HEADINGS = ("contender", *words.HEADINGS, f"IPC under {SHARE:.0%} from handler")
 
 
 def show(run: Run, question: Question, console: Console, *, as_json: bool = False) -> None:
@@ -33,7 +30,7 @@ def show(run: Run, question: Question, console: Console, *, as_json: bool = Fals
     curves = curves_of(run, question.lane)
     rows = advise(curves, question.payload_bytes, question.rate, question.handler_us, question.lane)
     limits = break_even(curves, question.payload_bytes, question.lane)
-    said = sentences(curves, question, rows, where(run))
+    said = words.sentences(curves, question, rows, words.where(run))
     if as_json:
         console.print_json(json.dumps(_as_json(run, question, rows, limits, said)))
         return
@@ -89,20 +86,9 @@ def table(curves: Curves, question: Question, rows: list[Advice], limits: list[B
 
 
 def _line(row: Advice, limit: Estimate | None, *, best: bool) -> layout.Line:
-    if not row.measured:
-        return layout.Line([row.contender, "not measured", *[""] * (len(HEADINGS) - 2)], "dim")
-    fields = [
-        f"{row.contender}{PARKED if row.figures_of != row.contender else CAVEAT if row.caveat else ''}",
-        micros(row.p50_us.value) if row.p50_us else "",
-        interval(row.p50_us),
-        p99(row),
-        "none" if row.in_process else percent(row.ipc_share),
-        cores(row),
-        f"{row.most_calls_per_s.value:,.0f}/s" if row.most_calls_per_s else "",
-        str(row.clients),
-        _limit(limit),
-    ]
-    return layout.Line(fields, "bold" if best else "dim" if row.in_process else None)
+    mark = PARKED if row.figures_of != row.contender else CAVEAT if row.caveat else ""
+    style = "bold" if best else "dim" if row.in_process or not row.measured else None
+    return layout.Line([f"{row.contender}{mark}", *words.fields(row), _limit(limit)], style)
 
 
 def _footnotes(curves: Curves, question: Question, rows: list[Advice]) -> list[str]:
@@ -112,7 +98,7 @@ def _footnotes(curves: Curves, question: Question, rows: list[Advice]) -> list[s
     ]
     notes += [
         f"{PARKED} parks in waits this long: figures of {row.figures_of}, both sides asleep, the most it takes"
-        f"{at_a_rate(curves, question, row.contender)}"
+        f"{words.at_a_rate(curves, question, row.contender)}"
         for row in rows
         if row.figures_of != row.contender
     ]
@@ -123,7 +109,7 @@ def _footnotes(curves: Curves, question: Question, rows: list[Advice]) -> list[s
 def _limit(handler_us: Estimate | None) -> str:
     if handler_us is None:
         return ""
-    ends = interval(handler_us)
+    ends = words.interval(handler_us)
     return micros(handler_us.value) + (f" ({ends})" if ends else "")
 
 

@@ -5,12 +5,19 @@ No name and no number is ever cut.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
+import pandas as pd
+from rich import box
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
+
+from scenarios.tables import columns
+
+LEFT = ("contender",)
+STYLES = {"base": "bold", columns.ASIDE: "dim"}
 
 
 class Line(NamedTuple):
@@ -21,13 +28,30 @@ class Line(NamedTuple):
     ends_section: bool = False
 
 
+def of_frame(console: Console, frame: pd.DataFrame, intervals: Collection[str] = (), **look: Any) -> list[Table]:
+    """A table of :mod:`scenarios.tables.columns`; those of `intervals` have their small print in a column beside them.
+
+    Lines with the same first field are a section, which names it once.
+    """
+    shown = columns.texts(frame, intervals)
+    rows = list(zip(*shown.values(), strict=True))
+    names = [row[0] for row in rows]
+    begins = [place == 0 or names[place - 1] != name for place, name in enumerate(names)]
+    lines = [
+        Line([row[0] if begin else "", *row[1:]], STYLES.get(kind), ends)
+        for row, kind, begin, ends in zip(rows, frame.index, begins, [*begins[1:], True], strict=True)
+    ]
+    keys = sum(heading in {key.heading for key in columns.KEYS} for heading, _ in columns.heads(frame))
+    return tables(console, [*map("\n".join, shown)], lines, keys=keys, box=box.SIMPLE_HEAD, **look)
+
+
 def tables(
     console: Console,
     headings: Sequence[str],
     lines: Sequence[Line],
     *,
     keys: int = 1,
-    left: Sequence[str] = ("contender",),
+    left: Sequence[str] = LEFT,
     caption: str = "",
     **look: Any,
 ) -> list[Table]:
@@ -55,7 +79,7 @@ def _table(
 ) -> Table:
     table = Table(title_justify="left", pad_edge=False, **look)
     for column in columns:
-        heading = headings[column]
+        heading = headings[column].rstrip()
         table.add_column(heading, justify="left" if heading in left else "right", no_wrap=True)
     for line in lines:
         table.add_row(*(line.fields[column] for column in columns), style=line.style, end_section=line.ends_section)

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
 
 import pandas as pd
-from rich import box
 from rich.console import Console, Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from scenarios.cli import clients_and_rates, layout
+from scenarios.cli import layout
 from scenarios.common.errors import RunError
-from scenarios.common.units import factor, least_micros, micros, pair, size
+from scenarios.common.units import micros
 from scenarios.plan.cells import GROUP
 from scenarios.records import environment
 from scenarios.records.store import Run
 from scenarios.statistics import caveats, figures
 from scenarios.statistics.figures import BASE, FLOOR
+from scenarios.tables import columns, of_run
+
+INTERVALS = (columns.P50.heading, columns.RATIO.heading)
+"""Columns whose interval is shown."""
 
 
 def show(run: Run, console: Console) -> None:
@@ -35,69 +35,16 @@ def render(run: Run, console: Console) -> Group:
     if not rows:
         raise RunError(f"{run.folder} has no finished cell")
     cells = figures.frame(rows)
-    tables: list[RenderableType] = []
     lines = figures.summary(cells)
-    single = figures.headline(lines)
-    if len(single):
-        ratio = figures.ratios(figures.headline(cells), BASE, samples=run.samples_of).set_index(list(GROUP))
-        of_line = _columns(ratio)
-        for (name, lane), each in single.groupby(["scenario", "lane"], sort=True):
-            tables += _tables(f"{name}, lane {lane}", each, of_line, console)
-    tables += clients_and_rates.tables(cells, console)
+    ratios = figures.ratios(figures.headline(cells), BASE, samples=run.samples_of)
+    tables: list[RenderableType] = []
+    for name, lane, each in of_run.lanes(figures.headline(lines)):
+        shown = of_run.of_one(each, ratios)
+        tables += layout.of_frame(console, shown, INTERVALS, title=f"{name}, lane {lane}")
+    for table in of_run.of_load(cells):
+        shown = table.frame.drop(columns=["disturbed"], level=0)  # the footer names by what, and the report where
+        tables += layout.of_frame(console, shown, title=table.title, caption=table.caption)
     return Group(*tables, *_footer(run, lines))
-
-
-Column = Callable[["pd.Series[Any]"], str]
-
-
-def _columns(ratio: pd.DataFrame) -> dict[str, Column]:
-    """Headings, and how a line's field is made."""
-    return {
-        "p50": lambda line: micros(line["p50_us"]),
-        "interval": lambda line: _interval(line["p50_low"], line["p50_high"]),
-        "p99": lambda line: least_micros(line["p99_us"], line["p99_of_all"]),
-        f"p50 against {BASE}": lambda line: _against(line, ratio),
-        "waits": lambda line: str(line["wait"]),
-        "calls/s": lambda line: f"{line['calls_per_s']:,.0f}",
-        "CPU µs": lambda line: pair(line["client_cpu_us_per_call"], line["server_cpu_us_per_call"]),
-        "switches": lambda line: pair(
-            line["voluntary_switches_per_call"], line["involuntary_switches_per_call"], digits=2
-        ),
-        "RSS MiB": lambda line: pair(line["client_rss_mib"], line["server_rss_mib"], digits=0),
-        "cold ms": lambda line: f"{line['cold_start_ms']:.1f}",
-        "noisy": lambda line: f"{line['noisy']}/{line['repeats']}" if line["noisy"] else "",
-    }
-
-
-def _tables(title: str, lines: pd.DataFrame, columns: Mapping[str, Column], console: Console) -> list[Table]:
-    found = []
-    for payload_bytes, each in lines.groupby("payload_bytes", sort=True):
-        for number, (_, line) in enumerate(each.sort_values("p50_us").iterrows(), 1):
-            fields = [
-                size(float(str(payload_bytes))) if number == 1 else "",
-                str(line["contender"]),
-                *(field(line) for field in columns.values()),
-            ]
-            found.append(layout.Line(fields, "bold" if line["contender"] == BASE else None, number == len(each)))
-    return layout.tables(console, ("payload", "contender", *columns), found, keys=2, title=title, box=box.SIMPLE_HEAD)
-
-
-def _interval(low: float, high: float) -> str:
-    if math.isnan(low):
-        return ""
-    # One unit for both ends reads better than two.
-    low_text, high_text = micros(low), micros(high)
-    if low_text[-2:] == high_text[-2:]:
-        low_text = low_text[:-3]
-    return f"{low_text} to {high_text}"
-
-
-def _against(line: pd.Series[Any], ratio: pd.DataFrame) -> str:
-    group = tuple(line[axis] for axis in GROUP)
-    if line["contender"] in (BASE, FLOOR) or group not in ratio.index:
-        return ""
-    found = ratio.loc[group]
-    return factor(found["ratio"], found["low"], found["high"])
 
 
 def _footer(run: Run, lines: pd.DataFrame) -> list[Text]:
@@ -113,12 +60,12 @@ def _footer(run: Run, lines: pd.DataFrame) -> list[Text]:
         f"{own}two clock readings: {timer:.0f} ns; neither is subtracted",
         f"medians over repeats, each a fresh process{sure}; p99 only with 1,000 calls or more per repeat, "
         "≥ where slower repeats had fewer",
-        "CPU and RSS: client + server; switches: voluntary + involuntary, both processes; CPU and switches per call; "
-        "cold: connecting and the first call",
+        f"x {BASE}: paired within repeats; longest: of all calls of all repeats; CPU and RSS: client + server; "
+        "switches: voluntary + involuntary, both processes; cold start: connecting and the first call",
     ]
     if lines["noisy"].sum():
         words = ", ".join(sorted(set(";".join(lines["flags"]).split(";")) - {""}))
-        texts.append(f"noisy: repeats that were disturbed, by {words}; see noise_flags in cells.csv")
+        texts.append(f"disturbed: by {words}; see noise_flags in cells.csv")
     texts += [f"left out: {line}" for line in run.about()["scenario"].get("left_out", [])]
     texts += _warnings(run, lines)
     return [Text(text, style="dim") for text in [*texts, f"files: {run.folder}"]]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 
 SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB)\Z")
 UNITS = {"B": 1, "KB": 1_000, "MB": 1_000_000}
+BLANK = "\N{EN DASH}"
+"""Stands in a table for a number that does not exist."""
 
 
 def bytes_of(text: str) -> int | None:
@@ -34,18 +37,30 @@ def micros(value: float) -> str:
     return f"{three(value / 1000)} ms" if value >= 10_000 else f"{three(value)} µs"
 
 
-def least_micros(value: float, of_all: bool | None) -> str:
-    """:func:`micros` of a percentile of repeats; marked ``≥`` where it is not of all of them, empty where it says
-    nothing (:func:`scenarios.statistics.figures.of_all`)."""
-    return "" if of_all is None or math.isnan(value) else f"{'' if of_all else '≥ '}{micros(value)}"
+def figure(value: float) -> str:
+    """A number of a table, its unit in the heading: :func:`three`, a digit more below 0.1, and signs for what does not
+    exist or has no end."""
+    if math.isnan(value):
+        return BLANK
+    if math.isinf(value) or value == 0:
+        return "∞" if value else "0"
+    return f"{value:.3f}" if value < 0.1 else three(value)
 
 
-def pair(first: float, second: float, digits: int | None = None) -> str:
-    """Two numbers that add up, ``13.9 + 12.3``, the second left out where it does not exist; three digits that matter
-    or so many after the point.
-    """
-    texts = [three(value) if digits is None else f"{value:.{digits}f}" for value in (first, second) if value == value]
-    return " + ".join(texts)
+def least(value: float, of_all: bool | None, shown: Callable[[float], str] = figure) -> str:
+    """A percentile of repeats; marked ``≥`` where it is not of all of them, none where it says nothing
+    (:func:`scenarios.statistics.figures.of_all`)."""
+    return BLANK if of_all is None or math.isnan(value) else f"{'' if of_all else '≥ '}{shown(value)}"
+
+
+def interval(low: float, high: float) -> str:
+    """Both ends, without a unit; empty for none."""
+    return "" if math.isnan(low) else f"{figure(low)} to {figure(high)}"
+
+
+def pair(first: float, second: float) -> str:
+    """Two numbers that add up, ``13.9 + 12.3``, the second left out where it does not exist."""
+    return " + ".join(figure(value) for value in (first, second) if value == value) or BLANK
 
 
 def factor(ratio: float, low: float = math.nan, high: float = math.nan) -> str:
@@ -59,8 +74,8 @@ def factor(ratio: float, low: float = math.nan, high: float = math.nan) -> str:
     if ratio < 1:
         ratio, low, high = 1 / ratio, 1 / high, 1 / low
     unclear = ", unclear" if low <= 1 <= high else ""
-    interval = "" if math.isnan(low) else f" ({three(low)} to {three(high)}{unclear})"
-    return f"{three(ratio)}x {word}{interval}"
+    ends = "" if math.isnan(low) else f" ({interval(low, high)}{unclear})"
+    return f"{three(ratio)}x {word}{ends}"
 
 
 def three(value: float) -> str:

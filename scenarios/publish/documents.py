@@ -14,11 +14,14 @@ import pandas as pd
 
 from contenders import registry
 from scenarios.common.errors import RunError
+from scenarios.common.units import figure
 from scenarios.plan.load import Load
 from scenarios.publish import reference, reliability
 from scenarios.records import environment
 from scenarios.records.store import Run, replace_file
 from scenarios.statistics import clients_and_rates, figures
+from scenarios.tables import columns
+from scenarios.tables.markdown import of_frame
 
 LANE, FASTEST_COMMON, ELSEWHERE = "native", "mp-pipe", "grpc-uds"
 SHORT_LIST = ("direct", figures.BASE, "shm-block", "mp-pipe", "zmq-ipc", "asyncio-uds", "http-uds", "grpc-uds")
@@ -68,10 +71,10 @@ def in_short(_: Path, run: Run) -> str:
     cpus = len(run.environment()["cpus_usable"])
     return "\n".join(
         [
-            f"- **Calls back to back** take {_beside(back_to_back, 'µs', reference.figure)} at the median; the plain "
-            f"function call takes {reference.figure(back_to_back['direct'])} µs.",
+            f"- **Calls back to back** take {_beside(back_to_back, 'µs', figure)} at the median; the plain "
+            f"function call takes {figure(back_to_back['direct'])} µs.",
             f"- **Paced calls**, {pace.rate:,.0f} a second at random moments: the server often sleeps and has to be "
-            f"woken. A call takes {_beside(slow['p50_us'], 'µs', reference.figure)}. With pauses both sides "
+            f"woken. A call takes {_beside(slow['p50_us'], 'µs', figure)}. With pauses both sides "
             "sleep, and waking them is most of the price, whatever the transport.",
             f"- **All cores busy**, {crowd['clients'].iloc[0]:.0f} clients on {cpus} CPUs: one server answers "
             f"{_beside(crowd['calls_per_s'], 'calls a second', lambda value: f'{value:,.0f}')}, and with this library "
@@ -87,13 +90,10 @@ def short_list(_: Path, run: Run) -> str:
     """The best-known contenders for the smallest payload: latency, cost and memory."""
     cells = figures.headline(figures.frame(run.rows()))
     cells = cells[cells["lane"] == LANE]
-    lines = figures.summary(cells[cells["payload_bytes"] == cells["payload_bytes"].min()]).set_index("contender")
-    rows = ["| contender | p50 µs | interval | p99 µs | CPU µs per call |", "|---|---:|---:|---:|---:|"]
-    for name, line in lines.loc[list(SHORT_LIST)].sort_values("p50_us").iterrows():
-        p50, p99, cpu = map(reference.figure, (line["p50_us"], line["p99_us"], line["cpu_us"]))
-        between = f"{reference.figure(line['p50_low'])} to {reference.figure(line['p50_high'])}"
-        rows.append(f"| `{name}` | {p50} | {between} | {p99} | {cpu} |")
-    return "\n".join([*rows, ""])
+    lines = figures.summary(cells[cells["payload_bytes"] == cells["payload_bytes"].min()])
+    lines = lines[lines["contender"].isin(SHORT_LIST)].sort_values("p50_us")
+    shown = columns.frame(lines, (columns.CONTENDER, columns.P50, columns.P99, columns.CPU))
+    return f"{of_frame(shown, ['p50'])}\n"
 
 
 def contenders(_: Path, __: Run) -> str:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import csv
-import math
-import re
 import shutil
 from pathlib import Path
 
 import pandas as pd
 
 from scenarios.common.errors import RunError
-from scenarios.common.units import pair, size
-from scenarios.plan.cells import GROUP
 from scenarios.publish import reliability
 from scenarios.records import environment
 from scenarios.records.store import FINISHED, Run
 from scenarios.statistics import figures
 from scenarios.statistics.figures import BASE
+from scenarios.tables import columns, of_run
+from scenarios.tables.columns import Field
+from scenarios.tables.markdown import markdown, of_frame
 
 KEPT = ("cells.csv", "environment.json", "run.json", "failures.json", "warnings.json", "plots", "report.html")
 """What of a run is committed: all but the samples, which are a hundred times as large."""
@@ -25,12 +24,9 @@ FOOTPRINT = "library.csv"
 """What ``make footprint`` has measured of the library beside its calls."""
 OF_OTHER_TOOLS = (FOOTPRINT, reliability.FIGURES, "split_tests.csv")
 """They stay in the reference when a run takes it over."""
-HEADINGS = {
-    "native": "Text, as a user of each sends it (lane `native`): JSON for shm, protobuf for gRPC, frames for ZeroMQ",
-    "pickle": "Python objects (dataclass, datetime, tuple, nested lists), pickled by everybody (lane `pickle`)",
-    "json": "The same nested document through orjson for everybody (lane `json`)",
-    "bytes": "Raw bytes, no codec (lane `bytes`): the transport alone, for shm `SharedMemoryTransport`",
-}
+BESIDE = (columns.P99, columns.LONGEST, columns.CPU, columns.SWITCHES, columns.RSS, columns.COLD, columns.RATIO)
+AT_SMALLEST = [(each.heading, each.unit) for each in BESIDE]
+"""What stands in the documents beside the medians, and how its columns are named."""
 
 
 def publish(run: Run, results: Path) -> Path:
@@ -67,20 +63,19 @@ def section(run: Run) -> str:
     """The reference run as Markdown for a page in ``docs``: a table per lane and the picture."""
     cells = figures.headline(figures.frame(run.rows()))
     lines = figures.summary(cells)
-    ratio = figures.ratios(cells, BASE, samples=run.samples_of).set_index(list(GROUP))["ratio"]
+    ratios = figures.ratios(cells, BASE, samples=run.samples_of)
     parts = [
-        "Median round trip in µs, by payload; the rest for the smallest one. CPU (µs) and context switches are per "
-        "call; CPU and resident memory (MiB) client + server, switches voluntary + involuntary of both; *cold* is "
-        "connecting and the first call, in ms. "
-        f"*x shm* is paired in each of {lines['repeats'].max()} repeats.",
+        "Median round trip in µs, by payload; the rest for the smallest one. CPU and resident memory are client + "
+        "server, switches voluntary + involuntary of both; *cold start* is connecting and the first call; *longest* is "
+        f"of all calls of all repeats. *x {BASE}* is paired in each of {lines['repeats'].max()} repeats.",
         "",
     ]
-    (first, title), *others = [(lane, title) for lane, title in HEADINGS.items() if lane in set(lines["lane"])]
-    parts += [f"**{title}**", "", *_table(lines[lines["lane"] == first], ratio), ""]
-    for lane, title in others:
-        summary = re.sub("`(.*?)`", r"<code>\1</code>", title)
-        table = _table(lines[lines["lane"] == lane], ratio)
-        parts += [f"<details><summary>{summary}</summary>", "", *table, "", "</details>", ""]
+    for place, (_, lane, each) in enumerate(of_run.lanes(lines)):
+        title, table = f"Lane {lane}: {of_run.LANES.get(lane, 'not known')}", _table(each, ratios)
+        if place:
+            parts += [f"<details><summary>{title}</summary>", "", table, "", "</details>", ""]
+        else:
+            parts += [f"**{title}**", "", table, ""]
     parts += [
         "![round trip of well-known ways to call another process](../results/reference/plots/first.png)",
         "",
@@ -92,53 +87,22 @@ def section(run: Run) -> str:
     return "\n".join(parts)
 
 
+def _table(lines: pd.DataFrame, ratios: pd.DataFrame) -> str:
+    """The medians by payload, and beside them what else there is of the smallest one."""
+    smallest = lines[lines["payload_bytes"] == lines["payload_bytes"].min()]
+    medians, rest = of_run.by_payload(lines), of_run.of_one(smallest, ratios)
+    names = [[field.text for field in each["contender", ""]] for each in (medians, rest)]
+    rest = rest.set_axis(names[1])[[head for head in AT_SMALLEST if head in rest.columns]]
+    return of_frame(medians.set_axis(names[0]).join(rest.reindex(names[0], fill_value=Field())))  # type: ignore[arg-type]
+
+
 def _footprint(file: Path) -> list[str]:
     if not file.exists():
         return []
     with file.open(newline="") as lines:
-        rows = list(csv.DictReader(lines))
-    head = [
-        "What the library costs beside its calls (`make footprint`):",
-        "",
-        "| | median | worst |",
-        "|---|---:|---:|",
-    ]
-    each = "| {figure} | {median} {unit} | {worst} {unit} of {repeats} |"
-    return [*head, *(each.format(**row) for row in rows), ""]
-
-
-def _table(lines: pd.DataFrame, ratio: pd.Series[float]) -> list[str]:
-    sizes = sorted(lines["payload_bytes"].unique())
-    smallest = sizes[0]
-    heads = [*(size(each) for each in sizes), f"p99 at {size(smallest)}", "CPU", "switches", "RSS", "cold", "x shm"]
-    rows = ["| contender | " + " | ".join(heads) + " |", "|---|" + "---:|" * len(heads)]
-    at_smallest = lines[lines["payload_bytes"] == smallest].set_index("contender")
-    for contender in at_smallest.sort_values("p50_us").index:
-        own = lines[lines["contender"] == contender].set_index("payload_bytes")
-        line = at_smallest.loc[contender]
-        group = tuple(line[axis] if axis != "contender" else contender for axis in GROUP)
-        times = [figure(own["p50_us"].get(each, math.nan)) for each in sizes]
-        rest = [
-            _least(line["p99_us"], line["p99_of_all"]),
-            pair(line["client_cpu_us_per_call"], line["server_cpu_us_per_call"]),
-            pair(line["voluntary_switches_per_call"], line["involuntary_switches_per_call"], digits=1),
-            pair(line["client_rss_mib"], line["server_rss_mib"], digits=0),
-            figure(line["cold_start_ms"]),
-            figure(ratio.get(group, math.nan)),
+        rows = [
+            [each["figure"], "{median} {unit}".format(**each), "{worst} {unit} of {repeats}".format(**each)]
+            for each in csv.DictReader(lines)
         ]
-        name = f"**{contender}**" if contender == BASE else contender
-        rows.append(f"| {name} | " + " | ".join([*times, *rest]) + " |")
-    return rows
-
-
-def _least(value: float, of_all: bool | None) -> str:
-    """A percentile; marked where it is not of all repeats, empty where it says nothing."""
-    return "" if of_all is None else f"{'' if of_all else '≥ '}{figure(value)}"
-
-
-def figure(value: float) -> str:
-    """A number for a table: three digits that matter, empty for NaN."""
-    if math.isnan(value):
-        return ""
-    text = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-    return re.sub(r"^0\.0+$", "0", text)
+    title = "What the library costs beside its calls (`make footprint`):"
+    return [title, "", markdown(["", "median", "worst"], rows), ""]

@@ -14,9 +14,9 @@ import pandas as pd
 from scenarios.advice import model, words
 from scenarios.advice.curves import Curves
 from scenarios.advice.model import Advice, Question
-from scenarios.common.units import percent, three
+from scenarios.common.units import BLANK, interval, least, percent, three
 from scenarios.report.percentiles import Look
-from scenarios.report.tables import BLANK, LANE_WORDS
+from scenarios.tables.of_run import LANES
 
 RATES = (100.0, 1000.0, 10_000.0)
 HANDLERS_US = (0.0, 100.0, 500.0, 1000.0, 10_000.0)
@@ -63,23 +63,18 @@ def key(question: Question) -> str:
 def lanes(cells: pd.DataFrame) -> list[str]:
     """The lanes a question can be about, the one most people ask about first."""
     there = set(cells["lane"])
-    return [lane for lane in LANE_WORDS if lane in there] + sorted(there - LANE_WORDS.keys())
-
-
-def payloads(curves: Curves) -> list[int]:
-    """Every measured payload size."""
-    return sorted({each for contender in curves.contenders for each in curves.sizes(contender)})
+    return [lane for lane in LANES if lane in there] + sorted(there - LANES.keys())
 
 
 def opening(curves: Curves) -> Question:
     """The question a page opens with: the measured payload size that is nearest to the typical one."""
-    nearest = min(payloads(curves), key=lambda each: (abs(math.log(each / TYPICAL_BYTES)), each))
+    nearest = min(curves.payloads, key=lambda each: (abs(math.log(each / TYPICAL_BYTES)), each))
     return Question(nearest, TYPICAL_RATE, TYPICAL_HANDLER_US, curves.lane)
 
 
 def questions(curves: Curves) -> list[Question]:
     """Every question of a lane that the page has an answer to."""
-    asked = itertools.product(payloads(curves), RATES, HANDLERS_US)
+    asked = itertools.product(curves.payloads, RATES, HANDLERS_US)
     return [Question(payload, rate, handler_us, curves.lane) for payload, rate, handler_us in asked]
 
 
@@ -97,11 +92,10 @@ def _ranked(row: Advice, fastest: Advice | None, top: bool) -> Ranked:
     fields = ["not measured", *[""] * 5]
     if row.ipc_p50_us and row.ipc_share:
         low, high = row.ipc_p50_us.low, row.ipc_p50_us.high
-        known = row.p99_of_all
         fields = [
             three(row.ipc_p50_us.value),
-            BLANK if low is None or high is None else f"{three(low)} {BLANK} {three(high)}",
-            BLANK if known is None or row.ipc_p99_us is None else f"{'' if known else '≥ '}{three(row.ipc_p99_us)}",
+            BLANK if low is None or high is None else interval(low, high),
+            BLANK if row.ipc_p99_us is None else least(row.ipc_p99_us, row.p99_of_all),
             three(row.p50_us.value / fastest.p50_us.value) if row.p50_us and fastest and fastest.p50_us else BLANK,
             BLANK if row.cores is None else percent(row.cores),
             percent(row.ipc_share.value) if row.clients == 1 else f"{row.clients} clients",

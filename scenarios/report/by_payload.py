@@ -7,7 +7,6 @@ import math
 from scenarios.advice import crossovers
 from scenarios.advice.curves import Curves
 from scenarios.common.units import micros, size, span, three
-from scenarios.report.answer import payloads
 from scenarios.statistics.figures import tied
 
 SHOWN = 3
@@ -24,7 +23,7 @@ def by_payload(lanes: list[Curves]) -> tuple[list[tuple[str, list[tuple[str, str
     sentences: list[str] = []
     for curves in lanes:
         lane = curves.lane
-        fastest = {each: _fastest(curves, each) for each in payloads(curves)}
+        fastest = {each: _fastest(curves, each) for each in curves.payloads}
         columns[lane] = {each: (_few(names), _ahead(curves, names, each)) for each, names in fastest.items() if names}
         ever = {names[0] for names in fastest.values() if names}
         crossings = crossovers.crossovers(curves, lane, sorted(ever))

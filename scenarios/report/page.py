@@ -7,7 +7,6 @@ Reads a run and writes one file into it; measures nothing. What stands where is 
 from __future__ import annotations
 
 import base64
-import itertools
 import json
 from collections import Counter
 from pathlib import Path
@@ -22,14 +21,13 @@ from scenarios.advice import words
 from scenarios.advice.curves import Curves
 from scenarios.common.errors import RunError
 from scenarios.common.units import micros, size, unbroken
-from scenarios.plan.cells import GROUP
 from scenarios.plots import style
-from scenarios.records import environment
 from scenarios.records.store import FINISHED, Run, replace_file
-from scenarios.report import answer, by_payload, percentiles, tables
+from scenarios.report import answer, by_payload, details, percentiles
 from scenarios.report.percentiles import Look
 from scenarios.statistics import bootstrap, caveats, figures
 from scenarios.statistics.figures import BASE
+from scenarios.tables import of_run
 
 TEMPLATES = Path(__file__).parent / "templates"
 FILE = "report.html"
@@ -76,27 +74,24 @@ def render(run: Run) -> str:
     cells = figures.frame(rows)
     lines = figures.summary(cells)
     headline = figures.headline(lines)
-    load = lines.drop(headline.index)
     plots, left_out = _plots(run.plots_folder)
     about = run.environment()
     values = {
         "run": run.about().get("run_id", run.id),
         "state": run.about().get("state"),
-        "base": BASE,
-        "machine": environment.in_one_line(about),
-        "repeats": " to ".join(
-            str(each) for each in sorted({int(lines["repeats"].min()), int(lines["repeats"].max())})
-        ),
         "sureness": figures.sureness(lines["repeats"]),
         "warnings": _warnings(run, cells, lines),
         "failures": [f"{key}: {why['kind']}: {why['reason']}" for key, why in run.failures().items()],
         "lanes": _lanes(headline, figures.ratios(figures.headline(cells), BASE, samples=run.samples_of)),
-        "load_tables": [(_title(load, *key), tables.load(each)) for key, each in _grouped(load)],
+        "load_tables": of_run.of_load(cells),
         "plots": plots,
         "plots_left_out": left_out,
         "environment": _environment(about),
         "settings": _settings(about),
-        "cells": [(_title(cells, *key), *tables.details(each)) for key, each in _grouped(pd.DataFrame(rows))],
+        "cells": [
+            (_title(cells, scenario, lane), *details.details(each))
+            for scenario, lane, each in of_run.lanes(pd.DataFrame(rows))
+        ],
         "css": Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         "js": Markup((TEMPLATES / "report.js").read_text(encoding="utf-8")),
     }
@@ -105,7 +100,7 @@ def render(run: Run) -> str:
     jinja = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
-    jinja.filters |= {"unbroken": unbroken, "size": size}
+    jinja.filters |= {"unbroken": unbroken, "size": size, "look": Look.of}
     return jinja.get_template("report.html").render(values).lstrip()
 
 
@@ -113,7 +108,7 @@ def _answers(run: Run, cells: pd.DataFrame) -> dict[str, Any]:
     """The question a page opens with, and the answers to it and to every other that can be chosen."""
     headline = figures.headline(cells)
     curves = [Curves(cells, lane) for lane in answer.lanes(headline)]
-    curves = [each for each in curves if answer.payloads(each)]  # without one, nothing has a median
+    curves = [each for each in curves if each.payloads]  # without one, nothing has a median
     if not curves:
         return {"answer": None, "by_payload": []}
     where = words.where(run)
@@ -127,37 +122,27 @@ def _answers(run: Run, cells: pd.DataFrame) -> dict[str, Any]:
         "rates": [(rate, f"{rate:,.0f} a second") for rate in answer.RATES],
         "handlers": [(us, micros(us) if us else "no time") for us in answer.HANDLERS_US],
         "question_lanes": [each.lane for each in curves],
-        "lane_words": tables.LANE_WORDS,
+        "lane_words": of_run.LANES,
         "by_payload": lines,
         "crossings": sentences,
     }
 
 
 def _lanes(headline: pd.DataFrame, ratios: pd.DataFrame) -> list[dict[str, Any]]:
-    ratios = ratios.set_index(list(GROUP))
     found = []
-    for key, each in _grouped(headline):
-        everything = tables.everything(each, ratios)
-        typical = min(everything.groups, key=lambda name: abs(everything.groups.index(name) - 1))
+    for scenario, lane, each in of_run.lanes(headline):
+        sizes = [size(at) for at in sorted(each["payload_bytes"].unique())]
         found.append(
             {
-                "title": _title(headline, *key),
-                "words": tables.LANE_WORDS.get(key[1], ""),
-                "latency": tables.latency(each, _fastest(each)),
-                "everything": everything,
-                "shown": typical,
+                "title": _title(headline, scenario, lane),
+                "words": of_run.LANES.get(lane, ""),
+                "latency": of_run.by_payload(each),
+                "everything": of_run.of_one(each, ratios),
+                "sizes": sizes,
+                "shown": sizes[:2][-1],
             }
         )
     return found
-
-
-def _fastest(lines: pd.DataFrame) -> dict[float, list[str]]:
-    """By payload size the contenders that are IPC and tied for the lowest median."""
-    remote = lines[lines["server_cpu_us_per_call"].notna()].groupby("payload_bytes")
-    return {
-        float(str(size)): figures.tied(dict(zip(each["contender"], each["p50_us"], strict=True)))
-        for size, each in remote
-    }
 
 
 def _plots(folder: Path) -> tuple[list[tuple[str, str]], list[str]]:
@@ -180,27 +165,19 @@ def _plots(folder: Path) -> tuple[list[tuple[str, str]], list[str]]:
 
 
 def _percentiles(run: Run, cells: pd.DataFrame) -> dict[str, Any]:
-    found = list(percentiles.plots(run, figures.headline(cells)))
-    found.sort(key=lambda plot: (plot.scenario, tables.lane_order(plot.lane)))
-    groups = itertools.groupby(found, key=lambda plot: (plot.scenario, plot.lane))
-    names = style.ordered({curve.contender for plot in found for curve in plot.curves})
+    headline = figures.headline(cells)
+    found = [
+        (_title(cells, scenario, lane), list(percentiles.plots(run, each)))
+        for scenario, lane, each in of_run.lanes(headline)
+    ]
+    plots = [plot for _, each in found for plot in each]
+    names = style.ordered({curve.contender for plot in plots for curve in plot.curves})
     return {
-        "percentile_lanes": [(_title(cells, *key), list(plots)) for key, plots in groups],
+        "percentile_lanes": [each for each in found if each[1]],
         "legend": [(name, Look.of(name)) for name in names],
-        "sampled": all(plot.from_samples for plot in found),
-        "width": percentiles.WIDTH,
-        "height": percentiles.HEIGHT,
-        "left": percentiles.LEFT,
-        "right": percentiles.RIGHT,
-        "top": percentiles.TOP,
-        "bottom": percentiles.BOTTOM,
+        "sampled": all(plot.from_samples for plot in plots),
+        **{edge.lower(): getattr(percentiles, edge) for edge in ("WIDTH", "HEIGHT", "LEFT", "RIGHT", "TOP", "BOTTOM")},
     }
-
-
-def _grouped(table: pd.DataFrame) -> list[tuple[tuple[str, str], pd.DataFrame]]:
-    """By scenario and lane, lanes in the report's order."""
-    groups = [((str(scenario), str(lane)), each) for (scenario, lane), each in table.groupby(["scenario", "lane"])]
-    return sorted(groups, key=lambda group: (group[0][0], tables.lane_order(group[0][1])))
 
 
 def _title(table: pd.DataFrame, scenario: str, lane: str) -> str:

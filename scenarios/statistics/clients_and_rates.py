@@ -13,10 +13,10 @@ SATURATED_SHARE = 0.95
 
 
 def by_clients(cells: pd.DataFrame) -> pd.DataFrame:
-    """Closed loops, a line per number of clients, of the scenarios that have several; contenders with a single one
-    included. Columns: those of a summary."""
+    """Closed loops, a line per number of clients, of the scenarios that have more than one; contenders with a single
+    one included. Columns: those of a summary."""
     closed = cells[cells["load"] == CLOSED]
-    several = closed[closed.groupby("scenario")["clients"].transform("nunique") > 1]
+    several = closed[closed.groupby("scenario")["clients"].transform("max") > 1]
     return figures.summary(several).sort_values(list(GROUP), ignore_index=True)
 
 

@@ -170,9 +170,9 @@ def summary(cells: pd.DataFrame) -> pd.DataFrame:
     """One line per group of :func:`frame`: :func:`of_repeats` of every column that holds numbers, and more.
 
     `p50_low`, `p50_high`, `p99_low`, `p99_high`: the intervals. `low`, `high`: the least and most calls_per_s of the
-    repeats; `skipped_most`: the most skipped calls of one. `repeats`, `p99_repeats`: how many there are, and how many
-    of them have a p99; `p99_of_all`: what :func:`of_all` says of that. `noisy`, `flags`: how many were disturbed, and
-    by what. `wait`.
+    repeats; `skipped_most`: the most skipped calls of one; `longest_us`: the longest call of all, which may have stood
+    still once. `repeats`, `p99_repeats`: how many there are, and how many of them have a p99; `p99_of_all`: what
+    :func:`of_all` says of that. `noisy`, `flags`: how many were disturbed, and by what. `wait`.
     """
     groups = cells.groupby(list(GROUP), sort=False)
     numbers = [name for name in cells.columns if name not in {*WORDS, *GROUP}]
@@ -185,6 +185,7 @@ def summary(cells: pd.DataFrame) -> pd.DataFrame:
             "low": each["calls_per_s"].min(),
             "high": each["calls_per_s"].max(),
             "skipped_most": each["skipped"].max(),
+            "longest_us": each["max_us"].max(),
             "repeats": len(each),
             "p99_repeats": int(each["p99_us"].count()),
             "p99_of_all": of_all(int(each["p99_us"].count()), len(each)),

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from scenarios.records.store import COLUMNS, Row
+from scenarios.records.store import Row
 from scenarios.statistics import figures
+from tests.scenarios.rows import row
 
 Cells = list[Row]
 
@@ -26,22 +27,20 @@ def cells(
 
     Calls per second are those of a client that spends no time between its calls.
     """
-    empty = dict.fromkeys(COLUMNS, "")
-    usual = {"scenario": "s", "lane": "native", "clients": "1", "load": "closed", "wait": "block"}
     return [
-        empty
-        | usual
-        | {
-            "contender": contender,
-            "payload_bytes": str(payload_bytes),
-            "repeat": str(repeat),
-            "p50_us": str(value),
-            "p99_us": "" if p99 is None else str(p99),
-            "mean_us": str(mean or value),
-            "calls_per_s": str(1e6 / (mean or value)),
-            "client_cpu_us_per_call": str(client_cpu),
-            "server_cpu_us_per_call": "" if server_cpu is None else str(server_cpu),
-        }
+        row(
+            contender,
+            lane="native",
+            wait="block",
+            payload_bytes=payload_bytes,
+            repeat=repeat,
+            p50_us=value,
+            p99_us="" if p99 is None else p99,
+            mean_us=mean or value,
+            calls_per_s=1e6 / (mean or value),
+            client_cpu_us_per_call=client_cpu,
+            server_cpu_us_per_call="" if server_cpu is None else server_cpu,
+        )
         | axes
         for payload_bytes, values in p50.items()
         for repeat, value in enumerate(values)
@@ -50,4 +49,4 @@ def cells(
 
 def table(*contenders: Cells) -> pd.DataFrame:
     """The table of a run with these contenders."""
-    return figures.frame([row for each in contenders for row in each])
+    return figures.frame([line for each in contenders for line in each])

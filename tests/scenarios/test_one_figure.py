@@ -20,13 +20,12 @@ from scenarios.analysis import latency as notebook_1
 from scenarios.analysis import notebook
 from scenarios.analysis.notebook import OpenedRun
 from scenarios.cli import table
-from scenarios.common.units import least_micros, micros, size, three
-from scenarios.plan.cells import GROUP
+from scenarios.common.units import figure, least, size
 from scenarios.plots import clients_and_rates as pictures
 from scenarios.plots import style
 from scenarios.publish import reference
-from scenarios.report import page, tables
 from scenarios.statistics import clients_and_rates, figures
+from scenarios.tables import of_run
 from tests.scenarios import shown
 
 COMMITTED = Path(__file__).parents[2] / "results" / "reference"
@@ -61,7 +60,7 @@ def test_the_table_shows_every_median_and_p99(lines: pd.DataFrame, printed: list
     start = next(place for place, text in enumerate(printed) if text.startswith(f"full, lane {lane}"))
     part = "\n".join(printed[start : start + 150])
     for _, line in headline(lines, lane).iterrows():
-        texts = [micros(line["p50_us"]), least_micros(line["p99_us"], line["p99_of_all"])]
+        texts = [figure(line["p50_us"]), least(line["p99_us"], line["p99_of_all"])]
         pattern = rf"\b{re.escape(line['contender'])} +{re.escape(texts[0])} +.*{re.escape(texts[1])}"
         assert re.search(pattern, part), (line["contender"], texts)
 
@@ -69,33 +68,32 @@ def test_the_table_shows_every_median_and_p99(lines: pd.DataFrame, printed: list
 def test_the_table_shows_rates_as_they_are(lines: pd.DataFrame, opened: OpenedRun, printed: list[str]) -> None:
     text = "\n".join(printed)
     for _, line in clients_and_rates.by_rate(opened.cells).iterrows():
-        shown_there = least_micros(line["p99_us"], line["p99_of_all"])
-        assert re.search(rf"{line['rate']:,.0f} .*{re.escape(micros(line['p50_us']))} +{re.escape(shown_there)} ", text)
+        shown_there = least(line["p99_us"], line["p99_of_all"])
+        assert re.search(rf"{line['rate']:,.0f} .*{re.escape(figure(line['p50_us']))} +{re.escape(shown_there)} ", text)
 
 
-def test_the_report_shows_the_same(lines: pd.DataFrame, opened: OpenedRun) -> None:
-    ratios = figures.ratios(figures.headline(opened.cells), figures.BASE).set_index(list(GROUP))
+def values(table: pd.DataFrame, heading: str, unit: str = "") -> list[float | str]:
+    """What a column's fields are sorted by."""
+    return [field.value for field in table[heading, unit]]
+
+
+def test_the_report_is_made_of_the_same(lines: pd.DataFrame, opened: OpenedRun) -> None:
+    ratios = figures.ratios(figures.headline(opened.cells), figures.BASE)
     for lane in opened.lanes:
         own = headline(lines, lane)
-        latency = tables.latency(own, page._fastest(own))
-        sizes = sorted(own["payload_bytes"].unique())
-        found = {
-            (line.contender, at): field.value
-            for line in latency.lines
-            for at, field in zip(sizes, line.fields, strict=True)
-            if field.key
-        }
-        medians = own.set_index(["contender", "payload_bytes"])["p50_us"].dropna()
-        assert found == medians.to_dict()
-        everything = tables.everything(own, ratios)
-        heads = [head for head, _ in everything.heads]
-        p99 = {(line.contender, line.group): line.fields[heads.index("p99")].value for line in everything.lines}
-        expected = {(each["contender"], size(each["payload_bytes"])): each["p99_us"] for _, each in own.iterrows()}
-        assert p99 == pytest.approx(expected, nan_ok=True, rel=0, abs=0)
+        wide, every = of_run.by_payload(own), of_run.of_one(own, ratios)
+        for at, each in own.groupby("payload_bytes"):
+            known = dict(zip(each["contender"], each["p50_us"], strict=True))
+            shown_there = dict(zip(values(wide, "contender"), values(wide, size(at), "µs"), strict=True))
+            assert {name: value for name, value in shown_there.items() if name in known} == known
+        for column, shown_as in {"p50_us": "p50", "p99_us": "p99", "longest_us": "longest"}.items():
+            keys = zip(values(every, "payload"), values(every, "contender"), strict=True)
+            expected = own.set_index(["payload_bytes", "contender"])[column].to_dict()
+            found = dict(zip(keys, values(every, shown_as, "µs"), strict=True))
+            assert found == pytest.approx(expected, nan_ok=True, rel=0, abs=0)
     load = lines.drop(figures.headline(lines).index)
-    column = [head for head, _ in tables.load(load).heads].index("p50")
-    found_load = sorted(line.fields[column].value for line in tables.load(load).lines)
-    assert found_load == pytest.approx(sorted(load["p50_us"]), rel=0, abs=0)
+    shown_load = [value for table in of_run.of_load(opened.cells) for value in values(table.frame, "p50", "µs")]
+    assert sorted(shown_load) == pytest.approx(sorted(load["p50_us"]), rel=0, abs=0)
 
 
 def points(axes: Axes) -> set[tuple[float, float]]:
@@ -160,4 +158,4 @@ def test_the_readme_says_the_same(lines: pd.DataFrame, opened: OpenedRun) -> Non
     own = own[own["payload_bytes"] == own["payload_bytes"].min()]
     for _, line in own.iterrows():
         (row,) = re.findall(rf"^\| \**{re.escape(line['contender'])}\** \| ([\d.,]+)", text, re.MULTILINE)[:1]
-        assert float(row.replace(",", "")) == float(f"{line['p50_us']:.3g}") or row == three(line["p50_us"])
+        assert row == figure(line["p50_us"])

@@ -3,43 +3,29 @@
 from __future__ import annotations
 
 import math
+import statistics
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from scenarios.advice.curves import Curves
-from scenarios.plan.cells import GROUP
-from scenarios.records.store import COLUMNS, Run
-from scenarios.report import answer, percentiles, tables
-from scenarios.report.page import _fastest
+from scenarios.records.store import Run
+from scenarios.report import answer, percentiles
 from scenarios.statistics import figures
+from scenarios.tables import columns, of_run
+from tests.scenarios import tables
 
 
 def cells(**contenders: list[float]) -> pd.DataFrame:
     """Cells of one payload size: contender to its p50 in each repeat, and half and a quarter of it as CPU time."""
-    rows = []
-    for name, medians in contenders.items():
-        for repeat, p50 in enumerate(medians):
-            known = {
-                "scenario": "s",
-                "contender": name,
-                "lane": "native",
-                "payload_bytes": 1000,
-                "clients": 1,
-                "load": "closed",
-                "wait": "block",
-                "repeat": repeat,
-                "p50_us": p50,
-                "p90_us": p50 * 2,
-                "mean_us": p50,
-                "calls_per_s": 1e6 / p50,
-                "client_cpu_us_per_call": p50 / 2,
-                "server_cpu_us_per_call": p50 / 4,
-                "cold_start_ms": 1,
-            }
-            rows.append(dict.fromkeys(COLUMNS, "") | {column: str(value) for column, value in known.items()})
-    return figures.frame(rows)
+    half = {name: statistics.median(p50) / 2 for name, p50 in contenders.items()}
+    return tables.table(
+        *(
+            tables.cells(name, {1000: p50}, client_cpu=half[name], server_cpu=half[name] / 2)
+            for name, p50 in contenders.items()
+        )
+    )
 
 
 def first(table: pd.DataFrame) -> answer.Answer:
@@ -84,8 +70,11 @@ def test_an_interval_is_called_as_sure_as_its_repeats_allow(repeats: int, sure: 
 
 def test_the_table_marks_the_fastest_and_what_takes_a_tenth_longer_at_most() -> None:
     lines = figures.summary(cells(a=[10, 20, 30], b=[11, 22, 33], c=[12, 23, 34]))
-    marked = tables.latency(lines, _fastest(lines))
-    assert [(line.contender, line.fields[0].best) for line in marked.lines] == [("a", True), ("b", True), ("c", False)]
+    marked = of_run.by_payload(lines)
+    names, fields = marked["contender", ""], marked["1 KB", "µs"]
+    assert [(name.text, field.best) for name, field in zip(names, fields, strict=True)] == [
+        *(("a", True), ("b", True), ("c", False)),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -94,15 +83,13 @@ def test_the_table_marks_the_fastest_and_what_takes_a_tenth_longer_at_most() -> 
         (0, "\N{EN DASH}", "", "at the median"),
         (1, "\N{EN DASH}", "1 of 3 repeats", "at the median"),
         (2, "≥ 99.0", "2 of 3 repeats", "and at least 199 µs at p99"),
-        (3, "99.0", "99.0 \N{EN DASH} 99.0", "and 199 µs at p99"),
+        (3, "99.0", "99.0 to 99.0", "and 199 µs at p99"),
     ],
 )
 def test_a_p99_that_slower_repeats_have_not_is_a_least_or_none(there: int, shown: str, small: str, said: str) -> None:
     table = cells(a=[10, 11, 12])
     table["p99_us"] = [99.0] * there + [math.nan] * (3 - there)
-    lines = figures.summary(table)
-    found = tables.everything(lines, figures.ratios(table, "shm").set_index([*GROUP]))
-    field = found.lines[0].fields[[head for head, _ in found.heads].index("p99")]
+    field = columns.P99.field(figures.summary(table).iloc[0].to_dict())
     assert (field.text, field.small) == (shown, small)
     opening = first(table)
     assert opening.recommendation[0].endswith(said)

@@ -116,7 +116,7 @@ def test_many_clients_and_offered_load_have_a_section_of_their_own(run: Run) -> 
         some = [row for row in rows if row["contender"] == "shm" and row["payload_bytes"] == "1000"]
         many = [row | {"scenario": "full/clients", "clients": "4", "p50_us": "0.001"} for row in some]
         offered = [
-            row | {"scenario": "full/load", "load": "open", "offered_rps": "5000", "skipped": "7", "p50_us": "0.001"}
+            row | {"scenario": "full/load", "load": "5000/s", "offered_rps": "5000", "skipped": "7", "p50_us": "0.001"}
             for row in some
         ]
         return rows + many + offered

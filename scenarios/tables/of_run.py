@@ -1,0 +1,99 @@
+"""Which tables a run has: latency by payload, every figure of one client, several clients, offered rates."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+import pandas as pd
+
+from scenarios.common.units import size
+from scenarios.plan.cells import GROUP
+from scenarios.statistics import clients_and_rates, figures
+from scenarios.statistics.figures import BASE, FLOOR
+from scenarios.tables import columns
+from scenarios.tables.columns import Field, frame
+
+LANES = {
+    "native": "text, sent as a user of each would",
+    "pickle": "Python objects, pickled by everybody: dataclass, datetime, tuple, nested lists",
+    "json": "one document, the same codec for everybody",
+    "bytes": "raw bytes, no codec: the transport alone",
+}
+"""What the lanes mean, the one most people ask about first."""
+OF_ONE = [
+    *(columns.PAYLOAD, columns.CONTENDER, columns.P50, columns.P99, columns.LONGEST, columns.RATIO, columns.WAITS),
+    *(columns.ANSWERED, columns.CPU, columns.SWITCHES, columns.RSS, columns.COLD, columns.DISTURBED),
+]
+OF_CLIENTS = [
+    *(columns.CONTENDER, columns.CLIENTS, columns.ANSWERED, columns.P50, columns.SLOWEST_CLIENT, columns.P99),
+    *(columns.LONGEST, columns.FAIRNESS, columns.CPU, columns.SWITCHES, columns.DISTURBED),
+]
+OF_RATES = [
+    *(columns.CONTENDER, columns.CLIENTS, columns.OFFERED, columns.ANSWERED, columns.SKIPPED, columns.P50),
+    *(columns.P99, columns.LATE_P50, columns.LATE_P99, columns.CPU, columns.SWITCHES, columns.DISTURBED),
+]
+
+CLIENTS_CAPTION = (
+    "p50: of all calls, so mostly of the clients that make the most; fairness: most calls of a client over fewest; "
+    "CPU: clients + server"
+)
+RATES_CAPTION = (
+    "latency from the intended send, skipped calls taken for slower than any, ∞ where they decide; late: how late the "
+    "dispatcher sent calls though the caller was free; pale: more was offered than was answered"
+)
+
+
+class Table(NamedTuple):
+    """A frame of :mod:`scenarios.tables.columns` with what stands above and below it."""
+
+    title: str
+    frame: pd.DataFrame
+    caption: str
+
+
+def lanes(lines: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
+    """Scenario, lane and lines, lanes in the order of :data:`LANES`, unknown ones behind."""
+    order = {lane: place for place, lane in enumerate(LANES)}
+    groups = [(str(scenario), str(lane), each) for (scenario, lane), each in lines.groupby(["scenario", "lane"])]
+    return sorted(groups, key=lambda group: (group[0], order.get(group[1], len(order)), group[1]))
+
+
+def of_one(lines: pd.DataFrame, ratios: pd.DataFrame) -> pd.DataFrame:
+    """Every figure of each payload size and contender, the fastest first, and its `ratios` to :data:`BASE`."""
+    known = ratios[ratios["contender"] != FLOOR].astype(lines[list(GROUP)].dtypes.to_dict())
+    ends = {f"ratio_{end}": known[end].where(known["contender"] != BASE) for end in ("low", "high")}
+    lines = lines.merge(known.drop(columns=["low", "high"]).assign(**ends), "left", list(GROUP))
+    return frame(lines.sort_values(["payload_bytes", "p50_us"]), OF_ONE)
+
+
+def by_payload(lines: pd.DataFrame) -> pd.DataFrame:
+    """Median latency of one lane, a line per contender, the fastest first, and a column per payload size. The best are
+    those that are IPC and tied for the lowest median of a size.
+    """
+    found: dict[float, dict[str, Field]] = {}
+    for at, each in lines.groupby("payload_bytes"):
+        remote = each[each["server_cpu_us_per_call"].notna()]
+        best = figures.tied(dict(zip(remote["contender"], remote["p50_us"], strict=True)))
+        fields = {str(line["contender"]): columns.P50.field(dict(line)) for _, line in each.iterrows()}
+        found[float(str(at))] = {name: dataclasses.replace(of, best=name in best) for name, of in fields.items()}
+    rows = {name: [each.get(name, Field()) for each in found.values()] for name in lines["contender"].unique()}
+    names = sorted(rows, key=lambda name: [(not field.key, field.value) for field in rows[name]] + [(True, name)])
+    contenders = pd.DataFrame({("contender", ""): [Field(name, name) for name in names]})
+    medians = pd.DataFrame([rows[name] for name in names], columns=[(size(at), "µs") for at in found])
+    return pd.concat([contenders, medians], axis=1).set_axis([columns.kind(name) for name in names])
+
+
+def of_load(cells: pd.DataFrame) -> list[Table]:
+    """Of closed loops of several clients and of calls at an offered rate, those a run has the data for."""
+    found = []
+    for kind, of_kind, shown, caption in (
+        ("several clients, closed loop", clients_and_rates.by_clients(cells), OF_CLIENTS, CLIENTS_CAPTION),
+        ("open loop", clients_and_rates.by_rate(cells), OF_RATES, RATES_CAPTION),
+    ):
+        for scenario, lane, lines in lanes(of_kind):
+            for at, each in lines.groupby("payload_bytes"):
+                told = [column for column in shown if column is not columns.CLIENTS or each["clients"].nunique() > 1]
+                title = f"{scenario}, lane {lane}, {size(float(str(at)))}: {kind}"
+                found.append(Table(title, frame(each, told), caption))
+    return found
