@@ -43,8 +43,9 @@ $(JUPYTER): $(STAMP)
 notebooks-executed: $(STAMP)  ## run the committed notebooks again on results/reference
 	$(BIN)/python util/execute_notebooks.py
 
+# Hundreds of the tests start a Python: each would compile the project again where its bytecode may not be kept.
 test: $(STAMP)  ## all tests, under 5 minutes
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 soak: $(STAMP)  ## the fault tests' long forms and their figures, 20 minutes: make soak [PART=test_name] [SCALE=0.01]
 	$(BIN)/python -m pytest tests/shm_rpc_bridge -m soak $(if $(PART),-k '$(PART)') $(if $(SCALE),--scale $(SCALE)) \

@@ -11,6 +11,7 @@ The built-in names are not to be taken over: results under one name must mean on
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Iterator, Mapping
 from importlib.metadata import entry_points
@@ -69,8 +70,13 @@ class ContenderUnavailable(Exception):
 
 def _targets() -> dict[str, str]:
     """Every contender's ``module:Class`` by name: third parties' first, so that the built-in ones win."""
-    third_party = {point.name: point.value for point in entry_points(group=ENTRY_POINT_GROUP)}
-    return {**third_party, **BUILT_IN}
+    return {**_installed(), **BUILT_IN}
+
+
+@functools.cache
+def _installed() -> dict[str, str]:
+    """What third parties' packages add. Read once per process: it looks into every package that is installed."""
+    return {point.name: point.value for point in entry_points(group=ENTRY_POINT_GROUP)}
 
 
 def names() -> tuple[str, ...]:

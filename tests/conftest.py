@@ -1,7 +1,12 @@
 import signal
 from typing import List
 
+import hypothesis
 import pytest
+
+# On a busy machine any example may take long to run or to draw, and neither is what a test promises.
+hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("patient")
 
 # A shell that starts a job in the background lets it ignore SIGINT, and so would every process of the tests.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -27,6 +27,7 @@ def install(monkeypatch: pytest.MonkeyPatch, **targets: str) -> None:
         return EntryPoints(points).select(**selection)
 
     monkeypatch.setattr(registry, "entry_points", entry_points)
+    monkeypatch.setattr(registry, "_installed", registry._installed.__wrapped__)
 
 
 def test_every_known_contender_loads_under_its_own_name() -> None:

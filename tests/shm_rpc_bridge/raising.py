@@ -56,9 +56,7 @@ class RaiseAt:
             self._meet(frame, event)
 
     def _meet(self, frame: Any, event: str) -> None:
-        source = linecache.getline(frame.f_code.co_filename, frame.f_lineno).lstrip()
-        catches = sys.exc_info()[0] is not None and source.startswith(("except ", "return "))
-        if catches or _is_finalizing(frame):
+        if _catches(frame) or self._is_finalizing(frame):
             return
         self._left -= 1
         if self._left == 0:
@@ -66,14 +64,23 @@ class RaiseAt:
             self.where = os.path.basename(frame.f_code.co_filename), frame.f_lineno, event
             raise Raised
 
+    def _is_finalizing(self, frame: Any) -> bool:
+        """Whether it was called by the interpreter, which swallows whatever is raised there, by whomever."""
+        while frame is not None and frame.f_code is not _RUN:
+            if frame.f_code.co_name == "__del__" or frame.f_code.co_filename == weakref.__file__:
+                return True
+            frame = frame.f_back
+        return False
 
-def _is_finalizing(frame: Any) -> bool:
-    """Whether it was called by the interpreter, which swallows whatever is raised there, by whomever."""
-    while frame is not None:
-        if frame.f_code.co_name == "__del__" or frame.f_code.co_filename == weakref.__file__:
-            return True
-        frame = frame.f_back
-    return False
+
+_RUN = RaiseAt.run.__code__
+
+
+def _catches(frame: Any) -> bool:
+    if sys.exc_info()[0] is None:
+        return False
+    source = linecache.getline(frame.f_code.co_filename, frame.f_lineno).lstrip()
+    return source.startswith(("except ", "return "))
 
 
 def at_every_moment(function: Callable[[], Any], check: Callable[[RaiseAt], None], every: int = 1) -> int:

@@ -16,6 +16,14 @@ from .steps import wait_until_stopped
 MIDDLES = [("write response", "during"), ("release response_full", "before"), ("acquire request_full", "after")]
 
 
+def stop_process(child, name):
+    """SIGSTOP, once it has answered: by then it has installed its handlers, and SIGTERM ends it well."""
+    with RPCClient(name, timeout=PATIENCE) as client:
+        assert client.call("add", a=1, b=2) == 3
+    os.kill(child.pid, signal.SIGSTOP)
+    wait_until_stopped(child)
+
+
 def resume_and_stop(child):
     os.kill(child.pid, signal.SIGCONT)
     os.kill(child.pid, signal.SIGTERM)
@@ -57,7 +65,7 @@ def test_a_client_stopped_in_the_middle_of_a_message_holds_up_nobody(name, step)
 def test_the_deadline_holds_when_the_server_is_stopped(name):
     """Without the look at the deadline in `Waiter._park` it never ends; without `withdraw` its outcome is unknown."""
     with server_process(name) as child, RPCClient(name, timeout=0.2) as client:
-        os.kill(child.pid, signal.SIGSTOP)
+        stop_process(child, name)
         with pytest.raises(RPCTimeoutError, match="never runs"):
             client.call("add", a=1, b=2)
         resume_and_stop(child)
@@ -66,7 +74,7 @@ def test_the_deadline_holds_when_the_server_is_stopped(name):
 @pytest.mark.fault("peer-stopped")
 def test_timed_out_requests_to_a_stopped_server_use_up_no_channels(name):
     with server_process(name, max_channels=2) as child, RPCClient(name, timeout=0.01) as client:
-        os.kill(child.pid, signal.SIGSTOP)
+        stop_process(child, name)
         for _ in range(10):
             with pytest.raises(RPCTimeoutError, match="never runs"):
                 client.call("add", a=1, b=2)
