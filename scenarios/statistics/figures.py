@@ -178,24 +178,24 @@ def summary(cells: pd.DataFrame) -> pd.DataFrame:
     numbers = [name for name in cells.columns if name not in {*WORDS, *GROUP}]
     counts = groups[numbers].count()
     lines = groups[numbers].median().where(2 * counts.to_numpy() > groups.size().to_numpy()[:, None])
-    more = [
-        dict(zip(("p50_low", "p50_high"), _known_interval(each, "p50_us"), strict=True))
-        | dict(zip(("p99_low", "p99_high"), _known_interval(each, "p99_us"), strict=True))
-        | {
-            "low": each["calls_per_s"].min(),
-            "high": each["calls_per_s"].max(),
-            "skipped_most": each["skipped"].max(),
-            "longest_us": each["max_us"].max(),
-            "repeats": len(each),
-            "p99_repeats": int(each["p99_us"].count()),
-            "p99_of_all": of_all(int(each["p99_us"].count()), len(each)),
-            "noisy": int((each["noise_flags"].fillna("") != "").sum()),
-            "flags": ";".join(sorted(set(";".join(each["noise_flags"].fillna("")).split(";")) - {""})),
-            "wait": each["wait"].iloc[0],
-        }
-        for _, each in groups
-    ]
-    return pd.concat([lines.reset_index(), pd.DataFrame(more, dtype=object).infer_objects()], axis=1)
+    more = groups.agg(
+        low=("calls_per_s", "min"),
+        high=("calls_per_s", "max"),
+        skipped_most=("skipped", "max"),
+        longest_us=("max_us", "max"),
+        repeats=("repeat", "size"),
+        p99_repeats=("p99_us", "count"),
+        wait=("wait", "first"),
+    )
+    flags = [list(each.fillna("")) for _, each in groups["noise_flags"]]
+    more["noisy"] = [sum(map(bool, each)) for each in flags]
+    more["flags"] = [";".join(sorted(set(";".join(each).split(";")) - {""})) for each in flags]
+    of_all_repeats = [of_all(*counted) for counted in zip(more["p99_repeats"], more["repeats"], strict=True)]
+    more["p99_of_all"] = pd.Series(of_all_repeats, index=more.index, dtype=object)
+    for column in INTERVALS:
+        name = column.removesuffix("_us")
+        more[f"{name}_low"], more[f"{name}_high"] = _known_intervals(groups, column)
+    return pd.concat([lines, more], axis=1).reset_index()
 
 
 def ratios(cells: pd.DataFrame, base: str, column: str = "p50_us", samples: SamplesOf | None = None) -> pd.DataFrame:
@@ -261,12 +261,18 @@ def _intervals(group: tuple[str, ...], rows: list[Row], samples: SamplesOf) -> R
     return fields
 
 
-def _known_interval(cells: pd.DataFrame, column: str) -> Interval:
-    """A group's interval as cells.csv has it, which was made from the samples; else one from the figures alone."""
-    low, high = (cells[name] for name in INTERVALS[column])
-    if low.notna().all() and len(cells) >= FEWEST_PROCESSES:
-        return float(low.iloc[0]), float(high.iloc[0])
-    return interval(cells[column].to_numpy()) or (np.nan, np.nan)
+def _known_intervals(groups: Any, column: str) -> tuple[list[float], list[float]]:
+    """The groups' intervals as cells.csv has them, which were made from the samples; else from the figures alone."""
+    ends = list(INTERVALS[column])
+    size = groups.size()
+    known = (groups[ends[0]].count() == size) & (size >= FEWEST_PROCESSES)
+    found = [
+        (low, high) if is_known else interval(values.to_numpy()) or (np.nan, np.nan)
+        for (_, values), is_known, low, high in zip(
+            groups[column], known, *groups[ends].first().T.to_numpy(), strict=True
+        )
+    ]
+    return [float(low) for low, _ in found], [float(high) for _, high in found]
 
 
 def _draws(row: Mapping[str, Any], column: str, samples: SamplesOf) -> Floats:
