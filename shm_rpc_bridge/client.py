@@ -5,7 +5,7 @@ import os
 import warnings
 import weakref
 from time import monotonic
-from typing import Any, Callable, Optional, TypeVar, Union
+from typing import Any, Callable, Dict, Optional, TypeVar, Union
 
 from . import codec as codecs
 from . import names
@@ -74,6 +74,7 @@ class RPCClient:
         self._encode = chosen.encode_request
         self._decode: Callable[[str, Any], Any] = chosen.decode_response
         self._patience = 0.0
+        self._options: Dict[str, Any] = {}
         self._pool = pool = ChannelPool(name, buffer_size, max_message_size, wait, chosen.name)
         self._idle = pool.idle
         _pools.add(pool)
@@ -111,7 +112,9 @@ class RPCClient:
                         pool.close()
                     return result
             except HandedOut as came:  # the channel is the handle's from here on
-                return Handle(Origin(channel, self._exchange, pool.discard), came, timeout)
+                origin = Origin(channel, self._exchange, pool.discard)
+                origin.held.add(came.number)
+                return Handle(origin, came, timeout)
             except (RPCTimeoutError, RPCTransportError) as error:
                 never_ran = not error.may_have_run and not channel.connection.is_alive()
                 pool.put_back(channel)
@@ -136,7 +139,7 @@ class RPCClient:
             response = channel.exchange(message, deadline)
         except (RPCTimeoutError, RPCTransportError) as error:
             raise self._about(error, shown) from None
-        return self._decode(shown, response)
+        return self._codec.decode_response(shown, response)  # `returns` is about what the client's own methods return
 
     def _opened(self, method: str, deadline: float, lost: Optional[Exception]) -> ClientChannel:
         """A new channel. Where there is no server: the error also says how the request was `lost` with the last."""
@@ -195,8 +198,10 @@ class RPCClient:
         if not isinstance(wait_for_server, _Kept):
             validated_timeout(wait_for_server, "wait_for_server")
             other._patience = math.inf if wait_for_server is None else wait_for_server
+            other._options = {**other._options, "wait_for_server": wait_for_server}
         if not isinstance(returns, _Kept):
             other._decode = typed(self._codec.decode_response, returns)
+            other._options = {**other._options, "returns": returns}
         return other
 
     _is_owner = True  # whether it is this object that was constructed and must be closed
@@ -221,7 +226,7 @@ class RPCClient:
 
     def __reduce__(self) -> Any:
         name, buffer_size, _, *rest = self._arguments
-        return _connect, (name, buffer_size, self._timeout, *rest)
+        return _connect, (self._options, name, buffer_size, self._timeout, *rest)
 
     def __copy__(self) -> "RPCClient":
         raise TypeError("a client is not copied: share it, or construct another one")
@@ -231,6 +236,7 @@ class RPCClient:
 
 
 def _connect(
+    with_options: Dict[str, Any],
     name: str,
     buffer_size: int,
     timeout: Optional[float],
@@ -242,7 +248,10 @@ def _connect(
 ) -> RPCClient:
     """The client that another process has pickled, connected from this one."""
     options: Any = {"wait_for_server": wait_for_server, "wait": wait, "max_message_size": max_message_size}
-    return RPCClient(name, buffer_size, timeout, codec=codec, strict=strict, **options)
+    client = RPCClient(name, buffer_size, timeout, codec=codec, strict=strict, **options)
+    if with_options:
+        client = client.with_options(**with_options)
+    return client
 
 
 counts_as_use(RPCClient.call, "channel")

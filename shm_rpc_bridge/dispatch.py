@@ -22,7 +22,7 @@ from .failures import (
     Failure,
     described,
 )
-from .objects import Classes, Objects
+from .objects import Classes, Objects, Unknown
 
 logger = logging.getLogger("shm_rpc_bridge")
 
@@ -63,6 +63,8 @@ class Dispatch:
                 f"method {name!r} is an async function, and a server has no event loop: register one that runs it, "
                 "for example with asyncio.run"
             )
+        if name in (CALL_OBJECT, LET_GO):
+            raise ValueError(f"{name!r} is a name of the library's own: give the method another one")
         if name in self._methods:
             raise ValueError(f"method {name!r} is registered already")
 
@@ -76,15 +78,13 @@ class Dispatch:
             method, args, params = self._decode(request[2])
         except (RPCSerializationError, MemoryError) as error:
             return self.failed(error, REQUEST_REFUSED)
-        try:
-            function = self._methods[method]
-        except KeyError:
-            try:
-                function, method, args = self._of_object(request, method, args)
-            except LookupError as unknown:
-                return self._encoded(Failure(METHOD_UNKNOWN, "LookupError", str(unknown)), unknown)
         kind = METHOD_FAILED
+        function: Optional[Callable[..., Any]] = None
         try:
+            try:
+                function = self._methods[method]
+            except KeyError:
+                function, method, args = self._of_object(request, method, args)
             result = function(*args, **params)
             if self._classes and type(result) in self._classes:
                 return self._handed_out(request, result)
@@ -92,13 +92,14 @@ class Dispatch:
             return self._encode(method, result)
         except RPCSerializationError as error:  # the result's, or what the method was told by another server
             return self.failed(error, kind)
+        except Unknown as unknown:
+            return self._encoded(Failure(METHOD_UNKNOWN, "LookupError", str(unknown)), unknown)
         except (SystemExit, KeyboardInterrupt) as error:  # once the caller knows, this process ends
             self.exit = error
             return self.failed(error)
         except BaseException as error:  # CancelledError and GeneratorExit, too, are the caller's affair
-            if type(error) is TypeError and (why := parameters.refused(function, method, args, params, error)):
-                return self.failed(TypeError(why), PARAMETERS_REFUSED)
-            return self.failed(error)
+            why = parameters.refused(function, method, args, params, error) if type(error) is TypeError else ""
+            return self.failed(TypeError(why), PARAMETERS_REFUSED) if why else self.failed(error)
 
     def failed(self, error: BaseException, kind: str = METHOD_FAILED) -> bytes:
         """The response that a call has failed with that error."""
@@ -106,7 +107,11 @@ class Dispatch:
 
     def _encoded(self, failure: Failure, error: BaseException) -> bytes:
         logger.debug("a call failed: %s: %s", failure.type_name, failure.text)
-        return self._codec.encode_failure(failure, error)
+        try:
+            return self._codec.encode_failure(failure, error)
+        except BaseException:  # of an object with dumps, which may raise whatever it likes
+            logger.exception("codec %r cannot encode that a call has failed", self._codec.name)
+            return b""  # which no codec takes for a result: the caller is told that it is none
 
     def _of_object(self, request: Request, method: str, args: Any) -> Tuple[Callable[..., Any], str, Any]:
         """What is called, as what, and with which arguments, when it is no method of the server's own."""
@@ -117,7 +122,7 @@ class Dispatch:
             if method == CALL_OBJECT and len(args) > 1:
                 return kept.method(*args[:2]), args[1], args[2:]
         known = ", ".join(sorted(name for name in self._methods if name != PING)) or "none"
-        raise LookupError(f"unknown method {method!r}; registered: {known}")
+        raise Unknown(f"unknown method {method!r}; registered: {known}")
 
     def _handed_out(self, request: Request, value: Any) -> bytes:
         """Keep an object, and answer with its number."""

@@ -124,8 +124,8 @@ def _as_builtin(error: BaseException) -> Tuple[str, Optional[Sequence[Any]]]:
     if kind is Exception and type(error) is not Exception:
         return "", None
     arguments = _arguments_of(error)
-    if kind is type(error) and issubclass(kind, OSError):
-        arguments = tuple(error.__reduce__()[1])  # with the file's name
+    if issubclass(kind, OSError):
+        arguments = tuple(OSError.__reduce__(error)[1])  # with the file's name  # type: ignore[index]
     return class_name_of(kind), arguments
 
 

@@ -1,14 +1,16 @@
 """Handle: an object that stays in the server, called from here."""
 
+import os
+from collections import deque
 from functools import partial
 from threading import RLock
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Any, Callable, Deque, Dict, Optional, Set, Tuple
 
 from .connection import ClientChannel
-from .exceptions import NOT_SENT, RPCTransportError
+from .exceptions import NOT_SENT, RPCTimeoutError, RPCTransportError
 from .failures import CALL_OBJECT, LET_GO
 from .remote_errors import HandedOut
-from .waiting import deadline_after
+from .waiting import POLL, deadline_after
 
 Exchange = Callable[[str, str, Tuple[Any, ...], Dict[str, Any], ClientChannel, float], Any]
 """Of method, how errors call it, arguments, parameters, channel and monotonic deadline: what the server answers."""
@@ -19,54 +21,107 @@ class Origin:
 
     def __init__(self, channel: ClientChannel, exchange: Exchange, discard: Callable[[ClientChannel], None]) -> None:
         self.channel = channel
-        self.exchange = exchange
-        self.lock = RLock()
-        """Held during a call."""
-        self.handles = 0
+        self.process = os.getpid()
+        self.held: Set[int] = set()
+        """The numbers of the objects that there are handles to."""
         self.is_open = True
+        self._exchange = exchange
         self._discard = discard
+        self._lock = RLock()
+        """Held during a call, and by who ends the channel."""
+        self._is_calling = False
+        self._dropped: Deque[int] = deque()
 
-    def close(self) -> None:
-        if self.is_open:
-            self.is_open = False
-            self._discard(self.channel)
+    def call(self, shown: str, number: int, arguments: Tuple[Any, ...], params: Any, timeout: Optional[float]) -> Any:
+        """What a method of that object returns; raises HandedOut for another object."""
+        deadline = deadline_after(timeout)
+        try:
+            with self._lock:
+                if self._is_calling:  # this thread
+                    why = "this has interrupted a call through the handle's channel, as a signal's handler may"
+                elif number not in self.held:
+                    why = "the handle is closed"
+                elif not self.is_open or not self.channel.take():
+                    why = "the handle is lost: its server has ended, or a call through its channel has failed before"
+                else:
+                    try:
+                        self._is_calling = True
+                        self._tell_dropped(deadline)
+                        return self._exchange(CALL_OBJECT, shown, (number, *arguments), params, self.channel, deadline)
+                    finally:
+                        self._is_calling = False
+            raise RPCTransportError(f"{shown!r}: {why} {NOT_SENT}")
+        except HandedOut as came:
+            self.held.add(came.number)
+            raise
+        finally:
+            self._end_if_unused()
+
+    def drop(self, number: int, timeout: Optional[float] = POLL, *, tell: bool = False) -> None:
+        """Let the server let go of an object; where a call is under way, with the next one. Waits only to `tell` it."""
+        if number in self.held:
+            self.held.discard(number)
+            self._dropped.append(number)
+            self._end_if_unused()
+            if tell and self.is_open and self._lock.acquire(blocking=False):
+                try:
+                    if not self._is_calling and self.channel.take():
+                        self._tell_dropped(deadline_after(timeout))
+                except (RPCTimeoutError, RPCTransportError):
+                    pass  # then the channel is of no more use, and with it go the objects
+                finally:
+                    self._lock.release()
+                self._end_if_unused()
+
+    def _tell_dropped(self, deadline: float) -> None:
+        numbers = []
+        while self._dropped:
+            numbers.append(self._dropped.popleft())
+        if numbers:
+            self._exchange(LET_GO, "close", tuple(numbers), {}, self.channel, deadline)
+
+    def _end_if_unused(self) -> None:
+        """Close the channel once it is of no use, unless a thread is inside: that one comes here when it leaves."""
+        if self.is_open and not (self.held and self.channel.is_clean) and self._lock.acquire(blocking=False):
+            try:
+                if self._is_calling:
+                    return
+                self.is_open = False
+                self._discard(self.channel)
+            finally:
+                self._lock.release()
 
 
 class Handle:
     """An object in a server, which a method has returned: ``handle.name(1, k=2)`` calls a method of that object.
 
-    May be shared by threads, which then call one at a time. Whoever has it closes it, or uses ``with``: the server lets
-    go of the object then, and also when this process dies, or after a call to it that has timed out or was interrupted,
-    since nobody knows what became of that. It is this process's: no forked child can use it, and no pickle carry it.
+    May be shared by threads; calls through one channel go one at a time, and a handle shares that with those that its
+    methods have returned. Whoever has it closes it, or uses ``with``: the server lets go of the object then, when it is
+    dropped (with the next call through its channel), and when this process dies. A call that has timed out or was
+    interrupted loses all handles of its channel, since nobody knows what became of it. It is this process's: no forked
+    child can use it, and no pickle carry it.
     """
 
     def __init__(self, origin: Origin, came: HandedOut, timeout: Optional[float]) -> None:
         """Not for users. `timeout`: seconds that a call may take; None: for ever."""
-        self._is_closed = False
         self._origin = origin
         self._class_name = came.class_name
         self._number = came.number
         self._timeout = timeout
-        origin.handles += 1
 
     def call(self, method: str, /, *args: Any, **params: Any) -> Any:
         """Call a method of the object, also one named `call` or `close`. Raises what a client's `call` does."""
         origin = self._origin
         shown = f"{self._class_name}.{method}"
-        deadline = deadline_after(self._timeout)
-        with origin.lock:
-            if self._is_closed or not origin.is_open or not origin.channel.take():
-                why = "is closed" if self._is_closed else "is lost: its server has ended, or a call before has failed"
-                raise RPCTransportError(f"{shown!r}: the handle {why} {NOT_SENT}")
-            try:
-                return origin.exchange(
-                    CALL_OBJECT, shown, (self._number, method, *args), params, origin.channel, deadline
-                )
-            except HandedOut as came:
-                return Handle(origin, came, self._timeout)
-            finally:
-                if not origin.channel.is_clean:
-                    origin.close()
+        if os.getpid() != origin.process:
+            raise RPCTransportError(
+                f"{shown!r}: the handle belongs to process {origin.process} and cannot be used in its forked child "
+                f"{os.getpid()}: let that return its own {NOT_SENT}"
+            )
+        try:
+            return origin.call(shown, self._number, (method, *args), params, self._timeout)
+        except HandedOut as came:
+            return Handle(origin, came, self._timeout)
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
         if method.startswith("__"):  # what Python asks of any object; call() reaches methods of such names, too
@@ -74,17 +129,12 @@ class Handle:
         return partial(self.call, method)
 
     def close(self) -> None:
-        """Let the server let go of the object. Idempotent."""
-        origin = self._origin
-        with origin.lock:
-            if self._is_closed:
-                return
-            self._is_closed = True
-            origin.handles -= 1
-            if not origin.handles:
-                origin.close()
-            elif origin.is_open and origin.channel.take():
-                origin.exchange(LET_GO, "close", (self._number,), {}, origin.channel, deadline_after(self._timeout))
+        """Let the server let go of the object. Idempotent; does nothing in a forked child.
+
+        Where a call goes through its channel already, this does not wait for that: the object goes after it.
+        """
+        if os.getpid() == self._origin.process:
+            self._origin.drop(self._number, self._timeout, tell=True)
 
     def __enter__(self) -> "Handle":
         return self
@@ -92,8 +142,13 @@ class Handle:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __del__(self) -> None:
+        if os.getpid() == self._origin.process:
+            self._origin.drop(self._number)
+
     def __repr__(self) -> str:
-        return f"<Handle of a {self._class_name}{', closed' if self._is_closed else ''}>"
+        closed = "" if self._number in self._origin.held else ", closed"
+        return f"<Handle of a {self._class_name}{closed}>"
 
     def __reduce__(self) -> Any:
         raise TypeError(f"the handle of a {self._class_name} is this process's and cannot be pickled")

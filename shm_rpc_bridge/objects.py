@@ -12,6 +12,10 @@ Classes = Dict[Type[Any], FrozenSet[str]]
 """Whose objects are kept, and which methods of each can be called."""
 
 
+class Unknown(LookupError):
+    """There is no such method, or object. Only from what looks them up, never from a method."""
+
+
 class Objects:
     """Of one channel. Used by the server's thread alone."""
 
@@ -30,15 +34,19 @@ class Objects:
         return self._last
 
     def method(self, number: Any, name: Any) -> Callable[..., Any]:
-        """A method of the object of that number. Raises LookupError saying which there are."""
+        """A method of the object of that number.
+
+        Raises :class:`Unknown` saying which there are, and whatever the object raises when it is asked for it.
+        """
         if type(number) is not int or number not in self._kept:
-            raise LookupError(f"there is no object {number!r}: its handle was closed")
+            raise Unknown(f"there is no object {number!r}: its handle was closed")
         value = self._kept[number]
         public = self._classes[type(value)]
         if type(name) is not str or name not in public:
             known = ", ".join(sorted(public)) or "none"
-            raise LookupError(f"unknown method {name!r} of a {class_name(value)}; registered: {known}")
+            raise Unknown(f"unknown method {name!r} of a {class_name(value)}; registered: {known}")
         return getattr(value, name)  # type: ignore[no-any-return]
 
-    def let_go(self, number: int) -> None:
-        self._kept.pop(number, None)
+    def let_go(self, *numbers: int) -> None:
+        for number in numbers:
+            self._kept.pop(number, None)

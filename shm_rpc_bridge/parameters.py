@@ -1,16 +1,18 @@
 """What is wrong with the parameters of a call, when Python has refused them. Pure."""
 
 import inspect
-from typing import Any, Callable, Dict, Sequence
+from typing import Any, Callable, Dict, Optional, Sequence
 
 
 def refused(
-    function: Callable[..., Any], method: str, args: Sequence[Any], params: Dict[str, Any], error: TypeError
+    function: Optional[Callable[..., Any]], method: str, args: Sequence[Any], params: Dict[str, Any], error: TypeError
 ) -> str:
-    """Why `function` cannot be called so, or "" when it was called and raised that TypeError itself.
+    """Why `function` cannot be called so, or "" when it raised that TypeError itself, or was not had.
 
     Asked only after a TypeError, so that a call that succeeds pays nothing for it.
     """
+    if function is None:
+        return ""  # raised where it was looked up
     if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
         return ""  # raised further inside
     try:

@@ -34,7 +34,8 @@ class _Proxy:
         self._declared = declared
 
     def __getattr__(self, method: str) -> Any:
-        raise AttributeError(f"{self._declared} declares no method {method!r}")
+        declared = vars(self).get("_declared", "the interface")  # a copy has none yet
+        raise AttributeError(f"{declared} declares no method {method!r}")
 
 
 def proxy_of(interface: Callable[..., Interface], client: Any, keeps_types: bool) -> Interface:
@@ -69,6 +70,8 @@ def _is_plain(declared: Any) -> bool:
     """Whether a result is of that type as it comes, whatever the codec."""
     arguments = [argument for argument in getattr(declared, "__args__", ()) if argument is not Ellipsis]
     origin = getattr(declared, "__origin__", declared)
+    if getattr(declared, "_is_protocol", False):  # of a handle, most likely: nothing can be made into one
+        return True
     return (origin is typing.Union or origin in _PLAIN) and all(map(_is_plain, arguments))
 
 
@@ -78,6 +81,14 @@ def typed(decode: Callable[[str, Any], Any], returns: Any) -> Callable[[str, Any
         import msgspec
     except ImportError as error:
         raise ImportError(f"`returns` needs msgspec: pip install 'shm-rpc-bridge[msgpack]' ({error})") from None
+
+    try:
+        msgspec.convert(None, returns)
+    except msgspec.ValidationError:
+        pass  # None is none of that type
+    except Exception as error:  # now, and not when a method has run
+        what = getattr(returns, "__name__", returns)
+        raise TypeError(f"no result can be converted to {what}: {said(error)}") from None
 
     def decode_typed(method: str, message: Any) -> Any:
         result = decode(method, message)

@@ -1,9 +1,14 @@
-"""Which thread of this process answers for which server: a call from there to the same one would wait for itself."""
+"""What this process serves, and which thread of it answers for which server.
+
+A call from there to the same one would wait for itself.
+"""
 
 import os
 import threading
 from typing import Dict
 
+importing = ""
+"""The module that this process is importing to serve it."""
 _answering: Dict[str, int] = {}
 
 

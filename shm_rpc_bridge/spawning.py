@@ -6,11 +6,12 @@ import re
 import weakref
 from typing import Any, Iterable, Optional
 
-from . import names
+from . import names, serving
 from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
 from .client import RPCClient
 from .codec import NAMES as CODECS
 from .codec import chosen
+from .exceptions import RPCTransportError
 from .keeper import Keeper
 from .offered import validated_module, validated_names
 from .waiting import validated_strategy, validated_timeout
@@ -78,6 +79,11 @@ def spawn(
     validated_module(module)
     if module == "__main__":
         raise ValueError("'__main__' would be another module there: put the functions into a module of their own")
+    if module == serving.importing:
+        raise RPCTransportError(
+            f"spawn({module!r}) was called by that module while it is imported by the server that spawn has started: "
+            "call it below if __name__ == '__main__', or from another module"
+        )
     if codec not in CODECS:
         raise ValueError(
             f"codec must be one of {', '.join(map(repr, CODECS))}, not {codec!r}: another one needs a "

@@ -13,7 +13,7 @@ import traceback
 from types import ModuleType, TracebackType
 from typing import Any, List, Optional
 
-from .. import names
+from .. import names, serving
 from ..exceptions import RPCError
 from ..lifeline import Lifeline
 from ..offered import validated_module
@@ -88,9 +88,13 @@ def _made(chosen: Any) -> RPCServer:
 
 
 def _imported(name: str, add_here: bool) -> ModuleType:
-    here = os.getcwd()
+    try:
+        here = os.getcwd()
+    except FileNotFoundError:  # removed meanwhile, of which a module need not know
+        here = "gone"
     if add_here and here not in sys.path:
         sys.path.insert(0, here)
+    serving.importing = name
     try:
         return importlib.import_module(name)
     except KeyboardInterrupt:
@@ -101,6 +105,8 @@ def _imported(name: str, add_here: bool) -> ModuleType:
         told = "".join(_lines_of(error)).rstrip()
         what = "has called sys.exit" if isinstance(error, SystemExit) else "has failed"
         raise Failed(f"{told}\nmodule {name!r} {what} while it was imported") from None
+    finally:
+        serving.importing = ""
 
 
 def _lines_of(error: BaseException) -> List[str]:

@@ -143,7 +143,7 @@ def test_the_advice_rests_on_the_same(lines: pd.DataFrame, opened: OpenedRun, la
         for row in model.advise(opened.curves(lane), at, 1000, 0, lane):
             line = known.loc[(row.figures_of, at)]
             if row.ipc_p50_us is None:
-                assert math.isnan(line["p50_us"])
+                assert math.isnan(line["p50_us"]) or row.caveat.startswith("parks")
                 continue
             ends = (row.ipc_p50_us.value, row.ipc_p50_us.low, row.ipc_p50_us.high)
             assert ends == (line["p50_us"], line["p50_low"], line["p50_high"])

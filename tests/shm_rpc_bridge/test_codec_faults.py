@@ -3,6 +3,7 @@
 import ast
 import collections
 import contextlib
+import json
 import pickle
 import re
 import threading
@@ -308,3 +309,29 @@ def test_a_value_that_other_threads_change_while_it_is_encoded_is_a_message_or_o
                 codec.decode_response("m", codec.encode_result("m", rows))
         done.set()
         changing.result(PATIENCE)
+
+
+class Refusing:
+    """Writes nothing that is longer than a result of a few characters, or writes what is no bytes."""
+
+    name = "refusing"
+
+    @staticmethod
+    def dumps(value):
+        encoded = json.dumps(value).encode()
+        if len(encoded) > 60:
+            raise ValueError("too long")
+        return encoded
+
+    @staticmethod
+    def loads(encoded):
+        return json.loads(encoded)
+
+
+@pytest.mark.fault("codec-hostile")
+def test_a_codec_that_cannot_say_that_a_call_has_failed_costs_that_call(name):
+    """It ended the server."""
+    with serving(name, codec=Refusing), RPCClient(name, timeout=PATIENCE, codec=Refusing) as client:
+        with pytest.raises(RPCSerializationError, match="whether it ran is unknown"):
+            client.call("divide", a=1, b=0)
+        assert client.call("add", a=1, b=2) == 3

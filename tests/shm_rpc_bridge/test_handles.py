@@ -223,6 +223,6 @@ def test_a_request_for_an_object_that_there_is_not_costs_one_call(bank, method, 
     with bank.call("open_account") as account:
         origin = account._origin
         with contextlib.suppress(RPCMethodError):  # letting go of what is not there is no error
-            origin.exchange(method, "odd", arguments, {}, origin.channel, math.inf)
+            origin._exchange(method, "odd", arguments, {}, origin.channel, math.inf)
         assert origin.channel.is_clean
     assert bank.call("add", 1, 2) == 3

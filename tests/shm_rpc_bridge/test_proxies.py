@@ -1,13 +1,15 @@
 """A server's methods as methods, known to type checkers; results as the types they are declared to have."""
 
+import copy
 import dataclasses
 import datetime
 import importlib.util
+import pickle
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Protocol, Tuple, Union
 
 import pytest
 
@@ -219,3 +221,25 @@ def test_mypy_knows_a_proxys_methods_their_parameters_and_results(tmp_path):
     assert set(said) == {18, 19, 20, 21, 22}, run.stdout + run.stderr
     for line, code in ((18, "arg-type"), (19, "assignment"), (20, "attr-defined"), (21, "call-arg"), (22, "arg-type")):
         assert f"[{code}]" in said[line]
+
+
+class Open(Protocol):
+    """Of which msgspec cannot say what is one."""
+
+
+@pytest.mark.parametrize("returns", [5, Union[list, set], Open])
+def test_a_type_that_nothing_can_be_converted_to_is_refused_before_anything_runs(name, returns):
+    server = RPCServer(name)
+    with started(server), RPCClient(name) as client, pytest.raises(TypeError, match="no result can be converted to"):
+        client.with_options(returns=returns)
+
+
+def test_a_copy_of_a_proxy_is_a_proxy(client):
+    assert copy.copy(client.proxy(Pricing)).names() == client.proxy(Pricing).names()
+
+
+def test_a_pickled_client_keeps_its_options(name):
+    with RPCServer(name) as server, started(server), RPCClient(name) as client:
+        server.register("pair", lambda: (1, 2))
+        with pickle.loads(pickle.dumps(client.with_options(returns=Tuple[int, int], timeout=7.0))) as other:
+            assert other.call("pair") == (1, 2)

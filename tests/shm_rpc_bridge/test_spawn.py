@@ -466,3 +466,11 @@ def test_no_descriptor_and_no_thread_is_left():
             client.call("pid")
     assert counted() == before
     assert [posix.list_own_objects(f"srb:{name}") for name in names] == [[], []]
+
+
+@pytest.mark.fault("spawn-start")
+def test_a_module_that_spawns_itself_while_it_is_imported_is_refused_at_once(tmp_path, monkeypatch):
+    """Each server started another one, without end."""
+    module = module_in(tmp_path, monkeypatch, "import shm_rpc_bridge\nshm_rpc_bridge.spawn('shop')\ndef f(): ...")
+    with pytest.raises(RPCTransportError, match=r"(?s)call it below if __name__ == '__main__'.*has failed while"):
+        spawn(module)
