@@ -3,6 +3,9 @@
 import inspect
 from typing import Any, Callable, Dict, Optional, Sequence
 
+_LONGEST = 500
+"""Characters of a signature that are shown: a default may be a table."""
+
 
 def refused(
     function: Optional[Callable[..., Any]], method: str, args: Sequence[Any], params: Dict[str, Any], error: TypeError
@@ -20,7 +23,15 @@ def refused(
         try:
             signature.bind(*args, **params)
         except TypeError as mismatch:
-            return f"{method}{signature}: {mismatch}"
-    except BaseException:  # some functions in C have no signature; a default's __repr__ can raise anything
+            return f"{method}{_shown(signature)}: {mismatch}"
+    except BaseException:  # some functions in C have no signature, and one of somebody's own can raise anything
         return ""
     return ""
+
+
+def _shown(signature: inspect.Signature) -> str:
+    try:
+        text = str(signature)
+    except BaseException:  # of a default's __repr__
+        return "(...)"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

@@ -38,6 +38,10 @@ def with_bad_default(a, b=BadDefault()):  # noqa: B008
     return a
 
 
+def with_large_default(a, b=list(range(10_000))):  # noqa: B006
+    return a
+
+
 def with_odd_signature(a):
     return a
 
@@ -61,6 +65,7 @@ METHODS = {
     "account": Account("x"),
     "Account": Account,
     "with_bad_default": with_bad_default,
+    "with_large_default": with_large_default,
     "with_odd_signature": with_odd_signature,
     "wrapped": wrapped,
     "type_error_inside": type_error_inside,
@@ -111,17 +116,32 @@ def test_parameters_that_do_not_fit_are_named_with_method_and_signature(client, 
         ("type_error_inside", (1,), "unsupported operand"),
         ("getitem", (1, 2), "'int' object is not subscriptable"),
         ("wrapped", (), "missing 1 required positional argument: 'item'"),
-        ("with_bad_default", (), "missing 1 required positional argument: 'a'"),
         ("with_odd_signature", (), "missing 1 required positional argument: 'a'"),
     ],
 )
 def test_a_type_error_that_a_method_raises_stays_its_own(client, method, args, said):
-    """A default that raises while it is shown, and a signature that is none, ended the server."""
+    """A signature that is none ended the server."""
     with pytest.raises(TypeError, match=said) as caught:
         client.call(method, *args)
     assert isinstance(caught.value, RPCMethodError)
     assert caught.value.may_have_run
     assert client.call("add", 1, 2) == 3
+
+
+@pytest.mark.fault("parameters-refused")
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        ("with_bad_default", r"with_bad_default\(\.\.\.\): missing"),
+        ("with_large_default", r"b=\[0, 1, .*\.\.\.: missing"),
+    ],
+)
+def test_a_refusal_does_not_depend_on_what_the_defaults_look_like(client, method, said):
+    """One that raises while it is shown made it the method's own error; one of 10,000 numbers was sent in full."""
+    with pytest.raises(TypeError, match=said) as caught:
+        client.call(method)
+    assert caught.value.may_have_run is False
+    assert len(str(caught.value)) < 700
 
 
 ANY_NAMES = [
