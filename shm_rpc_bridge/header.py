@@ -77,8 +77,8 @@ def remove_dead(name: str, control_name: str) -> None:
         if not lock_file.is_linked():
             return  # another one has done it
         if header is not None:
-            # Its clients connect anew on their next call.
-            lock_file.write(bytes([layout.CLOSED]), layout.CONTROL_STATE_OFFSET)
+            # Its clients connect anew on their next call; those that wait are told that it is dead, not that it closed.
+            lock_file.write(bytes([layout.LEAVING]), layout.CONTROL_STATE_OFFSET)
         posix.unlink_segment(control_name)
         logger.info("removed what server %r had left: process %d %s", name, header.pid if header else 0, why)
     except posix.NotFoundError:
