@@ -48,12 +48,12 @@ class Origin:
                         self._is_calling = True
                         self._tell_dropped(deadline)
                         return self._exchange(CALL_OBJECT, shown, (number, *arguments), params, self.channel, deadline)
+                    except HandedOut as came:
+                        self.held.add(came.number)  # while nobody can close the channel for being of no use
+                        raise
                     finally:
                         self._is_calling = False
             raise RPCTransportError(f"{shown!r}: {why} {NOT_SENT}")
-        except HandedOut as came:
-            self.held.add(came.number)
-            raise
         finally:
             self._end_if_unused()
 

@@ -157,6 +157,22 @@ def test_closing_waits_for_no_call_of_another_thread(shop):
         basket.price()
 
 
+def test_an_object_is_held_before_another_thread_can_close_the_channel(shop):
+    """Closing the only other handle just then lost the new one."""
+    basket = shop.call("basket")
+    origin, ours = basket._origin, []
+
+    class Held(set):
+        def add(self, number):
+            ours.append(origin._lock._is_owned())
+            super().add(number)
+
+    origin.held = Held(origin.held)
+    basket.add().close()
+    basket.close()
+    assert ours == [True]
+
+
 def test_names_of_the_librarys_own_are_not_registered():
     with in_memory(), RPCServer("s") as server, pytest.raises(ValueError, match="name of the library's own"):
         server.register("$call", print)
