@@ -2,10 +2,10 @@
 
 import inspect
 import logging
-from typing import Any, Callable, Dict, List, Optional, Tuple, Type
+from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple, Type
 
 from . import parameters
-from .classes import class_name
+from .classes import class_name, text_of
 from .codec.protocol import Codec
 from .endpoint import Request
 from .exceptions import RPCSerializationError
@@ -32,12 +32,14 @@ class Dispatch:
 
     def __init__(self, codec: Codec, max_objects: int, objects_kept: Callable[[int], int]) -> None:
         """`max_objects`: how many objects are kept for a client process, of which `objects_kept` tells the number."""
-        self.exit: Optional[BaseException] = None
-        """What a method has raised to end the server, which is for who has sent the response."""
+        self.failure: Optional[Tuple[Failure, BaseException]] = None
+        """What the last answer says; None when that is a result. Who has sent it calls :meth:`settle`."""
+        self._exit: Optional[BaseException] = None
         self._codec = codec
         self._decode, self._encode = codec.decode_request, codec.encode_result
         self._methods: Dict[str, Callable[..., Any]] = {PING: _nothing}
         self._classes: Classes = {}
+        self._kept: Set[int] = set()  # ids of them: a hash is code of a class's metaclass
         self._max_objects = max_objects
         self._objects_kept = objects_kept
 
@@ -71,6 +73,7 @@ class Dispatch:
     def keep_objects_of(self, kind: Type[Any], methods: "frozenset[str]") -> None:
         """Hand out objects of exactly this class instead of sending them; these of their methods can be called."""
         self._classes[kind] = methods
+        self._kept.add(id(kind))
 
     def answer(self, request: Request) -> bytes:
         """The response to one request, exactly one, whatever its method does."""
@@ -86,16 +89,16 @@ class Dispatch:
             except KeyError:
                 function, method, args = self._of_object(request, method, args)
             result = function(*args, **params)
-            if self._classes and type(result) in self._classes:
+            if self._classes and id(type(result)) in self._kept:
                 return self._handed_out(request, result)
             kind = RESULT_REFUSED
             return self._encode(method, result)
         except RPCSerializationError as error:  # the result's, or what the method was told by another server
             return self.failed(error, kind)
         except Unknown as unknown:
-            return self._encoded(Failure(METHOD_UNKNOWN, "LookupError", str(unknown)), unknown)
+            return self._told(Failure(METHOD_UNKNOWN, "LookupError", str(unknown)), unknown)
         except (SystemExit, KeyboardInterrupt) as error:  # once the caller knows, this process ends
-            self.exit = error
+            self._exit = error
             return self.failed(error)
         except BaseException as error:  # CancelledError and GeneratorExit, too, are the caller's affair
             why = parameters.refused(function, method, args, params, error) if type(error) is TypeError else ""
@@ -103,10 +106,29 @@ class Dispatch:
 
     def failed(self, error: BaseException, kind: str = METHOD_FAILED) -> bytes:
         """The response that a call has failed with that error."""
-        return self._encoded(described(kind, error), error)
+        return self._told(described(kind, error), error)
 
-    def _encoded(self, failure: Failure, error: BaseException) -> bytes:
+    def instead(self, refusal: Exception) -> Iterator[bytes]:
+        """What to answer where the answer cannot be sent: of a failure less and less, then that it cannot be sent."""
+        if self.failure is not None:
+            failure, error = self.failure
+            why = f"(shortened on the way: {text_of(refusal)})"
+            for length, original in ((100_000, error), (1_000, error), (100_000, None), (1_000, None), (100, None)):
+                yield self._encoded(failure.shortened(length, why), original)
+        yield self.failed(refusal)
+
+    def settle(self) -> None:
+        """Forget the failure that was told, and with it what the method had; raise what it has raised to end this."""
+        self.failure = None
+        if self._exit is not None:
+            raise self._exit
+
+    def _told(self, failure: Failure, error: BaseException) -> bytes:
         logger.debug("a call failed: %s: %s", failure.type_name, failure.text)
+        self.failure = failure, error
+        return self._encoded(failure, error)
+
+    def _encoded(self, failure: Failure, error: Optional[BaseException]) -> bytes:
         try:
             return self._codec.encode_failure(failure, error)
         except BaseException:  # of an object with dumps, which may raise whatever it likes

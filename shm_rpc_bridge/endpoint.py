@@ -4,7 +4,7 @@ import contextlib
 import logging
 from itertools import chain
 from time import monotonic
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 from . import channel as channels
 from . import names, posix
@@ -105,11 +105,12 @@ class Endpoint:
             self._look_who_rang()
         return request
 
-    def respond(self, request: Request, response: Message, instead: Callable[[Exception], Message]) -> None:
+    def respond(self, request: Request, response: Message, instead: Callable[[Exception], Iterable[Message]]) -> None:
         """Send the response to a request that was taken.
 
-        What is too large, or does not fit into memory, is replaced by what `instead` makes of the reason. Responses to
-        a client that is gone, or does not take them, are dropped: nobody waits for it.
+        What is too large, or does not fit into memory, is replaced by the first that can be sent of those that
+        `instead` makes of the reason. Responses to a client that is gone, or does not take them, are dropped: nobody
+        waits for it.
         """
         if self.is_closed:  # the method has forked, and this is the child
             return
@@ -120,12 +121,21 @@ class Endpoint:
             self._refuse(served, "its client does not take its responses")
             return
         except (RPCTransportError, MemoryError) as error:
-            try:
-                served.response.send(instead(error), sequence, POLL)
-            except (RPCError, MemoryError) as failure:  # a client that takes no message as large as that, or takes none
-                self._refuse(served, f"{error}, and its client cannot be told: {failure}")
+            if not self._respond_instead(served, sequence, error, instead(error)):
                 return
         served.request.give_room()  # after the response: its client is waiting for that, and not yet for this
+
+    def _respond_instead(self, served: _Served, sequence: int, error: Exception, responses: Iterable[Message]) -> bool:
+        """Whether one of them was sent; else the client, which takes none as large as that, or takes none, is gone."""
+        failure: Optional[Exception] = None
+        for response in responses:
+            try:
+                served.response.send(response, sequence, POLL)
+                return True
+            except (RPCError, MemoryError) as failed:
+                failure = failed
+        self._refuse(served, f"{error}, and its client cannot be told: {failure}")
+        return False
 
     def objects_kept(self, client: int) -> int:
         """How many objects are kept for the channels of that process."""

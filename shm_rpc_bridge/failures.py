@@ -45,6 +45,22 @@ class Failure(NamedTuple):
         """Without what may be more than text."""
         return self._replace(arguments=None, parts=())
 
+    def shortened(self, length: int, why: str = "") -> "Failure":
+        """At most that many characters of its text, the end of its traceback, and ten of its parts, likewise."""
+        parts = [part.shortened(length) for part in self.parts[:10]]
+        if len(self.parts) > len(parts):
+            parts.append(_left_out(len(self.parts) - len(parts)))
+        return self._replace(
+            text=f"{_beginning(self.text, length)} {why}".rstrip(),
+            traceback=self.traceback[-length:],
+            arguments=[_beginning(self.arguments[0], length)] if parts and self.arguments else None,
+            parts=parts,
+        )
+
+
+def _beginning(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[:length]}... ({len(text):,} characters)"
+
 
 _traceback_in: Callable[[BaseException], Any] = vars(BaseException)["__traceback__"].__get__
 _arguments_of: Callable[[BaseException], Tuple[Any, ...]] = vars(BaseException)["args"].__get__
@@ -77,8 +93,12 @@ def _described(kind: str, error: BaseException, level: int, room: List[int]) -> 
         if len(parts) < len(members):
             more = len(members) - len(parts)
             left_out += more
-            parts.append(Failure(METHOD_FAILED, "Exception", f"{more:,} more exceptions, left out on the way"))
+            parts.append(_left_out(more))
     return Failure(kind, class_name(error), text_of(error), "", builtin, arguments, parts), left_out
+
+
+def _left_out(number: int) -> Failure:
+    return Failure(METHOD_FAILED, "Exception", f"{number:,} more exceptions, left out on the way")
 
 
 def to_wire(failure: Failure, carried: Callable[[Any], Any]) -> List[Any]:

@@ -29,13 +29,16 @@ class Remote:
 class _Proxy:
     """Only what was declared."""
 
-    def __init__(self, declared: str, methods: Dict[str, Callable[..., Any]]) -> None:
+    def __init__(self, interface: type, methods: Dict[str, Callable[..., Any]]) -> None:
         vars(self).update(methods)
-        self._declared = declared
+        self._interface = interface
 
-    def __getattr__(self, method: str) -> Any:
-        declared = vars(self).get("_declared", "the interface")  # a copy has none yet
-        raise AttributeError(f"{declared} declares no method {method!r}")
+    def __getattr__(self, name: str) -> Any:
+        interface = vars(self).get("_interface", object)  # a copy has none yet
+        declared = (name in vars(base) or name in vars(base).get("__annotations__", ()) for base in interface.__mro__)
+        if not name.startswith("_") and any(declared):
+            raise AttributeError(f"{interface.__name__} declares {name!r}, but as no method: a method can return it")
+        raise AttributeError(f"{interface.__name__} declares no method {name!r}")
 
 
 def proxy_of(interface: Callable[..., Interface], client: Any, keeps_types: bool) -> Interface:
@@ -56,10 +59,16 @@ def proxy_of(interface: Callable[..., Interface], client: Any, keeps_types: bool
         returns = Any if keeps_types else _declared_result(f"{interface.__name__}.{name}", member)
         caller = client if _is_plain(returns) else client.with_options(returns=returns)
         methods[name] = partial(caller.call, name)
-    return typing.cast(Interface, _Proxy(interface.__name__, methods))
+    return typing.cast(Interface, _Proxy(interface, methods))
+
+
+_OVERLOADED = typing.overload(lambda: None)
+"""What a method is whose declarations are all overloads."""
 
 
 def _declared_result(method: str, member: Any) -> Any:
+    if member is _OVERLOADED:
+        raise TypeError(f"{method} is declared by overloads alone: add a declaration whose result is any of theirs")
     try:
         return typing.get_type_hints(getattr(member, "__func__", member)).get("return", Any)
     except Exception as error:  # evaluated only here: a name that type checkers alone import, a syntax of later Pythons

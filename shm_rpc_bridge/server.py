@@ -198,15 +198,15 @@ class RPCServer:
     def _serve(self) -> None:
         next_request, respond = self._endpoint.next_request, self._endpoint.respond
         dispatch = self._dispatch
-        answer, instead = dispatch.answer, dispatch.failed
+        answer, instead = dispatch.answer, dispatch.instead
         timeout = self._timeout
         idle_deadline = deadline_after(timeout)
         while not self._stopping:  # after a fork in a method the child leaves here
             request = next_request(idle_deadline)
             if request is not None:
                 respond(request, answer(request), instead)
-                if dispatch.exit is not None:
-                    raise dispatch.exit
+                if dispatch.failure is not None:
+                    dispatch.settle()
                 if timeout is not None:
                     idle_deadline = deadline_after(timeout)
             elif monotonic() >= idle_deadline:

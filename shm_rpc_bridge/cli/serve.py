@@ -36,10 +36,12 @@ def run(chosen: Any) -> int:
     # As SIGINT does: while there is no server yet, and as the second signal, which meets this handler again.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     _log_to_stderr(chosen.log_level)
+    may_be_in_method = False
     try:
         with _made(chosen) as server:
             if lifeline is not None:
                 lifeline.say_ready()
+            may_be_in_method = True
             server.start()
     except Failed as failure:
         if lifeline is None:
@@ -51,7 +53,8 @@ def run(chosen: Any) -> int:
         logger.error("server of %s has ended: %s", chosen.module, error)
         return 1
     except KeyboardInterrupt:  # before start() had a handler of its own, or the second signal
-        logger.warning("server of %s was interrupted", chosen.module)
+        level = logging.WARNING if may_be_in_method else logging.INFO
+        logger.log(level, "server of %s was interrupted", chosen.module)
         return 0
     logger.info("server %r has stopped", server.name)
     return 0

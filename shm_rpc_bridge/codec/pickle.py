@@ -5,9 +5,10 @@ processes of the same user, or of root, since nobody else can open its memory.
 """
 
 import copyreg
+import io
 import pickle
 from types import FunctionType, GeneratorType
-from typing import Any, Optional
+from typing import Any, Callable, Dict, Optional
 
 from ..classes import class_name, said
 from ..exceptions import RPCError
@@ -18,6 +19,7 @@ from .responses import failure_of, unreadable
 from .values import Values
 
 _loads = pickle.loads
+_set_cause: Callable[[Exception, Optional[Exception]], None] = vars(BaseException)["__cause__"].__set__
 
 
 def _dumps(value: Any) -> bytes:
@@ -36,7 +38,7 @@ class Pickle(Values):
         original: object = None
         if error is not None and failure.kind == METHOD_FAILED and issubclass(type(error), Exception):
             try:
-                original = _dumps(_taken_apart(error))
+                original = _dumps_exception(error)
             except BaseException as refusal:  # whatever a method raises ends no server
                 original = said(refusal)
         return _dumps((*to_wire(failure, _readable_anywhere), original))
@@ -80,9 +82,9 @@ def _original(method: str, described: Any, original: object, message: Encoded) -
     why = original
     if type(original) is bytes:
         try:
-            found = _put_together(_loads(original))
+            found = _loads(original)
             if issubclass(type(found), Exception):
-                found.__cause__ = RemoteTraceback(failure.traceback) if failure.traceback else None
+                _set_cause(found, RemoteTraceback(failure.traceback) if failure.traceback else None)
                 if issubclass(type(found), RPCError):  # of a call that the method has made: this one's has run
                     found.may_have_run = True
                 return found  # type: ignore[no-any-return]
@@ -94,28 +96,42 @@ def _original(method: str, described: Any, original: object, message: Encoded) -
     return error_of(failure._replace(text=f"{failure.text} (the exception itself cannot be had here: {why})"))
 
 
-def _taken_apart(error: BaseException) -> Any:
-    """What :func:`_put_together` takes.
+def _dumps_exception(error: BaseException) -> bytes:
+    """Of an exception and the exceptions in it: in its arguments, its attributes, in a group."""
+    file = io.BytesIO()
+    _ExceptionPickler(file, 5).dump(error)
+    return file.getvalue()
 
-    Most exceptions would be pickled as a call of their class with `args`, which their own ``__init__`` need not take;
-    in a ProcessPoolExecutor that is the end of all its workers. They go as class, `args` and attributes.
+
+class _ExceptionPickler(pickle.Pickler):
+    """Most exceptions would be pickled as a call of their class with `args`, which their own ``__init__`` need not
+    take; in a ProcessPoolExecutor that is the end of all its workers. They go as class, `args` and attributes.
     """
-    kind: Any = type(error)
-    builtin: Any = nearest_builtin(kind)
-    own = kind.__reduce__ is not builtin.__reduce__ or kind.__reduce_ex__ is not object.__reduce_ex__
-    if own or kind in copyreg.dispatch_table:
-        return error
-    return (kind, *builtin.__reduce__(error)[1:])
+
+    def reducer_override(self, value: Any) -> Any:
+        kind: Any = type(value)
+        if not issubclass(kind, BaseException):
+            return NotImplemented
+        builtin: Any = nearest_builtin(kind)
+        own = kind.__reduce__ is not builtin.__reduce__ or kind.__reduce_ex__ is not object.__reduce_ex__
+        if own or kind in copyreg.dispatch_table:
+            return NotImplemented
+        _, arguments, *attributes = builtin.__reduce__(value)
+        if not attributes:
+            return _made, (kind, *arguments)
+        setter = _set_attributes if kind.__setstate__ is builtin.__setstate__ else None  # None: its __setstate__
+        return _made, (kind, *arguments), attributes[0], None, None, setter
 
 
-def _put_together(parts: Any) -> Any:
+def _made(kind: Any, *arguments: Any) -> BaseException:
     """An exception, made without ``__new__`` and ``__init__`` of classes that are not Python's own."""
-    if type(parts) is not tuple:
-        return parts
-    kind, arguments, *attributes = parts
     builtin: Any = nearest_builtin(kind)
-    error = builtin.__new__(kind, *arguments)
+    error: BaseException = builtin.__new__(kind, *arguments)
     builtin.__init__(error, *arguments)
-    if attributes and attributes[0]:
-        error.__setstate__(attributes[0])
     return error
+
+
+def _set_attributes(error: BaseException, attributes: Dict[str, Any]) -> None:
+    """Also those of a frozen dataclass, whose own ``__setattr__`` refuses."""
+    for name, value in attributes.items():
+        object.__setattr__(error, name, value)

@@ -4,9 +4,11 @@ import asyncio
 import builtins
 import copy
 import copyreg
+import dataclasses
 import pickle
 import sys
 import traceback
+import weakref
 
 import pytest
 
@@ -199,6 +201,37 @@ def test_with_pickle_an_exception_of_ones_own_is_itself_with_its_attributes(orig
     assert error.args == original.args
     if not isinstance(original, (Plain, OwnReduce)):
         assert vars(error) == vars(original)
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen(ValueError):
+    code: int
+
+
+class Holding(RuntimeError):
+    def __init__(self, cause):
+        super().__init__("held", cause)
+        self.more = [cause]
+
+
+@pytest.mark.fault("exceptions-kept")
+def test_with_pickle_an_exception_that_holds_others_is_itself():
+    """A group of one whose ``__init__`` takes two arguments could not be read, and was described."""
+    codec, held = chosen("pickle"), TwoArguments(7, "why")
+    error = caught(codec, Holding(held))
+    assert type(error) is Holding
+    for each in (error.args[1], error.more[0]):
+        assert (type(each), each.args, each.code) == (TwoArguments, held.args, 7)
+    error = caught(codec, Frozen(3))
+    assert (type(error), error.code) == (Frozen, 3)
+    error = caught(codec, ImportError("no m", name="m", path="p"))
+    assert (error.name, error.path, vars(error)) == ("m", "p", {})
+    if sys.version_info >= (3, 11):
+        error = caught(codec, group("outer", [group("inner", [held, Frozen(4)])]))
+        assert type(error) is builtins.ExceptionGroup
+        inner = error.exceptions[0].exceptions
+        assert [type(each) for each in inner] == [TwoArguments, Frozen]
+        assert (inner[0].code, inner[1].code) == (7, 4)
 
 
 @pytest.mark.fault("exceptions-kept")
@@ -451,3 +484,68 @@ def test_an_error_passed_on_by_a_second_server_keeps_type_and_traceback(codec):
     assert isinstance(error, KeyError)
     assert error.args == ("k",)
     assert "raise error" in str(error.__cause__)
+
+
+@pytest.mark.fault("exceptions-large")
+@pytest.mark.parametrize("limit", ["max_message_size of the server", "of the client"])
+def test_an_exception_whose_text_is_too_large_is_caught_as_what_it_was(codec, limit):
+    """With JSON it was no ValueError, with pickle a bare RPCTransportError that said "Message too large"."""
+    small = {"max_message_size": 4_000, "buffer_size": 10}
+    options = {"codec": codec.name, "timeout": PATIENCE}
+
+    def fail(size):
+        raise ValueError("x" * size)
+
+    with in_memory():
+        server = RPCServer("large", codec=codec.name, **(small if "server" in limit else {}))
+        server.register("fail", fail)
+        with started(server), RPCClient("large", **options, **({} if "server" in limit else small)) as client:
+            for size in (1_500, 5_000, 300_000):
+                with pytest.raises(ValueError, match=r"^x{100}") as info:
+                    client.call("fail", size)
+                if size > 4_000:
+                    assert isinstance(info.value, RPCMethodError)
+                    for part in (f"({size:,} characters)", "shortened on the way: Message too large", "is 4,000"):
+                        assert part in str(info.value)
+                assert "in fail" in str(info.value.__cause__) or "xxx" in str(info.value.__cause__)
+
+
+@has_groups
+@pytest.mark.fault("exceptions-large")
+def test_a_group_that_is_too_large_is_caught_by_its_parts(describing):
+    def fail():
+        raise group("title" * 1_000, [ValueError("x" * 1_000), KeyError("k"), *map(OSError, range(100))])
+
+    with in_memory():
+        server = RPCServer("large", codec=describing.name, max_message_size=20_000)
+        server.register("fail", fail)
+        caught_as = pytest.raises(builtins.ExceptionGroup, match="titletitle")
+        with started(server), RPCClient("large", timeout=PATIENCE, codec=describing.name) as client, caught_as as info:
+            client.call("fail")
+        kinds = [KeyError if isinstance(each, KeyError) else type(each).__name__ for each in info.value.exceptions]
+        assert kinds == ["ValueError", KeyError, *["OSError"] * 8, "RPCMethodError"]
+        assert "92 more exceptions" in str(info.value.exceptions[-1])
+
+
+@pytest.mark.fault("exceptions-large")
+def test_what_a_failed_method_had_is_not_kept_by_the_server(codec):
+    """To shorten what it has told a server keeps the exception, until it has told it."""
+
+    class Large:
+        pass
+
+    seen = []
+
+    def fail():
+        large = Large()
+        seen.append(weakref.ref(large))
+        raise ValueError("text")
+
+    with in_memory():
+        server = RPCServer("forgets", codec=codec.name)
+        server.register("fail", fail)
+        server.register("is_gone", lambda: seen[0]() is None)
+        with started(server), RPCClient("forgets", timeout=PATIENCE, codec=codec.name) as client:
+            with pytest.raises(ValueError, match="text"):
+                client.call("fail")
+            assert client.call("is_gone")

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import pytest
 
-from shm_rpc_bridge import RPCClient, RPCMethodError, RPCServer, RPCTransportError
+from shm_rpc_bridge import RPCClient, RPCMethodError, RPCSerializationError, RPCServer, RPCTransportError
 from shm_rpc_bridge.testing import in_memory
 
 from .forks import status_of
@@ -86,6 +86,24 @@ def test_an_object_that_raises_when_a_method_is_looked_up_costs_one_call(shop, m
             assert isinstance(caught.value, RPCMethodError)
         assert basket.price() == 61.25
     assert shop.call("add", 1, 2) == 3
+
+
+class UnhashableKind(type):
+    def __hash__(cls):
+        raise RuntimeError
+
+    __eq__ = None
+
+
+def test_a_result_of_an_odd_class_is_refused_as_such_where_classes_are_registered(name):
+    """Whether it is of one of these was asked its metaclass, and the method was said to have failed."""
+    odd = UnhashableKind("Odd", (), {})()
+    server = RPCServer(name)
+    server.register("odd", lambda: odd)
+    server.register_class(Basket)
+    refused = pytest.raises(RPCSerializationError, match="the result of 'odd' is an Odd")
+    with started(server), RPCClient(name, timeout=PATIENCE) as client, refused:
+        client.call("odd")
 
 
 def test_a_forked_child_is_told_whose_the_handle_is_even_while_it_is_used(shop):

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Protocol, Tuple, Union
+from typing import Any, Dict, List, Optional, Protocol, Tuple, Union, overload
 
 import pytest
 
@@ -162,6 +162,36 @@ def test_a_proxy_has_what_is_declared_and_nothing_else(client):
             getattr(pricing, name)
     with pytest.raises(TypeError, match=r"proxy takes a class or Protocol .*, not Pricing"):
         client.proxy(Pricing())
+
+
+class Values(Protocol):
+    limit: int
+
+    @property
+    def rate(self) -> float: ...
+
+    def quote(self) -> float: ...
+
+
+def test_a_declared_value_is_said_to_be_no_method(client):
+    """It was said not to be declared."""
+    for name in ("limit", "rate"):
+        with pytest.raises(AttributeError, match=f"Values declares '{name}', but as no method: a method can return it"):
+            getattr(client.proxy(Values), name)
+
+
+class Overloaded(Protocol):
+    @overload
+    def quote(self, item: str) -> Quote: ...
+    @overload
+    def quote(self, item: int) -> None: ...
+
+
+def test_a_method_declared_by_overloads_alone_is_an_error_where_its_result_must_be_known():
+    """Its results came as dicts, without a word."""
+    with pytest.raises(TypeError, match=r"Overloaded.quote is declared by overloads alone: add a declaration"):
+        proxy_of(Overloaded, None, False)
+    assert proxy_of(Overloaded, RPCClient, True).quote
 
 
 def test_remote_has_every_method_and_none_that_python_asks_of_any_object(client):
