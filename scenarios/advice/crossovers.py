@@ -12,7 +12,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from itertools import combinations, pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -77,7 +77,11 @@ def fastest_ranges(
     curves = curves_of(run_or_frame, lane)
     names = _named(curves, contenders)
     measured = {float(size) for name in names for size in curves.sizes(name)}
-    crossed = {each.payload_bytes.value for each in crossovers(curves, lane, names)}
+    crossed = {
+        math.exp(found.at_log)
+        for one, other in combinations(names, 2)
+        for found in _crossings(curves, one, other, _shared_sizes(curves, one, other))
+    }
     found: list[FastestRange] = []
     for start, end in pairwise(sorted(measured | crossed)):
         middle = math.sqrt(start * end)
@@ -96,22 +100,34 @@ def _named(curves: Curves, contenders: Sequence[str] | None) -> list[str]:
     return [name for name in curves.contenders if not curves.in_process(name)]
 
 
-def _of_pair(curves: Curves, one: str, other: str) -> list[Crossover]:
-    grid = _shared_sizes(curves, one, other)
-    if len(grid) < 2:
-        return []
+class _Crossing(NamedTuple):
+    """Where two curves cross: right after that place in the sizes that they share, at that logarithm of a size."""
+
+    place: int
+    at_log: float
+    one_is_below: bool
+    """Before it, that is for smaller payloads."""
+
+
+def _crossings(curves: Curves, one: str, other: str, grid: list[int]) -> list[_Crossing]:
     gap = _filled([_log_median(curves, one, size) - _log_median(curves, other, size) for size in grid])
     logs = np.log(np.array(grid, float))
+    return [
+        _Crossing(place, float(_zero(logs[place], logs[place + 1], np.array(below), np.array(above))), below < 0)
+        for place, (below, above) in enumerate(pairwise(gap))
+        if (below < 0) != (above < 0)
+    ]
+
+
+def _of_pair(curves: Curves, one: str, other: str) -> list[Crossover]:
+    grid = _shared_sizes(curves, one, other)
     found = []
-    for place, (below, above) in enumerate(pairwise(gap)):
-        if (below < 0) != (above < 0):
-            at = float(_zero(logs[place], logs[place + 1], np.array(below), np.array(above)))
-            smaller, larger = (one, other) if below < 0 else (other, one)
-            estimate, seen = _interval(curves, smaller, larger, grid, at)
-            clear = _faster(curves, smaller, larger, grid[: place + 1]) and _faster(
-                curves, larger, smaller, grid[place + 1 :]
-            )
-            found.append(Crossover(smaller, larger, estimate, (grid[place], grid[place + 1]), seen, clear))
+    for crossing in _crossings(curves, one, other, grid):
+        smaller, larger = (one, other) if crossing.one_is_below else (other, one)
+        estimate, seen = _interval(curves, smaller, larger, grid, crossing.at_log)
+        below, above = grid[: crossing.place + 1], grid[crossing.place + 1 :]
+        clear = _faster(curves, smaller, larger, below) and _faster(curves, larger, smaller, above)
+        found.append(Crossover(smaller, larger, estimate, (below[-1], above[0]), seen, clear))
     return found
 
 
@@ -183,4 +199,4 @@ def _drawn(table: pd.DataFrame, draws: np.ndarray[Any, np.dtype[np.int64]], at: 
     """Log medians over each draw of repeats, at the logarithms of sizes `at`: one row per draw."""
     medians = np.log(np.median(table.to_numpy(float)[draws], axis=1))
     sizes = np.log(table.columns.to_numpy(float))
-    return np.array([np.interp(at, sizes, row) for row in medians])
+    return np.asarray(medians @ [np.interp(at, sizes, one) for one in np.eye(len(sizes))])

@@ -78,13 +78,11 @@ def where_they_cross(opened: OpenedRun, lane: str) -> Prose:
     ranges = crossovers.fastest_ranges(curves, lane)
     spans = [f"{each.contender} from {size(each.from_bytes)} to {size(each.to_bytes)}" for each in ranges]
     lines = [f"The lowest median among the contenders that are IPC has {'; '.join(spans)}.", ""]
-    fastest = {each.contender for each in ranges}
-    for each in crossovers.crossovers(curves, lane):
-        if {each.smaller, each.larger} <= fastest:
-            at = each.payload_bytes
-            interval = f" (interval {size(at.low)} to {size(at.high)})" if at.low and at.high else ""
-            sure = "" if each.clear else "; with this run's scatter the two cannot be told apart on both sides of it"
-            lines.append(f"- {each.larger} overtakes {each.smaller} at {size(at.value)}{interval}{sure}.")
+    for each in crossovers.crossovers(curves, lane, [each.contender for each in ranges]):
+        at = each.payload_bytes
+        interval = f" (interval {size(at.low)} to {size(at.high)})" if at.low and at.high else ""
+        sure = "" if each.clear else "; with this run's scatter the two cannot be told apart on both sides of it"
+        lines.append(f"- {each.larger} overtakes {each.smaller} at {size(at.value)}{interval}{sure}.")
     return Prose("\n".join(lines))
 
 
