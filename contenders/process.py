@@ -19,6 +19,7 @@ import os
 import shutil
 import tempfile
 import threading
+from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import TracebackType
@@ -39,7 +40,8 @@ class ServerProcess:
 
     `service` and `contender` must be picklable. The limits are in seconds: `start_seconds` from the spawn
     until the server is ready (importing gRPC on a busy machine takes seconds), `stop_seconds` for each of
-    asking, terminating and killing. Only one start() per object.
+    asking, terminating and killing. `prepare`, picklable, is called in the server's process before it serves; not
+    for a contender that is `in_process`, which has none. Only one start() per object.
     """
 
     def __init__(
@@ -49,9 +51,11 @@ class ServerProcess:
         *,
         start_seconds: float = 30.0,
         stop_seconds: float = 5.0,
+        prepare: Callable[[], object] | None = None,
     ) -> None:
         self._contender, self._service = contender, service
         self._start_seconds, self._stop_seconds = start_seconds, stop_seconds
+        self._prepare = prepare
         self._folder: Path | None = None
         self._address = ""
         self._failure: str | None = None
@@ -101,7 +105,10 @@ class ServerProcess:
             return thread
         spawn = multiprocessing.get_context("spawn")
         process = spawn.Process(
-            target=serving.in_process, args=(*arguments, folder, 3 * self._stop_seconds), name=name, daemon=True
+            target=serving.in_process,
+            args=(*arguments, folder, 3 * self._stop_seconds, self._prepare),
+            name=name,
+            daemon=True,
         )
         process.start()
         self._server_pipe.close()  # the server alone holds its end now: its death is an end of file here

@@ -28,9 +28,15 @@ def in_thread(contender: Contender, service: object, address: str, pipe: Connect
 
 
 def in_process(
-    contender: Contender, service: object, address: str, pipe: Connection, folder: Path, stop_seconds: float
+    contender: Contender,
+    service: object,
+    address: str,
+    pipe: Connection,
+    folder: Path,
+    stop_seconds: float,
+    prepare: Callable[[], object] | None = None,
 ) -> None:
-    """Serve in this process, and end it `stop_seconds` after a stop even if the contender does not return.
+    """`prepare` this process and serve in it; end it `stop_seconds` after a stop even if the contender does not return.
 
     The parent removes `folder`, and so does this: the parent may be dead.
     """
@@ -43,6 +49,8 @@ def in_process(
 
     # Ctrl-C reaches every process of the terminal: it is for the parent to answer, which then says STOP.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if prepare is not None:
+        prepare()
     _serve(contender, service, address, pipe, give_up)
     shutil.rmtree(folder, ignore_errors=True)
 

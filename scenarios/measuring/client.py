@@ -45,9 +45,11 @@ from typing import Any
 from contenders.interface import Contender
 from contenders.process import ServerProcess
 from contenders.service import BenchService
-from scenarios.measuring import drivers, noise, usage
+from scenarios.common import quotas
+from scenarios.measuring import drivers, noise, programs, usage
 from scenarios.measuring.drivers import Driver
 from scenarios.measuring.loops import Record, Work, WrongAnswer, same, wait_until
+from scenarios.plan.circumstances import APART, WORN, Circumstances
 from scenarios.plan.load import Load, schedule
 from scenarios.plan.payloads import corpus
 
@@ -91,6 +93,7 @@ class Task:
     client: int
     """Which client of the cell this is."""
     clients: int
+    circumstances: Circumstances = dataclasses.field(default_factory=Circumstances)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,6 +159,8 @@ def main(task: Task, runner: Connection) -> None:
 
     outcome: ClientResult | Failure
     try:
+        if task.circumstances.heap == WORN:
+            programs.wear()
         payloads = corpus(task.payload, task.payload_bytes, task.seed)
         outcome = measure(task, payloads, runner.recv(), begin)
     except Exception as error:  # whatever a contender raises is recorded with the cell, which has failed
@@ -193,6 +198,10 @@ def measure(task: Task, payloads: list[Any], server: Server | None, begin: Calla
             raise WrongAnswer("the first call")
         work = Work(task.method, payloads, answers)
         server_pid = server.pid if server else driver.server_pid
+        if driver.server_pid and task.circumstances.placement == APART:
+            # The caller has started its worker itself, where it runs: on the client's CPU.
+            quotas.pin(driver.server_pid, set(range(os.cpu_count() or 1)) - os.sched_getaffinity(0))
+        programs.prepare_client(task.circumstances, serves=server is None and not driver.server_pid)
         return _measure_connected(task, driver, work, cold_start_ns, server_pid, begin)
 
 
@@ -203,6 +212,7 @@ def _measure_connected(
     if task.load.is_open:
         due = schedule(task.load, task.client, task.clients, task.seconds, task.calls, task.seed, task.repeat)
         record = Record.of_schedule(due)
+        record.asleep = task.load.asleep
     else:
         record = Record(task.calls)
     gc.collect()

@@ -15,8 +15,9 @@ that is full refuses the new call: it was skipped, and is counted. One caller ha
 :data:`SPIN_NS` before the call is due and spins through the rest, and reads its own thread's CPU clock before and
 after: what it spent waiting is known exactly, is taken off the client's CPU time, and so is one voluntary
 switch per sleep. A caller that is on time is thereby a running one, as a program is that has just decided to
-call: waking the caller is no part of the call, waking the server is. How late calls were sent although the caller
-was free is the dispatcher's own fault and published (`lateness_*`).
+call: waking the caller is no part of the call, waking the server is. How late calls were sent
+although the caller was free is the dispatcher's own fault and published (`lateness_*`). A load that is `asleep` has the
+other caller: it sleeps to the end, its core with it, and its call begins when it has woken.
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ class Record:
         self.free = bytearray()
         """Open loop: whether the caller was free then, so that any delay is the dispatcher's."""
         self.skipped = 0
+        self.asleep = False
+        """Open loop: whether the caller sleeps until it calls; else it spins through the last :data:`SPIN_NS`."""
 
     @classmethod
     def of_schedule(cls, due: array[int]) -> Record:
@@ -167,12 +170,13 @@ def open_loop(call: Callable[[str, Any], Any], work: Work, record: Record, backl
     At most `backlog` calls wait at a time. Raises :class:`WrongAnswer`.
     """
     clock, method = time.perf_counter_ns, work.method
+    wait = sleep_until if record.asleep else wait_until
     dispatcher, turns, i = Dispatcher(record.due[:], backlog), zip(cycle(work.payloads), cycle(work.answers)), 0
     while (turn := dispatcher.next(clock())) is not None:
         payload, answer = next(turns)
         moment, free = turn
         if free:
-            wait_until(moment, record)
+            wait(moment, record)
         start = clock()
         result = call(method, payload)
         end = clock()
@@ -187,12 +191,13 @@ def open_loop(call: Callable[[str, Any], Any], work: Work, record: Record, backl
 async def open_loop_async(call: Callable[[str, Any], Awaitable[Any]], work: Work, record: Record, backlog: int) -> None:
     """As :func:`open_loop`, awaiting each call inside the running event loop."""
     clock, method = time.perf_counter_ns, work.method
+    wait = sleep_until_async if record.asleep else wait_until_async
     dispatcher, turns, i = Dispatcher(record.due[:], backlog), zip(cycle(work.payloads), cycle(work.answers)), 0
     while (turn := dispatcher.next(clock())) is not None:
         payload, answer = next(turns)
         moment, free = turn
         if free:
-            await wait_until_async(moment, record)
+            await wait(moment, record)
         start = clock()
         result = await call(method, payload)
         end = clock()
@@ -227,6 +232,26 @@ async def wait_until_async(moment: int, record: Record) -> None:
         await asyncio.sleep(0)
     while clock() < moment:
         pass
+    record.waiting_cpu_ns += time.thread_time_ns() - cpu
+
+
+def sleep_until(moment: int, record: Record) -> None:
+    """Sleep until that moment, and return some time after it: as late as the system wakes a sleeper."""
+    cpu = time.thread_time_ns()
+    left = moment - time.perf_counter_ns()
+    if left > 0:
+        time.sleep(left / 1e9)
+        record.sleeps += 1
+    record.waiting_cpu_ns += time.thread_time_ns() - cpu
+
+
+async def sleep_until_async(moment: int, record: Record) -> None:
+    """As :func:`sleep_until`, in an event loop."""
+    cpu = time.thread_time_ns()
+    left = moment - time.perf_counter_ns()
+    if left > 0:
+        await asyncio.sleep(left / 1e9)
+        record.sleeps += 1
     record.waiting_cpu_ns += time.thread_time_ns() - cpu
 
 

@@ -18,6 +18,9 @@ from scenarios.measuring.usage import Usage
 FIGURES = ("steal_pct", "others_pct", "pressure_pct", "run_queue", "load_1min", "cpu_mhz")
 """The columns of cells.csv that :func:`figures` fills."""
 
+OWN_DOING = frozenset({"pressure", "preempted", "load"})
+"""What a cell with more processes than CPUs does to itself: no noise there."""
+
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 STEAL_PCT = 1.0

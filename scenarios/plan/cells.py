@@ -12,10 +12,12 @@ import random
 from collections.abc import Mapping
 
 from scenarios.common.units import size
+from scenarios.plan import circumstances
+from scenarios.plan.circumstances import Circumstances
 from scenarios.plan.load import CLOSED
 from scenarios.plan.scenario import Block, Scenario
 
-AXES = ("scenario", "contender", "lane", "payload_bytes", "clients", "load", "repeat")
+AXES = ("scenario", "contender", "lane", "payload_bytes", "clients", "load", *circumstances.DEFAULTS, "repeat")
 """The columns that tell one row of cells.csv from every other."""
 
 GROUP = AXES[:-1]
@@ -34,7 +36,12 @@ def key_of(axes: Mapping[str, object]) -> str:
     cell has a name of its own."""
     attempt = int(str(axes.get("attempt") or 0))
     again = f"_attempt{attempt}" if attempt else ""
-    return "_".join(f"{axes[axis]}".replace("/", ".") for axis in AXES) + again
+    # Ideal circumstances have no words, as the names of older runs have none.
+    words = [axes.get(axis, default) for axis, default in circumstances.DEFAULTS.items()]
+    ideal = tuple(circumstances.DEFAULTS.values())
+    told = [str(word) for word, default in zip(words, ideal, strict=True) if word not in (default, "")]
+    named = [f"{axes[axis]}".replace("/", ".") for axis in AXES if axis not in circumstances.DEFAULTS]
+    return "_".join([*named[:-1], *told, named[-1]]) + again
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +87,11 @@ class Cell:
         return str(self.axes["load"])
 
     @property
+    def circumstances(self) -> Circumstances:
+        """What runs beside it, where, in what memory."""
+        return circumstances.of(self.axes)
+
+    @property
     def repeat(self) -> int:
         """Which of the repeats it is one of, from 0."""
         return int(self.axes["repeat"])
@@ -90,6 +102,8 @@ class Cell:
             what += f" {self.clients} clients"
         if self.load != CLOSED:
             what += f" {self.load}"
+        if words := self.circumstances.in_words():
+            what += f" {words}"
         again = ", again" if self.axes.get("attempt") else ""
         return f"{self.contender} {self.lane} {what} repeat {self.axes['repeat']}{again}"
 
@@ -98,9 +112,9 @@ def expand(scenario: Scenario) -> list[Cell]:
     """Every cell of a scenario in the order it is to be measured.
 
     Repeats are blocks in time: each holds every cell once, shuffled with the scenario's seed, but for that the
-    contenders of one question (lane, payload, clients, load) follow each other. So a machine that gets slower over the
-    run slows all contenders alike, and a ratio within one repeat compares near moments. `order_index` is a place in
-    time; behind each repeat some are left free for cells that are measured again.
+    contenders of one question (lane, payload, clients, load, circumstances) follow each other. So a machine that gets
+    slower over the run slows all contenders alike, and a ratio within one repeat compares near moments. `order_index`
+    is a place in time; behind each repeat some are left free for cells that are measured again.
     """
     ordered: list[Cell] = []
     first = 0
@@ -138,6 +152,7 @@ def _product(scenario: str, block: Block, repeat: int) -> list[Cell]:
                 "payload_bytes": payload_bytes,
                 "clients": clients,
                 "load": load,
+                **dataclasses.asdict(around),
                 "repeat": repeat,
             },
             method=block.method,
@@ -146,8 +161,9 @@ def _product(scenario: str, block: Block, repeat: int) -> list[Cell]:
             warmup_calls=block.warmup_calls,
             seconds=block.seconds,
         )
-        for (lane, contender), (payload_bytes, calls), clients, load in itertools.product(
-            pairs, sized, block.clients, block.load
+        for (lane, contender), (payload_bytes, calls), clients, load, around in itertools.product(
+            pairs, sized, block.clients, block.load, block.circumstances()
         )
         if clients == 1 or contender not in block.one_client.get(lane, ())
+        if contender not in block.in_process or not circumstances.needs_server(around)
     ]

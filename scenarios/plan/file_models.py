@@ -17,6 +17,7 @@ from contenders.interface import LANES, Contender
 from contenders.registry import ContenderUnavailable
 from scenarios.common.units import SIZE, bytes_of
 from scenarios.plan import payloads
+from scenarios.plan.circumstances import FREE, FRESH, HEAPS, NOTHING, PLACEMENTS, validated_beside
 from scenarios.plan.load import CLOSED, Load
 from scenarios.plan.toml_mistakes import unknown
 
@@ -116,6 +117,9 @@ class Cells(_Table):
     seconds: Positive = 1.0
     clients: Annotated[list[Annotated[int, AfterValidator(_few)]], *Some] = [1]
     load: Annotated[list[Annotated[str, AfterValidator(_load)]], *Some] = [CLOSED]
+    beside: Annotated[list[Annotated[str, AfterValidator(validated_beside)]], *Some] = [NOTHING]
+    placement: Annotated[list[Annotated[str, _one_of(PLACEMENTS)]], *Some] = [FREE]
+    heap: Annotated[list[Annotated[str, _one_of(HEAPS)]], *Some] = [FRESH]
     repeats: Count | None = None
 
     @field_validator("method")

@@ -13,11 +13,12 @@ from typing import Any
 
 from scenarios.common.errors import FilterError
 from scenarios.common.units import bytes_of, size
+from scenarios.plan.circumstances import DEFAULTS
 
 PAYLOAD = "payload_bytes"
 ALIASES = {"payload": PAYLOAD, "size": PAYLOAD, "client": "clients", "repeats": "repeat"}
 
-AXES = ("scenario", "contender", "lane", "payload", "clients", "load", "repeat")
+AXES = ("scenario", "contender", "lane", "payload", "clients", "load", *DEFAULTS, "repeat")
 """As help and messages name them."""
 
 Chosen = Mapping[str, tuple[str, ...]]

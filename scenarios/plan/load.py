@@ -4,6 +4,8 @@
                        every closed loop, waits out a slow server instead of noticing how late its calls become
 ``1000/s``             an open loop: 1,000 calls per second offered over all clients together, at random moments
 ``1000/s-constant``    the same, evenly spaced
+``1000/s-asleep``      random moments, even ones with ``1000/s-constant-asleep``: the caller sleeps until then, as one
+                       that waits for something, and its core with it; else it computes until it calls
 
 Random moments (exponential gaps, a Poisson process) are the default: so arrive calls whose causes do not know of
 each other, which is what a service in front of many users sees. They meet the server in every state it has, in
@@ -22,8 +24,11 @@ from array import array
 
 CLOSED = "closed"
 CONSTANT = "constant"
-FORM = re.compile(r"([1-9]\d*)/s(-constant)?\Z")
-ALLOWED = '"closed", "1000/s" (calls per second over all clients, at random moments), "1000/s-constant" (evenly)'
+FORM = re.compile(r"([1-9]\d*)/s(-constant)?(-asleep)?\Z")
+ALLOWED = (
+    '"closed", "1000/s" (calls per second over all clients, at random moments), "1000/s-constant" (evenly), '
+    '"1000/s-asleep" (the caller sleeps until then)'
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +38,9 @@ class Load:
     rate: float | None = None
     """Calls per second offered by all clients together; None for a closed loop."""
     constant: bool = False
+    asleep: bool = False
+    """Whether the caller sleeps until it calls. A call's latency counts from when it woke, unless it came late because
+    the one before was not answered: how late it wakes is the sleeper's affair, and is in `lateness_*`."""
 
     @classmethod
     def parse(cls, text: str) -> Load:
@@ -42,7 +50,7 @@ class Load:
         match = FORM.match(text)
         if not match:
             raise ValueError(f"{text!r} is not a load; allowed: {ALLOWED}")
-        return cls(float(match[1]), bool(match[2]))
+        return cls(float(match[1]), bool(match[2]), bool(match[3]))
 
     @property
     def is_open(self) -> bool:

@@ -2,16 +2,18 @@
 job.
 
 A scenario is a list of *blocks*; a block is a product of axes (lanes and their contenders, payload sizes,
-clients, load) plus what is done in each of its cells (method, calls). Nothing here starts a process or opens
-a file.
+clients, load, circumstances) plus what is done in each of its cells (method, calls). Nothing here starts a process or
+opens a file.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
+from scenarios.plan.circumstances import FREE, FRESH, NOTHING, Circumstances
 from scenarios.plan.filters import Filter
 
 PER_LANE = ("contenders", "one_client")
@@ -47,6 +49,17 @@ class Block:
     """Of this block's cells; None for the scenario's."""
     one_client: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     """Lane to the contenders that take one client only: they have no cell with more."""
+    beside: tuple[str, ...] = (NOTHING,)
+    placement: tuple[str, ...] = (FREE,)
+    heap: tuple[str, ...] = (FRESH,)
+    """See :mod:`scenarios.plan.circumstances`."""
+    in_process: tuple[str, ...] = ()
+    """Contenders that serve in the client's process: no cell where a server of its own is what it is about."""
+
+    def circumstances(self) -> list[Circumstances]:
+        """Every combination of them."""
+        axes = itertools.product(self.beside, self.placement, self.heap)
+        return [Circumstances(*each) for each in axes]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 import tomllib
+from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn
@@ -17,6 +18,7 @@ from pydantic import ValidationError
 
 from contenders.interface import Contender
 from contenders.registry import ContenderUnavailable
+from scenarios.common import quotas
 from scenarios.common.errors import Mistake, ScenarioError
 from scenarios.plan import toml_mistakes
 from scenarios.plan.file_models import ALL, RUNS_NO_METHOD, Catalogue, Cells, File, kinds_of
@@ -70,6 +72,7 @@ def _refuse(mistakes: list[Mistake]) -> NoReturn:
 def _block(cells: Cells, catalogue: Catalogue, repeats: int, left_out: list[str]) -> Block:
     """A table as a block; what is not measured, and why, is added to `left_out`."""
     contenders = _contenders(cells, catalogue, left_out)
+    named = {name for names in contenders.values() for name in names}
     return Block(
         name=cells.name,
         contenders=contenders,
@@ -81,9 +84,20 @@ def _block(cells: Cells, catalogue: Catalogue, repeats: int, left_out: list[str]
         seconds=cells.seconds,
         clients=tuple(cells.clients),
         load=tuple(cells.load),
+        beside=_possible(cells.beside, quotas.why_no_quota, left_out),
+        placement=_possible(cells.placement, quotas.why_no_placement, left_out),
+        heap=tuple(cells.heap),
+        in_process=tuple(sorted(name for name in named if catalogue[name].in_process)),
         repeats=cells.repeats or repeats,
         one_client=_one_client(contenders, cells.clients, catalogue, left_out),
     )
+
+
+def _possible(asked: list[str], why_not: Callable[[str], str], left_out: list[str]) -> tuple[str, ...]:
+    """The circumstances that this machine can make."""
+    reasons = {each: why_not(each) for each in asked}
+    left_out += [f"{each}: not measured, {why}" for each, why in reasons.items() if why]
+    return tuple(each for each, why in reasons.items() if not why)
 
 
 def _contenders(cells: Cells, catalogue: Catalogue, left_out: list[str]) -> dict[str, tuple[str, ...]]:
@@ -125,10 +139,10 @@ def _overlap(blocks: tuple[Block, ...]) -> tuple[int, str] | None:
     what it has in common with the first."""
     seen: dict[tuple[object, ...], int] = {}
     for number, block in enumerate(blocks):
-        axes = (block.contenders.items(), block.payload_sizes, block.clients, block.load)
-        for (lane, contenders), size, clients, load in itertools.product(*axes):
+        axes = (block.contenders.items(), block.payload_sizes, block.clients, block.load, block.circumstances())
+        for (lane, contenders), size, clients, load, around in itertools.product(*axes):
             for contender in contenders:
-                first = seen.setdefault((block.name, lane, contender, size, clients, load), number)
+                first = seen.setdefault((block.name, lane, contender, size, clients, load, around), number)
                 if first != number:
                     what = f"{contender} in lane {lane} with {size} bytes is in cells[{first}] already"
                     return number, f"{what}; give one of the two a name"

@@ -22,6 +22,7 @@ from typing import IO, Any
 import numpy as np
 
 from scenarios.common.errors import RunError
+from scenarios.plan import circumstances
 from scenarios.plan.cells import key_of
 from scenarios.plan.filters import Filter
 
@@ -34,12 +35,14 @@ COLUMNS = tuple(
     attempt p99_ci_low_us p99_ci_high_us
     fairness lateness_p50_us lateness_p99_us
     steal_pct others_pct pressure_pct run_queue load_1min cpu_mhz
-    fastest_client_p50_us slowest_client_p50_us""".split()  # noqa: SIM905
+    fastest_client_p50_us slowest_client_p50_us
+    beside placement heap client_page_faults_per_call server_page_faults_per_call
+    client_migrations server_migrations client_on_cpu server_on_cpu""".split()  # noqa: SIM905
 )
 """Of cells.csv, in order. Units are in the names; an empty field is a number that does not exist. New ones
 are added at the end: a file of an older version has fewer, and is read as if they were empty."""
-OF_CLIENTS = COLUMNS[-2:]
-WORDS = frozenset("run_id scenario contender lane load wait noise_flags".split())  # noqa: SIM905
+OF_CLIENTS = ("fastest_client_p50_us", "slowest_client_p50_us")
+WORDS = frozenset("run_id scenario contender lane load wait noise_flags beside placement heap".split())  # noqa: SIM905
 """The columns that hold no numbers."""
 
 RUNNING, FINISHED = "running", "finished"
@@ -122,7 +125,7 @@ class Run:
         reader = csv.DictReader(io.StringIO(whole))
         if unknown := set(reader.fieldnames or ()) - set(COLUMNS):
             raise RunError(f"{self.cells_file} has columns this version does not know: {', '.join(sorted(unknown))}")
-        empty = dict.fromkeys(COLUMNS, "")
+        empty = dict.fromkeys(COLUMNS, "") | dict(circumstances.DEFAULTS)
         return [empty | row for row in reader]
 
     def finished_keys(self) -> set[str]:

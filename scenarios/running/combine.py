@@ -25,13 +25,13 @@ import numpy as np
 from scenarios.measuring import noise
 from scenarios.measuring.client import ClientResult
 from scenarios.measuring.usage import Usage
+from scenarios.plan.circumstances import Circumstances
 from scenarios.plan.load import Load
+from scenarios.running import surroundings
 from scenarios.statistics import figures
 
+IDEAL = Circumstances()
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
-
-OWN_DOING = frozenset({"pressure", "preempted", "load"})
-"""What a cell with more processes than CPUs does to itself: no noise there."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Measurement:
         return {name: values for name, values in named.items() if values is not None}
 
 
-def combine(parts: Sequence[ClientResult], load: Load, cpus: int) -> Measurement:
+def combine(parts: Sequence[ClientResult], load: Load, cpus: int, circumstances: Circumstances = IDEAL) -> Measurement:
     """One measurement out of the parts of all clients, in order of the clients."""
     begin = min(part.begin_ns for part in parts)
     start = [_numbers(part.start_ns) for part in parts]
@@ -136,10 +136,12 @@ def combine(parts: Sequence[ClientResult], load: Load, cpus: int) -> Measurement
     own = client + server if server else client
     own = dataclasses.replace(own, cpu_ns=own.cpu_ns + harness_ns)  # not the contender's, but none of others either
     flags = noise.flags(before, after, own, processes=len(parts) + (server is not None))
-    if len(parts) + 1 > cpus:
-        flags = tuple(flag for flag in flags if flag not in OWN_DOING)
+    meant = surroundings.own_doing(circumstances, len(parts) + 1 > cpus)
+    flags = tuple(flag for flag in flags if flag not in meant)
+    # Of a caller that sleeps until it calls: it was late by itself, unless the call before it was.
+    meant_to_send = np.where(was_free, starts, dues) if load.asleep else dues
     return Measurement(
-        latency_ns=(ends - (dues if load.is_open else starts))[order],
+        latency_ns=(ends - (meant_to_send if load.is_open else starts))[order],
         service_ns=(ends - starts)[order] if load.is_open else None,
         due_ns=(dues - begin)[order] if load.is_open else None,
         client_of=client_of[order] if len(parts) > 1 else None,

@@ -10,9 +10,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from scenarios.measuring.noise import OWN_DOING
 from scenarios.plan.cells import AXES, Cell, most_reruns
 from scenarios.records.store import Row
-from scenarios.running.combine import OWN_DOING
 from scenarios.statistics.figures import chosen, disturbance
 
 

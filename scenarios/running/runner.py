@@ -185,6 +185,10 @@ def to_row(run_id: str, cell: Cell, wait: str, found: Measurement) -> store.Row:
         "lateness_p50_us": found.lateness_us(0.5),
         "lateness_p99_us": found.lateness_us(0.99),
     }
+    for side, used in (("client", found.client), ("server", found.server)):
+        row[f"{side}_page_faults_per_call"] = used.faults / made if used else None
+        row[f"{side}_migrations"] = used.migrations if used else None
+        row[f"{side}_on_cpu"] = used.on_cpu if used and not used.migrations else None
     row |= dict.fromkeys(noise.FIGURES) | dict(found.noise)
     return {column: _field(row[column]) for column in store.COLUMNS}
 

@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Self
@@ -18,9 +19,10 @@ from contenders.interface import Contender
 from contenders.process import ServerProcess
 from contenders.service import BenchService
 from scenarios.measuring.client import READY, ClientResult, Failure, Server, Task, main
+from scenarios.measuring.programs import prepare_server
 from scenarios.plan.cells import Cell
 from scenarios.plan.load import Load
-from scenarios.running import combine
+from scenarios.running import combine, surroundings
 from scenarios.running.combine import Measurement
 
 LEAD_NS, LEAD_PER_CLIENT_NS = 5_000_000, 2_000_000
@@ -51,8 +53,10 @@ def run_cell(
     after `time_limit_s`, and what starting the server raises.
     """
     made = contender(cell.lane)
-    load = Load.parse(cell.load)
+    load, around = Load.parse(cell.load), cell.circumstances
     with ExitStack() as stack:
+        with _interrupts_held_back():
+            stack.enter_context(surroundings.around(around))
         clients = []
         for number in range(cell.clients):
             task = Task(
@@ -68,17 +72,19 @@ def run_cell(
                 load=load,
                 client=number,
                 clients=cell.clients,
+                circumstances=around,
             )
-            clients.append(stack.enter_context(_Client(task)))
+            with surroundings.cpu_of_client(around):
+                clients.append(stack.enter_context(_Client(task)))
         place = None
         if not contender.in_process:
-            server = ServerProcess(made, BenchService())
+            server = ServerProcess(made, BenchService(), prepare=partial(prepare_server, around))
             stack.callback(server.stop)
-            with _interrupts_held_back():
+            with _interrupts_held_back(), surroundings.cpu_of_server(around):
                 server.start()
             place = Server(server.address, server.pid)
         parts = _conduct(clients, place, time_limit_s, on_begin)
-    return combine.combine(parts, load, os.cpu_count() or 1)
+    return combine.combine(parts, load, os.cpu_count() or 1, around)
 
 
 def _conduct(

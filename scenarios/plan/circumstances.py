@@ -1,0 +1,76 @@
+"""Under which circumstances calls are measured: what runs beside them, on which CPUs, in what memory. Pure.
+
+Every figure of the other scenarios is of ideal ones: two processes that do nothing else, on CPUs that nobody else
+wants, fresh from their start. Programs have others:
+
+``beside``      "nothing"; "2-burners": as many processes that compute all the time; "client-thread", "server-thread":
+                a thread of that process which computes in Python and so wants its interpreter lock; "quota-100%": both
+                processes together may use so much of one CPU, as in a container (a cgroup, which takes the rights)
+``placement``   "free": where the scheduler puts them; "together": both on one CPU; "apart": one CPU each, of their own
+``heap``        "fresh"; "worn": of processes that have run for a while: freed blocks of all sizes between others that
+                live, and an allocator that has learned to keep large ones
+
+The rhythm of the calls is part of the load: :mod:`scenarios.plan.load`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+
+NOTHING, FREE, FRESH = "nothing", "free", "fresh"
+CLIENT_THREAD, SERVER_THREAD = "client-thread", "server-thread"
+TOGETHER, APART = "together", "apart"
+WORN = "worn"
+
+PLACEMENTS = (FREE, TOGETHER, APART)
+HEAPS = (FRESH, WORN)
+BURNERS = re.compile(r"([1-9]\d?)-burners?\Z")
+QUOTA = re.compile(r"quota-([1-9]\d{0,3})%\Z")
+BESIDE = '"nothing", "2-burners" (a number of processes), "client-thread", "server-thread", "quota-100%" (of a CPU)'
+
+DEFAULTS: Mapping[str, str] = {"beside": NOTHING, "placement": FREE, "heap": FRESH}
+"""The axes, and what an older run was measured with, which has no columns for them."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Circumstances:
+    """One value of each of the three axes."""
+
+    beside: str = NOTHING
+    placement: str = FREE
+    heap: str = FRESH
+
+    @property
+    def burners(self) -> int:
+        """How many processes compute beside the calls."""
+        match = BURNERS.match(self.beside)
+        return int(match[1]) if match else 0
+
+    @property
+    def quota(self) -> float | None:
+        """How many CPUs client and server may use together; None: as many as there are."""
+        match = QUOTA.match(self.beside)
+        return int(match[1]) / 100 if match else None
+
+    def in_words(self) -> str:
+        """What is not ideal: "2-burners, together, worn"; empty where everything is."""
+        return ", ".join(each for axis, each in dataclasses.asdict(self).items() if each != DEFAULTS[axis])
+
+
+def of(axes: Mapping[str, object]) -> Circumstances:
+    """Those of a cell's axes or of a row; ideal ones where it says nothing."""
+    return Circumstances(**{axis: str(axes.get(axis) or default) for axis, default in DEFAULTS.items()})
+
+
+def validated_beside(text: str) -> str:
+    """Raises ValueError for what the axis `beside` has not."""
+    if text not in (NOTHING, CLIENT_THREAD, SERVER_THREAD) and not BURNERS.match(text) and not QUOTA.match(text):
+        raise ValueError(f"{text!r} is not what can be beside; allowed: {BESIDE}")
+    return text
+
+
+def needs_server(circumstances: Circumstances) -> bool:
+    """Whether they make no sense for a contender that serves in the client's own process."""
+    return circumstances.beside == SERVER_THREAD or circumstances.placement != FREE
