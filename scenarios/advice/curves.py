@@ -22,9 +22,8 @@ from typing import Any
 import pandas as pd
 
 from scenarios.common.errors import UserError
-from scenarios.plan.load import CLOSED
 from scenarios.records.store import Run
-from scenarios.statistics import figures
+from scenarios.statistics import clients_and_rates, figures
 
 OF_RATES = "/load"
 """What the name of a run's block of open loops ends with."""
@@ -71,7 +70,8 @@ class Curves:
     """
 
     def __init__(self, cells: pd.DataFrame, lane: str) -> None:
-        of_rates = cells[(cells["clients"] == 1) & (cells["load"] != CLOSED) & (cells["lane"] == lane)]
+        of_rates = clients_and_rates.offered(cells)
+        of_rates = of_rates[(of_rates["clients"] == 1) & (of_rates["lane"] == lane)]
         cells = figures.headline(cells)
         lanes = sorted(set(cells["lane"]))
         if lane not in lanes:

@@ -44,8 +44,11 @@ def find(scenario: str) -> Path:
     raise ScenarioError(f"there is no scenario {scenario!r}; {hint}known: {', '.join(names())}, or a path.toml")
 
 
-def read(path: Path, catalogue: Catalogue) -> Scenario:
-    """The scenario in `path`. Raises :class:`ScenarioError` with every mistake in it."""
+def read(path: Path, catalogue: Catalogue, within: tuple[Path, ...] = ()) -> Scenario:
+    """The scenario in `path`, with the blocks of those it includes.
+
+    `within`: the files that include it. Raises :class:`ScenarioError` with every mistake in it.
+    """
     try:
         text = path.read_text(encoding="utf-8")
         table = tomllib.loads(text)
@@ -58,10 +61,19 @@ def read(path: Path, catalogue: Catalogue) -> Scenario:
         _refuse(toml_mistakes.mistakes(error, {"": File, "cells": Cells}, str(path), text))
     left_out: list[str] = []
     blocks = tuple(_block(cells, catalogue, file.repeats, left_out) for cells in file.cells)
+    for place, name in enumerate(file.include):
+        try:
+            if find(name).resolve() in (*within, path.resolve()):
+                raise ScenarioError("includes itself")
+            included = read(find(name), catalogue, (*within, path.resolve()))
+        except ScenarioError as error:
+            _refuse([toml_mistakes.mistake(("include", place), f"{name}: {error}", str(path), text)])
+        blocks += included.blocks
+        left_out += included.left_out
     if overlap := _overlap(blocks):
         number, what = overlap
         _refuse([toml_mistakes.mistake(("cells", number, "name"), what, str(path), text)])
-    top = file.model_dump(exclude={"cells"})
+    top = file.model_dump(exclude={"cells", "include"})
     return Scenario(name=path.stem, blocks=blocks, left_out=tuple(dict.fromkeys(left_out)), **top)
 
 

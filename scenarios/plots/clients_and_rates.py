@@ -15,7 +15,7 @@ from scenarios.plan.load import CLOSED
 from scenarios.plots import style
 from scenarios.plots.sheet import Sheet, handles, plain_numbers, thousands, ticks_at, times
 from scenarios.records.store import OF_CLIENTS
-from scenarios.statistics import clients_and_rates
+from scenarios.statistics import clients_and_rates, figures
 
 Fill = Callable[[Axes, pd.DataFrame], None]
 PANEL_INCHES = 2.35
@@ -24,11 +24,12 @@ PANEL_INCHES = 2.35
 def sheets(cells: pd.DataFrame) -> dict[str, Sheet]:
     """Those a run has the data for, by name: one per scenario, lane, size and whatever else is not along x."""
     found = {}
-    if cells[cells["load"] == CLOSED]["clients"].nunique() > 1:
+    ideal = figures.ideal(cells)
+    if ideal[ideal["load"] == CLOSED]["clients"].nunique() > 1:
         for part, lines in _parts(clients_and_rates.by_clients(cells), ["scenario", "lane", "payload_bytes"]):
             found[f"clients{part}"] = _sheet(lines, f"Several clients, each as fast as it is answered, {_words(lines)}")
             _panels(found[f"clients{part}"], lines, "client processes", _CLIENTS)
-    if (cells["load"] != CLOSED).any():
+    if len(clients_and_rates.offered(cells)):
         axes = ["scenario", "lane", "payload_bytes", "clients", "constant"]
         for part, lines in _parts(clients_and_rates.by_rate(cells), axes):
             found[f"load{part}"] = _sheet(lines, f"Calls that come at a rate of their own, {_words(lines)}")

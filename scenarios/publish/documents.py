@@ -15,17 +15,20 @@ import pandas as pd
 from contenders import registry
 from scenarios.common.errors import RunError
 from scenarios.common.units import figure
+from scenarios.plan.circumstances import DEFAULTS
 from scenarios.plan.load import Load
 from scenarios.publish import reference, reliability
 from scenarios.records import environment
 from scenarios.records.store import Run, replace_file
 from scenarios.statistics import clients_and_rates, figures
-from scenarios.tables import columns
+from scenarios.statistics.real import by_case
+from scenarios.tables import columns, of_run
 from scenarios.tables.markdown import of_frame
 
 LANE, FASTEST_COMMON, ELSEWHERE = "native", "mp-pipe", "grpc-uds"
 SHORT_LIST = ("direct", figures.BASE, "shm-block", "mp-pipe", "zmq-ipc", "asyncio-uds", "http-uds", "grpc-uds")
 """What most ask about first."""
+MOST_ASKED = (figures.BASE, "mp-pipe", "zmq-ipc", "grpc-uds")
 
 
 class Part(NamedTuple):
@@ -86,6 +89,26 @@ def in_short(_: Path, run: Run) -> str:
     )
 
 
+def real(_: Path, run: Run) -> str:
+    """Medians and p99 of calls as programs make them, beside the same calls back to back."""
+    lines = _real(run)
+    known = [name for name in SHORT_LIST if name in set(lines["contender"])]
+    return f"{of_frame(of_run.real(lines, known))}\n"
+
+
+def real_in_short(_: Path, run: Run) -> str:
+    """The same for four contenders, without what only few programs have: a place of its own."""
+    lines = _real(run)
+    lines = lines[lines["placement"] == DEFAULTS["placement"]]
+    known = [name for name in MOST_ASKED if name in set(lines["contender"])]
+    return f"{of_frame(of_run.real(lines, known))}\n"
+
+
+def _real(run: Run) -> pd.DataFrame:
+    lines = by_case(figures.frame(run.rows()))
+    return pd.DataFrame(lines[(lines["lane"] == LANE) & (lines["payload_bytes"] == lines["payload_bytes"].min())])
+
+
 def short_list(_: Path, run: Run) -> str:
     """The best-known contenders for the smallest payload: latency, cost and memory."""
     cells = figures.headline(figures.frame(run.rows()))
@@ -124,6 +147,8 @@ def _beside(values: pd.Series[float], unit: str, shown: Callable[[float], str]) 
 
 PARTS = (
     Part("README.md", "figures", in_short),
+    Part("README.md", "real", real_in_short),
+    Part("docs/results.md", "real", real),
     Part("docs/choose.md", "short-list", short_list),
     Part("docs/choose.md", "contenders", contenders),
     Part("docs/results.md", "reference", lambda project, run: reference.section(run)),

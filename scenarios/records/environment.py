@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import platform
 import subprocess
@@ -62,6 +63,7 @@ def describe(contenders: Iterable[Contender], seed: int, command: str) -> dict[s
             "resolution_ns": time.get_clock_info("perf_counter").resolution * 1e9,
             "cost_ns": timer_cost_ns(),
         },
+        "page_fault_us": page_fault_us(),
         "gc": "client: collected and frozen before the timed part, off during it; server: Python's default",
     }
     settings: dict[str, dict[str, dict[str, str]]] = {}
@@ -107,6 +109,20 @@ def timer_cost_ns(rounds: int = 20_000) -> float:
     clock = time.perf_counter_ns
     gaps = sorted(-(clock() - clock()) for _ in range(rounds))
     return float(gaps[rounds // 2])
+
+
+def page_fault_us(pages: int = 2000) -> float:
+    """µs that the first write to a page of fresh memory takes: the median of some rounds."""
+    page = mmap.PAGESIZE
+    rounds = []
+    for _ in range(5):
+        with mmap.mmap(-1, pages * page) as memory:
+            memory.madvise(mmap.MADV_NOHUGEPAGE)
+            start = time.perf_counter_ns()
+            for at in range(0, pages * page, page):
+                memory[at] = 1
+            rounds.append(time.perf_counter_ns() - start)
+    return sorted(rounds)[2] / pages / 1000
 
 
 def _cpu_model() -> str:

@@ -93,7 +93,8 @@ class Run:
         Each has `axes` (as the columns of cells.csv), `method`, `kind` (a short word: WrongAnswer, CallError,
         TimeLimit, ClientDied, ServerFailed, or an exception's name), `reason` (a sentence) and `trace`.
         """
-        return self.read_json("failures.json") if (self.folder / "failures.json").exists() else {}
+        found = self.read_json("failures.json") if (self.folder / "failures.json").exists() else {}
+        return {key: each | {"axes": circumstances.DEFAULTS | each["axes"]} for key, each in found.items()}
 
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
         """Write or replace one of the run's JSON files."""

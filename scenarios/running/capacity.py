@@ -23,7 +23,7 @@ from contenders.interface import Contender
 from contenders.registry import ContenderUnavailable
 from scenarios.common.errors import UsageError
 from scenarios.common.units import micros
-from scenarios.plan import payloads
+from scenarios.plan import circumstances, payloads
 from scenarios.plan.cells import Cell
 from scenarios.plan.load import CLOSED
 from scenarios.plan.scenario import Block, Scenario
@@ -191,6 +191,7 @@ class _Search:
                 "payload_bytes": question.payload_bytes,
                 "clients": question.clients,
                 "load": load,
+                **circumstances.DEFAULTS,
                 "repeat": repeat,
             },
             method="echo",

@@ -94,10 +94,13 @@ def show(scenario: Scenario, cells: Sequence[Cell], console: Console) -> None:
 
 def _asked(cells: Sequence[Cell]) -> tuple[str, ...]:
     """What is asked of one contender: payloads, clients, load, calls and repeats as text."""
+    told = [cell.circumstances.in_words() for cell in cells]
+    around = {words: words or "ideal" for words in told}
     return (
         f"payload {_listed({cell.payload_bytes: size(cell.payload_bytes) for cell in cells})}",
         f"clients {_listed({cell.clients: str(cell.clients) for cell in cells})}",
         f"load {_listed({(Load.parse(cell.load).rate or 0, cell.load): cell.load for cell in cells})}",
+        *([f"circumstances {_listed(around)}"] if any(around) else []),
         f"up to {_listed({-cell.calls: f'{cell.calls:,}' for cell in cells})} calls",
         f"repeats {len({cell.axes['repeat'] for cell in cells})}",
     )

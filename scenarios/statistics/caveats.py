@@ -12,6 +12,8 @@ repeats-differ the slowest repeat's p50 is more than twice the fastest's
 several-modes  calls come in several speeds: Hartigan's dip, see :func:`modes`
 stall          one call of a closed loop took a twentieth of its cell's time, and ten times the median
 disturbed      every repeat of the group has noise flags
+placement      repeats with both processes on one CPU differ from those on two, see :mod:`scenarios.statistics.where`
+page-faults    memory that the kernel had to find is a tenth of a call, see there
 =============  ========================================================================================
 """
 
@@ -28,7 +30,7 @@ from scenarios.common.units import micros, size
 from scenarios.plan.cells import GROUP
 from scenarios.plan.load import CLOSED
 from scenarios.records.store import Row, Run
-from scenarios.statistics import bootstrap
+from scenarios.statistics import bootstrap, where
 from scenarios.statistics.bootstrap import Samples
 from scenarios.statistics.figures import SAMPLES_BEYOND, chosen, disturbance
 
@@ -96,8 +98,10 @@ def find(run: Run) -> list[Caveat]:
         least = bootstrap.coverage(few[0])
         message = f"few repeats ({few[0]}): intervals are their range, {least:.0%} sure; 95% needs 6"
         found.append(Caveat("few-repeats", {}, message, {"repeats": few[0], "coverage": least}))
+    fault_us = run.environment().get("page_fault_us")
     for group, rows in groups.items():
         named = dict(zip(GROUP, group, strict=True))
+        found += [Caveat(kind, named, text, about) for kind, text, about in where.caveats(rows, fault_us)]
         found += [Caveat(kind, named, text, figures) for kind, text, figures in _of_group(rows, run)]
     return found
 

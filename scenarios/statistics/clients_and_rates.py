@@ -15,17 +15,29 @@ SATURATED_SHARE = 0.95
 def by_clients(cells: pd.DataFrame) -> pd.DataFrame:
     """Closed loops, a line per number of clients, of the scenarios that have more than one; contenders with a single
     one included. Columns: those of a summary."""
+    cells = figures.ideal(cells)
     closed = cells[cells["load"] == CLOSED]
     several = closed[closed.groupby("scenario")["clients"].transform("max") > 1]
     return figures.summary(several).sort_values(list(GROUP), ignore_index=True)
 
 
+def offered(cells: pd.DataFrame) -> pd.DataFrame:
+    """The cells of :func:`by_rate`; those whose caller sleeps are :mod:`scenarios.statistics.real`'s."""
+    cells = figures.ideal(cells)
+    awake = [load != CLOSED and not Load.parse(load).asleep for load in cells["load"]]
+    return cells[pd.Series(awake, cells.index, bool)]
+
+
 def by_rate(cells: pd.DataFrame) -> pd.DataFrame:
-    """Open loops, a line per rate and group. Columns: those of a summary, `rate`, `constant`, and `served`: whether the
-    rate was."""
-    lines = figures.summary(cells[cells["load"] != CLOSED])
+    """Open loops of callers that compute until they call, a line per rate and group. Columns: those of a summary,
+    `rate`, `constant`, and `served`: whether the rate was."""
+    lines = figures.summary(offered(cells))
     loads = [Load.parse(load) for load in lines["load"]]
     lines = lines.assign(rate=[float(load.rate or 0) for load in loads], constant=[load.constant for load in loads])
-    in_time = lines["calls_per_s"] >= SATURATED_SHARE * lines["rate"]
-    served = in_time & (lines["skipped_share"] == 0)
-    return lines.assign(served=served).sort_values([*GROUP[:4], "clients", "rate"], ignore_index=True)
+    return lines.assign(served=served(lines)).sort_values([*GROUP[:4], "clients", "rate"], ignore_index=True)
+
+
+def served(lines: pd.DataFrame) -> pd.Series[bool]:
+    """Whether each line's offered rate was; a closed loop offers none, and is."""
+    rates = pd.Series([Load.parse(load).rate or 0.0 for load in lines["load"]], lines.index, float)
+    return (lines["calls_per_s"] >= SATURATED_SHARE * rates) & (lines["skipped_share"] == 0)

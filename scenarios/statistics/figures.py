@@ -30,6 +30,7 @@ import numpy as np
 import pandas as pd
 
 from scenarios.plan.cells import AXES, GROUP
+from scenarios.plan.circumstances import DEFAULTS
 from scenarios.plan.load import CLOSED
 from scenarios.records.store import COLUMNS, WORDS, Row
 from scenarios.statistics import bootstrap
@@ -135,13 +136,19 @@ def frame(rows: list[Row], *, every_attempt: bool = False) -> pd.DataFrame:
     )
 
 
+def ideal(cells: pd.DataFrame) -> pd.DataFrame:
+    """Those that nothing was beside, on CPUs of the scheduler's choice, in fresh processes, whatever the load."""
+    return cells[(cells[list(DEFAULTS)] == list(DEFAULTS.values())).all(axis=1)]
+
+
 def headline(cells: pd.DataFrame) -> pd.DataFrame:
     """The cells, or lines of a summary, of one client that sends its next call when the answer to the last is there:
     what a latency is without another word.
 
     Not those that begin a row of :func:`scenarios.statistics.clients_and_rates.by_clients`, which tells of them, unless
-    there are no others.
+    there are no others. Of ideal circumstances alone, see :func:`ideal`.
     """
+    cells = ideal(cells)
     one = cells[(cells["clients"] == 1) & (cells["load"] == CLOSED)]
     closed = cells[cells["load"] == CLOSED]
     several = closed.groupby("scenario")["clients"].nunique()

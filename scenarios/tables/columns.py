@@ -101,7 +101,8 @@ CONTENDER = Column("contender", "", "contender")
 PAYLOAD = Column("payload", "", "payload_bytes", lambda line: size(line["payload_bytes"]))
 CLIENTS = Column("clients", "", "clients", lambda line: f"{line['clients']:.0f}")
 OFFERED = Column("offered", "calls/s", "rate", lambda line: f"{line['rate']:,.0f}{' even' if line['constant'] else ''}")
-KEYS = (PAYLOAD, CONTENDER, CLIENTS, OFFERED)
+CASE = Column("circumstances", "", "case")
+KEYS = (PAYLOAD, CONTENDER, CLIENTS, OFFERED, CASE)
 """They say what a line is about."""
 
 P50 = Column("p50", "µs", "p50_us", small=lambda line: interval(line["p50_low"], line["p50_high"]))
@@ -116,6 +117,7 @@ FAIRNESS = Column("fairness", "most/least", "fairness")
 CPU = _two("CPU", "µs/call", "client_cpu_us_per_call", "server_cpu_us_per_call")
 SWITCHES = _two("switches", "per call", "voluntary_switches_per_call", "involuntary_switches_per_call")
 RSS = _two("RSS", "MiB", "client_rss_mib", "server_rss_mib")
+FAULTS = _two("page faults", "per call", "client_page_faults_per_call", "server_page_faults_per_call")
 COLD = Column("cold start", "ms", "cold_start_ms")
 WAITS = Column("waits", "", "wait")
 DISTURBED = Column(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import pandas as pd
@@ -11,6 +12,7 @@ from scenarios.common.units import size
 from scenarios.plan.cells import GROUP
 from scenarios.statistics import clients_and_rates, figures
 from scenarios.statistics.figures import BASE, FLOOR
+from scenarios.statistics.real import by_case
 from scenarios.tables import columns
 from scenarios.tables.columns import Field, frame
 
@@ -34,9 +36,18 @@ OF_RATES = [
     *(columns.P99, columns.LATE_P50, columns.LATE_P99, columns.CPU, columns.SWITCHES, columns.DISTURBED),
 ]
 
+OF_CASES = [
+    *(columns.CASE, columns.CONTENDER, columns.P50, columns.P99, columns.LONGEST, columns.ANSWERED, columns.CPU),
+    *(columns.SWITCHES, columns.FAULTS, columns.DISTURBED),
+]
+
 CLIENTS_CAPTION = (
     "p50: of all calls, so mostly of the clients that make the most; fairness: most calls of a client over fewest; "
     "CPU: clients + server"
+)
+CASES_CAPTION = (
+    "asleep: the caller sleeps until it calls, and its call begins when it has woken; awake: it computes until then; "
+    "pale: more was offered than was answered; the benchmarking guide says how each is made"
 )
 RATES_CAPTION = (
     "latency from the intended send, skipped calls taken for slower than any, ∞ where they decide; late: how late the "
@@ -84,12 +95,38 @@ def by_payload(lines: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([contenders, medians], axis=1).set_axis([columns.kind(name) for name in names])
 
 
+def real(lines: pd.DataFrame, contenders: Sequence[str]) -> pd.DataFrame:
+    """Of lines of :func:`scenarios.statistics.real.by_case` of one lane and payload: a line per case, a column per
+    contender: "median / p99"."""
+    found = {str(case): each.set_index("contender") for case, each in lines.groupby("case", sort=False)}
+    fields = {("the calls", ""): [Field(case, case) for case in found]}
+    for name in contenders:
+        known = [dict(each.loc[name]) if name in each.index else None for each in found.values()]
+        fields[name, ""] = [_with_p99(line) if line else Field() for line in known]
+    return pd.DataFrame(fields)
+
+
+def _with_p99(line: columns.Line) -> Field:
+    p50, p99 = (column.field(line) for column in (columns.P50, columns.P99))
+    if not line["served"]:
+        return Field("overloaded", p50.value)
+    return dataclasses.replace(p50, text=f"{p50.text} / {p99.text}" if p99.key else p50.text)
+
+
+def _cases(cells: pd.DataFrame) -> pd.DataFrame:
+    """In one table, whatever the blocks of the run are called."""
+    lines = by_case(cells)
+    return lines.assign(scenario=lines["scenario"].iloc[-1].partition("/")[0] if len(lines) else "")
+
+
 def of_load(cells: pd.DataFrame) -> list[Table]:
-    """Of closed loops of several clients and of calls at an offered rate, those a run has the data for."""
+    """Of closed loops of several clients, of calls at an offered rate, and of calls as programs make them, those a run
+    has the data for."""
     found = []
     for kind, of_kind, shown, caption in (
         ("several clients, closed loop", clients_and_rates.by_clients(cells), OF_CLIENTS, CLIENTS_CAPTION),
         ("open loop", clients_and_rates.by_rate(cells), OF_RATES, RATES_CAPTION),
+        ("calls as programs make them", _cases(cells), OF_CASES, CASES_CAPTION),
     ):
         for scenario, lane, lines in lanes(of_kind):
             for at, each in lines.groupby("payload_bytes"):

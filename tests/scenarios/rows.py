@@ -9,11 +9,20 @@ from typing import Any
 import numpy as np
 
 from scenarios.plan.cells import key_of
+from scenarios.plan.circumstances import DEFAULTS
 from scenarios.plan.scenario import Block, Scenario
 from scenarios.records import store
 from scenarios.records.store import COLUMNS, Run
 
-AXES = {"scenario": "s", "lane": "json", "payload_bytes": "100", "clients": "1", "load": "closed", "repeat": "0"}
+AXES = {
+    "scenario": "s",
+    "lane": "json",
+    "payload_bytes": "100",
+    "clients": "1",
+    "load": "closed",
+    "repeat": "0",
+    **DEFAULTS,
+}
 
 
 def row(contender: str = "shm", **values: object) -> dict[str, str]:
