@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from scenarios.common.errors import Mistake, UserError, as_json
+from scenarios.plan.circumstances import told
 
 if TYPE_CHECKING:
     from scenarios.records.store import Run
@@ -51,7 +52,7 @@ class Reporter:
                 mistake = Mistake(message, file=str(where), key=key)
                 self._say(as_json("failed-cell", mistake, axes=why["axes"], reason_kind=why["kind"]))
             else:
-                axes = " ".join(f"{axis}={value}" for axis, value in why["axes"].items())
+                axes = " ".join(f"{axis}={value}" for axis, value in told(why["axes"]).items())
                 self._say(f"failed: {axes}: {message}")
         if failures and not self._json:
             self._say(f"{len(failures)} cells failed; see {where}")

@@ -18,6 +18,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
+from typing import Any
 
 NOTHING, FREE, FRESH = "nothing", "free", "fresh"
 CLIENT_THREAD, SERVER_THREAD = "client-thread", "server-thread"
@@ -62,6 +63,16 @@ class Circumstances:
 def of(axes: Mapping[str, object]) -> Circumstances:
     """Those of a cell's axes or of a row; ideal ones where it says nothing."""
     return Circumstances(**{axis: str(axes.get(axis) or default) for axis, default in DEFAULTS.items()})
+
+
+def completed(axes: Mapping[str, Any]) -> dict[str, Any]:
+    """A cell's axes, with ideal circumstances where an older run has none."""
+    return {**axes, **{axis: default for axis, default in DEFAULTS.items() if axis not in axes}}
+
+
+def told(axes: Mapping[str, Any]) -> dict[str, Any]:
+    """A cell's axes without what is ideal: to be shown."""
+    return {axis: value for axis, value in axes.items() if value != DEFAULTS.get(axis)}
 
 
 def validated_beside(text: str) -> str:

@@ -94,7 +94,7 @@ class Run:
         TimeLimit, ClientDied, ServerFailed, or an exception's name), `reason` (a sentence) and `trace`.
         """
         found = self.read_json("failures.json") if (self.folder / "failures.json").exists() else {}
-        return {key: each | {"axes": circumstances.DEFAULTS | each["axes"]} for key, each in found.items()}
+        return {key: each | {"axes": circumstances.completed(each.get("axes", {}))} for key, each in found.items()}
 
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
         """Write or replace one of the run's JSON files."""

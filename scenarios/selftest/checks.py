@@ -77,13 +77,13 @@ def floor() -> Outcome:
     return Outcome("floor", p50 < FLOOR_US, f"{p50:.3f} µs", f"below {FLOOR_US} µs")
 
 
-def known_delay(quantile: float = 0.5, rounds: int = DELAY_ROUNDS) -> Outcome:
-    """The difference between two delays at `quantile` of their calls; the median of `rounds` in fresh processes.
+def known_delay(quantile: float = 0.5) -> Outcome:
+    """The difference between two delays at `quantile` of their calls; the median of some rounds in fresh processes.
 
     The quickest calls (0) are those that nothing else on the machine has disturbed.
     """
     differences = []
-    for _ in range(rounds):
+    for _ in range(DELAY_ROUNDS):
         longer, shorter = (
             latency_us(session.run_cell(cell(kind, "native", calls=DELAY_CALLS), kind, SEED, TIME_LIMIT_S), quantile)
             for kind in (Slower, Slow)

@@ -146,6 +146,5 @@ def test_the_latency_of_a_sleeping_caller_begins_when_it_has_woken(run_it: RunIt
     latency, service = run.samples(key_of(row)), run.samples(key_of(row), "service_ns")
     assert latency is not None
     assert service is not None
-    on_time = latency == service
-    assert on_time.mean() > 0.5
-    assert float(row["lateness_p50_us"]) > 0
+    assert (latency >= service).all()
+    assert (latency == service).any(), "though it always wakes late"

@@ -17,7 +17,7 @@ def test_a_known_delay_is_measured_within_5_percent() -> None:
 
     By the quickest calls: what the machine does beside a test only ever makes a call slower.
     """
-    outcome = checks.known_delay(quantile=0, rounds=1)
+    outcome = checks.known_delay(quantile=0)
     assert outcome.passed, outcome
 
 
