@@ -40,9 +40,9 @@ class Crossover:
     seen: float | None
     """The share of draws in which `larger` overtakes `smaller`; None from too few repeats."""
     clear: bool
-    """Whether there is a measured size below it where `smaller` is the faster one beyond doubt, and one above where
-    `larger` is (the interval of the ratio of their medians, paired within repeats, does not hold 1). Else the
-    curves may cross by chance alone."""
+    """Whether there is a measured size below it where `smaller` is told to be the faster one, and one above where
+    `larger` is: the interval of their ratios, paired within repeats, does not hold 1, and is as sure as the number of
+    repeats allows. Else the curves may cross by chance alone."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,7 +132,7 @@ def _of_pair(curves: Curves, one: str, other: str) -> list[Crossover]:
 
 
 def _faster(curves: Curves, one: str, other: str, sizes: list[int]) -> bool:
-    """Whether at one of the sizes at least `one` is faster beyond doubt."""
+    """Whether at one of the sizes at least `one` is told to be faster."""
     ratios = [curves.ratio(one, other, size) for size in sizes]
     return any(ratio is not None and ratio.high is not None and ratio.high < 1 for ratio in ratios)
 

@@ -1,7 +1,7 @@
 """One lane of a run as curves over payload size: what was measured, what lies between, and nothing beyond.
 
 Taken from one client that calls back to back (closed loop) and a handler that costs next to nothing, which is what
-the cost of a call is measured with. At a measured size a figure is the median over repeats with its bootstrap
+the cost of a call is measured with. At a measured size a figure is the median over repeats with its exact
 interval (:func:`scenarios.statistics.figures.summary`); its p99 is therefore the median of the repeats' own 99th
 percentiles, not the 99th percentile of all their calls taken together. Between two neighbouring measured sizes the
 median and both ends of the interval are interpolated linearly in the logarithms of size and figure. Ends interpolated
@@ -23,7 +23,7 @@ import pandas as pd
 
 from scenarios.common.errors import UserError
 from scenarios.records.store import Run
-from scenarios.statistics import clients_and_rates, figures
+from scenarios.statistics import clients_and_rates, figures, intervals
 
 OF_RATES = "/load"
 """What the name of a run's block of open loops ends with."""
@@ -42,7 +42,7 @@ class AdviceError(UserError):
 @dataclasses.dataclass(frozen=True)
 class Estimate:
     """A figure and its interval, which is as sure as its repeats allow
-    (:func:`scenarios.statistics.bootstrap.confidence`); none from fewer repeats than one needs."""
+    (:func:`scenarios.statistics.intervals.coverage`); none from fewer repeats than one needs."""
 
     value: float
     low: float | None = None
@@ -91,7 +91,7 @@ class Curves:
         self._of_rates = of_rates[of_rates["scenario"] == f"{self.scenario}{OF_RATES}"]
         self._cells = cells
         self._lines = _by_payload(figures.summary(cells))
-        # A bootstrap takes a millisecond, and the same one is asked for again and again.
+        # The same ones are asked for again and again.
         self._estimate = functools.cache(self._measured)
         self._against = functools.cache(self._ratios)
 
@@ -170,12 +170,8 @@ class Curves:
         line = self._lines[contender, payload_bytes]
         if math.isnan(line[column]):
             return None
-        if column in figures.INTERVALS:
-            word = column.removesuffix("_us")
-            return Estimate.of(line[column], (line[f"{word}_low"], line[f"{word}_high"]))
-        return Estimate.of(
-            line[column], figures.interval(self.values(contender, payload_bytes, column).to_numpy(float))
-        )
+        repeats = self.values(contender, payload_bytes, column).to_numpy(float)
+        return Estimate.of(line[column], intervals.of_median(repeats))
 
     def _ratios(self, base: str) -> _Lines:
         return _by_payload(figures.ratios(self._cells, base))

@@ -10,7 +10,7 @@ from scenarios.common.errors import RunError
 from scenarios.common.units import least, micros, size, span, three
 from scenarios.records import environment
 from scenarios.records.store import Run
-from scenarios.statistics import bootstrap
+from scenarios.statistics import intervals
 
 BUSY = 0.7
 """From this share of a client's time in calls on, those due at random wait for each other about as long as one takes
@@ -123,15 +123,15 @@ def _grounds(curves: Curves, question: Question, rows: list[Advice], best: Advic
     elif best.caveat:
         parts.append(f"{best.contender} {best.caveat}")
     alike = [row.contender for row in rows if row.told_apart is False and not row.in_process]
+    sure = intervals.coverage(curves.repeats(best.figures_of, question.payload_bytes))
     if ends := interval(best.ipc_p50_us):
-        sure = bootstrap.confidence(curves.repeats(best.figures_of, question.payload_bytes))
         parts.append(f"the {sure:.0%} interval of the IPC is {ends}")
     else:
         parts.append("from so few it cannot be said how sure it is")
     if alike:
         parts.append(f"{_and(alike)} cannot be told from it")
     elif any(row.told_apart and not row.in_process for row in rows):
-        parts.append("every other IPC is told apart from it")
+        parts.append(f"every other IPC is told apart from it, each as {sure:.0%} sure")
     noisy, repeats = curves.noise(best.figures_of, question.payload_bytes)
     if noisy:
         parts.append(f"{noisy} of the {repeats} measurements behind it were flagged as disturbed")

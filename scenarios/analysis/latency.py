@@ -7,10 +7,10 @@ import math
 from scenarios.advice import crossovers
 from scenarios.advice.curves import Curves
 from scenarios.analysis.notebook import OpenedRun, Picture, Prose, markdown_table, not_measured
-from scenarios.common.units import factor, micros, size, three
+from scenarios.common.units import factor, least, micros, size, three
 from scenarios.plots import latency as plots
 from scenarios.plots import style
-from scenarios.statistics.figures import BASE
+from scenarios.statistics.figures import BASE, of_repeats
 
 
 @style.applied()
@@ -80,21 +80,21 @@ def where_they_cross(opened: OpenedRun, lane: str) -> Prose:
     lines = [f"The lowest median among the contenders that are IPC has {'; '.join(spans)}.", ""]
     for each in crossovers.crossovers(curves, lane, [each.contender for each in ranges]):
         at = each.payload_bytes
-        interval = f" (interval {size(at.low)} to {size(at.high)})" if at.low and at.high else ""
+        drawn = f" ({size(at.low)} to {size(at.high)} in 95% of draws of its repeats)" if at.low and at.high else ""
         sure = "" if each.clear else "; with this run's scatter the two cannot be told apart on both sides of it"
-        lines.append(f"- {each.larger} overtakes {each.smaller} at {size(at.value)}{interval}{sure}.")
+        lines.append(f"- {each.larger} overtakes {each.smaller} at {size(at.value)}{drawn}{sure}.")
     return Prose("\n".join(lines))
 
 
 def tails(opened: OpenedRun, lane: str) -> Prose:
-    """p99 as a multiple of p50 at every size that has one, and the noise behind it."""
+    """p99 as a multiple of p50 at every size, and the noise behind it; ≥ where slower repeats have none."""
     curves = opened.curves(lane)
     rows = []
     for name in _fastest_first(curves):
         ratios = []
         for at in curves.payloads:
-            repeats = (curves.values(name, at, "p99_us") / curves.values(name, at)).dropna()
-            ratios.append(f"{three(float(repeats.median()))}x" if len(repeats) else "")
+            times = of_repeats(curves.values(name, at, "p99_us") / curves.values(name, at))
+            ratios.append(least(times, curves.p99_of_all(name, at), lambda value: f"{three(value)}x"))
         flagged, measured = (
             sum(each) for each in zip(*(curves.noise(name, at) for at in curves.sizes(name)), strict=True)
         )

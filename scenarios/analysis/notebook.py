@@ -16,6 +16,7 @@ import pandas as pd
 from scenarios.advice.curves import Curves
 from scenarios.common.errors import RunError
 from scenarios.common.units import size
+from scenarios.plan.cells import GROUP
 from scenarios.plots import pictures, style
 from scenarios.plots.sheet import Sheet
 from scenarios.records import environment, store
@@ -98,7 +99,9 @@ class OpenedRun:
                 f"{cells['contender'].nunique()} contenders, lanes {', '.join(self.lanes)}, payloads "
                 f"{size(sizes[0])} to {size(sizes[-1])}, {cells['repeat'].nunique()} repeats of each cell, each in "
                 f"fresh processes. {noisy} of the {len(cells)} cells of one client were flagged as disturbed by "
-                f"something else on the machine; they are kept, and the intervals are as wide as that made them.",
+                f"something else on the machine or by their own distance from the others; they are kept, and the "
+                f"intervals, {figures.sureness(cells.groupby(list(GROUP)).size()) or 'none'}, are as wide as that made "
+                "them.",
             ]
         )
 

@@ -18,6 +18,7 @@ from scenarios.common.errors import RunError
 from scenarios.common.units import micros, size
 from scenarios.records import store
 from scenarios.records.store import Run
+from scenarios.statistics import figures
 
 PARKED, CAVEAT = "¹", "²"
 NO_COMPARISON = ("capacity", "a-a")
@@ -96,6 +97,9 @@ def _footnotes(curves: Curves, question: Question, rows: list[Advice]) -> list[s
         "p50 and p99 include the handler; cores don't. p99 is the median of the repeats' own, ≥ where slower ones have "
         "none."
     ]
+    repeats = [curves.repeats(row.figures_of, question.payload_bytes) for row in rows if row.measured]
+    if sure := figures.sureness(repeats):
+        notes.append(f"intervals: {sure}")
     notes += [
         f"{PARKED} parks in waits this long: figures of {row.figures_of}, both sides asleep, the most it takes"
         f"{words.at_a_rate(curves, question, row.contender)}"

@@ -10,7 +10,18 @@ from rich.console import Console
 from scenarios.cli import layout
 from scenarios.common.units import micros, size, three
 from scenarios.statistics.comparison import Comparison
-from scenarios.statistics.significance import FASTER, FEWEST_REPEATS, LEVEL, LOST, SLOWER, VERDICTS, Difference
+from scenarios.statistics.significance import (
+    APART,
+    FASTER,
+    FEWEST_REPEATS,
+    LEVEL,
+    LIKELY_FASTER,
+    LIKELY_SLOWER,
+    LOST,
+    SLOWER,
+    VERDICTS,
+    Difference,
+)
 
 NAMED = 5
 """Groups of one run only, by name; the others are counted."""
@@ -24,17 +35,19 @@ def show(comparison: Comparison, console: Console) -> None:
     keys = [axis for axis in ("scenario", "lane") if axis in several]
     lines = []
     for each in sorted(comparison.groups, key=lambda each: (VERDICTS.index(each.verdict), -each.ratio)):
-        interval = "" if math.isnan(each.low) else f"{three(each.low)} to {three(each.high)}"
+        interval = ("", "")
+        if not math.isnan(each.low):
+            interval = (f"{three(each.low)} to {three(each.high)}", f"{each.sure:.0%}")
         after = ("", "") if each.verdict == LOST else (micros(each.after_us), f"{three(each.ratio)}x")
         fields = [
             *(str(each.group[key]) for key in keys),
             *(size(float(each.group["payload_bytes"])), _label(each), each.verdict),
-            *(micros(each.before_us), *after, interval),
+            *(micros(each.before_us), *after, *interval),
         ]
         lines.append(layout.Line(fields, STYLES.get(each.verdict)))
     for table in layout.tables(
         console,
-        (*keys, "payload", "contender", "verdict", "before", "after", "ratio", "95% interval"),
+        (*keys, "payload", "contender", "verdict", "before", "after", "ratio", "its interval", "sure"),
         lines,
         keys=len(keys) + 2,
         left=(*keys, "contender", "verdict"),
@@ -45,10 +58,17 @@ def show(comparison: Comparison, console: Console) -> None:
     said = [
         ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict]),
         f"slower or faster: by more than {comparison.floor.share:.3g} of the faster and {comparison.floor.us:g} µs, "
-        f"and significant (Welch's t of log {name} per repeat, false discoveries held to {LEVEL:.0%} of all "
-        f"{len(comparison.groups) - counts[LOST]} groups); unclear: the interval reaches beyond that, more "
-        "repeats narrow it; before and after: geometric means over repeats",
+        f"and no chance: by the ranks of {name} per repeat (Mann and Whitney's exact test, false discoveries held to "
+        f"{LEVEL:.0%} of all {len(comparison.groups) - counts[LOST]} groups), or every repeat of one is more than "
+        f"{APART} times every one of the other; unclear: the interval holds both 1 and what matters, more repeats "
+        "narrow it; before and after: medians over repeats; ratio: the median of each after by each before; sure: of "
+        "this interval alone",
     ]
+    if likely := counts[LIKELY_SLOWER] + counts[LIKELY_FASTER]:
+        said.append(
+            f"likely: as sure as its interval, and no more: of {len(comparison.groups) - counts[LOST]} equal groups "
+            f"chance makes {_by_chance(comparison):.2g} look so or less, and {likely} do; more repeats settle it"
+        )
     if counts[LOST]:
         said.append(f"lost: {name} before and none after; the cells failed, or too few calls were answered")
     if comparison.untold:
@@ -64,6 +84,11 @@ def show(comparison: Comparison, console: Console) -> None:
     if comparison.controls:
         text = f"contenders without another process changed as well ({'; '.join(comparison.controls)})"
         console.print(f"[yellow]the machine, Python or the codec changed:[/] {text}", highlight=False)
+
+
+def _by_chance(comparison: Comparison) -> float:
+    """How many intervals exclude 1 among equals, the expected number."""
+    return sum(1 - each.sure for each in comparison.groups if not math.isnan(each.sure))
 
 
 def _label(each: Difference) -> str:

@@ -15,6 +15,7 @@ from scenarios.plan.cells import GROUP
 from scenarios.records import environment
 from scenarios.records.store import Run
 from scenarios.statistics import caveats, figures
+from scenarios.statistics.disturbed import FACTOR, OUTLYING
 from scenarios.statistics.figures import BASE, FLOOR
 from scenarios.tables import columns, of_run
 
@@ -36,7 +37,7 @@ def render(run: Run, console: Console) -> Group:
         raise RunError(f"{run.folder} has no finished cell")
     cells = figures.frame(rows)
     lines = figures.summary(cells)
-    ratios = figures.ratios(figures.headline(cells), BASE, samples=run.samples_of)
+    ratios = figures.ratios(figures.headline(cells), BASE)
     tables: list[RenderableType] = []
     for name, lane, each in of_run.lanes(figures.headline(lines)):
         shown = of_run.of_one(each, ratios)
@@ -54,7 +55,7 @@ def _footer(run: Run, lines: pd.DataFrame) -> list[Text]:
     floor = figures.headline(lines[lines["contender"] == FLOOR])["p50_us"]
     own = f"noop, the harness' own part of every latency: {micros(floor.min())}; " if len(floor) else ""
     sureness = figures.sureness(lines["repeats"])
-    sure = f", with bootstrap intervals that are {sureness}" if sureness else ""
+    sure = f", with intervals that are {sureness}" if sureness else ""
     texts = [
         environment.in_one_line(about),
         f"{own}two clock readings: {timer:.0f} ns; neither is subtracted",
@@ -65,7 +66,8 @@ def _footer(run: Run, lines: pd.DataFrame) -> list[Text]:
     ]
     if lines["noisy"].sum():
         words = ", ".join(sorted(set(";".join(lines["flags"]).split(";")) - {""}))
-        texts.append(f"disturbed: by {words}; see noise_flags in cells.csv")
+        outlying = f"; {OUTLYING}: {FACTOR} times off the median of its repeats" if OUTLYING in words else ""
+        texts.append(f"disturbed: by {words}; see noise_flags in cells.csv{outlying}")
     texts += [f"left out: {line}" for line in run.about()["scenario"].get("left_out", [])]
     texts += _warnings(run, lines)
     return [Text(text, style="dim") for text in [*texts, f"files: {run.folder}"]]

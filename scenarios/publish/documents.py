@@ -20,7 +20,7 @@ from scenarios.plan.load import Load
 from scenarios.publish import reference, reliability
 from scenarios.records import environment
 from scenarios.records.store import Run, replace_file
-from scenarios.statistics import clients_and_rates, figures
+from scenarios.statistics import clients_and_rates, disturbed, figures
 from scenarios.statistics.real import by_case
 from scenarios.tables import columns, of_run
 from scenarios.tables.markdown import of_frame
@@ -110,13 +110,19 @@ def _real(run: Run) -> pd.DataFrame:
 
 
 def short_list(_: Path, run: Run) -> str:
-    """The best-known contenders for the smallest payload: latency, cost and memory."""
+    """The best-known contenders for the smallest payload: latency and cost, and how sure its intervals are."""
     cells = figures.headline(figures.frame(run.rows()))
     cells = cells[cells["lane"] == LANE]
     lines = figures.summary(cells[cells["payload_bytes"] == cells["payload_bytes"].min()])
     lines = lines[lines["contender"].isin(SHORT_LIST)].sort_values("p50_us")
     shown = columns.frame(lines, (columns.CONTENDER, columns.P50, columns.P99, columns.CPU))
-    return f"{of_frame(shown, ['p50'])}\n"
+    return f"{of_frame(shown, ['p50'])}\n\nIntervals: {figures.sureness(lines['repeats'])}.\n"
+
+
+def power_of_flags(_: Path, run: Run) -> str:
+    """How many of the cells that show a disturbance have a flag of the system."""
+    cells = figures.frame(run.rows())
+    return f"In the reference run, of {len(cells):,} cells, {disturbed.slow(cells)}.\n"
 
 
 def contenders(_: Path, __: Run) -> str:
@@ -151,6 +157,7 @@ PARTS = (
     Part("docs/results.md", "real", real),
     Part("docs/choose.md", "short-list", short_list),
     Part("docs/choose.md", "contenders", contenders),
+    Part("docs/benchmark/methods.md", "flags", power_of_flags),
     Part("docs/results.md", "reference", lambda project, run: reference.section(run)),
     Part("docs/survives.md", "reliability", lambda project, run: reliability.section(project)),
 )

@@ -63,7 +63,7 @@ def section(run: Run) -> str:
     """The reference run as Markdown for a page in ``docs``: a table per lane and the picture."""
     cells = figures.headline(figures.frame(run.rows()))
     lines = figures.summary(cells)
-    ratios = figures.ratios(cells, BASE, samples=run.samples_of)
+    ratios = figures.ratios(cells, BASE)
     parts = [
         "Median round trip in µs, by payload; the rest for the smallest one. CPU and resident memory are client + "
         "server, switches voluntary + involuntary of both; *cold start* is connecting and the first call; *longest* is "

@@ -26,14 +26,13 @@ from scenarios.plan import circumstances
 from scenarios.plan.cells import key_of
 from scenarios.plan.filters import Filter
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 COLUMNS = tuple(
     """run_id schema_version scenario contender lane payload_bytes clients load offered_rps wait repeat
-    order_index calls errors skipped verified p50_us p90_us p99_us p999_us max_us mean_us ci_low_us ci_high_us
+    order_index calls errors skipped verified p50_us p90_us p99_us p999_us max_us mean_us
     calls_per_s client_cpu_us_per_call server_cpu_us_per_call voluntary_switches_per_call
     involuntary_switches_per_call client_rss_mib server_rss_mib cold_start_ms noise_flags
-    attempt p99_ci_low_us p99_ci_high_us
-    fairness lateness_p50_us lateness_p99_us
+    attempt fairness lateness_p50_us lateness_p99_us
     steal_pct others_pct pressure_pct run_queue load_1min cpu_mhz
     fastest_client_p50_us slowest_client_p50_us
     beside placement heap client_page_faults_per_call server_page_faults_per_call
@@ -41,6 +40,8 @@ COLUMNS = tuple(
 )
 """Of cells.csv, in order. Units are in the names; an empty field is a number that does not exist. New ones
 are added at the end: a file of an older version has fewer, and is read as if they were empty."""
+RETIRED = frozenset("ci_low_us ci_high_us p99_ci_low_us p99_ci_high_us".split())  # noqa: SIM905
+"""Columns of files of schema 2 and older that are passed over: intervals that were drawn from the samples."""
 OF_CLIENTS = ("fastest_client_p50_us", "slowest_client_p50_us")
 WORDS = frozenset("run_id scenario contender lane load wait noise_flags beside placement heap".split())  # noqa: SIM905
 """The columns that hold no numbers."""
@@ -124,10 +125,10 @@ class Run:
             return []
         whole = text[: text.rfind("\n") + 1]
         reader = csv.DictReader(io.StringIO(whole))
-        if unknown := set(reader.fieldnames or ()) - set(COLUMNS):
+        if unknown := set(reader.fieldnames or ()) - set(COLUMNS) - RETIRED:
             raise RunError(f"{self.cells_file} has columns this version does not know: {', '.join(sorted(unknown))}")
         empty = dict.fromkeys(COLUMNS, "") | dict(circumstances.DEFAULTS)
-        return [empty | row for row in reader]
+        return [empty | {column: row[column] for column in row if column not in RETIRED} for row in reader]
 
     def finished_keys(self) -> set[str]:
         """The keys of the cells that need no measuring any more."""
@@ -202,11 +203,8 @@ class PartOfRun(Run):
         return self.folder / "plots-of-a-part"
 
     def rows(self) -> list[Row]:
-        """The rows that were chosen. Intervals are over all repeats and no longer hold when some are left out."""
-        found = [row for row in super().rows() if self.chosen.accepts(row)]
-        if "repeat" in {*self.chosen.only, *self.chosen.skip}:
-            found = [row | {column: "" for column in row if "ci_" in column} for row in found]
-        return found
+        """The rows that were chosen."""
+        return [row for row in super().rows() if self.chosen.accepts(row)]
 
     def rewrite_rows(self, rows: list[Row]) -> None:
         raise RunError(f"{self.folder}: some of a run cannot be written")

@@ -16,6 +16,7 @@ from scenarios.advice.curves import Curves
 from scenarios.advice.model import Advice, Question
 from scenarios.common.units import BLANK, interval, least, percent, three
 from scenarios.report.percentiles import Look
+from scenarios.statistics import intervals
 from scenarios.tables.of_run import LANES
 
 RATES = (100.0, 1000.0, 10_000.0)
@@ -47,6 +48,8 @@ class Answer:
     recommendation: list[str]
     grounds: list[str]
     ranked: list[Ranked]
+    sure: str
+    """How sure its intervals are, ``94%``; empty without one."""
 
     @property
     def key(self) -> str:
@@ -84,7 +87,10 @@ def answer(curves: Curves, question: Question, where: str) -> Answer:
     equal = {row.contender for row in model.tie(rows)}
     fastest = next(iter(model.candidates(rows)), None)
     ranked = [_ranked(row, fastest, row.contender in equal) for row in rows]
-    return Answer(question, *words.clauses(curves, question, rows, where), ranked)
+    repeats = {curves.repeats(row.figures_of, question.payload_bytes) for row in rows if row.measured}
+    sure = sorted({intervals.coverage(each) for each in repeats if each >= intervals.FEWEST})
+    said = " or ".join(f"{each:.0%}" for each in sure)
+    return Answer(question, *words.clauses(curves, question, rows, where), ranked, said)
 
 
 def _ranked(row: Advice, fastest: Advice | None, top: bool) -> Ranked:

@@ -30,7 +30,7 @@ def by_payload(lanes: list[Curves]) -> tuple[list[tuple[str, list[tuple[str, str
         sentences += [_crossing(lane, each) for each in crossings if each.clear]
         if crossings and not any(each.clear for each in crossings):
             sentences.append(
-                f"Lane {lane}: where another name is first, that may be chance: no crossover is beyond doubt."
+                f"Lane {lane}: where another name is first, that may be chance: on no two sides are the two told apart."
             )
     every = sorted({each for column in columns.values() for each in column})
     lines = [(size(each), [column.get(each, ("", "")) for column in columns.values()]) for each in every]

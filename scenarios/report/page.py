@@ -25,7 +25,7 @@ from scenarios.plots import style
 from scenarios.records.store import FINISHED, Run, replace_file
 from scenarios.report import answer, by_payload, details, percentiles
 from scenarios.report.percentiles import Look
-from scenarios.statistics import bootstrap, caveats, figures
+from scenarios.statistics import caveats, disturbed, figures, intervals
 from scenarios.statistics.figures import BASE
 from scenarios.tables import of_run
 
@@ -38,6 +38,7 @@ FLAGS = {
     "preempted": "the scheduler interrupted client or server often",
     "load": "the machine was loaded before the cell began",
     "queue": "more processes were ready to run than there are CPUs",
+    disturbed.OUTLYING: f"its p50 is {disturbed.FACTOR} times off the median of its repeats",
 }
 """What the words in `noise_flags` mean, see :mod:`scenarios.measuring.noise`."""
 KINDS = {
@@ -82,7 +83,7 @@ def render(run: Run) -> str:
         "sureness": figures.sureness(lines["repeats"]),
         "warnings": _warnings(run, cells, lines),
         "failures": [f"{key}: {why['kind']}: {why['reason']}" for key, why in run.failures().items()],
-        "lanes": _lanes(headline, figures.ratios(figures.headline(cells), BASE, samples=run.samples_of)),
+        "lanes": _lanes(headline, figures.ratios(figures.headline(cells), BASE)),
         "load_tables": of_run.of_load(cells),
         "plots": plots,
         "plots_left_out": left_out,
@@ -189,12 +190,10 @@ def _warnings(run: Run, cells: pd.DataFrame, lines: pd.DataFrame) -> list[Warned
     """What a reader must know before believing the figures."""
     found: list[Warned] = [(_disturbed(cells), [])]
     fewest = int(lines["repeats"].min())
-    if fewest < bootstrap.FEWEST_PROCESSES:
+    if fewest < intervals.FEWEST:
         found.append((f"Some figures are of {fewest} repeats: too few for an interval.", []))
-    else:
-        text = f"Intervals are from the bootstrap, of the median over repeats: {figures.sureness(lines['repeats'])}"
-        if bootstrap.coverage(fewest) < bootstrap.CONFIDENCE:
-            text += ", for they cannot be wider than the repeats' range"
+    if sure := figures.sureness(lines["repeats"]):
+        text = f"Intervals of the median over repeats are exact: {sure}"
         found.append((f"{text}. They hold for this machine on that day, not for another one.", []))
     partly = lines[(lines["p99_repeats"] > 0) & (lines["p99_repeats"] < lines["repeats"])]
     if len(partly):
@@ -218,14 +217,15 @@ def _warnings(run: Run, cells: pd.DataFrame, lines: pd.DataFrame) -> list[Warned
 
 def _disturbed(cells: pd.DataFrame) -> str:
     flags = cells["noise_flags"].fillna("")
-    disturbed = int((flags != "").sum())
-    if not disturbed:
+    count = int((flags != "").sum())
+    if not count:
         return f"None of {len(cells)} repeats was seen to be disturbed."
     counts = Counter(word for words in flags for word in words.split(";") if word)
     words = "; ".join(
         f"{word} {count}{f' ({FLAGS[word]})' if word in FLAGS else ''}" for word, count in counts.most_common()
     )
-    return f"{disturbed} of {len(cells)} repeats were disturbed and are in the figures all the same: {words}."
+    seen = f"{count} of {len(cells)} repeats were disturbed and are in the figures all the same: {words}"
+    return f"{seen}. {disturbed.slow(cells)}."
 
 
 def _listed(run: Run) -> list[Warned]:
@@ -233,8 +233,8 @@ def _listed(run: Run) -> list[Warned]:
     if not (run.folder / caveats.FILE).exists():
         return []
     listed = caveats.of(run)
-    # How few repeats there are is said with the intervals already.
-    general = [each for each in listed if not each.group and each.kind != "few-repeats"]
+    # How few repeats there are is said with the intervals already, and how many are outlying with the disturbed.
+    general = [each for each in listed if not each.group and each.kind not in ("few-repeats", "outlying")]
     found: list[Warned] = [(f"{each.message}.", []) for each in general]
     for kind in dict.fromkeys(each.kind for each in listed if each.group):
         texts = [str(each) for each in listed if each.group and each.kind == kind]

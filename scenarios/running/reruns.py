@@ -13,7 +13,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from scenarios.measuring.noise import OWN_DOING
 from scenarios.plan.cells import AXES, Cell, most_reruns
 from scenarios.records.store import Row
-from scenarios.statistics.figures import chosen, disturbance
+from scenarios.statistics.disturbed import disturbance
+from scenarios.statistics.figures import chosen
 
 
 def following(block: Sequence[Cell], rows: Iterable[Row], failed: Collection[str], reruns: int) -> Cell | None:

@@ -28,7 +28,7 @@ from scenarios.records.store import Run
 from scenarios.running import reruns, session
 from scenarios.running.combine import Measurement
 from scenarios.running.progress import Display
-from scenarios.statistics import caveats, figures
+from scenarios.statistics import caveats
 
 Catalogue = Mapping[str, type[Contender]]
 
@@ -119,9 +119,7 @@ def measure(run: Run, scenario: Scenario, catalogue: Catalogue, console: Console
 
 
 def finish(run: Run) -> None:
-    """Fill in what needs all repeats: the intervals, and warnings.json."""
-    rows = figures.with_intervals(run.rows(), run.samples_of)
-    run.rewrite_rows(rows)
+    """Write what needs all repeats: warnings.json."""
     caveats.write(run)
     run.set_state(store.FINISHED)
 
@@ -167,8 +165,6 @@ def to_row(run_id: str, cell: Cell, wait: str, found: Measurement) -> store.Row:
         "skipped": found.skipped,
         "verified": calls,
         **found.percentiles(),
-        "ci_low_us": None,
-        "ci_high_us": None,
         "client_cpu_us_per_call": found.client.cpu_ns / 1000 / made,
         "server_cpu_us_per_call": server.cpu_ns / 1000 / made if server else None,
         "voluntary_switches_per_call": both.voluntary / made,
@@ -178,8 +174,6 @@ def to_row(run_id: str, cell: Cell, wait: str, found: Measurement) -> store.Row:
         "cold_start_ms": found.cold_start_ms,
         "noise_flags": ";".join(found.noise_flags),
         "attempt": cell.axes.get("attempt", 0),
-        "p99_ci_low_us": None,
-        "p99_ci_high_us": None,
         "fairness": found.fairness(),
         **dict(zip(store.OF_CLIENTS, found.client_p50_us() or (None, None), strict=True)),
         "lateness_p50_us": found.lateness_us(0.5),

@@ -7,6 +7,7 @@ objects with `kind`, `group`, `message` and the figures behind it), which is wha
 kind           when
 =============  ========================================================================================
 few-repeats    fewer than 6: the range of so few repeats cannot hold the true median 95% of the time
+outlying       repeats are far above their group's median: how many, and how many of them the system flagged
 few-calls      a repeat had too few calls for a p99 (1,000)
 repeats-differ the slowest repeat's p50 is more than twice the fastest's
 several-modes  calls come in several speeds: Hartigan's dip, see :func:`modes`
@@ -30,9 +31,9 @@ from scenarios.common.units import micros, size
 from scenarios.plan.cells import GROUP
 from scenarios.plan.load import CLOSED
 from scenarios.records.store import Row, Run
-from scenarios.statistics import bootstrap, where
-from scenarios.statistics.bootstrap import Samples
-from scenarios.statistics.figures import SAMPLES_BEYOND, chosen, disturbance
+from scenarios.statistics import disturbed, intervals, where
+from scenarios.statistics.disturbed import disturbance
+from scenarios.statistics.figures import SAMPLES_BEYOND, Samples, chosen, frame
 
 FILE = "warnings.json"
 
@@ -90,19 +91,23 @@ def write(run: Run) -> None:
 def find(run: Run) -> list[Caveat]:
     """A run's warnings, the general ones first."""
     groups: dict[tuple[str, ...], list[Row]] = {}
-    for row in chosen(run.rows()):
+    rows = run.rows()
+    for row in chosen(rows):
         groups.setdefault(tuple(row[axis] for axis in GROUP), []).append(row)
     found: list[Caveat] = []
-    few = sorted({len(rows) for rows in groups.values() if bootstrap.coverage(len(rows)) < bootstrap.CONFIDENCE})
-    if few:
-        least = bootstrap.coverage(few[0])
-        message = f"few repeats ({few[0]}): intervals are their range, {least:.0%} sure; 95% needs 6"
-        found.append(Caveat("few-repeats", {}, message, {"repeats": few[0], "coverage": least}))
+    few = min(map(len, groups.values()), default=0)
+    if groups and (sure := intervals.coverage(few)) < intervals.CONFIDENCE:
+        what = f"intervals are their range, {sure:.0%} sure" if few >= intervals.FEWEST else "no intervals"
+        message = f"few repeats ({few}): {what}; 95% needs 6"
+        found.append(Caveat("few-repeats", {}, message, {"repeats": few, "coverage": sure}))
+    slow = disturbed.slow(frame(rows))
+    if slow.cells:
+        found.append(Caveat("outlying", {}, str(slow), slow._asdict()))
     fault_us = run.environment().get("page_fault_us")
-    for group, rows in groups.items():
+    for group, each in groups.items():
         named = dict(zip(GROUP, group, strict=True))
-        found += [Caveat(kind, named, text, about) for kind, text, about in where.caveats(rows, fault_us)]
-        found += [Caveat(kind, named, text, figures) for kind, text, figures in _of_group(rows, run)]
+        found += [Caveat(kind, named, text, about) for kind, text, about in where.caveats(each, fault_us)]
+        found += [Caveat(kind, named, text, figures) for kind, text, figures in _of_group(each, run)]
     return found
 
 

@@ -1,4 +1,4 @@
-"""Two runs, group by group: faster, slower, no difference, unclear, or lost. For people and for CI.
+"""Two runs, group by group: faster, slower, likely so, no difference, unclear, or lost. For people and for CI.
 
 Refuses what would compare apples with pears: environments that differ in what matters to latency
 (:data:`scenarios.records.environment.MATTERS`), methods or payloads that differ, runs that are not finished.
@@ -62,7 +62,8 @@ class Comparison:
 
     @property
     def exit_code(self) -> int:
-        """0: nothing is slower or lost; 1: something is."""
+        """0: nothing is slower or lost; 1: something is. What is likely slower alone is 0: among many equal groups
+        some are."""
         return int(any(each.verdict in (SLOWER, LOST) for each in self.groups))
 
     def differing(self) -> list[Difference]:

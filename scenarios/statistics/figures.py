@@ -12,9 +12,8 @@ missing: where half of the repeats or more lack it the group has none, and where
 the slower repeats are those without (:func:`of_all`).
 
 The process, not the call, is the unit of sampling: calls of one process share its memory layout, its
-placement and its moment. Intervals are over repeats, each of them a fresh process, and over the calls within
-each where they were kept: :mod:`scenarios.statistics.bootstrap`. From three repeats, which is the least they are
-given for, they can be no wider than the repeats themselves, and are 75% sure; 95% takes six: :func:`sureness`.
+placement and its moment. Intervals are over repeats, each of them a fresh process, and follow from the repeats' figures
+alone: :mod:`scenarios.statistics.intervals`. Wherever one is shown, so is how sure it is: :func:`sureness`.
 
 Where a disturbed cell was measured again, one attempt counts: :func:`chosen`.
 """
@@ -22,8 +21,7 @@ Where a disturbed cell was measured again, one attempt counts: :func:`chosen`.
 from __future__ import annotations
 
 import math
-import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -33,14 +31,16 @@ from scenarios.plan.cells import AXES, GROUP
 from scenarios.plan.circumstances import DEFAULTS
 from scenarios.plan.load import CLOSED
 from scenarios.records.store import COLUMNS, WORDS, Row
-from scenarios.statistics import bootstrap
-from scenarios.statistics.bootstrap import FEWEST_PROCESSES, RESAMPLES, Floats, Interval, Samples
+from scenarios.statistics import disturbed, intervals
+from scenarios.statistics.disturbed import disturbance
+
+Samples = np.ndarray[Any, np.dtype[np.int64]]
 
 PERCENTILES = {"p50_us": 0.5, "p90_us": 0.9, "p99_us": 0.99, "p999_us": 0.999}
 SAMPLES_BEYOND = 10
 """A percentile with fewer samples above it is the opinion of a few outliers, and is left empty."""
-INTERVALS = {"p50_us": ("ci_low_us", "ci_high_us"), "p99_us": ("p99_ci_low_us", "p99_ci_high_us")}
-"""Percentiles that have an interval, and its columns in cells.csv."""
+INTERVALS = ("p50_us", "p99_us")
+"""Percentiles that have an interval."""
 BASE = "shm"
 """The contender that the others are set against."""
 FLOOR = "noop"
@@ -49,6 +49,9 @@ TIE = 1.1
 """Within so many times the fastest latency nobody feels a difference: :func:`tied`."""
 POINTS_PER_DECADE = 16
 """Of a percentile curve. A line through more could not be told from it."""
+
+NONE = (math.nan, math.nan)
+"""Both ends of an interval that does not exist."""
 
 Point = tuple[float, float]
 """Of a percentile curve: a share of calls, and the latency in µs that they do not exceed."""
@@ -61,7 +64,7 @@ def percentile_us(sorted_ns: Samples, share: float) -> float | None:
     # Rounded, because 10000 * (1 - 0.999) is a hair below 10 in binary.
     if round(sorted_ns.size * (1 - share), 6) < SAMPLES_BEYOND:
         return None
-    return float(sorted_ns[bootstrap.rank(sorted_ns.size, share)]) / 1000
+    return float(sorted_ns[max(int(np.ceil(round(sorted_ns.size * share, 6))), 1) - 1]) / 1000
 
 
 def describe(latencies_ns: Samples) -> dict[str, float | None]:
@@ -75,11 +78,6 @@ def describe(latencies_ns: Samples) -> dict[str, float | None]:
         # Time outside of the calls (checking the answers) is the harness' and not counted.
         "calls_per_s": 1e9 / mean_ns,
     }
-
-
-def disturbance(row: Row) -> int:
-    """How many noise flags a row has."""
-    return len(row["noise_flags"].split(";")) if row["noise_flags"] else 0
 
 
 def chosen(rows: Iterable[Row]) -> list[Row]:
@@ -96,31 +94,18 @@ def chosen(rows: Iterable[Row]) -> list[Row]:
     return list(best.values())
 
 
-def interval(values: Sequence[float] | Floats, seed: int = 0) -> Interval | None:
-    """Bootstrap interval of the median of repeats; None from fewer than three. For figures without their samples."""
-    return bootstrap.of_median([np.array(each) for each in values if not np.isnan(each)], seed)
-
-
 def sureness(repeats: Iterable[int]) -> str:
     """How sure intervals over so many repeats are, in words; empty where none is given."""
-    counts = sorted({int(each) for each in repeats if each >= FEWEST_PROCESSES})
-    return ", ".join(f"{bootstrap.confidence(each):.0%} sure over {each} repeats" for each in counts)
-
-
-def with_intervals(rows: list[Row], samples: SamplesOf = lambda row: None) -> list[Row]:
-    """The rows with the intervals of p50 and p99 over the repeats of each row's group, every attempt the same."""
-    groups: dict[tuple[str, ...], list[Row]] = {}
-    for row in chosen(rows):
-        groups.setdefault(_group_of(row), []).append(row)
-    found = {group: _intervals(group, each, samples) for group, each in groups.items()}
-    return [row | found[_group_of(row)] for row in rows]
+    counts = sorted({int(each) for each in repeats if each >= intervals.FEWEST})
+    return ", ".join(f"{intervals.coverage(each):.0%} sure over {each} repeats" for each in counts)
 
 
 def frame(rows: list[Row], *, every_attempt: bool = False) -> pd.DataFrame:
     """Rows of cells.csv as a table with numbers in it, one per cell; empty fields are NaN, no flags an empty string.
 
     A percentile that is missing where calls were skipped is infinite: those calls were slower than any. Two columns
-    more: `cpu_us`, of client and server per call, and `skipped_share`, of the calls that were due.
+    more: `cpu_us`, of client and server per call, and `skipped_share`, of the calls that were due. To the flags is
+    added that a cell is outlying: :func:`scenarios.statistics.disturbed.marked`.
     """
     table = pd.DataFrame(rows if every_attempt else chosen(rows), columns=list(COLUMNS))
     for column in table.columns:
@@ -129,7 +114,7 @@ def frame(rows: list[Row], *, every_attempt: bool = False) -> pd.DataFrame:
     skipped = table["skipped"].fillna(0)
     for column in PERCENTILES:
         table[column] = table[column].where(table[column].notna() | (skipped == 0), np.inf)
-    return table.assign(
+    return disturbed.marked(table).assign(
         attempt=table["attempt"].fillna(0).astype(int),
         cpu_us=table["client_cpu_us_per_call"] + table["server_cpu_us_per_call"].fillna(0),
         skipped_share=(skipped / (table["calls"] + skipped)).fillna(0.0),
@@ -200,39 +185,26 @@ def summary(cells: pd.DataFrame) -> pd.DataFrame:
     of_all_repeats = [of_all(*counted) for counted in zip(more["p99_repeats"], more["repeats"], strict=True)]
     more["p99_of_all"] = pd.Series(of_all_repeats, index=more.index, dtype=object)
     for column in INTERVALS:
-        name = column.removesuffix("_us")
-        more[f"{name}_low"], more[f"{name}_high"] = _known_intervals(groups, column)
+        ends = [intervals.of_median(values.to_numpy()) or NONE for _, values in groups[column]]
+        for place, end in enumerate(("low", "high")):
+            more[f"{column.removesuffix('_us')}_{end}"] = [each[place] for each in ends]
     return pd.concat([lines, more], axis=1).reset_index()
 
 
-def ratios(cells: pd.DataFrame, base: str, column: str = "p50_us", samples: SamplesOf | None = None) -> pd.DataFrame:
+def ratios(cells: pd.DataFrame, base: str, column: str = "p50_us") -> pd.DataFrame:
     """Each contender's `column` as a multiple of `base`'s: the median of the ratios within each repeat.
 
-    Paired, because what a repeat's moment does to both cancels; both sides' calls are resampled where `samples` has
-    them. Columns: the group's axes, `ratio`, `low`, `high` (NaN from fewer than three pairs). Groups `base` was not
-    measured in have no line.
+    Paired, because what a repeat's moment does to both cancels. Columns: the group's axes, `ratio`, and the interval
+    over its pairs, `low` and `high` (NaN from fewer than three). Groups `base` was not measured in have no line.
     """
     axes = [axis for axis in GROUP if axis != "contender"]
-    cells = cells[[*AXES, "attempt", "skipped", column]]
-    of_base = cells[cells["contender"] == base][[*axes, "repeat", "attempt", column]]
-    paired = cells.merge(of_base, on=[*axes, "repeat"], suffixes=("", "_base"))
+    of_base = cells.loc[cells["contender"] == base, [*axes, "repeat", column]]
+    paired = cells[[*AXES, column]].merge(of_base, on=[*axes, "repeat"], suffixes=("", "_base"))
     paired["ratio"] = paired[column] / paired[f"{column}_base"]
-    lines = []
-    for group, each in paired.groupby(list(GROUP), sort=False):
-        known = each[each["ratio"].notna()]
-        pairs = [np.array(ratio) for ratio in known["ratio"]]
-        if samples is not None:
-            pairs = []
-            for record in known.to_dict("records"):
-                row = {str(name): value for name, value in record.items()}
-                below = row | {"contender": base, "attempt": row["attempt_base"], column: row[f"{column}_base"]}
-                pairs.append(_draws(row, column, samples) / _draws(below, column, samples))
-        # A contender against itself is itself, not two draws of it.
-        own = each["contender"].iloc[0] == base
-        found = bootstrap.of_median(pairs if not own else [np.array(1.0)] * len(pairs), _seed(*group))
-        low, high = found or (np.nan, np.nan)
-        ratio = of_repeats(each["ratio"])
-        lines.append(dict(zip(GROUP, group, strict=True)) | {"ratio": ratio, "low": low, "high": high})
+    lines = [
+        (*group, of_repeats(each), *(intervals.of_median(each.to_numpy()) or NONE))
+        for group, each in paired.groupby(list(GROUP), sort=False)["ratio"]
+    ]
     return pd.DataFrame(lines, columns=[*GROUP, "ratio", "low", "high"])
 
 
@@ -240,59 +212,17 @@ def percentile_curve(cells: pd.DataFrame, samples: SamplesOf = lambda row: None)
     """One group's latency in µs by the share of calls that are no slower: :func:`of_repeats` of the repeats' own
     percentiles, so that it goes through those of :func:`summary`; and whether it is of the samples.
 
-    Evenly spaced in the logarithm of the share beyond. Where samples were not kept, only the percentiles of cells.csv.
+    Evenly spaced in the logarithm of the share beyond, as far as every repeat goes: those that end sooner are the
+    slower ones, and without them the curve would fall. Where samples were not kept, only the percentiles of cells.csv.
     """
     rows = [{str(key): value for key, value in row.items()} for row in cells[[*AXES, "attempt"]].to_dict("records")]
     kept = [np.sort(found) for row in rows if (found := samples(row)) is not None]
     if len(kept) < len(rows):
-        points = [(share, of_repeats(cells[column])) for column, share in PERCENTILES.items()]
-        return [point for point in points if math.isfinite(point[1])], False
-    decades = math.log10(max(SAMPLES_BEYOND, *(each.size for each in kept)) / SAMPLES_BEYOND)
-    nines = np.linspace(0, decades, max(2, round(decades * POINTS_PER_DECADE)) + 1)
-    shares = sorted({*map(float, 1 - 10.0**-nines), *PERCENTILES.values()})
-    figures = {share: pd.Series([percentile_us(each, share) for each in kept], dtype=float) for share in shares}
-    points = [(share, of_repeats(each)) for share, each in figures.items()]
-    return [point for point in points if math.isfinite(point[1])], True
-
-
-def _group_of(row: Row) -> tuple[str, ...]:
-    return tuple(row[axis] for axis in GROUP)
-
-
-def _intervals(group: tuple[str, ...], rows: list[Row], samples: SamplesOf) -> Row:
-    fields: Row = {}
-    for column, names in INTERVALS.items():
-        with_figure = [row for row in rows if row[column]]
-        found = bootstrap.of_median([_draws(row, column, samples) for row in with_figure], _seed(*group))
-        fields |= dict(zip(names, [f"{end:.3f}" for end in found] if found else ["", ""], strict=True))
-    return fields
-
-
-def _known_intervals(groups: Any, column: str) -> tuple[list[float], list[float]]:
-    """The groups' intervals as cells.csv has them, which were made from the samples; else from the figures alone."""
-    ends = list(INTERVALS[column])
-    size = groups.size()
-    known = (groups[ends[0]].count() == size) & (size >= FEWEST_PROCESSES)
-    found = [
-        (low, high) if is_known else interval(values.to_numpy()) or (np.nan, np.nan)
-        for (_, values), is_known, low, high in zip(
-            groups[column], known, *groups[ends].first().T.to_numpy(), strict=True
-        )
-    ]
-    return [float(low) for low, _ in found], [float(high) for _, high in found]
-
-
-def _draws(row: Mapping[str, Any], column: str, samples: SamplesOf) -> Floats:
-    """What a row's percentile may as well have been, in µs; itself where its calls were not kept."""
-    # Of skipped calls there are no samples: those that there are would understate every percentile.
-    whole = str(row["skipped"]) in ("", "0", "0.0", "nan")
-    found = samples(row) if whole else None
-    if found is None:
-        return np.array(float(row[column]))
-    drawing = np.random.default_rng(_seed(*(row[axis] for axis in AXES)))
-    return bootstrap.percentile_draws(np.sort(found), PERCENTILES[column], RESAMPLES, drawing) / 1000
-
-
-def _seed(*words: object) -> int:
-    """The same for the same words, so that the same data has the same interval."""
-    return zlib.crc32("_".join(map(str, words)).encode())
+        known = [(share, cells[column]) for column, share in PERCENTILES.items()]
+    else:
+        decades = math.log10(max(SAMPLES_BEYOND, *(each.size for each in kept)) / SAMPLES_BEYOND)
+        nines = np.linspace(0, decades, max(2, round(decades * POINTS_PER_DECADE)) + 1)
+        shares = sorted({*map(float, 1 - 10.0**-nines), *PERCENTILES.values()})
+        known = [(share, pd.Series([percentile_us(each, share) for each in kept], dtype=float)) for share in shares]
+    points = [(share, of_repeats(each)) for share, each in known if each.notna().all()]
+    return [point for point in points if math.isfinite(point[1])], len(kept) == len(rows)

@@ -1,20 +1,26 @@
 """Whether two sets of repeats differ, group by group: the statistics of a comparison, without runs or files.
 
-The process is the unit: each repeat's percentile is one observation, and holds what its calls and its process
-varied by. Per group Welch's t-test of their logarithms, because effects on a latency are ratios (Georges, Buytaert
-and Eeckhout, Statistically Rigorous Java Performance Evaluation, OOPSLA 2007; Kalibera and Jones, Rigorous
-Benchmarking in Reasonable Time, ISMM 2013). Not the bootstrap: with 3 to 6 repeats a side it promises more
-than it holds, and it has no p-value.
+The process is the unit: each repeat's percentile is one observation, and holds what its calls and its process varied
+by. Per group the ratio of Hodges and Lehmann, its exact interval with the confidence it really has, and the exact test
+of Mann and Whitney (:mod:`scenarios.statistics.intervals`): no distribution is assumed, so 3 repeats against 3 are 90%
+sure at best, and are not said to be more.
 
-Many groups are many chances to be wrong: slower and faster are said only of groups that Benjamini and Hochberg's
-procedure (1995) lets through, so that at most :data:`LEVEL` of what is said is expected to be false, and in
-two equal runs nothing is said 95% of the time. The intervals shown are 95% each, not adjusted.
+A difference is one whose interval excludes 1 and whose ratio is beyond the floor. Many groups are many chances to be
+wrong, so it is called slower or faster only where chance is out of the question, in one of two ways:
+
+- Benjamini and Hochberg's procedure (1995) lets it through, so that at most :data:`LEVEL` of what is said is expected
+  to be false, and in two equal runs nothing is said 95% of the time. Ranks of few repeats cannot pass among many
+  groups, however far apart they are.
+- Every repeat of the one is more than :data:`APART` times every repeat of the other. Not one cell in a hundred is that
+  far from its group's median, and here all of three or more would have to be, on the same side.
+
+Else it is likely slower or likely faster: that is as sure as its interval is, and among many groups some are by chance.
+The intervals shown are not adjusted for how many there are.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -22,12 +28,17 @@ import numpy as np
 import pandas as pd
 
 from scenarios.plan.cells import GROUP
+from scenarios.statistics import disturbed, intervals
+from scenarios.statistics.intervals import Floats
 
 LEVEL = 0.05
-FEWEST_REPEATS = 3
+APART = disturbed.FACTOR
+"""Beyond the scatter of a machine that is shared."""
+FEWEST_REPEATS = intervals.FEWEST
 """With fewer on either side nothing is said of a group."""
 SLOWER, LOST, FASTER, SAME, UNCLEAR = "slower", "lost", "faster", "no difference", "unclear"
-VERDICTS = (SLOWER, LOST, FASTER, SAME, UNCLEAR)
+LIKELY_SLOWER, LIKELY_FASTER = f"likely {SLOWER}", f"likely {FASTER}"
+VERDICTS = (SLOWER, LOST, LIKELY_SLOWER, FASTER, LIKELY_FASTER, SAME, UNCLEAR)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,12 +61,15 @@ class Difference:
 
     group: Mapping[str, Any]
     before_us: float
-    """Geometric mean over the repeats, as `after_us` is; `ratio` is of the two. Both NaN where `after` was lost."""
+    """Median over the repeats, as `after_us` is."""
     after_us: float
     ratio: float
+    """The median of the ratios of each repeat after to each before. Both NaN where `after` was lost."""
     low: float
-    """95% interval of the ratio; NaN with too few repeats."""
+    """Its interval; NaN with too few repeats, as `sure` and `p_adjusted` are."""
     high: float
+    sure: float
+    """The confidence of the interval, of this group alone."""
     p_adjusted: float
     verdict: str
 
@@ -65,16 +79,9 @@ def differences(
 ) -> list[Difference]:
     """Every group of :func:`scenarios.statistics.figures.frame` that both have, in the order of `before`."""
     sides = [figures_of(side, column) for side in (before, after)]
-    both = [group for group in sides[0] if group in sides[1]]
-    tests = [_welch(*(np.log(side[group].to_numpy(float)) for side in sides)) for group in both]
-    adjusted = _adjusted([p for _, _, _, p in tests])
-    found = []
-    for group, (ratio, low, high, _), p in zip(both, tests, adjusted, strict=True):
-        before_us, after_us = (float(np.exp(np.log(side[group]).mean())) for side in sides)
-        verdict = _verdict(before_us, (ratio, low, high), p <= level, floor)
-        named = dict(zip(GROUP, group, strict=True))
-        found.append(Difference(named, before_us, after_us, ratio, low, high, p, verdict))
-    return found
+    both = {group: (sides[0][group], sides[1][group]) for group in sides[0] if group in sides[1]}
+    adjusted = _adjusted([_chance(*pair) for pair in both.values()])
+    return [_difference(group, *pair, p, level, floor) for (group, pair), p in zip(both.items(), adjusted, strict=True)]
 
 
 def lost(
@@ -90,8 +97,8 @@ def lost(
     return [
         Difference(
             group=dict(zip(GROUP, group, strict=True)),
-            before_us=float(np.exp(np.log(figures).mean())),
-            **dict.fromkeys(("after_us", "ratio", "low", "high", "p_adjusted"), np.nan),
+            before_us=float(np.median(figures)),
+            **dict.fromkeys(("after_us", "ratio", "low", "high", "sure", "p_adjusted"), np.nan),
             verdict=LOST,
         )
         for group, figures in had.items()
@@ -99,27 +106,14 @@ def lost(
     ]
 
 
-def figures_of(side: pd.DataFrame, column: str) -> dict[Any, pd.Series[float]]:
+def figures_of(side: pd.DataFrame, column: str) -> dict[Any, Floats]:
     """Group to its repeats' figures, where it has any; none where skipped calls left one of them without an end."""
     known = side.dropna(subset=[column]).groupby(list(GROUP), sort=False)[column]
-    return {group: values for group, values in known if np.isfinite(values).all()}
+    return {group: values.to_numpy(float) for group, values in known if np.isfinite(values).all()}
 
 
-def _welch(before: Any, after: Any) -> tuple[float, float, float, float]:
-    """Ratio, its 95% interval, and p; the last three NaN with too few repeats."""
-    ratio = float(np.exp(after.mean() - before.mean()))
-    if min(before.size, after.size) < FEWEST_REPEATS:
-        return ratio, np.nan, np.nan, np.nan
-    if max(before.std(), after.std()) < 1e-9:  # clock ticks: all repeats the same, and no variance to test with
-        return ratio, ratio, ratio, float(abs(ratio - 1) < 1e-9)
-    from scipy import stats
-
-    with warnings.catch_warnings():
-        # Repeats that are all the same to the clock are on one side the best case, and no loss of precision.
-        warnings.filterwarnings("ignore", "Precision loss occurred", RuntimeWarning)
-        found = stats.ttest_ind(after, before, equal_var=False)
-    interval = found.confidence_interval(0.95)
-    return ratio, float(np.exp(interval.low)), float(np.exp(interval.high)), float(found.pvalue)
+def _chance(before: Floats, after: Floats) -> float:
+    return intervals.chance(before, after) if min(before.size, after.size) >= FEWEST_REPEATS else np.nan
 
 
 def _adjusted(p: Sequence[float]) -> list[float]:
@@ -133,11 +127,20 @@ def _adjusted(p: Sequence[float]) -> list[float]:
     return [float(each) for each in values]
 
 
-def _verdict(before_us: float, found: tuple[float, float, float], significant: bool, floor: Floor) -> str:
-    ratio, low, high = found
-    if significant and not floor.within(ratio, before_us):
-        return SLOWER if ratio > 1 else FASTER
+def _difference(
+    group: tuple[Any, ...], before: Floats, after: Floats, p: float, level: float, floor: Floor
+) -> Difference:
+    ratio, ends = intervals.of_ratio(before, after)
+    low, high = ends or (np.nan, np.nan)
+    sure = intervals.coverage_of_ratio(before.size, after.size) if ends else np.nan
+    before_us, after_us = float(np.median(before)), float(np.median(after))
+    verdict = UNCLEAR
     # The whole interval must be too small to matter: a wide one says that nobody knows.
-    if not np.isnan(low) and floor.within(low, before_us) and floor.within(high, before_us):
-        return SAME
-    return UNCLEAR
+    if ends and floor.within(low, before_us) and floor.within(high, before_us):
+        verdict = SAME
+    elif ends and not low <= 1 <= high and not floor.within(ratio, before_us):
+        apart = max(after.min() / before.max(), before.min() / after.max()) > APART
+        certain = apart or p <= level
+        slower, faster = (SLOWER, FASTER) if certain else (LIKELY_SLOWER, LIKELY_FASTER)
+        verdict = slower if ratio > 1 else faster
+    return Difference(dict(zip(GROUP, group, strict=True)), before_us, after_us, ratio, low, high, sure, p, verdict)

@@ -227,11 +227,6 @@ def test_from_too_few_repeats_there_is_no_interval_and_nothing_is_told_apart() -
     assert _row(rows, "b").told_apart is None
 
 
-def test_the_interval_of_a_median_is_the_runs_own_where_it_has_one() -> None:
-    rows = [row | {"ci_low_us": "9.5", "ci_high_us": "10.5"} for row in cells("a", {100: (9.0, 10.0, 11.0)})]
-    assert _row(advise(table(rows), 100, 1, 0), "a").ipc_p50_us == Estimate(10, 9.5, 10.5)
-
-
 def test_break_even_is_the_handler_beside_which_ipc_is_the_share() -> None:
     (found,) = break_even(table(cells("a", {100: (8.0, 10.0, 12.0)})), 100)
     assert found.handler_us is not None

@@ -8,6 +8,7 @@ import pytest
 
 from scenarios.analysis import latency
 from scenarios.analysis.notebook import OpenedRun
+from scenarios.common.units import BLANK
 from tests.scenarios import shown
 from tests.scenarios.tables import cells
 from tests.scenarios.twenty import NAMES, SIZES, p50
@@ -90,7 +91,7 @@ def test_it_is_said_which_contender_overtakes_which_where_the_lines_cross(tmp_pa
     text = latency.where_they_cross(shown.opened(tmp_path, rising, level, never), "native").text
     reigns, _, *crossings = text.splitlines()
     assert reigns.endswith("has rising from 100 B to 3.846 KB; level from 3.846 KB to 10 KB.")
-    assert crossings == ["- level overtakes rising at 3.846 KB (interval 3.846 KB to 3.846 KB)."]
+    assert crossings == ["- level overtakes rising at 3.846 KB (3.846 KB to 3.846 KB in 95% of draws of its repeats)."]
 
 
 def test_a_tail_is_a_multiple_of_its_own_repeats_median(tmp_path: Path, twenty: OpenedRun) -> None:
@@ -98,7 +99,11 @@ def test_a_tail_is_a_multiple_of_its_own_repeats_median(tmp_path: Path, twenty: 
     assert shown.heads(found) == ["p99 / p50", *WORDS, "disturbed"]
     assert shown.rows(found) == {name: ["2.00x", "2.00x", "2.00x", "0 of 9"] for name in NAMES}
     assert list(shown.rows(found)) == NAMES
-    noisy = cells("a", {100: (10.0, 20.0, 40.0)}, p99=80)
+    noisy = cells("a", {100: (16.0, 20.0, 25.0)}, p99=80)
     noisy[1]["noise_flags"] = "steal"
     found = latency.tails(shown.opened(tmp_path, noisy), "native")
     assert shown.rows(found) == {"a": ["4.00x", "1 of 3"]}
+    noisy[2]["p99_us"] = ""
+    assert shown.rows(latency.tails(shown.opened(tmp_path, noisy), "native")) == {"a": ["≥ 4.50x", "1 of 3"]}
+    noisy[1]["p99_us"] = ""
+    assert shown.rows(latency.tails(shown.opened(tmp_path, noisy), "native")) == {"a": [BLANK, "1 of 3"]}

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from scenarios.common.errors import RunError
 from scenarios.plan import scenario_files
 from scenarios.plan.cells import Cell, expand, key_of, most_reruns
 from scenarios.plots import drift
@@ -143,12 +144,11 @@ def test_the_attempt_that_counts_is_chosen_by_flags_and_order_never_by_its_laten
 
 def test_all_figures_come_from_the_attempts_that_count() -> None:
     rows = [*repeats("shm", [5.0, 5.0, 50.0], noise_flags="steal"), row(repeat=2, attempt=1, p50_us=5.0)]
-    filled = figures.with_intervals(rows)
-    assert {(each["ci_low_us"], each["ci_high_us"]) for each in filled} == {("5.000", "5.000")}
-    cells = figures.frame(filled)
+    cells = figures.frame(rows)
     assert len(cells) == 3
-    assert figures.summary(cells)["noisy"].tolist() == [2]
-    assert len(figures.frame(filled, every_attempt=True)) == 4
+    (line,) = figures.summary(cells).to_dict("records")
+    assert (line["p50_low"], line["p50_high"], line["noisy"]) == (5, 5, 2)
+    assert len(figures.frame(rows, every_attempt=True)) == 4
 
 
 def test_drift_is_relative_to_the_group_and_in_the_order_of_measuring() -> None:
@@ -164,12 +164,22 @@ def test_drift_is_relative_to_the_group_and_in_the_order_of_measuring() -> None:
 
 
 def test_a_file_of_the_first_version_is_read_as_if_its_missing_columns_were_empty(tmp_path: Path) -> None:
-    old = [column for column in store.COLUMNS if column not in ("attempt", "p99_ci_low_us", "p99_ci_high_us")]
+    old = [column for column in store.COLUMNS if column != "attempt"]
     (tmp_path / "cells.csv").write_text(",".join(old) + "\n" + ",".join("1" for _ in old) + "\n")
     (found,) = Run(tmp_path).rows()
     assert list(found) == list(store.COLUMNS)
     assert (found["attempt"], found["p50_us"]) == ("", "1")
     assert figures.frame([found])["attempt"].tolist() == [0]
+
+
+def test_the_drawn_intervals_of_an_older_file_are_passed_over(tmp_path: Path) -> None:
+    there = [*store.COLUMNS, *sorted(store.RETIRED)]
+    (tmp_path / "cells.csv").write_text(",".join(there) + "\n" + ",".join("1" for _ in there) + "\n")
+    (found,) = Run(tmp_path).rows()
+    assert list(found) == list(store.COLUMNS)
+    (tmp_path / "cells.csv").write_text("p50_us,secret\n1,2\n")
+    with pytest.raises(RunError, match="secret"):
+        Run(tmp_path).rows()
 
 
 def _row(cell: Cell, flags: str) -> dict[str, str]:

@@ -44,7 +44,6 @@ def test_a_run_leaves_a_row_and_all_samples_of_every_cell(run_it: RunIt, results
         assert float(row["max_us"]) == pytest.approx(samples.max() / 1000, abs=0.001)
         assert row["p50_us"]
         assert row["p99_us"] == ""
-        assert float(row["ci_low_us"]) <= float(row["ci_high_us"])
         assert (row["server_cpu_us_per_call"] == "") == (row["contender"] == "plain")
         assert (row["wait"], row["run_id"]) == ("none" if row["contender"] == "plain" else "block", run.id)
     assert (results / "latest").resolve() == run.folder.resolve()

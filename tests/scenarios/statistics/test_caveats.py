@@ -77,9 +77,10 @@ def test_each_kind_is_said_where_it_is_due_and_nowhere_else(tmp_path: Path) -> N
         *repeats("slow", [40_000.0] * 6, p99_us=41_000, calls=15, mean_us=40_000, max_us=90_000),
     ]
     found = {
-        (each.kind, each.group["contender"]): each for each in caveats.find(run_of(tmp_path / "run", quiet + rows))
+        (each.kind, each.group.get("contender")): each for each in caveats.find(run_of(tmp_path / "run", quiet + rows))
     }
     assert set(found) == {
+        ("outlying", None),
         ("repeats-differ", "erratic"),
         ("few-calls", "hasty"),
         ("disturbed", "disturbed"),
@@ -89,6 +90,14 @@ def test_each_kind_is_said_where_it_is_due_and_nowhere_else(tmp_path: Path) -> N
     assert "2.2-fold (p50 5.00 µs to 11.0 µs)" in str(found["repeats-differ", "erratic"])
     assert "400; 1,000 are needed" in str(found["few-calls", "hasty"])
     assert "load, steal" in str(found["disturbed", "disturbed"])
+
+
+def test_how_many_slow_repeats_the_systems_flags_saw_is_said_once(tmp_path: Path) -> None:
+    rows = [*repeats("a", [5.0, 5.0, 5.0, 5.0, 5.0, 8.0], p99_us=9, calls=1000)]
+    rows += [*repeats("b", [5.0, 5.0, 5.0, 5.0, 4.0, 8.0], p99_us=9, calls=1000)]
+    rows[-1]["noise_flags"] = "steal"
+    (only,) = caveats.find(run_of(tmp_path / "run", rows))
+    assert (only.kind, only.group, only.figures) == ("outlying", {}, {"cells": 2, "flagged": 1})
 
 
 def test_few_repeats_are_said_once_with_how_sure_their_range_is(tmp_path: Path) -> None:

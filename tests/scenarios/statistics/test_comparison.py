@@ -14,7 +14,18 @@ from scenarios.common.errors import ComparisonError
 from scenarios.plan.cells import key_of
 from scenarios.records.store import Run
 from scenarios.statistics import comparison, figures
-from scenarios.statistics.significance import FASTER, LOST, SAME, SLOWER, UNCLEAR, Difference, Floor, differences
+from scenarios.statistics.significance import (
+    FASTER,
+    LIKELY_FASTER,
+    LIKELY_SLOWER,
+    LOST,
+    SAME,
+    SLOWER,
+    UNCLEAR,
+    Difference,
+    Floor,
+    differences,
+)
 from tests.scenarios.rows import repeats, row, run_of
 
 FLOOR = Floor()
@@ -31,6 +42,7 @@ def test_a_clear_change_beyond_the_floors_has_its_verdict_ratio_and_interval() -
     assert slower.verdict == SLOWER
     assert slower.ratio == pytest.approx(1.5)
     assert 1.4 < slower.low < 1.5 < slower.high < 1.6
+    assert slower.sure == pytest.approx(1 - 2 / 70)
     assert _difference([75, 76, 74, 75], [50, 51, 49, 50]).verdict == FASTER
 
 
@@ -44,8 +56,12 @@ def test_a_clear_change_beyond_the_floors_has_its_verdict_ratio_and_interval() -
         ([50, 70, 30], [50, 70, 30], UNCLEAR),  # equal, but nobody could tell
         ([50, 51], [100, 101], UNCLEAR),  # two repeats say nothing
         ([0.07, 0.07, 0.07], [0.08, 0.08, 0.08], SAME),  # steps of the clock
-        ([70.0] * 3, [80.0] * 3, SLOWER),  # no variance at all
-        ([70.0] * 3, [79.0, 80.0, 81.0], SLOWER),  # and on one side
+        ([70.0] * 3, [80.0] * 3, LIKELY_SLOWER),  # three of three: one pair of equals in ten has that, in some way
+        ([80.0] * 3, [70.0, 69.0, 71.0], LIKELY_FASTER),
+        ([70.0] * 4, [80.0] * 4, SLOWER),  # four of four: one pair in 35
+        ([50, 50, 50], [72, 72, 72], SLOWER),  # three of three, and by more than a machine scatters
+        ([24.1, 25, 23], [3.34, 3.3, 9.9], FASTER),  # was unclear, at an interval of 0.04 to 0.43
+        ([20, 24.1, 45], [3.34, 3.3, 13], FASTER),
     ],
 )
 def test_what_is_too_small_or_unsure_is_not_called_a_change(
@@ -55,9 +71,29 @@ def test_what_is_too_small_or_unsure_is_not_called_a_change(
 
 
 def test_the_floor_is_in_share_and_in_microseconds() -> None:
-    before, after = [50, 50.1, 49.9], [51, 51.1, 50.9]
+    before, after = [50, 50.1, 49.9, 50], [51, 51.1, 50.9, 51]
     assert _difference(before, after, Floor(share=0.01, us=0.5)).verdict == SLOWER
     assert _difference(before, after, Floor(share=0.01, us=2)).verdict == SAME
+
+
+def test_three_repeats_are_never_said_to_be_more_than_90_percent_sure() -> None:
+    found = _difference([10, 11, 12], [1000, 1100, 1200])
+    assert (found.verdict, found.sure, found.p_adjusted) == (SLOWER, pytest.approx(0.9), pytest.approx(0.1))
+
+
+def test_the_shown_interval_and_the_shown_ratio_are_of_the_same_pairs() -> None:
+    found = _difference([10, 20, 40], [30, 60, 120])
+    assert (found.before_us, found.after_us, found.ratio) == (20, 60, 3)
+    assert (found.low, found.high) == (30 / 40, 120 / 10)
+
+
+def test_repeats_that_are_apart_by_little_are_not_certain_among_many_groups() -> None:
+    """Of a hundred equal groups of three repeats ten have no repeat of one among those of the other."""
+    rng = np.random.default_rng(3)
+    found = differences(_random(rng, 300, count=3), _random(rng, 300, count=3), FLOOR)
+    apart = [each for each in found if not each.low <= 1 <= each.high]
+    assert 15 < len(apart) < 50
+    assert {each.verdict for each in apart} <= {LIKELY_SLOWER, LIKELY_FASTER}
 
 
 def _random(rng: np.random.Generator, groups: int, by: float = 1.0, count: int = 5) -> Any:
@@ -111,10 +147,40 @@ def test_a_program_reads_the_same_as_a_person(runs: Path, capsys: pytest.Capture
     assert "1 slower, 1 no difference" in shown
     main(["compare", "a", "b", "--results", str(runs), "--json"])
     found = json.loads(capsys.readouterr().out)
-    assert found["counts"] == {"slower": 1, "faster": 0, "no difference": 1, "unclear": 0, "lost": 0}
+    assert found["counts"] == {
+        "slower": 1,
+        "faster": 0,
+        "no difference": 1,
+        "unclear": 0,
+        "lost": 0,
+        "likely slower": 0,
+        "likely faster": 0,
+    }
     slower = next(each for each in found["groups"] if each["group"]["contender"] == "shm")
     assert slower["verdict"] == "slower"
     assert slower["ratio"] == pytest.approx(1.5, abs=0.01)
+
+
+def test_how_sure_each_interval_is_stands_beside_it_and_what_chance_does_among_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_of(tmp_path / "a", [*repeats("shm", [50, 51, 49]), *repeats("zmq", [50, 51, 49, 50, 51, 49])])
+    run_of(tmp_path / "b", [*repeats("shm", [60, 61, 59]), *repeats("zmq", [60, 61, 59, 60, 61, 59])])
+    assert main(["compare", "a", "b", "--results", str(tmp_path)]) == 1
+    shown = capsys.readouterr().out
+    (shm, zmq) = (next(line for line in shown.splitlines() if f" {name} " in line) for name in ("shm", "zmq"))
+    assert "likely slower" in shm
+    assert "90%" in shm
+    assert "likely" not in zmq
+    assert "96%" in zmq
+    assert "95% interval" not in shown
+    assert "of 2 equal groups chance makes 0.14 look so or less, and 1 do" in " ".join(shown.split())
+
+
+def test_what_is_only_likely_slower_fails_nothing(tmp_path: Path) -> None:
+    for name, p50 in (("a", [50, 51, 49]), ("b", [60, 61, 59])):
+        run_of(tmp_path / name, repeats("shm", p50))
+    assert main(["compare", "a", "b", "--results", str(tmp_path)]) == 0
 
 
 def test_a_higher_floor_hides_the_change(runs: Path) -> None:
