@@ -1,6 +1,6 @@
 """Where one contender overtakes another as payloads grow, and which is the fastest in between.
 
-A crossover is where two curves of median latency cross (:mod:`scenarios.advice.curves`: log-log between neighbouring
+A crossover is where two curves of median latency cross (:mod:`scenarios.advice.curves`: straight between neighbouring
 measured sizes, never beyond the last one). Its interval comes from drawing repeats with replacement, the same ones
 for both contenders, for a repeat is a moment of the machine that both shared; `seen` says in how many of the draws
 the one overtakes the other at all. All of it for calls back to back, as they were measured.
@@ -78,7 +78,7 @@ def fastest_ranges(
     names = _named(curves, contenders)
     measured = {float(size) for name in names for size in curves.sizes(name)}
     crossed = {
-        math.exp(found.at_log)
+        found.at
         for one, other in combinations(names, 2)
         for found in _crossings(curves, one, other, _shared_sizes(curves, one, other))
     }
@@ -101,19 +101,18 @@ def _named(curves: Curves, contenders: Sequence[str] | None) -> list[str]:
 
 
 class _Crossing(NamedTuple):
-    """Where two curves cross: right after that place in the sizes that they share, at that logarithm of a size."""
+    """Where two curves cross: right after that place in the sizes that they share, at that size."""
 
     place: int
-    at_log: float
+    at: float
     one_is_below: bool
     """Before it, that is for smaller payloads."""
 
 
 def _crossings(curves: Curves, one: str, other: str, grid: list[int]) -> list[_Crossing]:
-    gap = _filled([_log_median(curves, one, size) - _log_median(curves, other, size) for size in grid])
-    logs = np.log(np.array(grid, float))
+    gap = _filled([_median(curves, one, size) - _median(curves, other, size) for size in grid])
     return [
-        _Crossing(place, float(_zero(logs[place], logs[place + 1], np.array(below), np.array(above))), below < 0)
+        _Crossing(place, float(_zero(grid[place], grid[place + 1], np.array(below), np.array(above))), below < 0)
         for place, (below, above) in enumerate(pairwise(gap))
         if (below < 0) != (above < 0)
     ]
@@ -124,7 +123,7 @@ def _of_pair(curves: Curves, one: str, other: str) -> list[Crossover]:
     found = []
     for crossing in _crossings(curves, one, other, grid):
         smaller, larger = (one, other) if crossing.one_is_below else (other, one)
-        estimate, seen = _interval(curves, smaller, larger, grid, crossing.at_log)
+        estimate, seen = _interval(curves, smaller, larger, grid, crossing.at)
         below, above = grid[: crossing.place + 1], grid[crossing.place + 1 :]
         clear = _faster(curves, smaller, larger, below) and _faster(curves, larger, smaller, above)
         found.append(Crossover(smaller, larger, estimate, (below[-1], above[0]), seen, clear))
@@ -140,13 +139,13 @@ def _faster(curves: Curves, one: str, other: str, sizes: list[int]) -> bool:
 def _shared_sizes(curves: Curves, one: str, other: str) -> list[int]:
     """The measured sizes of either at which both have a figure: between them both curves are straight."""
     sizes = sorted({*curves.sizes(one), *curves.sizes(other)})
-    return [size for size in sizes if curves.basis(one, size) and curves.basis(other, size)]
+    return [size for size in sizes if all(curves.at(name, "p50_us", size) for name in (one, other))]
 
 
-def _log_median(curves: Curves, contender: str, size: float) -> float:
+def _median(curves: Curves, contender: str, size: float) -> float:
     median = curves.at(contender, "p50_us", size)
     assert median is not None  # of the shared sizes
-    return math.log(median.value)
+    return median.value
 
 
 def _filled(gap: list[float]) -> list[float]:
@@ -166,27 +165,26 @@ def _zero(start: Any, end: Any, below: Numbers, above: Numbers) -> Numbers:
 
 def _interval(curves: Curves, smaller: str, larger: str, grid: list[int], at: float) -> tuple[Estimate, float | None]:
     """The crossover with its interval over draws of repeats, and the share of draws that have one like it."""
-    value = math.exp(at)
     tables = [_repeats(curves, name) for name in (smaller, larger)]
     whole = sorted(set(tables[0].index) & set(tables[1].index))
     if len(whole) < FEWEST_REPEATS:
-        return Estimate(value), None
+        return Estimate(at), None
     draws = np.random.default_rng(0).integers(len(whole), size=(DRAWS, len(whole)))
-    logs = np.log(np.array(grid, float))
-    low, high = (_drawn(table.loc[whole], draws, logs) for table in tables)
+    sizes = np.array(grid, float)
+    low, high = (_drawn(table.loc[whole], draws, sizes) for table in tables)
     gap = low - high
     overtakes = (gap[:, :-1] < 0) & (gap[:, 1:] >= 0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        places = np.where(overtakes, _zero(logs[:-1], logs[1:], gap[:, :-1], gap[:, 1:]), np.inf)
+        places = np.where(overtakes, _zero(sizes[:-1], sizes[1:], gap[:, :-1], gap[:, 1:]), np.inf)
     # Curves may cross more than once in a draw: the one that is meant is the nearest.
     nearest = places[np.arange(len(places)), np.argmin(np.abs(places - at), axis=1)]
     seen = nearest[np.isfinite(nearest)]
     if not seen.size:
-        return Estimate(value), 0.0
+        return Estimate(at), 0.0
     tail = (1 - CONFIDENCE) / 2
-    ends = np.exp(np.quantile(seen, [tail, 1 - tail]))
+    ends = np.quantile(seen, [tail, 1 - tail])
     # The value is of all repeats, the draws are of those that have every size: the interval holds it all the same.
-    return Estimate(value, min(value, float(ends[0])), max(value, float(ends[1]))), seen.size / DRAWS
+    return Estimate(at, min(at, float(ends[0])), max(at, float(ends[1]))), seen.size / DRAWS
 
 
 def _repeats(curves: Curves, contender: str) -> pd.DataFrame:
@@ -196,7 +194,7 @@ def _repeats(curves: Curves, contender: str) -> pd.DataFrame:
 
 
 def _drawn(table: pd.DataFrame, draws: np.ndarray[Any, np.dtype[np.int64]], at: Numbers) -> Numbers:
-    """Log medians over each draw of repeats, at the logarithms of sizes `at`: one row per draw."""
-    medians = np.log(np.median(table.to_numpy(float)[draws], axis=1))
-    sizes = np.log(table.columns.to_numpy(float))
+    """Medians over each draw of repeats, at the sizes `at`: one row per draw."""
+    medians = np.median(table.to_numpy(float)[draws], axis=1)
+    sizes = table.columns.to_numpy(float)
     return np.asarray(medians @ [np.interp(at, sizes, one) for one in np.eye(len(sizes))])

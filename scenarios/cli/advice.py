@@ -66,7 +66,7 @@ def _holds(run: Run, question: Question) -> bool:
     except AdviceError:
         return False
     names = [name for name in curves.contenders if not curves.in_process(name)]
-    return any(curves.basis(name, question.payload_bytes) for name in names)
+    return any(curves.at(name, "p50_us", question.payload_bytes) for name in names)
 
 
 def table(curves: Curves, question: Question, rows: list[Advice], limits: list[BreakEven], console: Console) -> Table:

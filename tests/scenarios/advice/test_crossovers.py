@@ -40,7 +40,7 @@ def test_curves_that_touch_do_not_cross_and_those_that_meet_at_a_measured_payloa
 
 def test_contenders_measured_at_different_payloads_are_compared_where_both_have_a_figure() -> None:
     # `kinked` is known at 1000 B, where `steep` is interpolated to 100 µs.
-    kinked = {100: (100.0,) * 3, 1000: (100.0,) * 3, 100_000: (10.0,) * 3}
+    kinked = {100: (100.0,) * 3, 1000: (100.0,) * 3, 10_000: (10.0,) * 3}
     (found,) = crossovers(table(cells("steep", STEEP), cells("kinked", kinked)))
     assert found.payload_bytes.value == pytest.approx(1000)
     narrow = {100: (1.0,) * 3}
