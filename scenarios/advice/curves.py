@@ -20,17 +20,14 @@ from typing import Any
 
 import pandas as pd
 
+from scenarios.advice.pauses import Pauses
 from scenarios.common.errors import UserError
 from scenarios.records.store import Run
 from scenarios.statistics import clients_and_rates, figures, intervals
 
-OF_RATES = "/load"
-"""What the name of a run's block of open loops ends with."""
 FAR_APART, UNSURE = 100, 1.5
 """Between two measured sizes that are further apart than this factor, or where two ways to draw the line differ by more
 than this one, nothing is said."""
-ALIKE = 1.5
-"""Rates that are no further apart than this factor are taken for the same."""
 
 
 _Lines = dict[tuple[str, int], dict[Any, Any]]
@@ -71,9 +68,11 @@ class Curves:
     ``contenders`` are by name; ``scenario`` says which part of a run of several was taken.
     """
 
-    def __init__(self, cells: pd.DataFrame, lane: str) -> None:
-        of_rates = clients_and_rates.offered(cells)
-        of_rates = of_rates[(of_rates["clients"] == 1) & (of_rates["lane"] == lane)]
+    def __init__(self, cells: pd.DataFrame, lane: str, cpus: float = math.inf) -> None:
+        """`cpus`: how many the run could use."""
+        self.cpus = cpus
+        self.pauses = Pauses(cells, lane)
+        self._crowds = clients_and_rates.by_clients(cells[cells["lane"] == lane])
         cells = figures.headline(cells)
         lanes = sorted(set(cells["lane"]))
         if lane not in lanes:
@@ -90,7 +89,6 @@ class Curves:
         self._sizes: dict[str, list[int]] = {}
         for name, size in sorted(self._repeats):
             self._sizes.setdefault(name, []).append(size)
-        self._of_rates = of_rates[of_rates["scenario"] == f"{self.scenario}{OF_RATES}"]
         self._cells = cells
         self._lines = _by_payload(figures.summary(cells))
         # The same ones are asked for again and again.
@@ -157,16 +155,12 @@ class Curves:
         found = [self._lines[contender, size]["p99_of_all"] for size in self.basis(contender, payload_bytes) or ()]
         return None if not found or None in found else all(found)
 
-    def at_a_rate(self, contender: str, payload_bytes: float, rate: float) -> tuple[float, float] | None:
-        """The offered rate, and the median at it in µs, of the open loop that is nearest to `rate`; None where none
-        was measured at about that rate."""
-        rows = self._of_rates
-        rows = rows[(rows["contender"] == contender) & (rows["payload_bytes"] == payload_bytes)]
-        lines = figures.summary(rows) if len(rows) else rows
-        known = list(zip(lines["offered_rps"], lines["p50_us"], strict=True))
-        found = {abs(math.log(at / rate)): (at, p50) for at, p50 in known if math.isfinite(p50)}
-        nearest = min(found, default=math.inf)
-        return found[nearest] if nearest <= math.log(ALIKE) else None
+    def most_of(self, contender: str, clients: int) -> float | None:
+        """The calls per second that so many clients get together, calling back to back: of the measured number that is
+        nearest below; None where no more than one was measured."""
+        lines = self._crowds[self._crowds["contender"] == contender]
+        lines = lines[(lines["clients"] > 1) & (lines["clients"] <= clients)]
+        return None if not len(lines) else float(lines.sort_values("clients")["calls_per_s"].iloc[-1])
 
     def _measured(self, contender: str, column: str, payload_bytes: int) -> Estimate | None:
         line = self._lines[contender, payload_bytes]
@@ -208,7 +202,8 @@ def curves_of(run_or_frame: Run | pd.DataFrame | Curves, lane: str) -> Curves:
         rows = run_or_frame.rows()
         if not rows:
             raise AdviceError(f"{run_or_frame.folder} has no finished cell")
-        run_or_frame = figures.frame(rows)
+        usable = len(run_or_frame.environment().get("cpus_usable") or ())
+        return Curves(figures.frame(rows), lane, usable or math.inf)
     return Curves(run_or_frame, lane)
 
 

@@ -1,12 +1,12 @@
 """The decision model: which IPC for a payload size, a call rate and a handler time, from what a run has measured.
 
-A call takes its handler's time and the time of the call itself, which is measured with a handler that does nothing
-(:mod:`scenarios.advice.curves`); the sum is right where the two don't influence each other. They do in one respect: an
-adaptive wait is fast because the answer comes while it still looks, and it parks when a handler takes long or calls
-come seldom. The measurement, of calls back to back, has no wait that is longer than a call. So where a wait would be
-longer, and longer than it looks (:data:`LOOKS_US`), an adaptive contender is given the figures of the one that always
-parks (``shm-block`` for ``shm``): an upper bound, for those have both sides asleep at each call. Without such a twin it
-is not measured there. Where its waits are shorter, the time it looks is added to the cores.
+A call takes its handler's time and the time of the call itself, which is measured with a handler that does nothing:
+back to back (:mod:`scenarios.advice.curves`), and with pauses or beside other work (:mod:`scenarios.advice.pauses`).
+The sum is right where the two don't influence each other. They do in one respect: an adaptive wait is fast because the
+answer comes while it still looks, and it parks when a handler takes longer than that (:data:`LOOKS_US`). There an
+adaptive contender is given the figures of the one that always parks (``shm-block`` for ``shm``), and so it is where
+pauses were not measured. Without such a twin it is not measured there. Where its waits are shorter, the time it looks
+is added to the cores.
 
 What one client that calls back to back gets is no limit of the server, which works for another client while this one
 prepares its next call. Nor is the CPU time the server burns per call: with several clients it sleeps less often and
@@ -22,10 +22,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 
 import pandas as pd
 
 from scenarios.advice.curves import AdviceError, Curves, Estimate, curves_of
+from scenarios.advice.pauses import FIGURES, Added
+from scenarios.plan.circumstances import NOTHING
+from scenarios.plan.load import ASLEEP, CALLERS
 from scenarios.records.store import Run
 from scenarios.statistics import figures
 
@@ -54,12 +58,22 @@ class Question:
     handler_us: float
     """What the called function itself takes, in µs."""
     lane: str = "native"
+    caller: str = ASLEEP
+    """What the caller did before it calls, one of :data:`scenarios.plan.load.CALLERS`."""
+    beside: str = NOTHING
+    """What runs beside, as in :mod:`scenarios.plan.circumstances`."""
+    clients: int = 1
+    """How many client processes share the rate."""
 
     def __post_init__(self) -> None:
         for name, least in (("payload_bytes", "more than 0"), ("rate", "more than 0"), ("handler_us", "0 or more")):
             value = getattr(self, name)
             if not math.isfinite(value) or value < 0 or (value == 0 and least != "0 or more"):
                 raise AdviceError(f"{name} is {value:g}; allowed: {least}")
+        if self.caller not in CALLERS:
+            raise AdviceError(f"caller is {self.caller!r}; allowed: {', '.join(CALLERS)}")
+        if self.clients < 1:
+            raise AdviceError(f"clients is {self.clients}; allowed: 1 or more")
 
     @property
     def server_limit(self) -> float | None:
@@ -106,13 +120,21 @@ class Advice:
     """The share of time one client would be in a call; above 1 one is not enough."""
     told_apart: bool | None = None
     """Whether its p50 differs from the recommended contender's: the interval of the ratio, paired within repeats,
-    does not hold 1. None without an interval, and for the recommended one."""
+    does not hold 1; with pauses, the two intervals do not meet. None without one, and for the recommended one."""
     caveat: str = ""
+    rates: tuple[float, ...] = ()
+    """The rates at which its pauses were measured; none where it is of calls back to back."""
+    rates_lane: str = ""
+    """In which lane they were."""
 
     @property
     def measured(self) -> bool:
         """Whether there is anything to say at this payload size."""
         return self.p50_us is not None
+
+    def gives_to(self, clients: int) -> bool:
+        """Whether so many clients get the rate from it."""
+        return self.clients is not None and self.clients <= clients
 
     @property
     def cores(self) -> float | None:
@@ -139,44 +161,46 @@ def advise(
     handler_us: float,
     lane: str = "native",
 ) -> list[Advice]:
-    """Every contender's answer: those that give the rate to one client first, then by p50; not measured ones last.
+    """:func:`answer` for one client that sleeps until it calls, with nothing beside. Raises :class:`AdviceError`."""
+    return answer(run_or_frame, Question(payload_bytes, rate, handler_us, lane))
 
-    `rate` in calls per second, `handler_us` in µs. Raises :class:`AdviceError` for a lane the run has not, or a
-    number out of range.
+
+def answer(run_or_frame: Run | pd.DataFrame | Curves, question: Question) -> list[Advice]:
+    """Every contender's answer: those that give the rate to the clients asked about first, then by p50; not measured
+    ones last. Raises :class:`AdviceError` for a lane the run has not.
     """
-    question = Question(payload_bytes, rate, handler_us, lane)
-    curves = curves_of(run_or_frame, lane)
+    curves = curves_of(run_or_frame, question.lane)
     rows = [_of(curves, contender, question) for contender in curves.contenders]
-    rows.sort(key=_rank)
-    best = recommended(rows)
+    rows.sort(key=lambda row: _rank(row, question))
+    best = recommended(rows, question.clients)
     if best is None:
         return rows
-    return [_against(curves, row, best, payload_bytes) for row in rows]
+    return [_against(curves, row, best, question.payload_bytes) for row in rows]
 
 
-def recommended(rows: list[Advice]) -> Advice | None:
+def recommended(rows: list[Advice], clients: int = 1) -> Advice | None:
     """Of the :func:`tie` the one that burns the fewest cores. None when none was measured there."""
-    return min(tie(rows), key=lambda row: math.inf if row.cores is None else row.cores, default=None)
+    return min(tie(rows, clients), key=lambda row: math.inf if row.cores is None else row.cores, default=None)
 
 
-def tie(rows: list[Advice]) -> list[Advice]:
+def tie(rows: list[Advice], clients: int = 1) -> list[Advice]:
     """The fastest of :func:`advise` that is IPC, and those whose call, handler and all, takes hardly longer
-    (:func:`scenarios.statistics.figures.tied`); fastest first. Of those that give the rate to one client, or of all
-    where none does; one that never sleeps, and so burns a core whatever the rate, only where no other does."""
-    able = candidates(rows)
+    (:func:`scenarios.statistics.figures.tied`); fastest first. Of those that give the rate to so many clients, or of
+    all where none does; one that never sleeps, and so burns a core whatever the rate, only where no other does."""
+    able = candidates(rows, clients)
     calls = {row.contender: row for row in [row for row in able if row.wait != SPIN] or able}
     return [calls[name] for name in figures.tied({name: row.p50_us.value for name, row in calls.items() if row.p50_us})]
 
 
-def candidates(rows: list[Advice]) -> list[Advice]:
-    """Those that are IPC and give the rate to one client, or all where none does; fastest first."""
+def candidates(rows: list[Advice], clients: int = 1) -> list[Advice]:
+    """Those that are IPC and give the rate to so many clients, or all where none does; fastest first."""
     remote = [row for row in rows if row.measured and not row.in_process]
-    return [row for row in remote if row.clients == 1] or remote
+    return [row for row in remote if row.gives_to(clients)] or remote
 
 
-def cheaper(rows: list[Advice]) -> Advice | None:
+def cheaper(rows: list[Advice], clients: int = 1) -> Advice | None:
     """Where the recommended one burns :data:`BURNS` cores or more: the next that burns at most half of it."""
-    best = recommended(rows)
+    best = recommended(rows, clients)
     if best is None or best.cores is None or best.cores < BURNS:
         return None
     able = (row for row in rows if row.measured and not row.in_process and row.clients == best.clients)
@@ -211,21 +235,32 @@ def _of(curves: Curves, contender: str, question: Question) -> Advice:
     size, handler_us = question.payload_bytes, question.handler_us
     wait, in_process = curves.wait(contender), curves.in_process(contender)
     own = curves.at(contender, "p50_us", size)
-    if own is None:
+    mean = curves.at(contender, "mean_us", size)  # what throughput goes by, unlike the median
+    if own is None or mean is None:
         return Advice(contender, in_process, wait, contender)
+    source = contender
+    added = _pauses(curves, contender, question, mean.value)
+    if added is None and question.beside != NOTHING:
+        return Advice(contender, in_process, wait, contender, caveat=f"{question.beside} beside it was not measured")
     pause_us = max(0.0, 1e6 / question.rate - handler_us - own.value)
-    longest_wait_us = max(handler_us, pause_us)
-    source = _figures_of(curves, contender, size, longest_wait_us)
-    if source is None:
-        return Advice(contender, in_process, wait, contender, caveat="parks in waits this long, which was not measured")
-    p50, p99 = curves.at(source, "p50_us", size), curves.at(source, "p99_us", size)
-    mean = curves.at(source, "mean_us", size)  # what throughput goes by, unlike the median
+    if added is None or (handler_us > LOOKS_US and wait == ADAPTIVE):
+        # A client that waits longer than it looks sleeps, too.
+        found = _figures_of(curves, contender, size, max(handler_us, 0.0 if added else pause_us))
+        if found is None:
+            why = "parks in waits this long, which was not measured"
+            return Advice(contender, in_process, wait, contender, caveat=why)
+        if found != source:
+            source, added = found, _pauses(curves, found, question, mean.value)
+    parts = {name: curves.at(source, name, size) for name in FIGURES}
+    p50, most = parts["p50_us"], curves.at(source, "mean_us", size)
     assert p50 is not None  # or _figures_of would not have named it
-    most = mean.through(lambda value: 1e6 / (value + handler_us)) if mean else None
-    utilization = question.rate / most.value if most else None
-    # Rounded, for a rate that is just met must not take another client by a hair.
-    clients = math.ceil(round(utilization, 9)) if utilization else None
-    client_cores, server_cores = _cores(curves, source, question, own.value, pause_us)
+    if added is not None:
+        parts = {name: _plus(part, added.figures[name]) for name, part in parts.items()}
+        p50 = Estimate.of(p50.value + added.figures["p50_us"], (p50.value + added.low, p50.value + added.high))
+    p99, in_call = parts["p99_us"], parts["mean_us"]
+    most = most.through(lambda value: 1e6 / (value + handler_us)) if most else None
+    clients = _clients(curves, source, question, most)
+    client_cores, server_cores = _cores(curves, source, question, parts, 0.0 if added else pause_us)
     return Advice(
         contender,
         in_process,
@@ -242,11 +277,38 @@ def _of(curves: Curves, contender: str, question: Question) -> Advice:
         server_cores=server_cores,
         most_calls_per_s=most,
         clients=clients,
-        utilization=utilization,
+        utilization=question.rate / question.clients * (in_call.value + handler_us) / 1e6 if in_call else None,
         caveat="never sleeps: a core of the server is gone whatever the rate, and the client's while it waits"
         if wait == SPIN
         else "",
+        rates=added.rates if added else (),
+        rates_lane=added.lane if added else "",
     )
+
+
+def _pauses(curves: Curves, contender: str, question: Question, mean_us: float) -> Added | None:
+    back_to_back = 1e6 / (mean_us + question.handler_us)
+    return curves.pauses.at(
+        *(contender, question.caller, question.beside, question.payload_bytes, question.rate, back_to_back)
+    )
+
+
+def _plus(estimate: Estimate | None, added: float) -> Estimate | None:
+    """None where either is not known."""
+    return None if estimate is None or math.isnan(added) else estimate.through(lambda value: value + added)
+
+
+def _clients(curves: Curves, contender: str, question: Question, most: Estimate | None) -> int | None:
+    """How many clients, each calling back to back, the rate takes; more than are asked about where those are known not
+    to get it together."""
+    if most is None:
+        return None
+    # Rounded, for a rate that is just met must not take another client by a hair.
+    clients = math.ceil(round(question.rate / most.value, 9))
+    together = curves.most_of(contender, question.clients) if question.clients > 1 else None
+    if together is not None and together < question.rate and question.handler_us < together:
+        return max(clients, question.clients + 1)
+    return clients
 
 
 def _figures_of(curves: Curves, contender: str, payload_bytes: float, longest_wait_us: float) -> str | None:
@@ -266,25 +328,28 @@ def _parks(wait: str, own_us: float, longest_wait_us: float) -> bool:
 
 
 def _cores(
-    curves: Curves, contender: str, question: Question, own_us: float, pause_us: float
+    curves: Curves, contender: str, question: Question, parts: Mapping[str, Estimate | None], pause_us: float
 ) -> tuple[float | None, float | None]:
-    """Cores of client and server for the calls alone. A contender that spins also burns the time it
-    waits: a client while the handler works, a server always. So does one that is adaptive and does not park: its server
-    in the pauses."""
-    client = curves.at(contender, "client_cpu_us_per_call", question.payload_bytes)
-    server = curves.at(contender, "server_cpu_us_per_call", question.payload_bytes)
-    wait = curves.wait(contender)
+    """Cores of client and server for the calls alone, together no more than there are. A contender that spins also
+    burns the time it waits: a client while the handler works, a server always. So does one that is adaptive and does
+    not park: its server in the pauses, where those are not in its figures."""
+    client, server = parts["client_cpu_us_per_call"], parts["server_cpu_us_per_call"]
+    wait, own_us = curves.wait(contender), parts["p50_us"].value if parts["p50_us"] else 0.0
     looks = wait in (SPIN, ADAPTIVE) and not _parks(wait, own_us, max(question.handler_us, pause_us))
     client_waits_us = question.handler_us if looks else 0.0
     server_waits_us = pause_us if looks and wait == ADAPTIVE else 0.0
     least = 1.0 if wait == SPIN else 0.0
     client_cores = question.rate * (client.value + client_waits_us) / 1e6 if client else None
     server_cores = max(question.rate * (server.value + server_waits_us) / 1e6, least) if server else None
+    too_many = ((client_cores or 0.0) + (server_cores or 0.0)) / curves.cpus
+    if too_many > 1:
+        client_cores = client_cores / too_many if client_cores is not None else None
+        server_cores = server_cores / too_many if server_cores is not None else None
     return client_cores, server_cores
 
 
-def _rank(row: Advice) -> tuple[bool, bool, float, str]:
-    possible = row.clients == 1
+def _rank(row: Advice, question: Question) -> tuple[bool, bool, float, str]:
+    possible = row.gives_to(question.clients)
     return (not row.measured, not possible, row.p50_us.value if row.p50_us else math.inf, row.contender)
 
 
@@ -293,7 +358,20 @@ def _against(curves: Curves, row: Advice, best: Advice, payload_bytes: float) ->
         return row
     if row.figures_of == best.figures_of:
         return dataclasses.replace(row, told_apart=False)
+    if row.rates or best.rates:
+        return dataclasses.replace(row, told_apart=_apart(row.p50_us, best.p50_us))
     ratio = curves.ratio(row.figures_of, best.figures_of, payload_bytes)
     if ratio is None or ratio.low is None or ratio.high is None:
         return row
     return dataclasses.replace(row, told_apart=not ratio.low <= 1 <= ratio.high)
+
+
+def _apart(one: Estimate | None, other: Estimate | None) -> bool | None:
+    """Whether two intervals do not meet; None where there are not two."""
+    if one is None or other is None or None in (one.low, one.high, other.low, other.high):
+        return None
+    assert one.low is not None
+    assert one.high is not None
+    assert other.low is not None
+    assert other.high is not None
+    return one.low > other.high or other.low > one.high

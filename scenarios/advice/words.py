@@ -50,7 +50,7 @@ def sentences(curves: Curves, question: Question, rows: list[Advice], where: str
 
 def clauses(curves: Curves, question: Question, rows: list[Advice], where: str) -> tuple[list[str], list[str]]:
     """The clauses of the two :func:`sentences`; the first of all is the answer."""
-    best = recommended(rows)
+    best = recommended(rows, question.clients)
     if best is None or best.p50_us is None or best.ipc_share is None:
         sizes = curves.payloads
         measured = f"{size(sizes[0])} to {size(sizes[-1])}" if sizes else "nothing"
@@ -73,11 +73,11 @@ def _recommendation(question: Question, rows: list[Advice], best: Advice) -> lis
         tail = f" and {'' if best.p99_of_all else 'at least '}{micros(best.p99_us)} at p99"
     takes = f"a call takes {micros(best.p50_us.value)} at the median{tail}"
     costs = f"{ipc} of the median are IPC, and the calls burn {three(best.cores or 0.0)} cores beside the handler's"
-    if best.clients != 1:
+    if not best.gives_to(question.clients):
         return [*_too_much(question, best), takes, costs]
     notes = []
-    equal = [row.contender for row in tie(rows)]
-    fastest = candidates(rows)[0]
+    equal = [row.contender for row in tie(rows, question.clients)]
+    fastest = candidates(rows, question.clients)[0]
     if fastest.p50_us and fastest.p50_us.value < best.p50_us.value and fastest.cores is not None:
         little = ", less by a tenth at most," if fastest.contender in equal else ""
         sleeps = ", which never sleeps" if fastest.wait == SPIN else ""
@@ -89,7 +89,7 @@ def _recommendation(question: Question, rows: list[Advice], best: Advice) -> lis
         notes.append(
             f"one client would be in a call {best.utilization:.0%} of the time, so calls that come at random will wait"
         )
-    if (less := cheaper(rows)) and less.p50_us and less.cores is not None:
+    if (less := cheaper(rows, question.clients)) and less.p50_us and less.cores is not None:
         notes.append(f"{less.contender} takes {micros(less.p50_us.value)} and burns {three(less.cores)}")
     shares = [row.ipc_share.value for row in rows if row.ipc_share and not row.in_process]
     if max(shares) < SHARE:
@@ -118,10 +118,12 @@ def _grounds(curves: Curves, question: Question, rows: list[Advice], best: Advic
     if best.figures_of != best.contender:
         parts.append(
             f"the figures are {best.figures_of}'s, because with waits this long {best.contender} parks as that does: "
-            f"both sides asleep, the most it takes{at_a_rate(curves, question, best.contender)}"
+            "both sides asleep"
         )
     elif best.caveat:
         parts.append(f"{best.contender} {best.caveat}")
+    if best.rates:
+        parts.append(paced(best, question))
     alike = [row.contender for row in rows if row.told_apart is False and not row.in_process]
     sure = intervals.coverage(curves.repeats(best.figures_of, question.payload_bytes))
     if ends := interval(best.ipc_p50_us):
@@ -138,10 +140,13 @@ def _grounds(curves: Curves, question: Question, rows: list[Advice], best: Advic
     return parts
 
 
-def at_a_rate(curves: Curves, question: Question, contender: str) -> str:
-    """What the run has measured of that, with a handler that does nothing."""
-    found = curves.at_a_rate(contender, question.payload_bytes, question.rate) if question.handler_us < 1 else None
-    return f" (measured at {found[0]:,.10g}/s in an open loop: {micros(found[1])})" if found else ""
+def paced(row: Advice, question: Question) -> str:
+    """Where the pauses were measured; empty for calls back to back."""
+    if not row.rates:
+        return ""
+    lane = f" in lane {row.rates_lane}" if row.rates_lane != question.lane else ""
+    listed = " and ".join(f"{rate:,.10g}/s" for rate in row.rates)
+    return f"pauses as measured at {listed}{lane}, the caller {question.caller}"
 
 
 def where(run: Run) -> str:

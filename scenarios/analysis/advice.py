@@ -20,7 +20,7 @@ HANDLERS_US = np.geomspace(1, 1e5, 61)
 def answer(opened: OpenedRun, question: Question) -> Prose:
     """The table and the two sentences of ``python -m scenarios advise``."""
     curves = opened.curves(question.lane)
-    rows = model.advise(curves, question.payload_bytes, question.rate, question.handler_us, question.lane)
+    rows = model.answer(curves, question)
     said = words.sentences(curves, question, rows, words.where(opened.run))
     lines = [
         [
@@ -98,7 +98,7 @@ def break_even(opened: OpenedRun, question: Question) -> Picture | Prose:
 def cores_at_the_rate(opened: OpenedRun, question: Question) -> Picture | Prose:
     """The cores the calls burn at the asked rate, client and server, the handler not among them."""
     curves = opened.curves(question.lane)
-    rows = model.advise(curves, question.payload_bytes, question.rate, question.handler_us, question.lane)
+    rows = model.answer(curves, question)
     rows = [row for row in rows if row.client_cores is not None and not row.in_process]
     if not rows:
         return not_measured(f"payloads around {size(question.payload_bytes)} in lane {question.lane}")

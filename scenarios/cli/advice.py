@@ -12,7 +12,7 @@ from rich.table import Table
 
 from scenarios.advice import words
 from scenarios.advice.curves import AdviceError, Curves, Estimate, curves_of
-from scenarios.advice.model import SHARE, Advice, BreakEven, Question, advise, break_even, recommended
+from scenarios.advice.model import SHARE, Advice, BreakEven, Question, answer, break_even, recommended
 from scenarios.cli import layout
 from scenarios.common.errors import RunError
 from scenarios.common.units import micros, size
@@ -29,7 +29,7 @@ HEADINGS = ("contender", *words.HEADINGS, f"IPC under {SHARE:.0%} from handler")
 def show(run: Run, question: Question, console: Console, *, as_json: bool = False) -> None:
     """Print the answer of one run. Raises :class:`scenarios.common.errors.UserError` for what it cannot be asked."""
     curves = curves_of(run, question.lane)
-    rows = advise(curves, question.payload_bytes, question.rate, question.handler_us, question.lane)
+    rows = answer(curves, question)
     limits = break_even(curves, question.payload_bytes, question.lane)
     said = words.sentences(curves, question, rows, words.where(run))
     if as_json:
@@ -72,7 +72,7 @@ def _holds(run: Run, question: Question) -> bool:
 def table(curves: Curves, question: Question, rows: list[Advice], limits: list[BreakEven], console: Console) -> Table:
     """A line per contender; what was not measured says so. Columns the console has no room for are left out, the last
     ones first."""
-    best = recommended(rows)
+    best = recommended(rows, question.clients)
     asked = [f"{size(question.payload_bytes)} each way", f"{question.rate:,.10g} calls/s"]
     title = ", ".join([*asked, f"handler {micros(question.handler_us)}", f"lane {question.lane}"])
     from_handler = {limit.contender: limit.handler_us for limit in limits}
@@ -101,8 +101,7 @@ def _footnotes(curves: Curves, question: Question, rows: list[Advice]) -> list[s
     if sure := figures.sureness(repeats):
         notes.append(f"intervals: {sure}")
     notes += [
-        f"{PARKED} parks in waits this long: figures of {row.figures_of}, both sides asleep, the most it takes"
-        f"{words.at_a_rate(curves, question, row.contender)}"
+        f"{PARKED} parks in waits this long: figures of {row.figures_of}, both sides asleep"
         for row in rows
         if row.figures_of != row.contender
     ]
@@ -120,7 +119,7 @@ def _limit(handler_us: Estimate | None) -> str:
 def _as_json(
     run: Run, question: Question, rows: list[Advice], limits: list[BreakEven], said: tuple[str, str]
 ) -> dict[str, Any]:
-    best = recommended(rows)
+    best = recommended(rows, question.clients)
     return {
         "run": run.id,
         "question": dataclasses.asdict(question),

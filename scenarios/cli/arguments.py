@@ -15,7 +15,9 @@ from contenders.interface import LANES
 from scenarios.cli.problems import FORMATS
 from scenarios.common.errors import Mistake, UsageError, UserError
 from scenarios.common.units import SIZE, UNITS
+from scenarios.plan.circumstances import NOTHING
 from scenarios.plan.filters import AXES
+from scenarios.plan.load import ASLEEP, CALLERS
 from scenarios.records import environment
 
 RESULTS = environment.PROJECT / "results"
@@ -106,7 +108,26 @@ def parser() -> Parser:
         "--payload", required=True, metavar="SIZE", help="of a request, the answer as large: 100B, 20KB"
     )
     advise.add_argument("--rate", required=True, metavar="CALLS", help="per second, all clients together: 2000")
-    advise.add_argument("--handler", required=True, metavar="TIME", help="what the called function takes: 500us, 2ms")
+    advise.add_argument(
+        "--handler",
+        default="0us",
+        metavar="TIME",
+        help="what the called function takes: 500us; default: %(default)s",
+    )
+    advise.add_argument("--clients", type=at_least_one, default=1, metavar="N", help="that share the rate; default: 1")
+    advise.add_argument(
+        "--caller",
+        default=ASLEEP,
+        choices=CALLERS,
+        help="what it did before it calls: slept, computed (awake), or had its last answer just now (busy); default: "
+        "%(default)s",
+    )
+    advise.add_argument(
+        "--beside",
+        default=NOTHING,
+        metavar="WHAT",
+        help="what runs beside: 2-burners, quota-100%%; default: %(default)s",
+    )
     advise.add_argument("--lane", default="native", metavar="LANE", help=f"{', '.join(LANES)} (default: %(default)s)")
     advise.add_argument(
         "--run", metavar="RUN", help="a run's folder or id (default: the newest finished one that can answer)"

@@ -18,8 +18,8 @@ from rich.console import Console
 from contenders.registry import Registered
 from scenarios.cli.arguments import DEFAULT, RESULTS, parser, rate_per_s, size_bytes, time_us
 from scenarios.cli.problems import Reporter, errors_format
-from scenarios.common.errors import RunError, UserError
-from scenarios.plan import cells, filters, scenario_files
+from scenarios.common.errors import RunError, UsageError, UserError
+from scenarios.plan import cells, circumstances, filters, scenario_files
 from scenarios.plan.scenario import Scenario
 from scenarios.records import environment, store
 
@@ -249,10 +249,20 @@ def _advise(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
         rate=rate_per_s(asked.rate, "--rate"),
         handler_us=time_us(asked.handler, "--handler"),
         lane=asked.lane,
+        caller=asked.caller,
+        beside=_beside(asked.beside),
+        clients=asked.clients,
     )
     run = store.find(asked.results, asked.run) if asked.run else advice.choose(asked.results, question)
     advice.show(run, question, console, as_json=asked.json)
     return 0
+
+
+def _beside(text: str) -> str:
+    try:
+        return circumstances.validated_beside(text)
+    except ValueError as error:
+        raise UsageError(f"--beside {error}") from None
 
 
 def _list(asked: argparse.Namespace, console: Console, say: Reporter) -> int:

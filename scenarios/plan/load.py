@@ -23,6 +23,9 @@ import re
 from array import array
 
 CLOSED = "closed"
+ASLEEP, AWAKE, BUSY = "asleep", "awake", "busy"
+CALLERS = (ASLEEP, AWAKE, BUSY)
+"""What a caller did before it calls: slept, computed, or had its last answer just now, as in a closed loop."""
 CONSTANT = "constant"
 FORM = re.compile(r"([1-9]\d*)/s(-constant)?(-asleep)?\Z")
 ALLOWED = (

@@ -83,7 +83,7 @@ def questions(curves: Curves) -> list[Question]:
 
 def answer(curves: Curves, question: Question, where: str) -> Answer:
     """The answer to a question; `where` is the run and its machine, see :func:`scenarios.advice.words.where`."""
-    rows = model.advise(curves, question.payload_bytes, question.rate, question.handler_us, question.lane)
+    rows = model.answer(curves, question)
     equal = {row.contender for row in model.tie(rows)}
     fastest = next(iter(model.candidates(rows)), None)
     ranked = [_ranked(row, fastest, row.contender in equal) for row in rows]

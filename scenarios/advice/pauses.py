@@ -1,0 +1,139 @@
+"""What pauses between calls, and what runs beside them, add to a call: from calls that were measured so. Pure.
+
+A call with pauses takes what it takes back to back, and what it takes to wake who sleeps: that depends on how long both
+sides have slept and on what else wants their CPUs, not on what is sent. So the difference to the same call back to back
+is taken where it was measured, at some rates and payloads, and added to the figure back to back at the payload that is
+asked for; of p50, p99, mean and CPU times alike.
+
+Between two rates it lies on a line over the logarithm of the rate, and above the highest on the line to the rate of
+calls back to back, where nothing is added; below the lowest it is taken to be what it is there. Between two payloads it
+lies on a line, beyond them it is that of the nearest. What was measured in one lane holds for the others, which differ
+in what is sent.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from contenders.interface import LANES
+from scenarios.plan import circumstances
+from scenarios.plan.circumstances import NOTHING
+from scenarios.plan.load import ASLEEP, AWAKE, BUSY, CLOSED, Load
+from scenarios.statistics import clients_and_rates, figures
+
+FIGURES = ("p50_us", "p99_us", "mean_us", "client_cpu_us_per_call", "server_cpu_us_per_call")
+_ENDS = ("p50_low", "p50_high")
+
+
+@dataclasses.dataclass(frozen=True)
+class Added:
+    """To each of :data:`FIGURES`, µs; NaN where it is not known."""
+
+    figures: Mapping[str, float]
+    low: float
+    high: float
+    """The ends of the interval of what is added to p50."""
+    rates: tuple[float, ...]
+    """The measured rates it rests on; none for calls back to back."""
+    lane: str
+    """In which they were measured."""
+
+
+_Point = dict[str, float]
+"""What is added to each figure and to the ends of p50's interval."""
+_Key = tuple[str, str, str]
+"""Contender, caller, beside."""
+
+
+class Pauses:
+    """Of all contenders of a run, for questions about one lane. Immutable."""
+
+    def __init__(self, cells: pd.DataFrame, lane: str) -> None:
+        ideal = _by_place(figures.summary(figures.headline(cells)))
+        one = cells[(cells["clients"] == 1) & (cells["contender"] != figures.FLOOR)]
+        for axis in ("placement", "heap"):
+            one = one[one[axis] == circumstances.DEFAULTS[axis]]
+        one = one[(one["load"] != CLOSED) | (one["beside"] != NOTHING)]
+        lines = figures.summary(one)
+        self._points: dict[_Key, dict[str, dict[float, dict[int, _Point]]]] = {}
+        for line in lines[clients_and_rates.served(lines)].to_dict("records"):
+            place = str(line["lane"]), str(line["contender"]), int(line["payload_bytes"])
+            beneath = ideal.get(place)
+            load = Load.parse(str(line["load"]))
+            if beneath is None or load.constant or math.isnan(line["p50_us"]):
+                continue
+            caller = BUSY if load.rate is None else ASLEEP if load.asleep else AWAKE
+            point = {name: float(line[name]) - float(beneath[name]) for name in FIGURES}
+            point |= {end: float(line[end]) - float(beneath["p50_us"]) for end in _ENDS}
+            rate = math.inf if load.rate is None else load.rate
+            of_lane = self._points.setdefault((place[1], caller, str(line["beside"])), {}).setdefault(place[0], {})
+            of_lane.setdefault(rate, {})[place[2]] = point
+        self._lanes = [lane, *(each for each in LANES if each != lane)]
+
+    def at(
+        self, contender: str, caller: str, beside: str, payload_bytes: float, rate: float, back_to_back: float
+    ) -> Added | None:
+        """What is added to a call of that contender; None where it was not measured. `back_to_back`: the calls per
+        second of such calls."""
+        lane, by_rate = self._of(contender, caller, beside) if caller != BUSY else ("", {})
+        busy_lane, busy = self._of(contender, BUSY, beside)
+        end = _over(busy[math.inf], payload_bytes) if busy else dict.fromkeys((*FIGURES, *_ENDS), 0.0)
+        if beside != NOTHING and not busy:
+            end = {}
+        rates = sorted(by_rate)
+        if not rates or rate >= max(back_to_back, rates[-1]):
+            # Nothing is known of pauses there, or there are none.
+            known = end and (caller == BUSY or rates)
+            return _added(end, (), busy_lane or lane) if known else None
+        below = max((each for each in rates if each <= rate), default=rates[0])
+        above = min((each for each in rates if each >= rate), default=math.inf)
+        here = _over(by_rate[below], payload_bytes)
+        if below >= rate or above == below:
+            return _added(here, (below,), lane)
+        if above == math.inf:
+            return _added(_mixed(here, end, _share(below, rate, back_to_back)), (below,), lane) if end else None
+        there = _over(by_rate[above], payload_bytes)
+        return _added(_mixed(here, there, _share(below, rate, above)), (below, above), lane)
+
+    def _of(self, contender: str, caller: str, beside: str) -> tuple[str, dict[float, dict[int, _Point]]]:
+        found = self._points.get((contender, caller, beside), {})
+        return next(((lane, found[lane]) for lane in self._lanes if lane in found), ("", {}))
+
+
+def _by_place(lines: pd.DataFrame) -> dict[tuple[str, str, int], dict[Any, Any]]:
+    """The lines of a summary by lane, contender and payload; of several scenarios the first."""
+    found: dict[tuple[str, str, int], dict[Any, Any]] = {}
+    for line in lines.to_dict("records"):
+        found.setdefault((str(line["lane"]), str(line["contender"]), int(line["payload_bytes"])), line)
+    return found
+
+
+def _over(points: Mapping[int, _Point], payload_bytes: float) -> _Point:
+    """Between two payloads on a line, beyond them that of the nearest."""
+    sizes = sorted(points)
+    below = max((size for size in sizes if size <= payload_bytes), default=sizes[0])
+    above = min((size for size in sizes if size >= payload_bytes), default=sizes[-1])
+    if below >= above:
+        return points[below]
+    return _mixed(points[below], points[above], (payload_bytes - below) / (above - below))
+
+
+def _share(below: float, rate: float, above: float) -> float:
+    return math.log(rate / below) / math.log(above / below)
+
+
+def _mixed(one: _Point, other: _Point, share: float) -> _Point:
+    """`share` of the way from the one to the other; a figure that one of them lacks is that of the nearer."""
+    mix: Callable[[float, float], float] = lambda a, b: a + (b - a) * share  # noqa: E731
+    nearer = one if share <= 0.5 else other
+    mixed = {name: mix(one[name], other[name]) for name in one}
+    return {name: nearer[name] if math.isnan(value) else value for name, value in mixed.items()}
+
+
+def _added(point: _Point, rates: tuple[float, ...], lane: str) -> Added:
+    return Added({name: point[name] for name in FIGURES}, point["p50_low"], point["p50_high"], rates, lane)
