@@ -24,6 +24,7 @@ BUILT_IN = {
     "noop": "contenders.direct:Noop",
     "direct": "contenders.direct:Direct",
     "direct-codec": "contenders.direct:DirectCodec",
+    "thread-pool": "contenders.thread_pool:ThreadPool",
     "shm": "contenders.shm:Shm",
     "shm-block": "contenders.shm_block:ShmBlock",
     "shm-spin": "contenders.shm_spin:ShmSpin",
