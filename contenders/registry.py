@@ -45,6 +45,7 @@ BUILT_IN = {
     "asyncio-uds": "contenders.asyncio_uds:AsyncioUds",
     "asyncio-uds-tuned": "contenders.asyncio_uds_tuned:AsyncioUdsTuned",
     "http-uds": "contenders.http_uds:HttpUds",
+    "http-uds-stdlib": "contenders.http_uds_stdlib:HttpUdsStdlib",
     "pyro5": "contenders.pyro:Pyro",
     "pyro5-tuned": "contenders.pyro_tuned:PyroTuned",
     "rpyc": "contenders.rpyc_uds:RpycUds",

@@ -98,6 +98,7 @@ def test_a_target_that_is_no_contender_of_that_name_is_refused(monkeypatch: pyte
         ("http-uds", "uvicorn", "uvicorn"),
         ("http-uds", "uvloop", "uvloop"),
         ("http-uds", "httptools", "httptools"),
+        ("http-uds-stdlib", "uvicorn", "uvicorn"),
     ],
 )
 def test_a_missing_dependency_is_named_with_what_to_install(
