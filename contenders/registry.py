@@ -42,6 +42,7 @@ BUILT_IN = {
     "mp-pipe": "contenders.mp_pipe:MpPipe",
     "mp-manager": "contenders.mp_manager:MpManager",
     "process-pool": "contenders.process_pool:ProcessPool",
+    "callserver": "contenders.callserver_child:CallServerChild",
     "asyncio-uds": "contenders.asyncio_uds:AsyncioUds",
     "asyncio-uds-tuned": "contenders.asyncio_uds_tuned:AsyncioUdsTuned",
     "http-uds": "contenders.http_uds:HttpUds",

@@ -18,7 +18,19 @@ from contenders.interface import Contender
 PROJECT = Path(__file__).resolve().parents[2]
 PACKAGES = (
     *("shm-rpc-bridge", "posix-ipc", "orjson", "msgspec", "grpcio", "protobuf", "pyzmq"),
-    *("iceoryx2", "pynng", "Pyro5", "rpyc", "starlette", "uvicorn", "uvloop", "httptools", "httpx", "httpcore"),
+    *(
+        "iceoryx2",
+        "callserver",
+        "pynng",
+        "Pyro5",
+        "rpyc",
+        "starlette",
+        "uvicorn",
+        "uvloop",
+        "httptools",
+        "httpx",
+        "httpcore",
+    ),
     *("numpy", "scipy", "pandas", "matplotlib"),
 )
 CODE = ("git_commit", "git_dirty")

@@ -35,6 +35,7 @@ TYPICAL_US = dict(
         ("shm-block", 100),
         ("pyro5", 150),
         ("mp-manager", 150),
+        ("callserver", 150),
         ("process-pool", 300),
     ]
     + [(name, 200) for name in ("zmq-ipc", "zmq-poll", "zmq-dealer", "pynng", "asyncio-uds", "asyncio-uds-tuned")]

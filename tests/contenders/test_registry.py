@@ -46,8 +46,8 @@ def test_every_contender_of_the_committed_run_is_known() -> None:
 def test_listing_the_contenders_imports_none_of_their_dependencies() -> None:
     program = (
         "import sys; from contenders import registry; registry.names(); registry.load('direct');"
-        "heavy = {'grpc', 'zmq', 'google.protobuf', 'shm_rpc_bridge', 'numpy', 'iceoryx2', 'pynng', 'Pyro5', 'rpyc', "
-        "'starlette', 'uvicorn', 'httpx', 'asyncio', 'concurrent.futures.process'};"
+        "heavy = {'grpc', 'zmq', 'google.protobuf', 'shm_rpc_bridge', 'numpy', 'iceoryx2', 'callserver', 'pynng', "
+        "'Pyro5', 'rpyc', 'starlette', 'uvicorn', 'httpx', 'asyncio', 'concurrent.futures.process'};"
         "sys.exit(', '.join(heavy & sys.modules.keys()) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
@@ -90,6 +90,7 @@ def test_a_target_that_is_no_contender_of_that_name_is_refused(monkeypatch: pyte
         ("grpc-aio", "grpc", "grpcio"),
         ("iceoryx2-event", "iceoryx2", "iceoryx2"),
         ("pynng", "pynng", "pynng"),
+        ("callserver", "callserver", "callserver"),
         ("shm-msgpack", "msgspec", "msgspec"),
         ("pyro5", "Pyro5", "Pyro5"),
         ("rpyc", "rpyc", "rpyc"),
