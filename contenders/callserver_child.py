@@ -1,9 +1,9 @@
 """callserver: functions run in a child process, NumPy arrays in shared memory and all else pickled through a pipe.
 
 It is used as its documents have it: the program starts the server, so the runner's client process owns it, and serving
-is having it. A call names a function at the top of a module, which gets the server's context, here the methods, before its
-arguments. Lane ``bytes`` is what the library is for: arrays in buffers that are allocated once. Lanes ``native`` and
-``pickle`` are its pipe, which is multiprocessing's. One client, and one call at a time.
+is having it. A call names a function at the top of a module, which gets the server's context, here the methods, before
+its arguments. Lane ``bytes`` is what the library is for: arrays in buffers that are allocated once. Lanes ``native``
+and ``pickle`` are its pipe, which is multiprocessing's. One client, and one call at a time.
 """
 
 from __future__ import annotations
