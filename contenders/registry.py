@@ -30,7 +30,6 @@ BUILT_IN = {
     "shm-spin": "contenders.shm_spin:ShmSpin",
     "shm-msgpack": "contenders.shm_msgpack:ShmMsgpack",
     "grpc-uds": "contenders.grpc_uds:GrpcUds",
-    "grpc-uds-tuned": "contenders.grpc_uds_tuned:GrpcUdsTuned",
     "grpc-tcp": "contenders.grpc_tcp:GrpcTcp",
     "grpc-aio": "contenders.grpc_aio:GrpcAio",
     "zmq-ipc": "contenders.zmq_ipc:ZmqIpc",

@@ -43,7 +43,7 @@ FAMILIES = (
     ),
     Family(("asyncio", "http"), "#9478B9", "h", ("asyncio-uds", "asyncio-uds-tuned", "http-uds", "http-uds-stdlib")),
     Family(("zmq", "pynng"), "#00C17C", "D", ("zmq-ipc", "zmq-poll", "zmq-dealer", "pynng")),
-    Family(("grpc",), "#87230D", "^", ("grpc-uds", "grpc-uds-tuned", "grpc-tcp", "grpc-aio")),
+    Family(("grpc",), "#87230D", "^", ("grpc-uds", "grpc-tcp", "grpc-aio")),
     Family(("pyro5", "rpyc"), "#403229", "s", ("pyro5", "pyro5-tuned", "rpyc", "rpyc-tuned")),
 )
 OTHER = Family((), "#8A8A8A", "v", ())
