@@ -21,6 +21,7 @@ from typing import Any, ClassVar
 import numpy as np
 from callserver import AllocationSet, AllocationSetManager, CallServer
 
+from contenders.garbage import settle
 from contenders.interface import Caller, CallError, Contender, ServerGone
 from contenders.message_lanes import echo_only
 from contenders.pickling import OWN_CODEC
@@ -131,7 +132,9 @@ def _spawning() -> Iterator[None]:
 def _be_server(service: object) -> Methods:
     """In the server: its context. It ends with its parent by itself, when the pipe does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to all; the parent answers it
-    return methods_of(service)
+    methods = methods_of(service)
+    settle()
+    return methods
 
 
 def _pid(methods: Methods) -> int:

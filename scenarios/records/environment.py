@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from contenders import garbage
 from contenders.interface import Contender
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -74,7 +75,7 @@ def describe(contenders: Iterable[Contender], seed: int, command: str) -> dict[s
             "resolution_ns": time.get_clock_info("perf_counter").resolution * 1e9,
             "cost_ns": timer_cost_ns(),
         },
-        "gc": "client: collected and frozen before the timed part, off during it; server: Python's default",
+        "gc": garbage.POLICY,
     }
     settings: dict[str, dict[str, dict[str, str]]] = {}
     for contender in contenders:
