@@ -31,6 +31,7 @@ SERVER_OPTIONS: Mapping[str, int] = {**_BOTH_ENDS, "grpc.so_reuseport": 0}
 CHANNEL_OPTIONS: Mapping[str, int] = {**_BOTH_ENDS, "grpc.use_local_subchannel_pool": 1}
 
 CODECS = {"bytes": "none: no serializers", "json": "orjson, no serializers", "native": "protobuf"}
+IO_THREADS = "gRPC's own, on both sides: their number is its choice"
 RAW_SERVICE = "shm_rpc_bridge.bench.Raw"
 
 
@@ -91,6 +92,7 @@ class GrpcContender(Contender):
             "API": "sync, unary",
             "codec": CODECS[self.lane],
             "server workers": str(self.workers),
+            "I/O threads": IO_THREADS,
             **{option: str(value) for option, value in options.items()},
         }
 
