@@ -37,6 +37,7 @@ TYPICAL_US = dict(
         ("mp-manager", 150),
         ("callserver", 150),
         ("process-pool", 300),
+        ("http-uds-stdlib", 400),
     ]
     + [(name, 200) for name in ("zmq-ipc", "zmq-poll", "zmq-dealer", "pynng", "asyncio-uds", "asyncio-uds-tuned")]
     + [("pyro5-tuned", 100), ("rpyc", 350), ("rpyc-tuned", 350)]
