@@ -17,6 +17,7 @@ from contenders.message_lanes import MESSAGE_LANES
 from contenders.service import Methods, methods_of
 
 _served: dict[str, Methods] = {}
+NO_WORKERS = {"server workers": "none: the calling thread"}
 _GONE = "the server has stopped, or this caller is closed"
 
 
@@ -60,7 +61,7 @@ class Direct(_InProcess):
         return _DirectCaller(_methods_at(address))
 
     def settings(self) -> Mapping[str, str]:
-        return {"transport": "none: the method is called by reference", "codec": "none"}
+        return {"transport": "none: the method is called by reference", "codec": "none", **NO_WORKERS}
 
 
 class _DirectCaller(Caller):
@@ -90,7 +91,11 @@ class DirectCodec(_InProcess):
         return _CodecCaller(_methods_at(address), self.lane)
 
     def settings(self) -> Mapping[str, str]:
-        return {"transport": "none: encoded and decoded in the calling thread", "codec": MESSAGE_LANES[self.lane].codec}
+        return {
+            "transport": "none: encoded and decoded in the calling thread",
+            "codec": MESSAGE_LANES[self.lane].codec,
+            **NO_WORKERS,
+        }
 
 
 class _CodecCaller(Caller):
@@ -122,7 +127,7 @@ class Noop(_InProcess):
         return _NoopCaller()
 
     def settings(self) -> Mapping[str, str]:
-        return {"transport": "none: the payload is returned and no method runs", "codec": "none"}
+        return {"transport": "none: the payload is returned and no method runs", "codec": "none", **NO_WORKERS}
 
 
 class _NoopCaller(Caller):

@@ -17,7 +17,15 @@ import grpc.aio
 
 from contenders import codec
 from contenders.endpoints import fresh_socket_path
-from contenders.grpc_base import CHANNEL_OPTIONS, CODECS, RAW_SERVICE, SERVER_OPTIONS, add_raw_handlers, raw_functions
+from contenders.grpc_base import (
+    CHANNEL_OPTIONS,
+    CODECS,
+    IO_THREADS,
+    RAW_SERVICE,
+    SERVER_OPTIONS,
+    add_raw_handlers,
+    raw_functions,
+)
 from contenders.grpc_errors import caller_error, reporting_async
 from contenders.grpc_native import add_native_handlers, stub_methods, unknown
 from contenders.interface import AsyncCaller, Caller, Contender, ServerGone
@@ -60,6 +68,7 @@ class GrpcAio(Contender):
             "event loop": "asyncio's own",
             "codec": CODECS[self.lane],
             "server workers": "1 (the event loop)",
+            "I/O threads": IO_THREADS,
             **{option: str(value) for option, value in {**SERVER_OPTIONS, **CHANNEL_OPTIONS}.items()},
         }
 

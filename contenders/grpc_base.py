@@ -31,14 +31,13 @@ SERVER_OPTIONS: Mapping[str, int] = {**_BOTH_ENDS, "grpc.so_reuseport": 0}
 CHANNEL_OPTIONS: Mapping[str, int] = {**_BOTH_ENDS, "grpc.use_local_subchannel_pool": 1}
 
 CODECS = {"bytes": "none: no serializers", "json": "orjson, no serializers", "native": "protobuf"}
+IO_THREADS = "gRPC's own, on both sides: their number is its choice"
 RAW_SERVICE = "shm_rpc_bridge.bench.Raw"
 
 
 class GrpcContender(Contender):
     """A gRPC contender but for its address: subclasses say what that means to a server and to a channel."""
 
-    tuning: ClassVar[Mapping[str, int]] = {}
-    """Options of both ends beside those that a fair comparison takes."""
     workers: ClassVar[int] = 1
     """Threads that run handlers: as many as every other contender has."""
     connect_seconds: ClassVar[float] = 10.0
@@ -55,7 +54,7 @@ class GrpcContender(Contender):
     def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
         stopped = threading.Event()
         with ThreadPoolExecutor(self.workers, thread_name_prefix=self.name) as workers:
-            server = grpc.server(workers, options=(*SERVER_OPTIONS.items(), *self.tuning.items()))
+            server = grpc.server(workers, options=tuple(SERVER_OPTIONS.items()))
             methods = methods_of(service)
             if self.lane == "native":
                 add_native_handlers(server, methods)
@@ -70,8 +69,7 @@ class GrpcContender(Contender):
                 server.stop(grace=None).wait()
 
     def connect(self, address: str) -> Caller:
-        options = (*CHANNEL_OPTIONS.items(), *self.tuning.items())
-        channel = grpc.insecure_channel(self.target(address), options=options)
+        channel = grpc.insecure_channel(self.target(address), options=tuple(CHANNEL_OPTIONS.items()))
         ready = grpc.channel_ready_future(channel)
 
         def refuse(state: grpc.ChannelConnectivity) -> None:
@@ -89,11 +87,12 @@ class GrpcContender(Contender):
         return _CALLERS[self.lane](channel)
 
     def settings(self) -> Mapping[str, str]:
-        options = {**SERVER_OPTIONS, **CHANNEL_OPTIONS, **self.tuning}
+        options = {**SERVER_OPTIONS, **CHANNEL_OPTIONS}
         return {
             "API": "sync, unary",
             "codec": CODECS[self.lane],
             "server workers": str(self.workers),
+            "I/O threads": IO_THREADS,
             **{option: str(value) for option, value in options.items()},
         }
 

@@ -29,8 +29,8 @@ from contenders.service import Handler, Methods, methods_of
 KEEP_ALIVE_SECONDS = 3600
 """uvicorn's own 5 would close the connection of a caller that pauses."""
 
-_TYPES = {"bytes": "application/octet-stream", "json": "application/json"}
-_PING = "/ping"
+TYPES = {"bytes": "application/octet-stream", "json": "application/json"}
+PING = "/ping"
 
 
 class HttpUds(Contender):
@@ -62,7 +62,7 @@ class HttpUds(Contender):
             transport=httpx.HTTPTransport(uds=address), base_url="http://server", timeout=None, trust_env=False
         )
         try:
-            client.get(_PING).raise_for_status()
+            client.get(PING).raise_for_status()
         except httpx.HTTPError as error:
             reason = str(error)
         else:
@@ -104,10 +104,10 @@ def _routes(lane: str, methods: Methods) -> list[Route]:
     async def ping(request: Request) -> Response:
         return Response()
 
-    routes = [Route(_PING, ping, methods=["GET"])]
+    routes = [Route(PING, ping, methods=["GET"])]
     if lane == "native":
         return routes + [Route(f"/{name}", _json_route(method), methods=["POST"]) for name, method in methods.items()]
-    respond, media_type = MESSAGE_LANES[lane].responder(methods), _TYPES[lane]
+    respond, media_type = MESSAGE_LANES[lane].responder(methods), TYPES[lane]
 
     async def call(request: Request) -> Response:
         return Response(respond(await request.body()), media_type=media_type)
@@ -153,7 +153,7 @@ class _MessageCaller(_HttpCaller):
     def __init__(self, client: httpx.Client, lane: str) -> None:
         super().__init__(client)
         self._lane = MESSAGE_LANES[lane]
-        self._headers = {"Content-Type": _TYPES[lane]}
+        self._headers = {"Content-Type": TYPES[lane]}
 
     def call(self, method: str, payload: Any) -> Any:
         response = self.post("/call", content=self._lane.request(method, payload), headers=self._headers)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from contenders.endpoints import fresh_socket_path
+from contenders.garbage import settle
 from contenders.interface import Caller, CallError, Contender, ServerGone
 from contenders.pickling import OWN_CODEC
 from contenders.worker import die_with_parent
@@ -89,6 +90,7 @@ def _be_server(service: object, ready: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to all; the parent answers it
     threading.Thread(target=die_with_parent, daemon=True).start()
     _served.append(service)
+    settle()
     ready.send(os.getpid())
 
 

@@ -18,6 +18,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
+from contenders.garbage import settle
 from contenders.interface import Caller, CallError, Contender, ServerGone
 from contenders.pickling import OWN_CODEC
 from contenders.service import Methods, methods_of
@@ -73,6 +74,7 @@ def _be_worker(service: object) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to all; the parent answers it
     threading.Thread(target=die_with_parent, daemon=True).start()
     _methods.update(methods_of(service))
+    settle()
 
 
 def _run(method: str, payload: Any) -> tuple[Any, ...]:

@@ -68,6 +68,7 @@ class PynngIpc(Contender):
             "resending and reconnecting": "never",
             "timeouts": "none; a lost connection closes the socket",
             "server workers": "1",
+            "I/O threads": "nng's own, on both sides: their number is its choice",
         }
 
 

@@ -75,7 +75,7 @@ class Pyro(Contender):
     def settings(self) -> Mapping[str, str]:
         return {
             "transport": "Unix domain socket",
-            "server type": "thread",
+            "server type": f"thread: a pool of {Pyro5.config.THREADPOOL_SIZE_MIN} to {Pyro5.config.THREADPOOL_SIZE}",
             "serializer": self.serializer,
             "codec": {"bytes": "none beside the serializer", "json": "orjson", "native": self.serializer}[self.lane],
             "server workers": "1 thread per client",

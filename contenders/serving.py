@@ -17,14 +17,15 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from contenders import garbage
 from contenders.interface import Contender
 
 READY, FAILED, STOP = "ready", "failed", "stop"
 
 
 def in_thread(contender: Contender, service: object, address: str, pipe: Connection) -> None:
-    """Serve in this thread of the parent."""
-    _serve(contender, service, address, pipe, give_up=lambda was_ready: None)
+    """Serve in this thread of the parent, whose heap is its own affair."""
+    _serve(contender, service, address, pipe, give_up=lambda was_ready: None, settle=lambda: None)
 
 
 def in_process(
@@ -51,17 +52,23 @@ def in_process(
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if prepare is not None:
         prepare()
-    _serve(contender, service, address, pipe, give_up)
+    _serve(contender, service, address, pipe, give_up, garbage.settle)
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def _serve(
-    contender: Contender, service: object, address: str, pipe: Connection, give_up: Callable[[bool], None]
+    contender: Contender,
+    service: object,
+    address: str,
+    pipe: Connection,
+    give_up: Callable[[bool], None],
+    settle: Callable[[], None],
 ) -> None:
     stops: list[Callable[[], None]] = []
 
     def ready(stop: Callable[[], None]) -> None:
         stops.append(stop)
+        settle()
         pipe.send((READY, ""))
 
     def obey() -> None:

@@ -13,9 +13,8 @@ the machine's clock, and all begin then.
 differ from call to call by a nonce, so an answer that came too late or twice is not the expected one. One
 wrong answer and the cell has no number.
 
-*Garbage collection.* Collected and frozen before the timed part and off during it, for every contender: a
-pause of the client's collector is not the contender's latency. Reference counting frees the answers; the
-server runs as Python starts it.
+*Garbage collection.* On, here as in the server, so what a contender leaves behind is its own cost; the heap is
+collected and frozen before the timed part, so what the harness holds is not (:mod:`contenders.garbage`).
 
 *CPU per call.* Of this process and of the server's, from the operating system's CPU clocks (ns, all threads)
 around the timed part. The client also checks answers in that time, which is the harness' work and for a large
@@ -29,7 +28,6 @@ Imports are few, because they are in the client's memory and start time: no nump
 from __future__ import annotations
 
 import dataclasses
-import gc
 import math
 import os
 import threading
@@ -42,6 +40,7 @@ from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from contenders import garbage
 from contenders.interface import Contender
 from contenders.process import ServerProcess
 from contenders.service import BenchService
@@ -215,9 +214,7 @@ def _measure_connected(
         record.asleep = task.load.asleep
     else:
         record = Record(task.calls)
-    gc.collect()
-    gc.freeze()
-    gc.disable()
+    garbage.settle()
     moment = begin()
     for i, offset in enumerate(record.due):
         record.due[i] = moment + offset
@@ -234,7 +231,6 @@ def _measure_connected(
     client = usage.of_self().since(client_before)
     server_after = usage.of_process(server_pid) if server_pid else None
     machine_after = noise.read(frequency=True)
-    gc.enable()
     check_ns = check_cost_ns(driver.call(work.method, work.payloads[0]), work.answers[0])
     harness_cpu_ns = round(record.made * check_ns) + record.waiting_cpu_ns
     return ClientResult(

@@ -35,10 +35,15 @@ FAMILIES = (
     Family(("noop", "direct"), "#000000", "x", ("direct-codec", "direct", "noop")),
     Family(("shm",), "#0F59B0", "o", ("shm", "shm-block", "shm-spin")),
     Family(("iceoryx2",), "#C93272", "P", ("iceoryx2", "iceoryx2-event")),
-    Family(("mp", "process"), "#A0992C", "<", ("mp-pipe", "process-pool")),
-    Family(("asyncio", "http"), "#9478B9", "h", ("asyncio-uds", "asyncio-uds-tuned", "http-uds")),
+    Family(
+        ("mp", "process", "thread", "callserver"),
+        "#A0992C",
+        "<",
+        ("mp-pipe", "process-pool", "mp-manager", "thread-pool", "callserver"),
+    ),
+    Family(("asyncio", "http"), "#9478B9", "h", ("asyncio-uds", "asyncio-uds-tuned", "http-uds", "http-uds-stdlib")),
     Family(("zmq", "pynng"), "#00C17C", "D", ("zmq-ipc", "zmq-poll", "zmq-dealer", "pynng")),
-    Family(("grpc",), "#87230D", "^", ("grpc-uds", "grpc-uds-tuned", "grpc-tcp", "grpc-aio")),
+    Family(("grpc",), "#87230D", "^", ("grpc-uds", "grpc-tcp", "grpc-aio")),
     Family(("pyro5", "rpyc"), "#403229", "s", ("pyro5", "pyro5-tuned", "rpyc", "rpyc-tuned")),
 )
 OTHER = Family((), "#8A8A8A", "v", ())

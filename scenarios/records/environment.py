@@ -14,12 +14,25 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from contenders import garbage
 from contenders.interface import Contender
 
 PROJECT = Path(__file__).resolve().parents[2]
 PACKAGES = (
     *("shm-rpc-bridge", "posix-ipc", "orjson", "msgspec", "grpcio", "protobuf", "pyzmq"),
-    *("iceoryx2", "pynng", "Pyro5", "rpyc", "starlette", "uvicorn", "uvloop", "httptools", "httpx", "httpcore"),
+    *(
+        "iceoryx2",
+        "callserver",
+        "pynng",
+        "Pyro5",
+        "rpyc",
+        "starlette",
+        "uvicorn",
+        "uvloop",
+        "httptools",
+        "httpx",
+        "httpcore",
+    ),
     *("numpy", "scipy", "pandas", "matplotlib"),
 )
 CODE = ("git_commit", "git_dirty")
@@ -64,7 +77,7 @@ def describe(contenders: Iterable[Contender], seed: int, command: str) -> dict[s
             "cost_ns": timer_cost_ns(),
         },
         "page_fault_us": page_fault_us(),
-        "gc": "client: collected and frozen before the timed part, off during it; server: Python's default",
+        "gc": garbage.POLICY,
     }
     settings: dict[str, dict[str, dict[str, str]]] = {}
     for contender in contenders:

@@ -23,6 +23,7 @@ TYPICAL_US = dict(
         ("noop", 0.1),
         ("direct", 0.3),
         ("direct-codec", 3),
+        ("thread-pool", 40),
         ("shm", 8),
         ("shm-spin", 8),
         ("shm-msgpack", 8),
@@ -34,7 +35,9 @@ TYPICAL_US = dict(
         ("shm-block", 100),
         ("pyro5", 150),
         ("mp-manager", 150),
+        ("callserver", 150),
         ("process-pool", 300),
+        ("http-uds-stdlib", 400),
     ]
     + [(name, 200) for name in ("zmq-ipc", "zmq-poll", "zmq-dealer", "pynng", "asyncio-uds", "asyncio-uds-tuned")]
     + [("pyro5-tuned", 100), ("rpyc", 350), ("rpyc-tuned", 350)]
@@ -63,7 +66,8 @@ def expected_s(cell: Cell) -> float:
     if load.is_open:  # as long as its schedule is; the warm-up is a few calls more
         return start_s(cell) + cell.seconds * (1 + WARMUP_SHARE / 2)
     calls = (cell.calls + cell.warmup_calls) * cell.clients
-    moved = 0.0 if cell.contender in ("noop", "direct") else US_PER_KB.get(cell.lane, 10) * cell.payload_bytes / 1000
+    by_reference = cell.contender in ("noop", "direct", "thread-pool")
+    moved = 0.0 if by_reference else US_PER_KB.get(cell.lane, 10) * cell.payload_bytes / 1000
     typical_us = TYPICAL_US.get(cell.contender, OTHER_US) + moved
     return start_s(cell) + min(upper_bound_s(cell), calls * typical_us / 1e6)
 

@@ -28,7 +28,7 @@ from contenders.process import ServerProcess
 from contenders.registry import ContenderUnavailable
 from contenders.service import BenchService
 from tests.contenders import background
-from tests.contenders.services import Stuck
+from tests.contenders.services import Stuck, Telling
 
 LIMIT_SECONDS = 20.0
 """Within it a caller must learn that its server is gone."""
@@ -246,8 +246,52 @@ def test_what_it_is_and_every_setting_are_there_to_be_printed(contender: Contend
     assert contender.wait in ("adaptive", "block", "spin", "none")
     for lane in contender.lanes:
         settings = type(contender)(lane).settings()
-        assert settings
+        assert "server workers" in settings
         assert all(isinstance(text, str) and text for pair in settings.items() for text in pair)
+
+
+def in_words(contender: Contender) -> Contender:
+    """The contender in a lane that carries text."""
+    return type(contender)("native" if "native" in contender.lanes else "json")
+
+
+@pytest.mark.parametrize("contender", ONCE)
+def test_as_many_threads_run_the_methods_as_the_settings_say(contender: Contender) -> None:
+    contender = in_words(contender)
+    clients = 3 if contender.many_clients else 1
+    together = threading.Barrier(clients)
+
+    def work() -> tuple[int, set[int]]:
+        """This thread, and those in which its calls ran. All are connected when each makes its second call."""
+        with contender.connect(server.address) as caller:
+            threads = {int(caller.call("echo", "who").split()[1])}
+            together.wait(timeout=30)
+            threads.add(int(caller.call("echo", "who").split()[1]))
+            together.wait(timeout=30)
+            return threading.get_native_id(), threads
+
+    with ServerProcess(contender, Telling()) as server:
+        found = [done.result(timeout=60) for done in [background.start(work) for _ in range(clients)]]
+    said = contender.settings()["server workers"]
+    if said.startswith("none"):
+        assert all(threads == {own} for own, threads in found)
+        return
+    assert all(own not in threads for own, threads in found)
+    assert all(len(threads) == 1 for _, threads in found), "a client's calls all run in one thread"
+    used = set().union(*(threads for _, threads in found))
+    assert len(used) == (clients if " per " in said else 1), said
+
+
+@pytest.mark.parametrize("contender", ONCE)
+def test_garbage_is_collected_where_the_work_is_done_and_what_was_there_before_is_frozen(contender: Contender) -> None:
+    contender = in_words(contender)
+    with ServerProcess(contender, Telling()) as server, contender.connect(server.address) as caller:
+        pid, _, enabled, frozen = caller.call("echo", "how").split()
+        here = int(pid) == os.getpid()
+        assert here == (contender.in_process and caller.server_pid is None)
+    assert enabled == "True"
+    # A client freezes its own heap, once it is connected: see tests/scenarios/measuring.
+    assert here or int(frozen) > 1000
 
 
 @pytest.mark.parametrize("contender", LIVES)
