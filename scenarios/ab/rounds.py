@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import random
 import statistics
 import time
@@ -35,16 +36,20 @@ class Result:
         return [getattr(each, name) for each in self.blocks[side]]
 
     def median(self, side: str, name: str) -> float:
-        """Of the blocks of a side."""
-        return statistics.median(self.column(side, name))
+        """Of the blocks of a side; NaN when one of them has no such figure."""
+        values = self.column(side, name)
+        return math.nan if any(map(math.isnan, values)) else statistics.median(values)
 
     def verdict(self, threshold: float) -> Verdict:
         """On the p50."""
-        return Verdict(self.of(AGAIN, "p50_us", CONTROL_LEVEL), self.of(B, "p50_us"), threshold)
+        a, again, b = (self.column(side, "p50_us") for side in SIDES)
+        return Verdict(ratio(a, again, CONTROL_LEVEL), ratio(a, b), threshold)
 
-    def of(self, side: str, name: str, level: float = 0.95) -> Ratio:
-        """A figure of a side by that of A."""
-        return ratio(self.column(A, name), self.column(side, name), level)
+    def p99(self) -> Ratio | None:
+        """B by A, for information; None when a block has too few calls for one."""
+        if any(math.isnan(self.median(side, "p99_us")) for side in (A, B)):
+            return None
+        return ratio(self.column(A, "p99_us"), self.column(B, "p99_us"))
 
 
 def order(rounds: int, seed: int) -> list[tuple[str, ...]]:
@@ -81,7 +86,8 @@ def run(rounds: int, seed: int, measure: Measure, console: Console) -> Result:
             if not live:
                 console.print(f"{number}/{rounds} {_latest(blocks)} ({left} left)", highlight=False)
     finally:
-        bar.stop()
+        if live:
+            bar.stop()
     return Result(blocks)
 
 

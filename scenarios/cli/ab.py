@@ -97,8 +97,7 @@ def _show(result: Result, verdict: Verdict, console: Console) -> None:
     title, note = "medians over blocks", "CPU is per call, of all threads"
     for table in layout.tables(console, headings, lines, left=("side",), title=title, caption=note):
         console.print(table)
-    p99 = result.of(B, "p99_us")
-    if not math.isnan(p99.median):
+    if p99 := result.p99():
         console.print(f"p99, which decides nothing: B takes {p99}", highlight=False)
     control, said = verdict.sentences()
     console.print(control, highlight=False)
@@ -118,7 +117,7 @@ def _as_json(question: Question, a: Checkout, b: Checkout, result: Result, verdi
         **asked,
         "a_a": dataclasses.asdict(verdict.control),
         "ratio": dataclasses.asdict(verdict.found),
-        "p99_ratio": dataclasses.asdict(result.of(B, "p99_us")),
+        "p99_ratio": dataclasses.asdict(p99) if (p99 := result.p99()) else None,
         "outcome": verdict.outcome,
         "exit_code": verdict.exit_code,
         "sentences": list(verdict.sentences()),
