@@ -7,31 +7,25 @@ process: where memory lies, hash seeds, cores.
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import os
 import secrets
-import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
-from scenarios.ab.checkouts import Checkout, check_file, command, environment, last_line
-from scenarios.common.errors import CheckoutError
+from scenarios.ab.checkouts import Checkout, check_file
+from scenarios.ab.process import Process
 
 LEAD_NS, LEAD_PER_CLIENT_NS = 5_000_000, 2_000_000
 """From naming the moment to begin until that moment: every client must have heard of it."""
 TIME_LIMIT_S = 60.0
 """For all that a block does beside its timed calls."""
-STOP_S = 8.0
-"""A process ends by itself in this time after it was told to; its own patience is 5 s."""
 FEWEST_FOR_P99 = 1_000
 SHARED_MEMORY = Path("/dev/shm")
 
@@ -76,15 +70,16 @@ def measure(checkout: Checkout, calls: Calls, scratch: Path) -> Figures:
     own = {"payload_bytes": calls.payload_bytes, "seconds": calls.seconds, "gap_ns": gap_ns}
     with ExitStack() as stack:
         stack.callback(_remove, name)
-        server = stack.enter_context(_Process("server", checkout, options, scratch))
+        server = stack.enter_context(Process("server", checkout, options, scratch))
         clients = [
             stack.enter_context(
-                _Process("client", checkout, options | own | {"offset_ns": gap_ns * number // calls.clients}, scratch)
+                Process("client", checkout, options | own | {"offset_ns": gap_ns * number // calls.clients}, scratch)
             )
             for number in range(calls.clients)
         ]
         everybody = (server, *clients)
-        watch = threading.Timer(TIME_LIMIT_S + calls.seconds, _give_up, [everybody])
+        limit_s = TIME_LIMIT_S + calls.seconds
+        watch = threading.Timer(limit_s, _give_up, [everybody, f"not done after {limit_s:g} s"])
         watch.daemon = True
         stack.callback(watch.cancel)
         watch.start()
@@ -99,6 +94,8 @@ def measure(checkout: Checkout, calls: Calls, scratch: Path) -> Figures:
             client.tell(moment)
         said = [(client.hear(), client) for client in clients]
         taken = [client.read(words["calls"]) for words, client in said]
+        for client in clients:
+            client.finish()
     return _figures([words for words, _ in said], np.concatenate(taken))
 
 
@@ -114,86 +111,12 @@ def _figures(said: list[dict[str, int]], taken: np.ndarray[Any, np.dtype[np.int6
     )
 
 
-def _give_up(processes: Iterable[_Process]) -> None:
+def _give_up(processes: Iterable[Process], why: str) -> None:
     for process in processes:
-        process.give_up()
+        process.give_up(why)
 
 
 def _remove(name: str) -> None:
     """What a server that had to be killed has left in shared memory. The name is this block's alone."""
     for left in SHARED_MEMORY.glob(f"*{name}*"):
         left.unlink(missing_ok=True)
-
-
-class _Process:
-    """A measured process. It ends when its standard input does, so also when this one dies."""
-
-    def __init__(self, role: str, checkout: Checkout, options: Mapping[str, Any], scratch: Path) -> None:
-        self._role, self._checkout = role, checkout
-        self._errors = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115  closed in __exit__
-        self._late = False
-        # A group of its own: Ctrl-C is for the harness to answer, which then ends this one.
-        self._process = subprocess.Popen(
-            command(role, options),
-            env=environment(checkout.folder, scratch),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            process_group=0,
-        )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._to, self._of = self._process.stdin, self._process.stdout
-        self.pid = self._process.pid
-
-    def tell(self, what: int) -> None:
-        """A number. Raises :class:`CheckoutError` when it is gone."""
-        try:
-            self._to.write(json.dumps(what).encode())
-            self._to.flush()
-        except BrokenPipeError:
-            raise self._failed() from None
-
-    def hear(self) -> dict[str, Any]:
-        """What it says next. Raises :class:`CheckoutError` when it has failed or was given up."""
-        line = self._of.readline()
-        if not line:
-            raise self._failed()
-        said: dict[str, Any] = json.loads(line)
-        return said
-
-    def read(self, calls: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-        """The ns of its calls. Raises :class:`CheckoutError`."""
-        data = self._of.read(8 * calls)
-        if len(data) < 8 * calls:
-            raise self._failed()
-        return np.frombuffer(data, np.int64)
-
-    def give_up(self) -> None:
-        """It takes too long: it is killed, and whoever waits for it is told."""
-        self._late = True
-        self._process.kill()
-
-    def _failed(self) -> CheckoutError:
-        code = self._process.wait()
-        self._errors.seek(0)
-        said = self._errors.read().decode(errors="replace")
-        why = last_line(said) if said else f"it ended with exit code {code} and said nothing"
-        if self._late:
-            why = f"not done after {TIME_LIMIT_S:g} s"
-        return CheckoutError(f"{self._checkout.asked}: its {self._role} failed: {why}")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._to.close()
-        try:
-            self._process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._of.close()
-        self._errors.close()

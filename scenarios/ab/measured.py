@@ -28,7 +28,7 @@ PAYLOADS = 8
 FEWEST_BYTES = 16
 """Of a payload, which holds its number."""
 WARMUP_S, WARMUP_CALLS = 0.1, 2_000
-"""At most, whichever comes first."""
+"""At most, whichever comes first, and no longer than the timed calls."""
 PACED_WARMUP_CALLS, PACED_WARMUP_GAP_NS = 50, 300_000
 MOST_PER_S = 400_000
 """Room for so many calls: twice what a function call through a queue of its own process reaches."""
@@ -104,7 +104,7 @@ class Client:
         server_pid = self._heard.get()
         client = self._library.RPCClient(options["name"], **options["library"])
         try:
-            closed(client.call, payloads, WARMUP_S, WARMUP_CALLS)
+            closed(client.call, payloads, min(WARMUP_S, options["seconds"]), WARMUP_CALLS)
             if options["gap_ns"]:
                 paced(client.call, payloads, time.perf_counter_ns(), PACED_WARMUP_GAP_NS, PACED_WARMUP_CALLS)
             say({})

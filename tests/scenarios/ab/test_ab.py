@@ -9,13 +9,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scenarios.ab import block, checkouts
+from scenarios.ab import block, checkouts, process
 from scenarios.ab.block import Calls, Figures
 from scenarios.cli.commands import main
 from scenarios.common.errors import CheckoutError
@@ -46,6 +47,12 @@ def copy(tmp_path: Path) -> Copy:
     return make
 
 
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With what a first block compiles, for all that follow."""
+    return tmp_path_factory.mktemp("scratch")
+
+
 def one_block(folder: str, scratch: Path, **asked: Any) -> Figures:
     default: dict[str, Any] = {"codec": None, "wait": None, "rate": None, "clients": 1, "seconds": 0.02}
     calls = Calls(payload_bytes=100, **default | asked)
@@ -74,58 +81,64 @@ def test_a_library_is_not_slower_than_itself(capsys: pytest.CaptureFixture[str])
     assert found["outcome"] != "slower"
 
 
-def test_a_checkout_is_left_as_it_was(copy: Copy, tmp_path: Path) -> None:
+def test_a_checkout_is_left_as_it_was(copy: Copy, scratch: Path) -> None:
     changed = copy("")
     before = sorted(Path(changed).rglob("*"))
-    one_block(changed, tmp_path)
+    one_block(changed, scratch)
     assert sorted(Path(changed).rglob("*")) == before
 
 
-def test_a_block_has_every_figure(tmp_path: Path) -> None:
-    found = one_block(str(PROJECT), tmp_path, seconds=0.05)
+def test_a_block_has_every_figure(scratch: Path) -> None:
+    found = one_block(str(PROJECT), scratch, seconds=0.05)
     assert found.calls >= 1
     assert found.p50_us > 0
     assert found.client_cpu_us > 0
     assert found.server_cpu_us > 0
 
 
-def test_paced_calls_are_as_many_as_the_rate_says_whoever_makes_them(tmp_path: Path) -> None:
-    found = one_block(str(PROJECT), tmp_path, rate=1000.0, clients=2, seconds=0.1)
+def test_paced_calls_are_as_many_as_the_rate_says_whoever_makes_them(scratch: Path) -> None:
+    found = one_block(str(PROJECT), scratch, rate=1000.0, clients=2, seconds=0.1)
     assert found.calls == 100
     assert found.p99_us != found.p99_us  # of so few there is none
 
 
-def test_a_library_that_knows_no_codec_is_measured_unless_one_is_asked_for(copy: Copy, tmp_path: Path) -> None:
+def test_a_library_that_knows_no_codec_is_measured_unless_one_is_asked_for(copy: Copy, scratch: Path) -> None:
     old = copy("RPCClient.__init__ = lambda self, name, _of=RPCClient.__init__: _of(self, name)")
-    assert one_block(old, tmp_path).calls >= 1
+    assert one_block(old, scratch).calls >= 1
     with pytest.raises(CheckoutError, match=r"its client failed: TypeError: .*unexpected keyword argument 'codec'"):
-        one_block(old, tmp_path, codec="json")
+        one_block(old, scratch, codec="json")
 
 
-def test_a_wrong_answer_is_no_figure(copy: Copy, tmp_path: Path) -> None:
+def test_a_wrong_answer_is_no_figure(copy: Copy, scratch: Path) -> None:
     wrong = copy("RPCClient.call = lambda self, method, payload: payload[::-1]")
     with pytest.raises(CheckoutError, match=r"its client failed: .*WrongAnswer: call 0"):
-        one_block(wrong, tmp_path)
+        one_block(wrong, scratch)
 
 
-def test_a_client_that_dies_without_a_word_is_said_to(copy: Copy, tmp_path: Path) -> None:
+def test_a_client_that_dies_without_a_word_is_said_to(copy: Copy, scratch: Path) -> None:
     dying = copy("RPCClient.call = lambda *_, **__: __import__('os')._exit(7)")
     with pytest.raises(CheckoutError, match="its client failed: it ended with exit code 7 and said nothing"):
-        one_block(dying, tmp_path)
+        one_block(dying, scratch)
 
 
-def test_a_block_that_does_not_end_is_given_up(copy: Copy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_cannot_close_is_no_figure(copy: Copy, scratch: Path) -> None:
+    failing = copy("RPCClient.close = lambda self: 1 / 0")
+    with pytest.raises(CheckoutError, match="its client failed: ZeroDivisionError"):
+        one_block(failing, scratch)
+
+
+def test_a_block_that_does_not_end_is_given_up(copy: Copy, scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(block, "TIME_LIMIT_S", 2.0)
     hanging = copy("RPCClient.call = lambda *_, **__: __import__('threading').Event().wait()")
-    with pytest.raises(CheckoutError, match="failed: not done after 2 s"):
-        one_block(hanging, tmp_path)
+    with pytest.raises(CheckoutError, match=r"failed: not done after 2\.02 s"):
+        one_block(hanging, scratch)
 
 
 def test_a_server_that_does_not_stop_is_killed_and_its_memory_removed(
-    copy: Copy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    copy: Copy, scratch: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(block, "STOP_S", 1.0)
-    assert one_block(copy("RPCServer.stop = lambda self: None"), tmp_path).calls >= 1
+    monkeypatch.setattr(process, "STOP_S", 1.0)
+    assert one_block(copy("RPCServer.stop = lambda self: None"), scratch).calls >= 1
     assert list(SHARED_MEMORY.glob(f"*ab-{os.getpid()}-*")) == []
 
 
@@ -139,8 +152,10 @@ def test_whatever_ends_a_run_ends_its_processes_and_leaves_nothing_in_shared_mem
     )
     assert asked.stdout is not None
     with asked:
+        assert any(line.startswith("echo of ") for line in asked.stdout)  # then comes the first block
         while not list(SHARED_MEMORY.glob(f"*ab-{asked.pid}-*:request")):
             assert asked.poll() is None  # it is on its way to a client that is connected
+            time.sleep(0.01)
         ends = [os.pidfd_open(pid) for pid in children(asked.pid)]
         asked.send_signal(how)
         code = asked.wait(PATIENCE)

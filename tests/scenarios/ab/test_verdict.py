@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections import Counter
 
 import numpy as np
@@ -18,8 +20,12 @@ from scenarios.ab.verdict import (
     rank,
     ratio,
 )
+from tests.docs.pages import ROOT
+from tests.docs.pages import blocks as blocks_of
 
 SEED = 20240501
+GUIDE = ROOT / "docs" / "benchmark" / "guide.md"
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
 QUIET = Ratio(1.0, 0.99, 1.01, 0.993, 21)
 
 
@@ -154,3 +160,11 @@ def test_equals_on_a_machine_that_is_quiet_are_found_to_be_no_slower() -> None:
     outcomes = Counter(blocks(rng, 0.01).outcome for _ in range(300))
     assert outcomes[NOT_SLOWER] >= 290
     assert outcomes[SLOWER] == 0
+
+
+def test_the_guide_shows_sentences_as_they_are_said() -> None:
+    shown = next(block for block in blocks_of(GUIDE, "text") if "A again" in block.text)
+    ratios = [Ratio(*map(float, NUMBER.findall(line)[:5])) for line in shown.text.splitlines()]
+    a_a, b = (dataclasses.replace(each, sure=each.sure / 100, pairs=int(each.pairs)) for each in ratios)
+    assert list(Verdict(a_a, b, 0.03).sentences()) == shown.text.splitlines()
+    assert [each.sure for each in (a_a, b)] == [pytest.approx(rank(21, level)[1], abs=5e-4) for level in (0.99, 0.95)]
