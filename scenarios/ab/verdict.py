@@ -137,5 +137,5 @@ class Verdict:
             factor = (found.high - found.median) / max(limit - found.median, 1e-9)
         blocks = math.ceil(found.pairs * max(factor * factor, 1.5)) // 2 * 2 + 1
         if blocks > MOST_ADVISED:
-            return "it is too near to that; a quieter machine or another --threshold"
+            return f"it would take more than {MOST_ADVISED} blocks; take a quieter machine or another --threshold"
         return f"more blocks (--blocks {blocks}) or a quieter machine"

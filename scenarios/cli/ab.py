@@ -100,8 +100,9 @@ def _show(result: Result, verdict: Verdict, console: Console) -> None:
     if p99 := result.p99():
         console.print(f"p99, which decides nothing: B takes {p99}", highlight=False)
     control, said = verdict.sentences()
-    console.print(control, highlight=False)
-    console.print(said, highlight=False, style=STYLES.get(verdict.outcome, "yellow"))
+    whole = not console.is_terminal
+    console.print(control, highlight=False, soft_wrap=whole)
+    console.print(said, highlight=False, soft_wrap=whole, style=STYLES.get(verdict.outcome, "yellow"))
 
 
 def _calls(result: Result, side: str) -> int:

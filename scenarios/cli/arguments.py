@@ -102,9 +102,7 @@ def parser() -> Parser:
     ab.add_argument("--blocks", type=at_least_one, default=21, metavar="N", help="of each side; default: %(default)s")
     ab.add_argument("--seconds", default="0.3s", metavar="TIME", help="of calls in a block; default: %(default)s")
     ab.add_argument("--seed", type=count, default=1, metavar="N", help="of the order; default: %(default)s")
-    ab.add_argument(
-        "--json", action="store_true", help="one JSON object on standard output, progress on standard error"
-    )
+    ab.add_argument("--json", action="store_true", help="one JSON object on standard output, progress on stderr")
     text = "search the highest rate whose p99 stays under a limit, in an open loop; about 40 s per contender"
     capacity = add("capacity", text, results)
     capacity.add_argument("--contender", default="shm", metavar="NAME[,NAME]", help="default: %(default)s")

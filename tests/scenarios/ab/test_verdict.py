@@ -97,7 +97,12 @@ def test_an_interval_leads_to_its_outcome_and_exit_code(
         (1.020, 1.010, 1.040, ": slower, but perhaps by less than the 3% asked about; cannot be told: more blocks"),
         # Twice as wide as it may be to the limit: four times as many pairs.
         (1.000, 0.950, 1.060, ": cannot be told: more blocks (--blocks 85) or a quieter machine"),
-        (1.029, 0.950, 1.100, ": cannot be told: it is too near to that; a quieter machine or another --threshold"),
+        (
+            1.029,
+            0.950,
+            1.100,
+            ": cannot be told: it would take more than 401 blocks; take a quieter machine or another",
+        ),
     ],
 )
 def test_the_answer_is_a_sentence_with_its_remedy(median: float, low: float, high: float, said: str) -> None:
