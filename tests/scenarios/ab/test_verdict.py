@@ -101,7 +101,7 @@ def test_an_interval_leads_to_its_outcome_and_exit_code(
             1.029,
             0.950,
             1.100,
-            ": cannot be told: it would take more than 401 blocks; take a quieter machine or another",
+            ": cannot be told: it would take more than 401 blocks; take a quieter machine or",
         ),
     ],
 )
