@@ -4,6 +4,7 @@
 `cli`                                      the command line, what ``python -m scenarios`` runs
 `report`, `analysis`, `publish`            the page of a run, the notebooks' functions, the committed run
 `selftest`                                 the harness measured by itself
+`ab`                                       two checkouts of the library, in turns
 `running`, `advice`, `plots`, `tables`     carrying out a scenario, the decision model, the pictures, the columns
 `statistics`                               what a figure is
 `measuring`, `records`                     what runs in a measured process, and a run on disk

@@ -22,9 +22,9 @@ from scenarios.records import environment
 
 RESULTS = environment.PROJECT / "results"
 DEFAULT = "quick"
-EXIT_CODES = """Exit codes: 0 done; 1 some cells failed (`run`), something is slower or lost (`compare`), a check
-failed (`selftest`); 2 a mistake in what was asked for, two runs that cannot be compared; 130 interrupted, what is
-done is kept."""
+EXIT_CODES = """Exit codes: 0 done; 1 some cells failed (`run`), something is slower or lost (`compare`), B is slower
+(`ab`), a check failed (`selftest`); 2 a mistake in what was asked for, two runs that cannot be compared, a difference
+that cannot be told (`ab`); 130 interrupted, what is done is kept."""
 _NUMBER = r"(\d+(?:\.\d+)?)"
 _RATE = re.compile(_NUMBER + r"\s*(?:/s)?\Z")
 _TIME = re.compile(_NUMBER + r"\s*(ns|us|µs|μs|ms|s)\Z")
@@ -90,6 +90,21 @@ def parser() -> Parser:
     compare.add_argument("--percentile", choices=("p50", "p90", "p99"), default="p50", help="default: %(default)s")
     compare.add_argument("--json", action="store_true", help="one JSON object on standard output")
     compare.add_argument("--force", action="store_true", help="compare what cannot be compared, and say so")
+    text = "whether the library is slower in one checkout than in another: both in turns, with an A/A test of their own"
+    ab = add("ab", f"{text}; one minute")
+    path_help = "a folder that holds shm_rpc_bridge, or a revision of this repository"
+    ab.add_argument("before", metavar="PATH_A", help=path_help)
+    ab.add_argument("after", metavar="PATH_B", help="likewise; may be the same, for an A/A test alone")
+    ab.add_argument("--threshold", type=share, default=0.03, metavar="3%", help="how much slower matters; default: 3%%")
+    ab.add_argument("--payload", default="100B", metavar="SIZE", help="text, there and back; default: %(default)s")
+    ab.add_argument("--codec", metavar="NAME", help="default: the library's, json")
+    ab.add_argument("--wait", metavar="HOW", help="adaptive, block or spin; default: the library's, adaptive")
+    ab.add_argument("--rate", metavar="CALLS", help="per second, all clients together, evenly; default: back to back")
+    ab.add_argument("--clients", type=at_least_one, default=1, metavar="N", help="default: %(default)s")
+    ab.add_argument("--blocks", type=at_least_one, default=21, metavar="N", help="of each side; default: %(default)s")
+    ab.add_argument("--seconds", default="0.3s", metavar="TIME", help="of calls in a block; default: %(default)s")
+    ab.add_argument("--seed", type=count, default=1, metavar="N", help="of the order; default: %(default)s")
+    ab.add_argument("--json", action="store_true", help="one JSON object on standard output, progress on stderr")
     text = "search the highest rate whose p99 stays under a limit, in an open loop; about 40 s per contender"
     capacity = add("capacity", text, results)
     capacity.add_argument("--contender", default="shm", metavar="NAME[,NAME]", help="default: %(default)s")

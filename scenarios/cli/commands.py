@@ -198,6 +198,27 @@ def _compare(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     return found.exit_code
 
 
+def _ab(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
+    from scenarios.cli import ab
+
+    question = ab.Question(
+        before=asked.before,
+        after=asked.after,
+        calls=ab.calls(
+            payload_bytes=round(size_bytes(asked.payload, "--payload")),
+            codec=asked.codec,
+            wait=asked.wait,
+            rate=rate_per_s(asked.rate, "--rate") if asked.rate else None,
+            clients=asked.clients,
+            seconds=time_us(asked.seconds, "--seconds") / 1e6,
+        ),
+        blocks=asked.blocks,
+        threshold=asked.threshold,
+        seed=asked.seed,
+    )
+    return ab.answer(question, console, as_json=asked.json)
+
+
 def _capacity(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     from scenarios.running import capacity
 
@@ -279,6 +300,7 @@ COMMANDS = {
     "report": _report,
     "table": _table,
     "compare": _compare,
+    "ab": _ab,
     "capacity": _capacity,
     "selftest": _selftest,
     "publish": _publish,

@@ -1,9 +1,9 @@
 """The mistakes a user can make. Each carries the whole message, its parts for a program, and the exit code.
 
 As JSON (``--errors json``) every problem is one object on a line of standard error, with these keys, null where
-there is nothing to say: `kind` (one of usage, scenario, filter, run, comparison, failed-cell, interrupted),
-`file`, `line` (from 1), `key` (of a scenario file, an option, or a failed cell's name), `message`. A failed cell
-has `reason_kind` and `axes` as well.
+there is nothing to say: `kind` (one of usage, scenario, filter, run, comparison, checkout, failed-cell,
+interrupted), `file`, `line` (from 1), `key` (of a scenario file, an option, or a failed cell's name), `message`. A
+failed cell has `reason_kind` and `axes` as well.
 """
 
 from __future__ import annotations
@@ -67,6 +67,12 @@ class ComparisonError(UserError):
     """Two runs cannot be compared."""
 
     kind = "comparison"
+
+
+class CheckoutError(UserError):
+    """A version of the library cannot be measured."""
+
+    kind = "checkout"
 
 
 def as_json(kind: str, mistake: Mistake, **more: object) -> str:

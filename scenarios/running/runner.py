@@ -7,12 +7,9 @@ wrong with the runner leaves a run that :func:`resume` goes on with: finished ce
 from __future__ import annotations
 
 import itertools
-import signal
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from types import FrameType
 
 from rich.console import Console
 
@@ -27,6 +24,7 @@ from scenarios.records import environment, store
 from scenarios.records.store import Run
 from scenarios.running import reruns, session
 from scenarios.running.combine import Measurement
+from scenarios.running.interrupts import terminated_as_interrupted
 from scenarios.running.progress import Display
 from scenarios.statistics import caveats
 
@@ -88,7 +86,7 @@ def measure(run: Run, scenario: Scenario, catalogue: Catalogue, console: Console
     resumed. Cells that failed in an earlier part of the run are tried again.
     """
     cells = expand(scenario)
-    with run.locked(), _terminated_as_interrupted():
+    with run.locked(), terminated_as_interrupted():
         run.prepare_cells()
         done = run.finished_keys()
         failures = {key: why for key, why in run.failures().items() if key not in done}
@@ -199,23 +197,3 @@ def _environment(scenario: Scenario, catalogue: Catalogue, command: str) -> dict
     pairs = {(lane, name) for block in scenario.blocks for lane, names in block.contenders.items() for name in names}
     instances = [catalogue[name](lane) for lane, name in sorted(pairs)]
     return environment.describe(instances, scenario.seed, command)
-
-
-@contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """SIGTERM ends a run as tidily as Ctrl-C does. Only in the main thread; elsewhere signals are not
-    ours."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    restore: Callable[[], object] = lambda: None  # noqa: E731
-    try:
-        before = signal.signal(signal.SIGTERM, interrupt)
-        restore = lambda: signal.signal(signal.SIGTERM, before)  # noqa: E731
-    except ValueError:
-        pass
-    try:
-        yield
-    finally:
-        restore()

@@ -93,7 +93,7 @@ def test_an_interruption_is_an_object_and_the_exit_code_is_130(
 
 
 def test_every_commands_help_has_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in ([], ["run"], ["compare"]):
+    for command in ([], ["run"], ["compare"], ["ab"]):
         with pytest.raises(SystemExit, match="0"):
             main([*command, "--help"])
         shown = " ".join(capsys.readouterr().out.split())
