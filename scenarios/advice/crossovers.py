@@ -85,7 +85,7 @@ def fastest_ranges(
     found: list[FastestRange] = []
     for start, end in pairwise(sorted(measured | crossed)):
         middle = math.sqrt(start * end)
-        medians = {name: p50.value for name in names if (p50 := curves.at(name, "p50_us", middle))}
+        medians = {name: p50 for name in names if (p50 := _median(curves, name, middle)) is not None}
         fastest = min(medians, key=lambda name: medians[name])
         if found and found[-1].contender == fastest:
             found[-1] = dataclasses.replace(found[-1], to_bytes=end)
@@ -110,7 +110,7 @@ class _Crossing(NamedTuple):
 
 
 def _crossings(curves: Curves, one: str, other: str, grid: list[int]) -> list[_Crossing]:
-    gap = _filled([_median(curves, one, size) - _median(curves, other, size) for size in grid])
+    gap = _filled([(_median(curves, one, size) or 0.0) - (_median(curves, other, size) or 0.0) for size in grid])
     return [
         _Crossing(place, float(_zero(grid[place], grid[place + 1], np.array(below), np.array(above))), below < 0)
         for place, (below, above) in enumerate(pairwise(gap))
@@ -139,13 +139,15 @@ def _faster(curves: Curves, one: str, other: str, sizes: list[int]) -> bool:
 def _shared_sizes(curves: Curves, one: str, other: str) -> list[int]:
     """The measured sizes of either at which both have a figure: between them both curves are straight."""
     sizes = sorted({*curves.sizes(one), *curves.sizes(other)})
-    return [size for size in sizes if all(curves.at(name, "p50_us", size) for name in (one, other))]
+    return [size for size in sizes if all(curves.basis(name, size) for name in (one, other))]
 
 
-def _median(curves: Curves, contender: str, size: float) -> float:
-    median = curves.at(contender, "p50_us", size)
-    assert median is not None  # of the shared sizes
-    return median.value
+def _median(curves: Curves, contender: str, size: float) -> float | None:
+    """On the straight line between the measured sizes, however far apart they are; None beyond them."""
+    basis = curves.basis(contender, size)
+    ends = [curves.at(contender, "p50_us", each) for each in basis or ()]
+    medians = [end.value for end in ends if end]
+    return float(np.interp(size, basis, medians)) if basis and len(medians) == 2 else None
 
 
 def _filled(gap: list[float]) -> list[float]:

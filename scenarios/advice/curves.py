@@ -21,7 +21,7 @@ from typing import Any
 import pandas as pd
 
 from scenarios.advice.pauses import Pauses
-from scenarios.common.errors import UserError
+from scenarios.common.errors import RunError, UserError
 from scenarios.records.store import Run
 from scenarios.statistics import clients_and_rates, figures, intervals
 
@@ -202,9 +202,16 @@ def curves_of(run_or_frame: Run | pd.DataFrame | Curves, lane: str) -> Curves:
         rows = run_or_frame.rows()
         if not rows:
             raise AdviceError(f"{run_or_frame.folder} has no finished cell")
-        usable = len(run_or_frame.environment().get("cpus_usable") or ())
-        return Curves(figures.frame(rows), lane, usable or math.inf)
+        return Curves(figures.frame(rows), lane, _cpus(run_or_frame))
     return Curves(run_or_frame, lane)
+
+
+def _cpus(run: Run) -> float:
+    """How many it could use; infinitely many where it does not say."""
+    try:
+        return len(run.environment().get("cpus_usable") or ()) or math.inf
+    except RunError:
+        return math.inf
 
 
 def _by_payload(lines: pd.DataFrame) -> _Lines:

@@ -4,8 +4,8 @@ A call takes its handler's time and the time of the call itself, which is measur
 back to back (:mod:`scenarios.advice.curves`), and with pauses or beside other work (:mod:`scenarios.advice.pauses`).
 The sum is right where the two don't influence each other. They do in one respect: an adaptive wait is fast because the
 answer comes while it still looks, and it parks when a handler takes longer than that (:data:`LOOKS_US`). There an
-adaptive contender is given the figures of the one that always parks (``shm-block`` for ``shm``), and so it is where
-pauses were not measured. Without such a twin it is not measured there. Where its waits are shorter, the time it looks
+adaptive contender is given the figures of the one that always parks (``shm-block`` for ``shm``), and so it is in a
+run without any pauses. Without such a twin it is not measured there. Where its waits are shorter, the time it looks
 is added to the cores.
 
 What one client that calls back to back gets is no limit of the server, which works for another client while this one
@@ -240,8 +240,9 @@ def _of(curves: Curves, contender: str, question: Question) -> Advice:
         return Advice(contender, in_process, wait, contender)
     source = contender
     added = _pauses(curves, contender, question, mean.value)
-    if added is None and question.beside != NOTHING:
-        return Advice(contender, in_process, wait, contender, caveat=f"{question.beside} beside it was not measured")
+    if added is None and (question.beside != NOTHING or curves.pauses.are_measured(question.caller)):
+        what = f"{question.beside} beside it" if question.beside != NOTHING else "such a pause between calls"
+        return Advice(contender, in_process, wait, contender, caveat=f"{what} was not measured")
     pause_us = max(0.0, 1e6 / question.rate - handler_us - own.value)
     if added is None or (handler_us > LOOKS_US and wait == ADAPTIVE):
         # A client that waits longer than it looks sleeps, too.

@@ -6,9 +6,9 @@ is taken where it was measured, at some rates and payloads, and added to the fig
 asked for; of p50, p99, mean and CPU times alike.
 
 Between two rates it lies on a line over the logarithm of the rate, and above the highest on the line to the rate of
-calls back to back, where nothing is added; below the lowest it is taken to be what it is there. Between two payloads it
-lies on a line, beyond them it is that of the nearest. What was measured in one lane holds for the others, which differ
-in what is sent.
+calls back to back, where nothing is added; below the lowest nothing is said, unless that was :data:`SELDOM`. Between
+two payloads it lies on a line, beyond them it is that of the nearest. What was measured in one lane holds for the
+others, which differ in what is sent.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from scenarios.plan.load import ASLEEP, AWAKE, BUSY, CLOSED, Load
 from scenarios.statistics import clients_and_rates, figures
 
 FIGURES = ("p50_us", "p99_us", "mean_us", "client_cpu_us_per_call", "server_cpu_us_per_call")
+SELDOM = 10
+"""Calls per second: who slept for 100 ms sleeps no deeper."""
 _ENDS = ("p50_low", "p50_high")
 
 
@@ -90,6 +92,8 @@ class Pauses:
             # Nothing is known of pauses there, or there are none.
             known = end and (caller == BUSY or rates)
             return _added(end, (), busy_lane or lane) if known else None
+        if rate < rates[0] and rates[0] > SELDOM:
+            return None
         below = max((each for each in rates if each <= rate), default=rates[0])
         above = min((each for each in rates if each >= rate), default=math.inf)
         here = _over(by_rate[below], payload_bytes)
@@ -99,6 +103,10 @@ class Pauses:
             return _added(_mixed(here, end, _share(below, rate, back_to_back)), (below,), lane) if end else None
         there = _over(by_rate[above], payload_bytes)
         return _added(_mixed(here, there, _share(below, rate, above)), (below, above), lane)
+
+    def are_measured(self, caller: str) -> bool:
+        """Whether anything was, of such callers; of busy ones there is always."""
+        return caller == BUSY or any(key[1] == caller for key in self._points)
 
     def _of(self, contender: str, caller: str, beside: str) -> tuple[str, dict[float, dict[int, _Point]]]:
         found = self._points.get((contender, caller, beside), {})

@@ -124,6 +124,8 @@ def _grounds(curves: Curves, question: Question, rows: list[Advice], best: Advic
         parts.append(f"{best.contender} {best.caveat}")
     if best.rates:
         parts.append(paced(best, question))
+    elif not curves.pauses.are_measured(question.caller):
+        parts.append("pauses between calls were not measured in this run, and waking who sleeps costs more")
     alike = [row.contender for row in rows if row.told_apart is False and not row.in_process]
     sure = intervals.coverage(curves.repeats(best.figures_of, question.payload_bytes))
     if ends := interval(best.ipc_p50_us):

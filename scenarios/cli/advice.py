@@ -42,28 +42,37 @@ def show(run: Run, question: Question, console: Console, *, as_json: bool = Fals
 
 
 def choose(results: Path, question: Question) -> Run:
-    """The newest finished run of a scenario that holds the question, else the reference.
+    """The newest finished run of a scenario that holds the question, pauses between calls included, else the reference;
+    one without pauses where there is no other.
 
-    Raises :class:`scenarios.common.errors.RunError` when there is neither.
+    Raises :class:`scenarios.common.errors.RunError` when there is none.
     """
-    for run in reversed(store.runs(results)):
-        about = run.about()
-        measured = about.get("state") == store.FINISHED and about["scenario"]["name"] not in NO_COMPARISON
-        if measured and run.rows() and _holds(run, question):
-            return run
-    reference = results / "reference"
-    if (reference / "cells.csv").is_file():
-        return Run(reference)
+    finished = [run for run in reversed(store.runs(results)) if _is_comparison(run)]
+    reference = [Run(results / "reference")] if (results / "reference" / "cells.csv").is_file() else []
+    for with_pauses in (True, False):
+        for run in (*finished, *reference):
+            if _holds(run, question, with_pauses):
+                return run
+    if reference:
+        return reference[0]
     asked = f"{size(question.payload_bytes)} in lane {question.lane}"
     raise RunError(
         f"no finished run in {results} holds {asked}, and there is no reference: python -m scenarios run full"
     )
 
 
-def _holds(run: Run, question: Question) -> bool:
+def _is_comparison(run: Run) -> bool:
+    about = run.about()
+    finished = about.get("state") == store.FINISHED and about["scenario"]["name"] not in NO_COMPARISON
+    return bool(finished and run.rows())
+
+
+def _holds(run: Run, question: Question, with_pauses: bool) -> bool:
     try:
         curves = curves_of(run, question.lane)
     except AdviceError:
+        return False
+    if with_pauses and not curves.pauses.are_measured(question.caller):
         return False
     names = [name for name in curves.contenders if not curves.in_process(name)]
     return any(curves.at(name, "p50_us", question.payload_bytes) for name in names)

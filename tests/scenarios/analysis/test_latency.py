@@ -84,14 +84,14 @@ def test_the_multiples_in_words_go_with_their_range_from_the_fastest_to_the_slow
 
 
 def test_it_is_said_which_contender_overtakes_which_where_the_lines_cross(tmp_path: Path) -> None:
-    # Thrice as long for 100 ** (log 3 / log 4) = 38.46 times the bytes, as four times as long for 100 times.
+    # 20 µs of the 30 more, at two thirds of the way.
     rising = cells("rising", {100: (10.0,) * 3, 10_000: (40.0,) * 3})
     level = cells("level", {100: (30.0,) * 3, 10_000: (30.0,) * 3})
     never = cells("never", {100: (50.0,) * 3, 10_000: (60.0,) * 3})
     text = latency.where_they_cross(shown.opened(tmp_path, rising, level, never), "native").text
     reigns, _, *crossings = text.splitlines()
-    assert reigns.endswith("has rising from 100 B to 3.846 KB; level from 3.846 KB to 10 KB.")
-    assert crossings == ["- level overtakes rising at 3.846 KB (3.846 KB to 3.846 KB in 95% of draws of its repeats)."]
+    assert reigns.endswith("has rising from 100 B to 6.7 KB; level from 6.7 KB to 10 KB.")
+    assert crossings == ["- level overtakes rising at 6.7 KB (6.7 KB to 6.7 KB in 95% of draws of its repeats)."]
 
 
 def test_a_tail_is_a_multiple_of_its_own_repeats_median(tmp_path: Path, twenty: OpenedRun) -> None:

@@ -38,7 +38,8 @@ def test_it_prints_the_models_figures_and_two_sentences(capsys: pytest.CaptureFi
     found = json.loads(capsys.readouterr().out)
     rows = advise(store.Run(REFERENCE), between, 500, 500)
     assert [row["contender"] for row in found["rows"]] == [row.contender for row in rows]
-    assert found["question"] == {"payload_bytes": between, "rate": 500, "handler_us": 500, "lane": "native"}
+    asked = {"payload_bytes": between, "rate": 500, "handler_us": 500, "lane": "native"}
+    assert found["question"] == asked | {"caller": "asleep", "beside": "nothing", "clients": 1}
     assert len(found["sentences"]) == 2
     assert _ask("--run", str(REFERENCE), payload=f"{between}B") == 0
     shown = capsys.readouterr().out
@@ -141,31 +142,24 @@ def test_a_busy_server_a_negligible_choice_and_a_parked_contender_are_pointed_ou
     assert "one client would be in a call 92% of the time" in shown
     assert "with every other IPC here it is under 5%, too" in shown
     assert "the figures are ring-block's" in shown
-    assert "parks as that does: both sides asleep, the most it takes;" in shown
+    assert "parks as that does: both sides asleep;" in shown
     assert "ring-block cannot be told from it" in shown
     assert "3 of the 3 measurements behind it were flagged" in shown
 
 
-@pytest.mark.parametrize(
-    ("rate", "handler", "said"), [("1400", "0us", True), ("1600", "0us", False), ("1000", "1us", False)]
-)
-def test_a_parked_contenders_median_is_named_where_an_open_loop_of_about_the_rate_measured_it(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], rate: str, handler: str, said: bool
-) -> None:
-    open_loop = {"scenario": "s/load", "load": "1000/s", "offered_rps": "1000"}
+def test_the_pauses_that_were_measured_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asleep = {"scenario": "s/paced", "load": "1000/s-asleep", "offered_rps": "1000", "calls_per_s": "1000"}
     parts = [
         cells("ring", {100: (10.0,) * 3}, wait="adaptive"),
-        cells("ring-block", {100: (50.0,) * 3}),
-        cells("ring", {100: (20.0, 22.0, 90.0)}, wait="adaptive", **open_loop),
-        cells("ring", {100: (60.0,) * 3}, wait="adaptive", **open_loop | {"clients": "2"}),
-        cells("ring", {100: (70.0,) * 3}, wait="adaptive", **open_loop | {"lane": "json"}),
-        cells("ring", {100: (80.0,) * 3}, wait="adaptive", **open_loop | {"load": "9000/s", "offered_rps": "9000"}),
+        cells("ring", {100: (20.0, 22.0, 90.0)}, wait="adaptive", **asleep),
     ]
     _small(tmp_path, [row for part in parts for row in part])
-    assert _ask("--results", str(tmp_path), payload="100B", rate=rate, handler=handler) == 0
+    assert _ask("--results", str(tmp_path), payload="100B", rate="1000", handler="0us") == 0
     shown = capsys.readouterr().out
-    assert ("the most it takes (measured at 1,000/s in an open loop: 22.0 µs);" in shown) == said
-    assert shown.count("in an open loop") == (2 if said else 0)
+    assert "Use ring: a call takes 22.0 µs" in shown
+    assert "pauses as measured at 1,000/s, the caller asleep" in shown
+    assert _ask("--results", str(tmp_path), "--caller", "busy", payload="100B", rate="1000", handler="0us") == 0
+    assert "Use ring: a call takes 10.0 µs" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,140 @@
+"""What pauses and other work add to a call, on figures small enough to compute by hand, and on the committed run."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from scenarios.advice.curves import AdviceError, Curves
+from scenarios.advice.model import Advice, Question, answer, recommended
+from scenarios.plan.load import ASLEEP, AWAKE, BUSY
+from scenarios.records import store
+from scenarios.statistics import figures
+from tests.scenarios.tables import Cells, cells, table
+
+REFERENCE = Path(__file__).parents[3] / "results" / "reference"
+IDEAL = cells("ring", {100: (10.0,) * 3, 10_000: (20.0,) * 3}, client_cpu=5, server_cpu=5)
+
+
+def _paced(rate: int, p50: float, how: str = "-asleep", size: int = 100, **more: str) -> Cells:
+    axes = {"load": f"{rate}/s{how}", "scenario": "s/paced", "calls_per_s": str(rate), "offered_rps": str(rate)}
+    return cells("ring", {size: (p50 - 1, p50, p50 + 2)}, client_cpu=35, server_cpu=25, **axes | more)
+
+
+def _of(frame: pd.DataFrame, **asked: object) -> Advice:
+    question = {"payload_bytes": 100, "rate": 1000, "handler_us": 0} | asked
+    (row,) = answer(frame, Question(**question))  # type: ignore[arg-type]
+    return row
+
+
+def _p50(row: Advice) -> float:
+    assert row.p50_us is not None
+    return row.p50_us.value
+
+
+def test_at_a_measured_rate_and_payload_the_answer_is_what_was_measured_with_its_interval() -> None:
+    row = _of(table(IDEAL, _paced(1000, 60.0)))
+    assert row.p50_us is not None
+    assert (row.p50_us.low, row.p50_us.value, row.p50_us.high) == (59.0, 60.0, 62.0)
+    assert (row.client_cores, row.server_cores) == (pytest.approx(0.035), pytest.approx(0.025))
+    assert row.rates == (1000,)
+
+
+def test_at_another_payload_waking_costs_the_same() -> None:
+    assert _p50(_of(table(IDEAL, _paced(1000, 60.0)), payload_bytes=10_000)) == pytest.approx(20 + 50)
+    both = table(IDEAL, _paced(1000, 60.0), _paced(1000, 90.0, size=10_000))
+    assert _p50(_of(both, payload_bytes=10_000)) == pytest.approx(90)
+    assert _p50(_of(both, payload_bytes=5050)) == pytest.approx(15 + 60)
+
+
+def test_between_rates_it_lies_on_a_line_over_the_logarithm_of_the_rate_up_to_calls_back_to_back() -> None:
+    frame = table(IDEAL, _paced(100, 210.0), _paced(1000, 60.0))
+    assert _p50(_of(frame, rate=100 * 10**0.5)) == pytest.approx((210 + 60) / 2)
+    assert _p50(_of(frame, rate=10_000)) == pytest.approx(10 + 50 / 2), "half-way to 100,000/s, what one client gets"
+    assert _p50(_of(frame, rate=150_000)) == 10
+    assert not _of(frame, rate=99).measured, "nobody knows how deep they sleep"
+    assert _p50(_of(table(IDEAL, _paced(10, 400.0), _paced(1000, 60.0)), rate=1)) == 400, "no deeper than in 100 ms"
+
+
+def test_each_caller_has_its_own_figures_and_one_that_is_busy_has_no_pauses() -> None:
+    frame = table(IDEAL, _paced(1000, 60.0), _paced(1000, 80.0, ""))
+    assert _p50(_of(frame, caller=ASLEEP)) == 60
+    assert _p50(_of(frame, caller=AWAKE)) == 80
+    assert _p50(_of(frame, caller=BUSY)) == 10
+
+
+def test_what_runs_beside_is_answered_where_it_was_measured_and_nowhere_else() -> None:
+    beside = cells("ring", {100: (30.0,) * 3}, scenario="s/beside", beside="2-burners")
+    frame = table(IDEAL, _paced(1000, 60.0), beside, _paced(1000, 75.0, beside="2-burners"))
+    assert _p50(_of(frame, beside="2-burners")) == 75
+    assert _p50(_of(frame, beside="2-burners", caller=BUSY)) == 30
+    row = _of(frame, beside="quota-100%")
+    assert not row.measured
+    assert "quota-100% beside it was not measured" in row.caveat
+
+
+def test_what_was_measured_in_another_lane_holds_and_is_said() -> None:
+    other = [row | {"lane": "json"} for row in IDEAL]
+    row = _of(table(IDEAL, other, _paced(1000, 60.0)), lane="json")
+    assert (_p50(row), row.rates_lane) == (60, "native")
+
+
+def test_a_rate_that_a_contender_could_not_keep_tells_nothing_of_its_pauses() -> None:
+    slow = _paced(1000, 9e5, calls_per_s="600")
+    assert _of(table(IDEAL, slow)).rates == ()
+
+
+def test_a_contender_with_a_long_handler_is_given_its_parked_twins_pauses() -> None:
+    ring = [row | {"wait": "adaptive"} for row in [*IDEAL, *_paced(1000, 60.0)]]
+    twin = [row | {"contender": "ring-block", "p50_us": str(float(row["p50_us"]) + 5)} for row in ring]
+    rows = {row.contender: row for row in answer(table(ring, twin), Question(100, 1000, 200))}
+    assert rows["ring"].figures_of == "ring-block"
+    assert _p50(rows["ring"]) == 200 + 65
+    assert rows["ring"].rates == (1000,)
+
+
+def test_there_are_never_more_cores_than_the_machine_has() -> None:
+    dear = cells("ring", {100: (10.0,) * 3}, client_cpu=900, server_cpu=300)
+    (row,) = answer(Curves(table(dear), "native", cpus=2), Question(100, 5000, 0, caller=BUSY))
+    assert row.cores == pytest.approx(2)
+    assert row.client_cores == pytest.approx(1.5)
+
+
+def test_several_clients_share_the_rate_as_far_as_they_were_measured_to_get_it() -> None:
+    alone = cells("ring", {100: (10.0,) * 3}, scenario="s")
+    crowd = cells("ring", {100: (40.0,) * 3}, scenario="s/clients", clients="4", calls_per_s="120000")
+    crowd += cells("ring", {100: (10.0,) * 3}, scenario="s/clients", clients="1", calls_per_s="99000")
+    frame = table(alone, crowd)
+    for rate, clients, gives in ((110_000, 1, False), (110_000, 4, True), (150_000, 4, False)):
+        (row,) = answer(frame, Question(100, rate, 0, clients=clients, caller=BUSY))
+        assert row.gives_to(clients) == gives
+        assert recommended([row], clients) is row
+
+
+def test_a_caller_or_a_number_of_clients_there_is_not_is_refused() -> None:
+    with pytest.raises(AdviceError, match="caller is 'dead'; allowed: asleep, awake, busy"):
+        Question(1, 1, 0, caller="dead")
+    with pytest.raises(AdviceError, match="clients is 0"):
+        Question(1, 1, 0, clients=0)
+
+
+def test_paced_cells_that_are_held_back_are_answered_within_a_quarter_or_not_at_all() -> None:
+    """On the committed run: each rate and payload of sleeping and waking callers without its own measurement."""
+    frame = figures.frame(store.Run(REFERENCE).rows())
+    paced = frame[(frame["load"] != "closed") & (frame["clients"] == 1) & (frame["placement"] == "free")]
+    paced = paced[(paced["beside"] == "nothing") & paced["scenario"].str.endswith("/paced")]
+    assert len(paced)
+    ratios = []
+    for (load, size), held_back in paced.groupby(["load", "payload_bytes"]):
+        rest = Curves(frame.drop(held_back.index), "native")
+        lines = figures.summary(held_back)
+        measured = dict(zip(lines["contender"], lines["p50_us"], strict=True))
+        caller = ASLEEP if load.endswith("asleep") else AWAKE
+        rows = answer(rest, Question(float(size), float(load.partition("/")[0]), 0, caller=caller))
+        ratios += [_p50(row) / measured[row.contender] for row in rows if row.rates and row.contender in measured]
+    ratios = [ratio for ratio in ratios if math.isfinite(ratio) and ratio > 0]
+    assert len(ratios) > 20
+    assert sum(0.75 <= ratio <= 1.25 for ratio in ratios) >= 0.8 * len(ratios)
