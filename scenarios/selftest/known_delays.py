@@ -4,52 +4,51 @@ no way to call a function.
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
+from array import array
+from pathlib import Path
 from typing import Any
 
-from contenders.service import methods_of
+from contenders.interface import Caller
 from contenders.shm_block import ShmBlock
 
 DELAY_US = 2000
 """Far above what a call takes, far below a scheduler's patience: a process that spins so briefly is left alone."""
+TAKEN = "SCENARIOS_TAKEN"
+"""The variable of the environment that names the file for what each call took by the caller's own clock."""
 
 
 class Slow(ShmBlock):
-    """The library with a handler that takes :data:`DELAY_US`. It parks, so that the server has its core to itself."""
+    """The library with calls that take :data:`DELAY_US` longer, and says of each how long it was: a machine that is
+    late is late for both clocks."""
 
     name = "slow"
-    delay_us = DELAY_US
 
-    def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
-        super().serve(_SlowService(service, self.delay_us), address, ready)
-
-
-class Slower(Slow):
-    """The same with twice the delay. What it is compared with waits, too, and so wakes from as deep a sleep."""
-
-    name = "slower"
-    delay_us = 2 * DELAY_US
+    def connect(self, address: str) -> Caller:
+        return _Slow(super().connect(address), Path(os.environ[TAKEN]))
 
 
-class _SlowService:
-    """A service whose `echo` spins before it answers: a sleep would end late by its own rules."""
+class _Slow(Caller):
+    def __init__(self, inner: Caller, file: Path) -> None:
+        self._inner, self._file = inner, file
+        self._taken = array("q")
 
-    def __init__(self, inner: object, delay_us: int) -> None:
-        self._echo = methods_of(inner)["echo"]
-        self._delay_ns = delay_us * 1000
-
-    def echo(self, payload: Any) -> Any:
-        until = time.perf_counter_ns() + self._delay_ns
-        while time.perf_counter_ns() < until:
+    def call(self, method: str, payload: Any) -> Any:
+        start = time.perf_counter_ns()
+        result = self._inner.call(method, payload)
+        until = time.perf_counter_ns() + DELAY_US * 1000
+        while (end := time.perf_counter_ns()) < until:
             pass
-        return self._echo(payload)
+        self._taken.append(end - start)
+        return result
+
+    def close(self) -> None:
+        self._file.write_bytes(self._taken.tobytes())
+        self._inner.close()
 
 
 class Undelayed(ShmBlock):
     """The library as it is, under a name of its own."""
 
     name = "undelayed"
-
-
-CATALOGUE = {kind.name: kind for kind in (Undelayed, Slow, Slower)}
