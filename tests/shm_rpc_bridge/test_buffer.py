@@ -34,9 +34,36 @@ class Pair(SimpleNamespace):
         return self.empty.value + self.full.value == 1
 
 
+class ParkedOrNotAtAll:
+    """A backend whose semaphores are waited for by parking, which knows the deadline, and by nothing else."""
+
+    def __init__(self, backend):
+        self._backend = backend
+
+    def __getattr__(self, name):
+        return getattr(self._backend, name)
+
+    def create_semaphore(self, name, value, held):
+        return self._Semaphore(self._backend.create_semaphore(name, value, held))
+
+    def open_semaphore(self, name, held):
+        return self._Semaphore(self._backend.open_semaphore(name, held))
+
+    class _Semaphore:
+        def __init__(self, semaphore):
+            self._semaphore = semaphore
+
+        def __getattr__(self, name):
+            return getattr(self._semaphore, name)
+
+        def acquire(self, timeout=None):
+            assert timeout == 0
+            self._semaphore.acquire(timeout)
+
+
 @pytest.fixture
 def connect():
-    """Make a pair; `terms` are the reader's, and the writer's but for what they say themselves."""
+    """Make a pair with these terms, which differ in what each end takes at most; only the reader has a scratch."""
     held = []
 
     def connect(limit=1000, readers_limit=1000, scratch=None, wait="block", recheck=lambda: None, token=7):
@@ -47,7 +74,7 @@ def connect():
         empty, full = (posix.open_semaphore(name, held) for name in NAMES[1:])
         return Pair(writer=writer, reader=reader, region=region, empty=empty, full=full)
 
-    with in_memory():
+    with in_memory(), posix.using(ParkedOrNotAtAll):
         yield connect
         posix.let_go(held)
 
