@@ -137,7 +137,7 @@ def test_a_region_grows_to_twice_its_size_at_least_and_never_beyond_the_limit(co
 
 def test_a_message_larger_than_the_limit_is_refused_with_both_numbers_and_the_remedy(connect):
     pair = connect(limit=5000)
-    with pytest.raises(RPCTransportError, match=r"5,001 bytes, max_message_size is 5,000. Send less, or give") as caught:
+    with pytest.raises(RPCTransportError, match=r"5,001 bytes, max_message_size is 5,000. Send less") as caught:
         pair.writer.send(b"x" * 5001, 1, POLL)
     assert not isinstance(caught.value, RPCTimeoutError)
     assert pair.capacity == CAPACITY
@@ -342,7 +342,11 @@ def put_back_what_then_was_withdrawn(pair, interruptions):
 
 
 @pytest.mark.parametrize(
-    "take", [receive, receive_interrupted_at_its_end, view, view_interrupted_at_its_end, put_back_what_then_was_withdrawn]
+    "take",
+    [
+        *(receive, receive_interrupted_at_its_end, view, view_interrupted_at_its_end),
+        put_back_what_then_was_withdrawn,
+    ],
 )
 def test_who_has_given_a_message_back_makes_none_out_of_what_its_writer_has_in_hand(connect, interruptions, take):
     """Putting back, it takes a token that is nowhere for its own only if it had one."""

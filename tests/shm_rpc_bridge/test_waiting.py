@@ -244,7 +244,7 @@ def test_a_timeout_in_order_is_kept_as_it_is(timeout):
 
 def test_a_strategy_that_there_is_not_is_refused_with_those_that_there_are():
     assert [validated_strategy(each) for each in ("adaptive", "block", "spin")] == ["adaptive", "block", "spin"]
-    with pytest.raises(ValueError, match="^wait must be one of 'adaptive', 'block', 'spin', not 'sleep'$"):
+    with pytest.raises(ValueError, match=r"^wait must be one of 'adaptive', 'block', 'spin', not 'sleep'$"):
         validated_strategy("sleep")
 
 
