@@ -65,3 +65,52 @@ def test_few_calls_widen_an_interval_that_processes_alone_would_make_narrow() ->
 def test_the_same_data_has_the_same_interval() -> None:
     processes = [np.array(float(i)) for i in range(7)]
     assert bootstrap.of_median(processes, 5) == bootstrap.of_median(processes, 5)
+
+
+@pytest.mark.parametrize(
+    ("calls", "share", "index"),
+    [(1, 0.5, 0), (1, 0.99, 0), (2, 0.5, 0), (3, 0.5, 1), (100, 0.5, 49), (100, 0.99, 98), (101, 0.99, 99), (10, 0, 0)],
+)
+def test_a_percentile_is_the_smallest_call_that_its_share_of_all_do_not_exceed(
+    calls: int, share: float, index: int
+) -> None:
+    assert bootstrap.rank(calls, share) == index
+
+
+def test_a_rank_is_not_one_too_high_where_floats_are_a_little_above_a_whole_number() -> None:
+    assert 100 * 0.55 > 55
+    assert bootstrap.rank(100, 0.55) == 54
+
+
+def test_fewer_than_three_processes_have_no_interval() -> None:
+    assert bootstrap.of_median([np.array(1.0)] * 2, 1) is None
+    assert bootstrap.of_median([np.array(1.0)] * 3, 1) == (1.0, 1.0)
+
+
+def test_confidence_is_what_the_range_of_so_many_processes_has_and_95_percent_at_most() -> None:
+    assert [bootstrap.confidence(processes) for processes in (2, 3, 4, 5, 6, 20)] == [0.5, 0.75, 0.875, 0.9375] + [
+        bootstrap.CONFIDENCE
+    ] * 2
+
+
+def test_a_draw_that_rounds_up_to_all_calls_is_the_slowest_one() -> None:
+    class Highest:
+        def beta(self, a: float, b: float, count: int) -> np.ndarray:
+            return np.ones(count)
+
+    draws = bootstrap.percentile_draws(np.array([1, 2, 3]), 0.5, 2, Highest())  # type: ignore[arg-type]
+    assert list(draws) == [3.0, 3.0]
+
+
+def test_an_interval_leaves_out_as_many_resamples_on_either_side_and_may_be_infinite() -> None:
+    spread = [np.array(float(level)) for level in range(1, 102)]
+    low, high = bootstrap.of_median(spread, 4) or (0.0, 0.0)
+    assert 35 < low < 45
+    assert 57 < high < 67
+    assert bootstrap.of_median([np.array(np.inf)] * 3, 1) == (np.inf, np.inf)
+
+
+def test_each_process_is_drawn_as_often_as_any_other() -> None:
+    """A median of three is the lowest process's in 7 of 27 resamples, and so for the highest."""
+    low, high = bootstrap.of_median([np.array(0.0), np.array(1.0), np.array(2.0)], 1) or (9.0, 9.0)
+    assert (low, high) == (0.0, 2.0)
