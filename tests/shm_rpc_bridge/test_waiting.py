@@ -112,6 +112,24 @@ def test_probes_that_do_not_help_become_rare(two_cpus, clock):
     assert 1 < long_looks < 40
 
 
+def test_after_answers_in_a_row_were_seen_the_next_probe_is_free_again(two_cpus, clock):
+    semaphore = FakeSemaphore(tokens=0)
+    waiter = Waiter(semaphore, "adaptive", nothing)
+
+    def looks_of_a_wait(appears):
+        semaphore.tokens, semaphore.appears, semaphore.looks = 1, appears, 0
+        assert waiter.wait(math.inf)
+        return semaphore.looks
+
+    first_looks = looks_of_a_wait(math.inf)
+    for _ in range(1000):  # in vain: probes have become rare
+        looks_of_a_wait(math.inf)
+    for _ in range(200):  # from the next probe on, the answer is there at the first look
+        looks_of_a_wait(0)
+    looks_of_a_wait(math.inf)
+    assert looks_of_a_wait(math.inf) > 2 * first_looks
+
+
 def test_after_sharing_its_core_a_wait_sleeps_at_once_so_that_it_wakes_up_on_another(two_cpus, monkeypatch):
     """Two processes on one core answer each other only in turns, and spinning on they stay there."""
     semaphore = FakeSemaphore(tokens=0)
@@ -210,7 +228,8 @@ def test_the_deadline_is_looked_at_between_rounds_of_looking(two_cpus, monkeypat
     monkeypatch.setattr("os.sched_yield", lambda: yields.append(1))
     now = monotonic()
     monkeypatch.setattr("shm_rpc_bridge.waiting.monotonic", lambda: now)
-    assert not Waiter(FakeSemaphore(tokens=0), "adaptive", nothing).wait(now - 1.0)
+    for deadline in (now - 1.0, now):
+        assert not Waiter(FakeSemaphore(tokens=0), "adaptive", nothing).wait(deadline)
     assert not yields
 
 
