@@ -1,6 +1,8 @@
 """The server's side of many channels, step by step in one thread: whose turn it is, who came, who left, who died."""
 
+import gc
 import logging
+import os
 from typing import NamedTuple
 
 import pytest
@@ -11,7 +13,7 @@ from shm_rpc_bridge.control import Control
 from shm_rpc_bridge.endpoint import Endpoint
 from shm_rpc_bridge.header import Offer
 from shm_rpc_bridge.scratch import KEPT_SECONDS
-from shm_rpc_bridge.testing import in_memory, leftovers
+from shm_rpc_bridge.testing import at, drop, in_memory, leftovers, watched
 from shm_rpc_bridge.waiting import POLL
 
 NAME = "endpoint"
@@ -25,6 +27,17 @@ class Answer(NamedTuple):
     message: bytes
 
 
+made = []
+"""Clients of this test, which are closed at its end."""
+
+
+@pytest.fixture(autouse=True)
+def _close_clients():
+    yield
+    while made:
+        made.pop().close()
+
+
 class Client:
     """One channel, used by hand."""
 
@@ -32,6 +45,8 @@ class Client:
         self.connection = Connection(NAME, "json")
         self.connection.open()
         self.channel = self.connection.new_channel()
+        self.is_dead = False
+        made.append(self)
         self.request, self.response = self.channel.body.open(100, limit, "block")
         self.asked = 0
 
@@ -58,8 +73,15 @@ class Client:
     def leave(self):
         self.connection.close_channel(self.channel)
 
+    def close(self):
+        if not self.is_dead:
+            self.leave()
+            self.connection.is_retired = True
+            assert self.connection.reap()
+
     def die(self):
         """Nothing is said: its locks go, as a killed process's do."""
+        self.is_dead = True
         self.connection.drop_inherited()
 
 
@@ -102,6 +124,13 @@ def clock(monkeypatch):
     now = [1000.0]
     monkeypatch.setattr("shm_rpc_bridge.endpoint.monotonic", lambda: now[0])
     return now
+
+
+def is_balanced(act):
+    """Whether it leaves no more descriptors open than there were."""
+    before = descriptors()
+    act()
+    return descriptors() == before
 
 
 @pytest.fixture
@@ -147,6 +176,151 @@ def test_a_channel_that_is_open_has_no_names_any_more(server):
     server.settle()
     assert len(leftovers(NAME)) == 2
     assert not client.channel.body.channel.is_linked()
+
+
+def test_a_channel_is_opened_at_its_first_ring_and_without_one_at_the_next_look(server):
+    rung = Client()
+    assert server.next() is None
+    assert not rung.channel.body.channel.is_linked()
+    with watched(drop("release doorbell")):
+        unheard = Client()
+    assert server.rings() == 0
+    assert server.next() is None
+    assert not unheard.channel.body.channel.is_linked()
+
+
+def test_a_slot_is_free_at_the_ring_of_who_leaves_and_without_one_at_the_next_look(server):
+    rings = connected(server, 1)
+    with watched(drop("release doorbell", times=2)):
+        unheard = Client()
+    server.settle()
+    for client in (*rings, unheard):
+        client.leave()
+        assert server.next() is None
+        assert slots_in_use() == (1 if client in rings else 0)
+
+
+def slots_in_use():
+    held = []
+    used = len(Control.open(NAME, held).slots_in_use())
+    posix.let_go(held)
+    return used
+
+
+def descriptors():
+    """How many this process has."""
+    gc.collect()
+    return len(os.listdir("/proc/self/fd"))
+
+
+def test_a_channel_that_is_announced_once_more_stays_as_it_is(server):
+    (client,) = connected(server, 1)
+    body = client.channel.body
+    body.control.announce_slot(body.slot)
+    client.ring()
+    server.settle()
+    client.ask(b"still here")
+    assert server.serve() == b"still here"
+
+
+def come_and_go(server):
+    (client,) = connected(server, 1)
+    client.ask()
+    server.serve()
+    client.close()
+    server.settle()
+
+
+def come_unseen_after_another(server):
+    """In the slot of who has just left, before the server has seen that."""
+    first = Client()
+    server.settle()
+    first.close()
+    second = Client()
+    second.ask(b"second")
+    assert server.serve() == b"second"
+    second.close()
+    server.settle()
+
+
+def come_damaged(server):
+    client = Client()
+    held = []
+    client.region(held).map[24] = 99
+    posix.let_go(held)
+    server.settle()
+    assert client.is_refused()
+    client.close()
+    server.settle()
+
+
+def come_incomplete(server):
+    client = Client()
+    held = []
+    posix.unlink_semaphore(client.region(held).name.replace(":request", ":response_full"))
+    posix.let_go(held)
+    server.settle()
+    client.close()
+    server.settle()
+
+
+def be_refused(server):
+    (client,) = connected(server, 1)
+    client.ask()
+    with_it = descriptors()
+    server.endpoint.respond(server.next(), b"x" * (LIMIT + 5), lambda error: [])
+    assert client.is_refused()
+    assert descriptors() < with_it  # it is not waited for until its client goes
+    client.close()
+    server.settle()
+
+
+@pytest.mark.parametrize("live", [come_and_go, come_unseen_after_another, come_damaged, come_incomplete, be_refused])
+def test_whatever_becomes_of_a_channel_nothing_of_it_is_left(clock, live):
+    with in_memory():
+        server = Server(channels=1)
+        live(server)
+        assert is_balanced(lambda: live(server))
+        assert len(leftovers(NAME)) == 2
+        server.endpoint.close()
+
+
+def test_what_died_before_it_was_announced_leaves_no_names(server, clock):
+    class Killed(Exception):
+        pass
+
+    def kill():
+        raise Killed
+
+    with watched(at("announce slot", kill)), pytest.raises(Killed):
+        Client()
+    made[-1].die()
+    assert len(leftovers(NAME)) == 2 + 6
+    clock[0] += SWEEP
+    assert server.next() is None
+    assert len(leftovers(NAME)) == 2
+
+
+@pytest.mark.parametrize("step", ["open response", "open response_full", "unlink request_empty"])
+def test_closing_lets_go_of_all_that_was_open_and_of_what_was_just_being_opened(clock, step):
+    class Raised(Exception):
+        pass
+
+    def raise_it():
+        raise Raised
+
+    with in_memory():
+        before = descriptors()
+        server = Server()
+        opened = connected(server, 2)
+        unseen = Client()
+        with watched(at(step, raise_it)), pytest.raises(Raised):
+            server.next()
+        server.endpoint.close()
+        for client in (*opened, unseen):
+            client.close()
+        assert leftovers(NAME) == []
+        assert descriptors() == before
 
 
 def test_everyone_who_asks_comes_before_anyone_comes_again(server):
@@ -375,9 +549,14 @@ def test_objects_are_counted_by_client_process_and_go_with_the_channel(server):
         server.endpoint.respond(request, b"", none_instead)
     assert server.endpoint.objects_kept(mine) == 5
     assert server.endpoint.objects_kept(mine + 1) == 0
-    one.leave()
+    two.leave()
     server.settle()
-    assert server.endpoint.objects_kept(mine) == 3
+    assert server.endpoint.objects_kept(mine) == 2
+    served = request[0]  # as an error's traceback may keep it
+    assert served.objects is None
+    for buffer in (served.request, served.response):
+        with pytest.raises(ValueError, match="closed"):
+            buffer.was_found()
 
 
 def test_large_requests_share_memory_that_is_given_back_when_none_has_come_for_long(clock, monkeypatch):
@@ -448,11 +627,21 @@ def test_a_server_that_cannot_begin_leaves_the_name_to_who_has_it(server):
     assert server.serve() == b"to the first"
 
 
+def test_a_server_for_which_there_is_no_memory_says_so_and_leaves_nothing(clock):
+    with in_memory(capacity=0):
+        before = descriptors()
+        with pytest.raises(RPCTransportError, match="full"):
+            Server()
+        assert leftovers(NAME) == []
+        assert descriptors() == before
+
+
 def remove_name():
     posix.unlink_segment(names.control(NAME))
 
 
 def test_a_name_that_was_removed_is_taken_again_and_those_who_wait_are_answered(server, clock, warnings):
+    before = descriptors()
     waiting, idle = connected(server, 2)
     remove_name()
     waiting.ask(b"sent to the old life")
@@ -472,10 +661,49 @@ def test_a_name_that_was_removed_is_taken_again_and_those_who_wait_are_answered(
     for old in (waiting, idle):
         assert old.response.seems_full()  # woken, since nobody hears it any more
     clock[0] += SWEEP
-    new.ask(b"once more")
     new.answer()
+    new.ask(b"once more")
     assert server.serve() == b"once more"
     assert len(warnings()) == 1
+    for client in (waiting, idle, new):
+        client.close()
+    server.settle()
+    assert descriptors() == before  # nothing of the old life is left
+
+
+def test_a_server_that_is_closed_before_its_old_clients_have_left_lets_go_of_both_lives(clock):
+    def live():
+        server = Server()
+        client = connected(server, 1)[0]
+        remove_name()
+        clock[0] += SWEEP
+        assert server.next() is None
+        server.endpoint.close()
+        assert leftovers(NAME) == []
+        client.close()
+
+    with in_memory():
+        live()
+        assert is_balanced(live)
+
+
+def test_who_has_not_noticed_that_the_name_was_taken_again_is_answered_at_the_next_look(server, clock):
+    """It rings a bell that nobody hears."""
+    clients = connected(server, 3)
+    for client in clients[:2]:
+        client.ask(b"before")
+    remove_name()
+    clock[0] += SWEEP
+    assert [server.serve(), server.serve()] == [b"before", b"before"]
+    for client in clients[:2]:
+        client.answer()
+    for client in clients:
+        client.ask(b"after")
+    assert server.next() is None
+    clock[0] += SWEEP
+    assert [server.serve() for _ in clients] == [b"after"] * 3
+    for client in clients:
+        assert client.answer().message == b"after"
 
 
 def test_a_name_that_another_server_has_taken_is_told_once_and_again_after_it_was_had(server, clock, caplog):
@@ -483,11 +711,14 @@ def test_a_name_that_another_server_has_taken_is_told_once_and_again_after_it_wa
     for _ in range(2):
         remove_name()
         other = Server()
+        found = []
         for _ in range(3):
             clock[0] += SWEEP
             client.ask(b"to the first")
             assert server.serve() == b"to the first"
             client.answer()
+            found.append(descriptors())
+        assert found[1] == found[2]
         other.endpoint.close()
         clock[0] += SWEEP
         assert server.next() is None

@@ -95,18 +95,18 @@ def test_a_server_that_cannot_be_connected_to_says_why(control, fields, kind, to
 def test_the_size_is_said_of_what_is_in_order_and_what_is_wrong_of_the_rest(control):
     header = header_of(control)
     assert checked_size("c", header, read_header(header), "not there") == layout.control_size(10)
-    with pytest.raises(RPCTransportError, match="^c is too short: 95 bytes$"):
+    with pytest.raises(RPCTransportError, match=r"^c is too short: 95 bytes$"):
         checked_size("c", header[:-1], None, "not there")
-    with pytest.raises(RPCTransportError, match="^c is no control segment: it begins with b'XRBctrl"):
+    with pytest.raises(RPCTransportError, match=r"^c is no control segment: it begins with b'XRBctrl"):
         checked_size("c", b"X" + header[1:], None, "not there")
 
 
 def test_of_the_living_nothing_is_removed_and_it_is_said_who_it_is(control):
-    with pytest.raises(RPCTransportError, match=f"^server name '{NAME}' is in use by process {os.getpid()}"):
+    with pytest.raises(RPCTransportError, match=rf"^server name '{NAME}' is in use by process {os.getpid()}"):
         remove_dead(NAME, names.control(NAME))
     assert control.is_linked()
     control.map[0] = 0
-    with pytest.raises(RPCTransportError, match=f"^server name '{NAME}' is in use$"):
+    with pytest.raises(RPCTransportError, match=rf"^server name '{NAME}' is in use$"):
         remove_dead(NAME, names.control(NAME))
     assert control.is_linked()
 

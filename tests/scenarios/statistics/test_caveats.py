@@ -133,7 +133,9 @@ def test_the_fewest_calls_of_any_repeat_are_said(tmp_path: Path) -> None:
     assert _said(tmp_path, "few-calls", rows) == ["too few calls for a p99 (300; 1,000 are needed)"]
 
 
-@pytest.mark.parametrize(("highest", "said"), [(10.0, []), (10.1, ["repeats differ 2.0-fold (p50 5.00 µs to 10.1 µs)"])])
+@pytest.mark.parametrize(
+    ("highest", "said"), [(10.0, []), (10.1, ["repeats differ 2.0-fold (p50 5.00 µs to 10.1 µs)"])]
+)
 def test_repeats_differ_when_one_is_more_than_twice_another(tmp_path: Path, highest: float, said: list[str]) -> None:
     assert _said(tmp_path, "repeats-differ", repeats("a", [5.0, highest, 7.0], p99_us=99, calls=1000)) == said
     assert _said(tmp_path / "alone", "repeats-differ", repeats("a", [5.0], p99_us=99, calls=1000)) == []
