@@ -152,6 +152,4 @@ def counts_as_use(function: Any, variable: str) -> None:
     _USING[function.__code__] = variable
 
 
-counts_as_use(ClientChannel.open, "self")
-counts_as_use(ClientChannel.exchange, "self")
 counts_as_use(ChannelPool._try_open_channel, "channel")

@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import os
+import threading
 
 import pytest
 
@@ -11,10 +12,11 @@ from shm_rpc_bridge.control import Control
 from shm_rpc_bridge.endpoint import Endpoint
 from shm_rpc_bridge.header import Offer
 from shm_rpc_bridge.pool import ChannelPool, counts_as_use
-from shm_rpc_bridge.testing import at, in_memory, watched
+from shm_rpc_bridge.testing import at, in_memory, leftovers, watched
 from shm_rpc_bridge.waiting import POLL
 
 from .raising import RaiseAt
+from .services import PATIENCE, calling
 
 NAME = "pooled"
 
@@ -189,6 +191,24 @@ def test_closing_lets_go_of_everything_and_refuses_what_comes_after(pool, server
     pool.close()
 
 
+def test_an_idle_channel_is_closed_with_the_client_whichever_thread_has_used_it_last(pool, server):
+    """Of a thread that lives and has one in use it is left to that thread."""
+    opened, closed = threading.Event(), threading.Event()
+
+    def open_and_stay():
+        pool.put_back(pool.open_channel(0.0))
+        opened.set()
+        assert closed.wait(PATIENCE)
+
+    with calling(open_and_stay) as staying:
+        assert opened.wait(PATIENCE)
+        pool.close()
+        assert server.channels_in_use() == 0
+        assert not pool.holds_anything
+        closed.set()
+        staying.result(PATIENCE)
+
+
 def test_closing_ends_the_call_that_a_channel_is_in_and_leaves_it_to_its_user(pool, server):
     using = []
 
@@ -271,6 +291,7 @@ def test_a_handler_that_closes_the_client_at_any_moment_of_opening_is_said_so_an
         pool.close()
         assert not pool.holds_anything, closing.where
         assert len(os.listdir("/proc/self/fd")) == before, closing.where
+        assert len(leftovers(server.name)) == 2, closing.where
         assert server.channels_in_use() == 0, closing.where
         moment += 3
 
@@ -284,9 +305,10 @@ def test_what_a_handler_raises_while_a_channel_is_opened_comes_out_and_nothing_i
         raise Raised
 
     pool = new_pool()
-    with watched(at(step, raise_it)), pytest.raises(Raised):
+    with watched(at(step, raise_it)), pytest.raises(Raised) as caught:
         pool.open_channel(0.0)
-    gc.collect()
+    assert server.channels_in_use() == 0  # though the error's traceback has it still
+    del caught
     channel = pool.open_channel(0.0)
     assert server.channels_in_use() == 1
     assert channel.take()
