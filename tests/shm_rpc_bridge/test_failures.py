@@ -52,6 +52,8 @@ def test_what_was_carried_is_what_was_described():
         lambda wire: "method",
         lambda wire: wire[:-1],
         lambda wire: [*wire, None],
+        lambda wire: [wire[0], *wire],
+        lambda wire: wire[1:],
         lambda wire: [7, *wire[1:]],
         lambda wire: [*wire[:4], None, *wire[5:]],
         lambda wire: [*wire[:5], "arguments", wire[6]],

@@ -168,8 +168,10 @@ def test_after_a_restart_channels_go_to_the_new_server_and_the_old_ones_go_with_
     assert channel.take()
     assert channel.connection is not old
     assert old.is_retired
-    pool.discard(used)
-    pool.discard(channel)
+    another = pool.open_channel(0.0)
+    assert another.connection is channel.connection
+    for each in (used, channel, another):
+        pool.discard(each)
     assert not channel.connection.is_retired
     assert new_server.channels_in_use() == 0
     pool.close()
