@@ -241,7 +241,7 @@ def test_a_run_that_is_not_finished_is_refused_unless_forced(tmp_path: Path) -> 
     a, b = (run_of(tmp_path / name, repeats("shm", [50] * 3)) for name in "ab")
     for run in (a, b):
         run.set_state(RUNNING)
-    with pytest.raises(ComparisonError, match="^a and b cannot be compared") as caught:
+    with pytest.raises(ComparisonError, match=r"^a and b cannot be compared") as caught:
         comparison.compare(a, b, FLOOR)
     assert str(caught.value).splitlines()[1:] == ["  a is not finished", "  b is not finished"]
     forced = comparison.compare(a, b, FLOOR, force=True)
@@ -262,7 +262,7 @@ def test_a_figure_that_no_run_has_is_told_with_why_and_what_there_is(tmp_path: P
     a = run_of(tmp_path / "a", repeats("shm", [50] * 3, p99_us=90))
     b = run_of(tmp_path / "b", repeats("shm", [50] * 3))
     for before, after in ((b, b), (b, a)):
-        with pytest.raises(ComparisonError, match="^nothing was measured in both runs that has a p99,") as caught:
+        with pytest.raises(ComparisonError, match=r"^nothing was measured in both runs that has a p99,") as caught:
             comparison.compare(before, after, FLOOR, "p99_us")
         assert "b: no p99 at all, for want of calls (a p99 takes 1,000 in a repeat)" in str(caught.value)
     assert "a: scenario s; lane json; contender shm; load closed; payload 100 B" in str(caught.value)
