@@ -83,3 +83,12 @@ def test_random_moments_begin_and_end_as_an_even_pace_does() -> None:
 
 def test_one_client_of_four_has_a_quarter_of_the_rate() -> None:
     assert len(schedule(Load(10_000.0), 0, 4, seconds=4.0, most=10**6, seed=1)) == pytest.approx(10_000, rel=0.04)
+
+
+def test_loads_that_are_the_same_are_one_key() -> None:
+    assert len({Load.parse("100/s"), Load(100.0), Load.parse("100/s-constant")}) == 2
+
+
+def test_the_first_moment_is_as_far_from_the_start_as_any_other_from_the_one_before() -> None:
+    first = [schedule(Load(1000.0), 0, 1, seconds=1.0, most=1, seed=seed)[0] for seed in range(2000)]
+    assert statistics.fmean(first) == pytest.approx(1_000_000, rel=0.1)
