@@ -74,6 +74,16 @@ def test_publishing_removes_what_a_dead_server_has_left_and_nothing_else(server,
     assert posix.unlink_segment(odd)
 
 
+def test_publishing_takes_the_name_of_a_dead_server_and_of_no_living_one(server, held):
+    new = Control.create(NAME, 0xDEF, Offer(SLOTS, 2000, 3000, "json"), held)
+    with pytest.raises(RPCTransportError, match=f"^server name '{NAME}' is in use by process {os.getpid()}"):
+        new.publish()
+    server.map[16:20] = (2**22 + 1).to_bytes(4, "little")  # no process has such a number
+    new.publish()
+    assert Control.open(NAME, held).generation == 0xDEF
+    assert not server.is_linked()
+
+
 def test_a_dead_server_is_said_to_be_dead(held):
     servers = []
     server = Control.create(NAME, GENERATION, Offer(SLOTS, 2000, 3000, "json"), servers)
@@ -154,6 +164,30 @@ def test_who_has_interrupted_itself_in_a_claim_gets_another_slot(held, server):
         client = Control.open(NAME, held)
     slots.append(client.claim_slot(object(), 1))
     assert sorted(slots) == [0, 1]
+
+
+@pytest.mark.parametrize("claimer", ["the same", "another"])
+def test_a_slot_that_was_claimed_and_left_in_between_is_passed_over_and_kept_by_nobody(
+    client, other, claimer, monkeypatch
+):
+    """Between looking at its state and locking it."""
+
+    def claim_and_leave():
+        owner = object()
+        assert other.claim_slot(owner, 7) == 0
+        other.leave_slots(owner)
+
+    comes_first = [claim_and_leave]
+    lock = posix.LockFile.try_lock
+
+    def lock_late(self, offset):
+        if comes_first:
+            comes_first.pop()()
+        return lock(self, offset)
+
+    monkeypatch.setattr(posix.LockFile, "try_lock", lock_late)
+    assert [client.claim_slot(object(), number) for number in (1, 2)] == [1, 2]
+    assert (client if claimer == "the same" else other).claim_slot(object(), 3) == 0
 
 
 def test_leaving_gives_up_all_that_an_owner_has_and_nothing_of_others(client, server):
@@ -259,6 +293,11 @@ def test_of_thousands_of_slots_those_without_an_owner_are_found_in_one_look(held
     assert server.slots_in_use() == list(range(0, 300, 2))
     posix.let_go(living)
     server.withdraw_name()
+
+
+def test_where_the_system_does_not_list_its_locks_each_slot_is_asked_for(server, monkeypatch):
+    monkeypatch.setattr(posix.LockFile, "locked_by_others", lambda self: None)
+    assert server.without_owner(list(range(300))) == list(range(300))
 
 
 def test_what_was_forgotten_is_of_no_use(client):

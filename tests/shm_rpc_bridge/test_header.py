@@ -97,7 +97,7 @@ def test_the_size_is_said_of_what_is_in_order_and_what_is_wrong_of_the_rest(cont
     assert checked_size("c", header, read_header(header), "not there") == layout.control_size(10)
     with pytest.raises(RPCTransportError, match=r"^c is too short: 95 bytes$"):
         checked_size("c", header[:-1], None, "not there")
-    with pytest.raises(RPCTransportError, match=r"^c is no control segment: it begins with b'XRBctrl"):
+    with pytest.raises(RPCTransportError, match=r"^c is no control segment: it begins with b'XRBctrl\\x00'$"):
         checked_size("c", b"X" + header[1:], None, "not there")
 
 
