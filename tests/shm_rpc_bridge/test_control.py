@@ -261,6 +261,20 @@ def test_a_slot_whose_owner_lives_is_not_reclaimed_and_that_of_the_dead_is_after
     assert server.slots_in_use() == []
 
 
+def test_nobody_gets_a_slot_while_what_its_last_owner_has_left_is_removed(server, client, other):
+    owners = [object() for _ in range(SLOTS)]
+    for owner in owners:
+        client.claim_slot(owner, 1)
+    client.leave_slots(owners[1])
+
+    def claim_meanwhile():
+        with pytest.raises(RPCTransportError, match="in use"):
+            other.claim_slot(object(), 2)
+
+    assert server.reclaim(1, claim_meanwhile)
+    assert other.claim_slot(object(), 2) == 1
+
+
 def test_where_removing_fails_the_slot_stays_and_can_be_reclaimed_again(server):
     held = []
     Control.open(NAME, held).claim_slot(object(), 1)

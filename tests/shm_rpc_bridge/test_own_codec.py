@@ -108,6 +108,19 @@ def test_a_keyboard_interrupt_is_passed_on():
             use()
 
 
+@pytest.mark.parametrize("use", [lambda own: own.encode_request("f", (1,), {}), lambda own: own.encode_result("f", 1)])
+def test_a_keyboard_interrupt_that_comes_once_is_passed_on(use):
+    class InterruptedOnce(Literals):
+        def dumps(self, value):
+            if interrupts:
+                raise interrupts.pop()
+            return super().dumps(value)
+
+    interrupts = [KeyboardInterrupt]
+    with pytest.raises(KeyboardInterrupt):
+        use(chosen(InterruptedOnce()))
+
+
 def test_a_keyboard_interrupt_while_a_refusals_place_is_looked_for_is_passed_on():
     class Interrupted(Literals):
         def dumps(self, value):
