@@ -4,15 +4,19 @@ import builtins
 
 import pytest
 
+from shm_rpc_bridge import RPCMethodError, RPCSerializationError
 from shm_rpc_bridge.failures import (
+    HANDED_OUT,
     METHOD_FAILED,
     REQUEST_REFUSED,
+    RESULT_REFUSED,
     Failure,
     described,
     from_wire,
     nearest_builtin,
     to_wire,
 )
+from shm_rpc_bridge.remote_errors import HandedOut, RemoteTraceback, error_of
 
 needs_groups = pytest.mark.skipif(not hasattr(builtins, "ExceptionGroup"), reason="Python has no exception groups")
 
@@ -248,3 +252,47 @@ def test_groups_within_groups_are_described_down_to_the_eighth():
     for _ in range(8):
         (told,) = told.parts
     assert texts_of(told) == ["1 more exceptions, left out on the way"]
+
+
+def test_an_object_that_stays_in_the_server_is_told_by_its_class_and_number():
+    came = error_of(Failure(HANDED_OUT, "Account", "7"))
+    assert type(came) is HandedOut
+    assert (came.class_name, came.number, came.args) == ("Account", 7, ("Account", 7))
+    assert type(error_of(Failure(HANDED_OUT, "Account", "-7"))) is RPCMethodError
+
+
+def test_an_exception_that_cannot_be_constructed_from_what_came_has_its_text_alone():
+    error = error_of(Failure(METHOD_FAILED, "OwnDecodeError", "text", "", "UnicodeDecodeError", None))
+    assert isinstance(error, UnicodeDecodeError)
+    assert isinstance(error, RPCMethodError)
+    assert error.args == ("text",)
+    assert str(error) == "text"
+
+
+@needs_groups
+def test_a_group_that_python_would_not_make_is_told_as_a_failed_call():
+    error = error_of(Failure(METHOD_FAILED, "ExceptionGroup", "empty", "", "ExceptionGroup", ["title"], []))
+    assert type(error) is RPCMethodError
+    assert (error.remote_type, error.remote_message, error.may_have_run) == ("ExceptionGroup", "empty", True)
+    untitled = Failure(METHOD_FAILED, "ExceptionGroup", "text", "", "ExceptionGroup", None, [WHOLE])
+    assert error_of(untitled).message == "text"
+
+
+@pytest.mark.parametrize("builtin", ["", "print", "SystemExit", "NoSuchError", "__doc__"])
+def test_what_is_the_name_of_no_exception_is_told_as_a_failed_call(builtin):
+    assert type(error_of(Failure(METHOD_FAILED, "T", "text", "", builtin, []))) is RPCMethodError
+
+
+@pytest.mark.parametrize(("kind", "has_run"), [(RESULT_REFUSED, True), (REQUEST_REFUSED, False)])
+def test_a_refusal_says_whether_the_method_has_run(kind, has_run):
+    error = error_of(Failure(kind, "RPCSerializationError", "why"))
+    assert type(error) is RPCSerializationError
+    assert error.may_have_run is has_run
+    assert str(error) == f"in the server: why (the method has{'' if has_run else ' not'} run)"
+
+
+def test_the_cause_is_the_servers_traceback_where_there_is_one():
+    error = error_of(Failure(METHOD_FAILED, "T", "text", "trace"))
+    assert type(error.__cause__) is RemoteTraceback
+    assert str(error.__cause__) == '\n"""\ntrace"""'
+    assert error_of(Failure(METHOD_FAILED, "T", "text")).__cause__ is None

@@ -114,3 +114,9 @@ def test_each_process_is_drawn_as_often_as_any_other() -> None:
     """A median of three is the lowest process's in 7 of 27 resamples, and so for the highest."""
     low, high = bootstrap.of_median([np.array(0.0), np.array(1.0), np.array(2.0)], 1) or (9.0, 9.0)
     assert (low, high) == (0.0, 2.0)
+
+
+def test_a_fortieth_of_the_resamples_lies_beyond_each_end() -> None:
+    """Of processes that are alike: each resample is the middle one of three draws that follow each other."""
+    alike = [np.arange(bootstrap.RESAMPLES, dtype=float)] * 3
+    assert bootstrap.of_median(alike, 1) == (pytest.approx(50, abs=2), pytest.approx(1950, abs=2))
