@@ -77,6 +77,7 @@ class ChannelPool:
             if current.is_alive():
                 return current
             current.is_retired = True
+            self._reap()
         connection = Connection(self._name, self._codec)
         self._connections.append(connection)
         try:
