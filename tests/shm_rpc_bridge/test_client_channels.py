@@ -1,7 +1,9 @@
 """What a client does with its channels: used again wherever they can be, and let go of where they cannot."""
 
+import contextlib
 import gc
 import os
+import pickle
 
 import pytest
 
@@ -112,3 +114,76 @@ def test_a_patience_that_is_no_time_is_refused(client, bad):
     with pytest.raises((TypeError, ValueError), match=r"^wait_for_server must be "):
         client.with_options(wait_for_server=bad)
     assert client.call("add", 1, 2) == 3
+
+
+def test_a_client_that_is_closed_while_a_result_is_read_returns_it_and_holds_nothing(claims):
+    """By a signal's handler, when the channel is about to be kept for the next call."""
+
+    class Own:
+        name = "own"
+        dumps = staticmethod(pickle.dumps)
+        loads = staticmethod(pickle.loads)
+
+    class Closing(Own):
+        @staticmethod
+        def loads(message):
+            client.close()
+            return pickle.loads(message)
+
+    server = RPCServer(NAME, codec=Own())
+    register_methods(server)
+    with started(server):
+        before = descriptors()
+        client = RPCClient(NAME, timeout=PATIENCE, codec=Closing())
+        assert client.call("add", 1, 2) == 3
+        server.stop()
+    assert descriptors() <= before
+    with pytest.raises(RPCTransportError, match="is closed"):
+        client.call("add", 1, 2)
+
+
+def test_a_pickled_client_keeps_how_long_it_waits_for_a_server(claims, monkeypatch):
+    with RPCServer(NAME), RPCClient(NAME, timeout=PATIENCE) as client:
+        patient = client.with_options(wait_for_server=PATIENCE)
+        assert patient is not client
+        handed_over = pickle.loads(pickle.dumps(patient))
+    servers = contextlib.ExitStack()
+
+    def start_another(seconds):
+        if not came:
+            server = RPCServer(NAME)
+            register_methods(server)
+            servers.enter_context(started(server))
+            came.append(server)
+
+    came = []
+    monkeypatch.setattr("shm_rpc_bridge.waiting.sleep", start_another)
+    with servers, handed_over:
+        assert handed_over.call("add", 1, 2) == 3
+    assert len(came) == 1
+
+
+class Counter:
+    def count(self):
+        return 1
+
+
+@pytest.mark.parametrize("through", ["the client", "a handle"])
+def test_a_client_that_is_closed_in_the_middle_of_its_own_call_ends_that_and_closes_nothing_under_it(claims, through):
+    """By a signal's handler, right after the request was sent."""
+    due = []
+
+    def close(step):
+        if due and str(step) == "after release request_full":
+            due.pop().close()
+
+    server = RPCServer(NAME)
+    server.register("make", Counter)
+    server.register_class(Counter)
+    with started(server), watched(close):
+        client = RPCClient(NAME, timeout=PATIENCE)
+        handle = client.call("make")
+        due.append(client)
+        with pytest.raises(RPCTransportError, match="the client was closed during the call"):
+            handle.count() if through == "a handle" else client.call("make")
+        assert not due
