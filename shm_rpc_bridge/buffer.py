@@ -124,7 +124,8 @@ class Buffer:
     def release_view(self) -> None:
         """Give the message that :meth:`receive_view` showed back to its writer; using its view is an error now.
 
-        Raises BufferError while the view has views of its own, such as slices.
+        Raises BufferError while something holds the view itself, such as a PickleBuffer. Slices, casts and NumPy arrays
+        hold the memory instead, which Python does not notice: they show what is written next.
         """
         if self._view is not None:
             self._view.release()

@@ -96,7 +96,7 @@ class Connection:
         self._let_go()
 
     def _let_go(self) -> None:
-        posix.let_go(self._held)
+        posix.close_all(self._held)  # which a handler may do while open() goes on noting there
         if self._control is not None:
             self._control.forget_memory()
 

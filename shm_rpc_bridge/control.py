@@ -141,7 +141,8 @@ class Control:
     def leave_slots(self, owner: object) -> None:
         """Give up what `owner` has claimed. From here on it is the server's to reclaim, or a client's to claim."""
         for slot in [slot for slot, claimed_by in list(self._claimed.items()) if claimed_by is owner]:
-            if self._lock_file.try_lock(layout.slot_lock(slot)):  # as it is already, unless the claim has failed
+            # The lock is had already, unless the claim has failed; with all others, once the file is closed.
+            if self.is_owned() and self._lock_file.try_lock(layout.slot_lock(slot)):
                 self._set_state(slot, layout.SLOT_LEFT)
                 self._lock_file.unlock(layout.slot_lock(slot))
             self._claimed.pop(slot, None)

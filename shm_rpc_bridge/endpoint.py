@@ -210,7 +210,6 @@ class Endpoint:
         # Whoever has sent a request by now is answered; the next one comes on a new channel.
         self._leaving += self._channels.values()
         self._channels = {}
-        self._circle_is_old = True
         for served in self._leaving:
             if served.request.seems_full():
                 self._doorbell.release()

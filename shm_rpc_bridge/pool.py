@@ -57,15 +57,18 @@ class ChannelPool:
         except BaseException as error:
             if channel is not None:
                 self.discard(channel)
+            if self.is_closed and isinstance(error, _OF_WHAT_IS_CLOSED):
+                raise RPCTransportError(self._closed()) from None
             if isinstance(error, posix.NotFoundError) and (why := self.why_hopeless()):
                 raise RPCTransportError(why) from None
-            if isinstance(error, (OSError, ValueError)):  # of what was closed by a handler in the middle of it
-                self._refuse_if_closed()
             raise
 
     def _refuse_if_closed(self) -> None:
         if self.is_closed:
-            raise RPCTransportError(f"the client of {self._name!r} is closed")
+            raise RPCTransportError(self._closed())
+
+    def _closed(self) -> str:
+        return f"the client of {self._name!r} is closed"
 
     def _connected(self) -> Connection:
         current = self._connections[-1] if self._connections else None
@@ -74,12 +77,15 @@ class ChannelPool:
             if current.is_alive():
                 return current
             current.is_retired = True
+            self._reap()
         connection = Connection(self._name, self._codec)
         self._connections.append(connection)
         try:
             connection.open()
+            self._refuse_if_closed()  # meanwhile, by what has interrupted this thread
         except BaseException:
             connection.is_retired = True
+            connection.reap()  # closing has let go of it before it had all that it has now
             self._reap()
             raise
         logger.debug("connected to server %r, %s", self._name, connection.server)
@@ -136,6 +142,9 @@ class ChannelPool:
             connection.drop_inherited()
 
 
+_OF_WHAT_IS_CLOSED = RPCTransportError, OSError, ValueError, AttributeError, posix.Closed
+"""What it may raise to go on with what a handler has closed in the middle of it."""
+
 _USING: Dict[CodeType, str] = {}
 
 
@@ -144,6 +153,4 @@ def counts_as_use(function: Any, variable: str) -> None:
     _USING[function.__code__] = variable
 
 
-counts_as_use(ClientChannel.open, "self")
-counts_as_use(ClientChannel.exchange, "self")
 counts_as_use(ChannelPool._try_open_channel, "channel")

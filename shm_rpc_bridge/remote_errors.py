@@ -29,10 +29,11 @@ class HandedOut(Exception):
 
 def error_of(failure: Failure) -> Exception:
     """What the caller is to raise."""
+    refusal = f"in the server: {failure.text or failure.type_name}"  # a MemoryError has no text
     if failure.kind == RESULT_REFUSED:
-        return RPCSerializationError(f"in the server: {failure.text} (the method has run)", may_have_run=True)
+        return RPCSerializationError(f"{refusal} (the method has run)", may_have_run=True)
     if failure.kind == REQUEST_REFUSED:
-        return RPCSerializationError(f"in the server: {failure.text} (the method has not run)")
+        return RPCSerializationError(f"{refusal} (the method has not run)")
     if failure.kind == HANDED_OUT and failure.text.isdecimal():
         return HandedOut(failure.type_name, int(failure.text))
     error = _method_error(failure)

@@ -141,7 +141,8 @@ class SharedMemoryTransport:
     def view_request(self, timeout: Optional[float] = None) -> memoryview:
         """As :meth:`receive_request` without the copy: read-only memory, until requests are received again.
 
-        From then on the view is released and using it is a ValueError; slices of it must be released before.
+        From then on the view is released and using it is a ValueError. Slices, casts and NumPy arrays of it are not
+        released: they show what is written there next, so drop them before.
         Meant for messages from some 64 KiB up, where the copy costs more than the care.
         """
         try:

@@ -24,7 +24,7 @@ if not (posix_ipc.SEMAPHORE_TIMEOUT_SUPPORTED and sys.platform.startswith("linux
     )
 
 from .backend import OPERATIONS, Backend
-from .held import Closable, Held, let_go
+from .held import Closable, Held, close_all, let_go
 from .listing import Listed, list_own_objects
 from .locks import LockFile
 from .processes import Process, described, is_gone, this_process
@@ -61,6 +61,7 @@ __all__ = [
     "Segment",
     "Semaphore",
     "Tally",
+    "close_all",
     "counted",
     "create_segment",
     "create_semaphore",

@@ -21,9 +21,18 @@ Held = List[Closable]
 
 def let_go(held: Held) -> None:
     """Close everything, last first. Interrupted, it can be called again; so can it by two threads at once."""
+    close_all(held)
+    held.clear()
+
+
+def close_all(held: Held) -> None:
+    """Close everything, last first, and keep the notes: while something may just be opened.
+
+    What a signal's handler closes while the thread that it has interrupted opens it is open afterwards: that thread
+    closes all once more.
+    """
     for thing in reversed(held[:]):
         thing.close()
-    held.clear()
 
 
 class Handles(List[posix_ipc.SharedMemory]):

@@ -23,8 +23,10 @@ class RaiseAt:
     that ends it: what a trace function raises there makes CPython 3.11 keep the exception that was caught for ever.
     """
 
-    def __init__(self, moment: int) -> None:
+    def __init__(self, moment: int, do: Optional[Callable[[], Any]] = None) -> None:
+        """`do`: what the handler does instead of raising."""
         self._left = moment
+        self._do = do
         self.where: Optional[Tuple[str, int, str]] = None
         """File, line and event at which it was raised; None when there are not so many moments."""
 
@@ -62,7 +64,9 @@ class RaiseAt:
         if self._left == 0:
             self._stop()
             self.where = os.path.basename(frame.f_code.co_filename), frame.f_lineno, event
-            raise Raised
+            if self._do is None:
+                raise Raised
+            self._do()
 
     def _is_finalizing(self, frame: Any) -> bool:
         """Whether it was called by the interpreter, which swallows whatever is raised there, by whomever."""

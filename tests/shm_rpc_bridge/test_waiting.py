@@ -8,7 +8,15 @@ import pytest
 
 from shm_rpc_bridge import RPCClient, RPCServer, names, posix
 from shm_rpc_bridge.control import Control
-from shm_rpc_bridge.waiting import POLL, Waiter
+from shm_rpc_bridge.waiting import (
+    POLL,
+    SLICE,
+    Waiter,
+    deadline_after,
+    retry_until,
+    validated_strategy,
+    validated_timeout,
+)
 
 from .services import PATIENCE, register_methods
 
@@ -56,7 +64,7 @@ def nothing():
 
 @pytest.fixture
 def two_cpus(monkeypatch):
-    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 1})
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 1} if pid == 0 else {0})
 
 
 def test_blocking_never_looks(two_cpus):
@@ -68,13 +76,14 @@ def test_blocking_never_looks(two_cpus):
 def test_adaptive_takes_what_comes_while_it_looks_without_parking(two_cpus):
     semaphore = FakeSemaphore(tokens=1, appears=50)
     waiter = Waiter(semaphore, "adaptive", nothing)
-    semaphore.looks = 0  # it has looked, to learn how long that takes
-    assert waiter.wait(math.inf)
-    assert (semaphore.looks, semaphore.parked) == (51, 0)
+    for _ in range(3):
+        semaphore.tokens, semaphore.looks = 1, 0  # it has looked before, to learn how long that takes
+        assert waiter.wait(math.inf)
+        assert (semaphore.looks, semaphore.parked) == (51, 0)
 
 
 def test_with_one_usable_cpu_nobody_looks(monkeypatch):
-    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0})
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0} if pid == 0 else {0, 1})
     semaphore = FakeSemaphore(tokens=1)
     waiter = Waiter(semaphore, "adaptive", nothing)
     semaphore.looks = 0
@@ -101,6 +110,24 @@ def test_probes_that_do_not_help_become_rare(two_cpus, clock):
         looks.append(semaphore.looks)
     long_looks = sum(each > 2 * looks[0] for each in looks)
     assert 1 < long_looks < 40
+
+
+def test_after_answers_in_a_row_were_seen_the_next_probe_is_free_again(two_cpus, clock):
+    semaphore = FakeSemaphore(tokens=0)
+    waiter = Waiter(semaphore, "adaptive", nothing)
+
+    def looks_of_a_wait(appears):
+        semaphore.tokens, semaphore.appears, semaphore.looks = 1, appears, 0
+        assert waiter.wait(math.inf)
+        return semaphore.looks
+
+    first_looks = looks_of_a_wait(math.inf)
+    for _ in range(1000):  # in vain: probes have become rare
+        looks_of_a_wait(math.inf)
+    for _ in range(200):  # from the next probe on, the answer is there at the first look
+        looks_of_a_wait(0)
+    looks_of_a_wait(math.inf)
+    assert looks_of_a_wait(math.inf) > 2 * first_looks
 
 
 def test_after_sharing_its_core_a_wait_sleeps_at_once_so_that_it_wakes_up_on_another(two_cpus, monkeypatch):
@@ -201,5 +228,235 @@ def test_the_deadline_is_looked_at_between_rounds_of_looking(two_cpus, monkeypat
     monkeypatch.setattr("os.sched_yield", lambda: yields.append(1))
     now = monotonic()
     monkeypatch.setattr("shm_rpc_bridge.waiting.monotonic", lambda: now)
-    assert not Waiter(FakeSemaphore(tokens=0), "adaptive", nothing).wait(now - 1.0)
+    for deadline in (now - 1.0, now):
+        assert not Waiter(FakeSemaphore(tokens=0), "adaptive", nothing).wait(deadline)
     assert not yields
+
+
+def test_a_deadline_is_on_the_clock_of_waits(clock):
+    clock[0] = 100.0
+    assert deadline_after(None) == math.inf
+    assert deadline_after(0) == deadline_after(0.0) == POLL
+    assert deadline_after(1) == 101.0
+    assert deadline_after(0.5) == 100.5
+    assert deadline_after(1e9) == 1e9 + 100
+
+
+@pytest.mark.parametrize("timeout", [-1, -1e-9, math.nan, math.inf, 1e9 + 0.5])
+def test_a_timeout_that_is_no_time_is_refused_with_its_name_and_the_limits(timeout):
+    for refusing in (deadline_after, validated_timeout):
+        with pytest.raises(ValueError, match=rf"^patience must be 0 to 1e\+09 seconds, or None .* not {timeout}$"):
+            refusing(timeout, "patience")
+
+
+@pytest.mark.parametrize("timeout", ["1", True, [1]])
+def test_a_timeout_that_is_no_number_is_refused_with_its_name(timeout):
+    kind = type(timeout).__name__
+    with pytest.raises(TypeError, match=f"^patience must be a number of seconds or None, not {kind}$"):
+        validated_timeout(timeout, "patience")
+
+
+@pytest.mark.parametrize("timeout", [None, 0, 0.0, 1, 2.5])
+def test_a_timeout_in_order_is_kept_as_it_is(timeout):
+    assert validated_timeout(timeout) is timeout
+
+
+def test_a_strategy_that_there_is_not_is_refused_with_those_that_there_are():
+    assert [validated_strategy(each) for each in ("adaptive", "block", "spin")] == ["adaptive", "block", "spin"]
+    with pytest.raises(ValueError, match=r"^wait must be one of 'adaptive', 'block', 'spin', not 'sleep'$"):
+        validated_strategy("sleep")
+
+
+class NotYet(Exception):
+    pass
+
+
+@pytest.fixture
+def naps(clock, monkeypatch):
+    """How long each sleep between attempts was; the clock goes on by that."""
+    naps = []
+
+    def nap(seconds):
+        naps.append(seconds)
+        clock[0] += seconds
+
+    monkeypatch.setattr("shm_rpc_bridge.waiting.sleep", nap)
+    return naps
+
+
+def failing(times, error):
+    left = [error] * times
+
+    def attempt():
+        if left:
+            raise left.pop()
+        return "there"
+
+    return attempt
+
+
+def test_what_is_not_there_yet_is_tried_again_at_growing_intervals_of_at_most_50_ms(naps):
+    assert retry_until(10.0, NotYet, failing(9, NotYet)) == "there"
+    assert naps == [0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.05, 0.05, 0.05]
+
+
+def test_what_is_there_at_once_or_fails_otherwise_is_not_tried_again(naps):
+    assert retry_until(10.0, NotYet, failing(0, NotYet)) == "there"
+    with pytest.raises(KeyError):
+        retry_until(10.0, NotYet, failing(1, KeyError))
+    assert naps == []
+
+
+def test_the_last_attempt_is_at_the_deadline_and_not_later(naps, clock):
+    with pytest.raises(NotYet):
+        retry_until(0.1, NotYet, failing(99, NotYet))
+    assert clock[0] == pytest.approx(0.1)
+    assert naps[-1] == pytest.approx(0.1 - 0.063)
+    clock[0] = 5.0
+    with pytest.raises(NotYet):
+        retry_until(5.0, NotYet, failing(1, NotYet))
+
+
+STRATEGIES = ["adaptive", "block", "spin"]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("deadline", [POLL, math.inf], ids=["polled", "waited for"])
+def test_a_waiter_says_that_it_has_taken_a_token_once_it_has(two_cpus, strategy, deadline):
+    semaphore = FakeSemaphore(tokens=1)
+    waiter = Waiter(semaphore, strategy, nothing)
+    assert not waiter.taken
+    assert waiter.wait(deadline)
+    assert waiter.taken
+    assert semaphore.tokens == 0
+    waiter.taken = False
+    assert not waiter.wait(POLL)
+    assert not waiter.taken
+
+
+class HandlerRaises(Exception):
+    pass
+
+
+class Interrupting(FakeSemaphore):
+    """In whose first acquire a handler raises: before the token is taken, or after."""
+
+    def __init__(self, when, error=HandlerRaises):
+        super().__init__(tokens=1)
+        self.when = when
+        self.error = error
+
+    def acquire(self, timeout=None):
+        when, self.when = self.when, None
+        if when == "before":
+            raise self.error
+        super().acquire(timeout)
+        if when == "after":
+            raise self.error
+
+    def park(self, timeout, *tallies):
+        when, self.when = self.when, None
+        if when == "before":
+            raise self.error
+        there = super().park(timeout, *tallies)
+        if when == "after":
+            raise self.error
+        return there
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("deadline", [POLL, math.inf], ids=["polled", "waited for"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_where_a_handler_raises_out_of_a_wait_it_is_known_whether_the_token_was_taken(
+    two_cpus, strategy, deadline, when
+):
+    semaphore = Interrupting(when)
+    waiter = Waiter(semaphore, strategy, nothing)
+    with pytest.raises(HandlerRaises):
+        waiter.wait(deadline)
+    assert waiter.taken is (when == "after")
+    assert semaphore.tokens == (when == "before")
+
+
+@pytest.mark.parametrize("strategy", ["adaptive", "spin"])
+@pytest.mark.parametrize("error", [posix.Busy, posix.Interrupted])
+def test_a_token_that_was_seen_and_is_not_to_be_had_is_waited_for(two_cpus, strategy, error):
+    semaphore = Interrupting("before", error)
+    waiter = Waiter(semaphore, strategy, nothing)
+    assert waiter.wait(math.inf)
+    assert semaphore.parked == 0
+    semaphore = Interrupting("before", error)
+    assert not Waiter(semaphore, strategy, nothing).wait(POLL)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_who_polls_in_vain_looks_for_its_peer_and_who_finds_a_token_does_not(two_cpus, strategy):
+    looked = []
+    semaphore = FakeSemaphore(tokens=1)
+    waiter = Waiter(semaphore, strategy, lambda: looked.append(1))
+    assert waiter.wait(POLL)
+    assert looked == []
+    assert not waiter.wait(POLL)
+    assert looked == [1]
+
+
+class Parks(FakeSemaphore):
+    """Parked waits last as long as they may, on the clock; how long stands in `slices`."""
+
+    def __init__(self, clock, comes_after=math.inf):
+        super().__init__(tokens=0)
+        self.clock = clock
+        self.comes_after = comes_after
+        self.slices = []
+
+    def park(self, timeout, *tallies):
+        self.slices.append(timeout)
+        self.clock[0] += timeout
+        return len(self.slices) > self.comes_after
+
+
+def test_a_parked_wait_is_cut_into_slices_between_which_the_peer_is_looked_for(clock):
+    looked = []
+    semaphore = Parks(clock)
+    assert not Waiter(semaphore, "block", lambda: looked.append(clock[0])).wait(0.25)
+    assert semaphore.slices == pytest.approx([0.1, 0.1, 0.05])
+    assert looked == pytest.approx([0.1, 0.2, 0.25])
+    semaphore = Parks(clock, comes_after=2)
+    assert Waiter(semaphore, "block", nothing, slice_seconds=1.0).wait(math.inf)
+    assert semaphore.slices == [1.0, 1.0, 1.0]
+
+
+def test_a_parked_wait_whose_deadline_has_passed_takes_what_is_there_and_never_waits_less_than_nothing(clock):
+    clock[0] = 9.0
+    semaphore = Parks(clock)
+    assert not Waiter(semaphore, "block", nothing).wait(5.0)
+    assert semaphore.slices == [0.0]
+
+
+def test_after_a_wait_in_vain_the_next_one_looks_half_as_long(two_cpus, clock):
+    semaphore = Parks(clock)
+    waiter = Waiter(semaphore, "adaptive", nothing)
+    looks = []
+    for _ in range(3):
+        semaphore.looks = 0
+        assert not waiter.wait(clock[0] + SLICE)
+        looks.append(semaphore.looks)
+    assert looks[1] == looks[0] // 2
+    assert looks[2] < looks[1]
+
+
+def test_who_spins_offers_the_core_and_looks_for_its_peer_once_a_slice_until_the_deadline(two_cpus, clock, monkeypatch):
+    looked, offers = [], []
+
+    def offer():
+        offers.append(1)
+        clock[0] += 0.25
+
+    monkeypatch.setattr("os.sched_yield", offer)
+    clock[0] = 8.0
+    semaphore = FakeSemaphore(tokens=0)
+    waiter = Waiter(semaphore, "spin", lambda: looked.append(clock[0]), slice_seconds=1.0)
+    assert not waiter.wait(10.25)
+    assert looked == [9.0, 10.0, 10.25]
+    assert len(offers) == 9
+    assert semaphore.parked == 0

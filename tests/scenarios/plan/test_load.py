@@ -63,3 +63,32 @@ def test_a_schedule_ends_at_the_most_calls() -> None:
 def test_a_closed_loop_has_no_schedule() -> None:
     with pytest.raises(ValueError, match="no schedule"):
         schedule(Load(), 0, 1, 1.0, 1, 1)
+
+
+def test_an_even_pace_begins_at_the_clients_turn_and_ends_before_the_time_is_over() -> None:
+    load = Load(4.0, constant=True)
+    assert list(schedule(load, 0, 2, seconds=1.0, most=10, seed=1)) == [0, 500_000_000]
+    assert list(schedule(load, 1, 2, seconds=1.0, most=10, seed=1)) == [250_000_000, 750_000_000]
+    assert list(schedule(load, 1, 2, seconds=1.0, most=1, seed=1)) == [250_000_000]
+    assert list(schedule(load, 1, 2, seconds=1.0, most=0, seed=1)) == []
+
+
+def test_random_moments_begin_and_end_as_an_even_pace_does() -> None:
+    moments = list(schedule(Load(1000.0), 0, 1, seconds=1.0, most=10**6, seed=1))
+    assert 0 < moments[0] < 20_000_000
+    assert 980_000_000 < moments[-1] < SECOND_NS
+    assert schedule(Load(1000.0), 0, 1, seconds=1.0, most=10**6, seed=1, repeat=0).tolist() == moments
+    assert list(schedule(Load(1000.0), 0, 1, seconds=1.0, most=0, seed=1)) == []
+
+
+def test_one_client_of_four_has_a_quarter_of_the_rate() -> None:
+    assert len(schedule(Load(10_000.0), 0, 4, seconds=4.0, most=10**6, seed=1)) == pytest.approx(10_000, rel=0.04)
+
+
+def test_loads_that_are_the_same_are_one_key() -> None:
+    assert len({Load.parse("100/s"), Load(100.0), Load.parse("100/s-constant")}) == 2
+
+
+def test_the_first_moment_is_as_far_from_the_start_as_any_other_from_the_one_before() -> None:
+    first = [schedule(Load(1000.0), 0, 1, seconds=1.0, most=1, seed=seed)[0] for seed in range(2000)]
+    assert statistics.fmean(first) == pytest.approx(1_000_000, rel=0.1)

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from scenarios.advice.curves import Curves
+from scenarios.common import units
 from scenarios.records.store import Run
 from scenarios.report import answer, percentiles
 from scenarios.statistics import figures
@@ -104,3 +105,126 @@ def test_few_curves_of_many_have_a_name_beside_them(tmp_path: Path) -> None:
     assert len(plot.curves) == 11
     (plot,) = percentiles.plots(Run(tmp_path), table[table["contender"].isin(names[2:6])])
     assert all(curve.label_y is not None for curve in plot.curves)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("100 B", 100),
+        ("100B", 100),
+        ("10 KB", 10_000),
+        ("1.5KB", 1500),
+        ("2MB", 2_000_000),
+        ("0.25 MB", 250_000),
+        ("4096", 4096),
+        ("0", 0),
+        ("\u0661", None),
+        ("10 kb", None),
+        ("10 KBs", None),
+        ("-1", None),
+        ("", None),
+    ],
+)
+def test_a_size_is_read_in_decimal_units(text: str, count: int | None) -> None:
+    assert units.bytes_of(text) == count
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1 KB"),
+        (1536, "1.536 KB"),
+        (999_999, "1000 KB"),
+        (1_000_000, "1 MB"),
+        (250_000_000, "250 MB"),
+    ],
+)
+def test_a_size_is_shown_in_decimal_units(count: int, text: str) -> None:
+    assert units.size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (math.nan, ""),
+        (math.inf, "∞"),
+        (0.5, "0.50 µs"),
+        (9.99, "9.99 µs"),
+        (10, "10.0 µs"),
+        (99.94, "99.9 µs"),
+        (100, "100 µs"),
+        (9999, "9,999 µs"),
+        (10_000, "10.0 ms"),
+        (1_500_000, "1,500 ms"),
+    ],
+)
+def test_a_time_has_three_digits_and_is_in_ms_from_ten_of_them(value: float, text: str) -> None:
+    assert units.micros(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (math.nan, "\N{EN DASH}"),
+        (math.inf, "∞"),
+        (0, "0"),
+        (0.0123, "0.012"),
+        (0.0999, "0.100"),
+        (0.1, "0.10"),
+        (1.234, "1.23"),
+        (12.34, "12.3"),
+        (1234.5, "1,234"),
+    ],
+)
+def test_a_number_of_a_table_has_a_digit_more_below_a_tenth_and_signs_for_none(value: float, text: str) -> None:
+    assert units.figure(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "of_all", "text"),
+    [(5.0, True, "5.00"), (5.0, False, "≥ 5.00"), (5.0, None, "\N{EN DASH}"), (math.nan, True, "\N{EN DASH}")],
+)
+def test_a_percentile_of_some_repeats_is_marked_as_the_least_it_may_be(
+    value: float, of_all: bool | None, text: str
+) -> None:
+    assert units.least(value, of_all) == text
+    assert units.least(value, of_all, units.micros) == (f"{text} µs" if "5" in text else text)
+
+
+def test_two_numbers_are_shown_with_what_stands_between_them_and_what_is_not_there_left_out() -> None:
+    assert units.interval(1.5, 2.5) == "1.50 to 2.50"
+    assert units.interval(math.nan, math.nan) == ""
+    assert units.pair(13.9, 12.3) == "13.9 + 12.3"
+    assert units.pair(13.9, math.nan) == "13.9"
+    assert units.pair(math.nan, math.nan) == "\N{EN DASH}"
+    assert units.span(1.0, 2.0) == "1.00 to 2.00 µs"
+    assert units.span(1.0, 20_000) == "1.00 µs to 20.0 ms"
+    assert units.span(20_000, 30_000) == "20.0 to 30.0 ms"
+    assert units.span(1.001, 1.002) == "1.00 µs"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "low", "high", "text"),
+    [
+        (math.nan, math.nan, math.nan, ""),
+        (12.34, 11, 14, "12.3x slower (11.0 to 14.0)"),
+        (1.1, 0.9, 1.3, "1.10x slower (0.90 to 1.30, unclear)"),
+        (1.1, 1, 1.3, "1.10x slower (1.00 to 1.30, unclear)"),
+        (1.0, 0.8, 1.0, "1.00x slower (0.80 to 1.00, unclear)"),
+        (0.5, 0.4, 0.8, "2.00x faster (1.25 to 2.50)"),
+        (0.5, 0.4, 2, "2.00x faster (0.50 to 2.50, unclear)"),
+        (3.0, math.nan, math.nan, "3.00x slower"),
+    ],
+)
+def test_a_ratio_is_said_in_words_and_called_unclear_where_its_interval_holds_1(
+    ratio: float, low: float, high: float, text: str
+) -> None:
+    assert units.factor(ratio, low, high) == text
+
+
+def test_a_number_stays_with_its_unit_and_a_share_is_a_percentage() -> None:
+    assert units.unbroken("10 KB in 5 µs, 3 ms or 2 months") == "10\u00a0KB in 5\u00a0µs, 3\u00a0ms or 2 months"
+    assert units.percent(0.1234) == "12.3%"
+    assert units.percent(1.0) == "100%"

@@ -12,7 +12,7 @@ import pytest
 from scenarios.cli.commands import main
 from scenarios.common.errors import ComparisonError
 from scenarios.plan.cells import key_of
-from scenarios.records.store import Run
+from scenarios.records.store import RUNNING, Run
 from scenarios.statistics import comparison, figures
 from scenarios.statistics.significance import (
     FASTER,
@@ -301,3 +301,74 @@ def test_a_changed_in_process_contender_is_pointed_out(tmp_path: Path) -> None:
     runs = [run_of(tmp_path / name, repeats("direct-codec", p50, wait="none")) for name, p50 in sides.items()]
     (moved,) = comparison.compare(*runs, FLOOR).controls
     assert moved == "direct-codec, lane json, 100 B, 1.50x"
+
+
+def test_a_run_that_is_not_finished_is_refused_unless_forced(tmp_path: Path) -> None:
+    a, b = (run_of(tmp_path / name, repeats("shm", [50] * 3)) for name in "ab")
+    for run in (a, b):
+        run.set_state(RUNNING)
+    with pytest.raises(ComparisonError, match=r"^a and b cannot be compared") as caught:
+        comparison.compare(a, b, FLOOR)
+    assert str(caught.value).splitlines()[1:] == ["  a is not finished", "  b is not finished"]
+    forced = comparison.compare(a, b, FLOOR, force=True)
+    assert forced.obstacles == ("a is not finished", "b is not finished")
+    assert [each.verdict for each in forced.groups] == [SAME]
+
+
+def test_a_group_is_named_with_what_is_not_usual_of_it(tmp_path: Path) -> None:
+    rare = {"clients": 4, "load": "100/s", "payload_bytes": 10_000, "lane": "bytes"}
+    a = run_of(tmp_path / "a", [*repeats("shm", [50] * 3), *repeats("grpc", [50] * 3, **rare)])
+    b = run_of(tmp_path / "b", [*repeats("shm", [50] * 3), *repeats("zmq", [50] * 3, **rare)])
+    found = comparison.compare(a, b, FLOOR)
+    assert found.only_before == ("grpc, lane bytes, 10 KB, 4 clients, 100/s",)
+    assert found.only_after == ("zmq, lane bytes, 10 KB, 4 clients, 100/s",)
+
+
+def test_a_figure_that_no_run_has_is_told_with_why_and_what_there_is(tmp_path: Path) -> None:
+    a = run_of(tmp_path / "a", repeats("shm", [50] * 3, p99_us=90))
+    b = run_of(tmp_path / "b", repeats("shm", [50] * 3))
+    for before, after in ((b, b), (b, a)):
+        with pytest.raises(ComparisonError, match=r"^nothing was measured in both runs that has a p99,") as caught:
+            comparison.compare(before, after, FLOOR, "p99_us")
+        assert "b: no p99 at all, for want of calls (a p99 takes 1,000 in a repeat)" in str(caught.value)
+    assert "a: scenario s; lane json; contender shm; load closed; payload 100 B" in str(caught.value)
+
+
+def test_a_comparison_of_nothing_is_refused_though_it_is_forced(tmp_path: Path) -> None:
+    a, b = (run_of(tmp_path / name, repeats(name, [50] * 3)) for name in ("shm", "zmq"))
+    with pytest.raises(ComparisonError, match="nothing to compare"):
+        comparison.compare(a, b, FLOOR, force=True)
+
+
+def test_few_repeats_of_one_group_do_not_hide_what_can_be_told_of_another(tmp_path: Path) -> None:
+    a = run_of(tmp_path / "a", [*repeats("shm", [50] * 3), *repeats("zmq", [50] * 2)])
+    b = run_of(tmp_path / "b", [*repeats("shm", [75] * 3), *repeats("zmq", [50] * 2)])
+    found = comparison.compare(a, b, FLOOR)
+    assert found.untold == 1
+    assert found.exit_code == 1
+    assert [each.group["contender"] for each in found.differing()] == ["shm"]
+    plain = json.loads(found.as_json())
+    untold = next(each for each in plain["groups"] if each["group"]["contender"] == "zmq")
+    assert (untold["low"], untold["high"]) == (None, None)
+    assert untold["before_us"] == pytest.approx(50)
+
+
+def test_two_blocks_that_ask_for_the_same_are_compared_by_name_and_lane(tmp_path: Path) -> None:
+    runs = [
+        run_of(tmp_path / name, repeats("shm", [50] * 3, scenario="s/block"), name="block", payloads=payloads)
+        for name, payloads in (("a", {"json": "document"}), ("b", {"json": "ascii", "native": "ascii"}))
+    ]
+    assert comparison.obstacles(*runs) == [
+        "s/block, lane json: echo of document before, echo of ascii after",
+    ]
+
+
+def test_in_process_contenders_that_did_not_change_and_others_that_did_are_no_controls(tmp_path: Path) -> None:
+    sides = {"a": [50, 51, 49], "b": [75, 76, 74]}
+    runs = [
+        run_of(tmp_path / name, [*repeats("shm", p50), *repeats("direct", [50, 51, 49], wait="none")])
+        for name, p50 in sides.items()
+    ]
+    found = comparison.compare(*runs, FLOOR)
+    assert len(found.differing()) == 1
+    assert found.controls == ()
