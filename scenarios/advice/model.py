@@ -240,7 +240,8 @@ def _of(curves: Curves, contender: str, question: Question) -> Advice:
         return Advice(contender, in_process, wait, contender)
     source = contender
     added = _pauses(curves, contender, question, mean.value)
-    if added is None and (question.beside != NOTHING or curves.pauses.are_measured(question.caller)):
+    paces = curves.pauses.are_measured(question.caller) and not in_process  # which wakes nobody
+    if added is None and (question.beside != NOTHING or paces):
         what = f"{question.beside} beside it" if question.beside != NOTHING else "such a pause between calls"
         return Advice(contender, in_process, wait, contender, caveat=f"{what} was not measured")
     pause_us = max(0.0, 1e6 / question.rate - handler_us - own.value)
