@@ -23,9 +23,7 @@ class Outcome:
     wanted: str
 
 
-def cell(
-    contender: type[Contender], lane: str, *, calls: int = 1000, seconds: float = 5.0, **axes: str | int
-) -> Cell:
+def cell(contender: type[Contender], lane: str, *, calls: int = 1000, seconds: float = 5.0, **axes: str | int) -> Cell:
     """One cell of a small echo; `axes` as given, else one client, back to back."""
     place: dict[str, str | int] = {
         "scenario": "selftest",
