@@ -126,6 +126,8 @@ class Advice:
     """The rates at which its pauses were measured; none where it is of calls back to back."""
     rates_lane: str = ""
     """In which lane they were."""
+    repeats: int = 0
+    """How many there were behind it, of the call and of its pauses the fewer."""
 
     @property
     def measured(self) -> bool:
@@ -285,6 +287,7 @@ def _of(curves: Curves, contender: str, question: Question) -> Advice:
         else "",
         rates=added.rates if added else (),
         rates_lane=added.lane if added else "",
+        repeats=min(filter(None, (curves.repeats(source, size), added.repeats if added else 0)), default=0),
     )
 
 

@@ -30,6 +30,7 @@ FIGURES = ("p50_us", "p99_us", "mean_us", "client_cpu_us_per_call", "server_cpu_
 SELDOM = 10
 """Calls per second: who slept for 100 ms sleeps no deeper."""
 _ENDS = ("p50_low", "p50_high")
+_REPEATS = "repeats"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,10 +45,12 @@ class Added:
     """The measured rates it rests on; none for calls back to back."""
     lane: str
     """In which they were measured."""
+    repeats: int
+    """How many there were, the fewer of its neighbours'; 0 where nothing was measured."""
 
 
 _Point = dict[str, float]
-"""What is added to each figure and to the ends of p50's interval."""
+"""What is added to each figure and to the ends of p50's interval, and of how many repeats that is."""
 _Key = tuple[str, str, str]
 """Contender, caller, beside."""
 
@@ -72,6 +75,7 @@ class Pauses:
             caller = BUSY if load.rate is None else ASLEEP if load.asleep else AWAKE
             point = {name: float(line[name]) - float(beneath[name]) for name in FIGURES}
             point |= {end: float(line[end]) - float(beneath["p50_us"]) for end in _ENDS}
+            point[_REPEATS] = float(line["repeats"])
             rate = math.inf if load.rate is None else load.rate
             of_lane = self._points.setdefault((place[1], caller, str(line["beside"])), {}).setdefault(place[0], {})
             of_lane.setdefault(rate, {})[place[2]] = point
@@ -84,7 +88,7 @@ class Pauses:
         second of such calls."""
         lane, by_rate = self._of(contender, caller, beside) if caller != BUSY else ("", {})
         busy_lane, busy = self._of(contender, BUSY, beside)
-        end = _over(busy[math.inf], payload_bytes) if busy else dict.fromkeys((*FIGURES, *_ENDS), 0.0)
+        end = _over(busy[math.inf], payload_bytes) if busy else dict.fromkeys((*FIGURES, *_ENDS, _REPEATS), 0.0)
         if beside != NOTHING and not busy:
             end = {}
         rates = sorted(by_rate)
@@ -140,8 +144,11 @@ def _mixed(one: _Point, other: _Point, share: float) -> _Point:
     mix: Callable[[float, float], float] = lambda a, b: a + (b - a) * share  # noqa: E731
     nearer = one if share <= 0.5 else other
     mixed = {name: mix(one[name], other[name]) for name in one}
-    return {name: nearer[name] if math.isnan(value) else value for name, value in mixed.items()}
+    mixed = {name: nearer[name] if math.isnan(value) else value for name, value in mixed.items()}
+    return mixed | {_REPEATS: min(one[_REPEATS], other[_REPEATS])}
 
 
 def _added(point: _Point, rates: tuple[float, ...], lane: str) -> Added:
-    return Added({name: point[name] for name in FIGURES}, point["p50_low"], point["p50_high"], rates, lane)
+    return Added(
+        {name: point[name] for name in FIGURES}, point["p50_low"], point["p50_high"], rates, lane, int(point[_REPEATS])
+    )

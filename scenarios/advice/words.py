@@ -114,7 +114,7 @@ def _grounds(curves: Curves, question: Question, rows: list[Advice], best: Advic
     at = size(best.basis[0])
     if best.basis[0] != best.basis[1]:
         at = f"{at} and {size(best.basis[1])}, interpolated between them"
-    parts = [f"It rests on {curves.repeats(best.figures_of, question.payload_bytes)} repeats at {at}, {where}"]
+    parts = [f"It rests on {best.repeats} repeats at {at}, {where}"]
     if best.figures_of != best.contender:
         parts.append(
             f"the figures are {best.figures_of}'s, because with waits this long {best.contender} parks as that does: "
@@ -127,7 +127,7 @@ def _grounds(curves: Curves, question: Question, rows: list[Advice], best: Advic
     elif not curves.pauses.are_measured(question.caller):
         parts.append("pauses between calls were not measured in this run, and waking who sleeps costs more")
     alike = [row.contender for row in rows if row.told_apart is False and not row.in_process]
-    sure = intervals.coverage(curves.repeats(best.figures_of, question.payload_bytes))
+    sure = intervals.coverage(best.repeats)
     if ends := interval(best.ipc_p50_us):
         parts.append(f"the {sure:.0%} interval of the IPC is {ends}")
     else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from matplotlib.ticker import PercentFormatter
 
@@ -36,19 +38,19 @@ def answer(opened: OpenedRun, question: Question) -> Prose:
 def share_by_handler(opened: OpenedRun, question: Question) -> Picture | Prose:
     """The share of a call that is IPC, against the handler's time; everything else as in the question."""
     curves = opened.curves(question.lane)
-    shares: dict[str, list[float]] = {}
-    for handler_us in HANDLERS_US:
-        for row in model.advise(curves, question.payload_bytes, question.rate, float(handler_us), question.lane):
+    shares: dict[str, dict[float, float]] = {}
+    for handler_us in map(float, HANDLERS_US):
+        for row in model.answer(curves, dataclasses.replace(question, handler_us=handler_us)):
             if row.ipc_share is not None and not row.in_process:
-                shares.setdefault(row.contender, []).append(row.ipc_share.value)
+                shares.setdefault(row.contender, {})[handler_us] = row.ipc_share.value
     if not shares:
         return not_measured(f"payloads around {size(question.payload_bytes)} in lane {question.lane}")
-    front = style.representatives(sorted(shares, key=lambda name: (shares[name][0], name)))
+    front = style.representatives(sorted(shares, key=lambda name: (max(shares[name].values()), name)))
     sheet = Sheet(f"Share of a call that is IPC, {size(question.payload_bytes)} (lane {question.lane})", 3.4)
     axes = sheet.panels.subplots()
     for name, values in shares.items():
         look = style.of(name) if name in front else {"color": style.QUIET, "linewidth": 0.8, "zorder": 1}
-        axes.plot(HANDLERS_US, values, markevery=10, label=name, **look)
+        axes.plot([*values], [*values.values()], markevery=10, label=name, **look)
     axes.axhline(SHARE, color=style.SOFT, linewidth=0.9, linestyle=":")
     axes.annotate(f"{SHARE:.0%}", (HANDLERS_US[0], SHARE), (2, 3), textcoords="offset points")
     axes.set_xscale("log")

@@ -106,7 +106,7 @@ def _footnotes(curves: Curves, question: Question, rows: list[Advice]) -> list[s
         "p50 and p99 include the handler; cores don't. p99 is the median of the repeats' own, ≥ where slower ones have "
         "none."
     ]
-    repeats = [curves.repeats(row.figures_of, question.payload_bytes) for row in rows if row.measured]
+    repeats = [row.repeats for row in rows if row.measured]
     if sure := figures.sureness(repeats):
         notes.append(f"intervals: {sure}")
     notes += [

@@ -24,8 +24,7 @@ PANEL_INCHES = 2.35
 def sheets(cells: pd.DataFrame) -> dict[str, Sheet]:
     """Those a run has the data for, by name: one per scenario, lane, size and whatever else is not along x."""
     found = {}
-    ideal = figures.ideal(cells)
-    if ideal[ideal["load"] == CLOSED]["clients"].nunique() > 1:
+    if figures.ideal(cells, cells["load"] == CLOSED)["clients"].nunique() > 1:
         for part, lines in _parts(clients_and_rates.by_clients(cells), ["scenario", "lane", "payload_bytes"]):
             found[f"clients{part}"] = _sheet(lines, f"Several clients, each as fast as it is answered, {_words(lines)}")
             _panels(found[f"clients{part}"], lines, "client processes", _CLIENTS)

@@ -87,7 +87,7 @@ def answer(curves: Curves, question: Question, where: str) -> Answer:
     equal = {row.contender for row in model.tie(rows)}
     fastest = next(iter(model.candidates(rows)), None)
     ranked = [_ranked(row, fastest, row.contender in equal) for row in rows]
-    repeats = {curves.repeats(row.figures_of, question.payload_bytes) for row in rows if row.measured}
+    repeats = {row.repeats for row in rows if row.measured}
     sure = sorted({intervals.coverage(each) for each in repeats if each >= intervals.FEWEST})
     said = " or ".join(f"{each:.0%}" for each in sure)
     return Answer(question, *words.clauses(curves, question, rows, where), ranked, said)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from scenarios.plan.cells import GROUP
@@ -10,22 +11,22 @@ from scenarios.statistics import figures
 
 SATURATED_SHARE = 0.95
 """A rate is not served when fewer calls per second than this share of it were answered, or any was skipped."""
+LUCK = 2.0
+"""Calls at random moments may be fewer than offered by so many times the root of their number."""
 
 
 def by_clients(cells: pd.DataFrame) -> pd.DataFrame:
     """Closed loops, a line per number of clients, of the scenarios that have more than one; contenders with a single
     one included. Columns: those of a summary."""
-    cells = figures.ideal(cells)
-    closed = cells[cells["load"] == CLOSED]
+    closed = figures.ideal(cells, cells["load"] == CLOSED)
     several = closed[closed.groupby("scenario")["clients"].transform("max") > 1]
     return figures.summary(several).sort_values(list(GROUP), ignore_index=True)
 
 
 def offered(cells: pd.DataFrame) -> pd.DataFrame:
     """The cells of :func:`by_rate`; those whose caller sleeps are :mod:`scenarios.statistics.real`'s."""
-    cells = figures.ideal(cells)
     awake = [load != CLOSED and not Load.parse(load).asleep for load in cells["load"]]
-    return cells[pd.Series(awake, cells.index, bool)]
+    return figures.ideal(cells, pd.Series(awake, cells.index, bool))
 
 
 def by_rate(cells: pd.DataFrame) -> pd.DataFrame:
@@ -40,4 +41,8 @@ def by_rate(cells: pd.DataFrame) -> pd.DataFrame:
 def served(lines: pd.DataFrame) -> pd.Series[bool]:
     """Whether each line's offered rate was; a closed loop offers none, and is."""
     rates = pd.Series([Load.parse(load).rate or 0.0 for load in lines["load"]], lines.index, float)
-    return (lines["calls_per_s"] >= SATURATED_SHARE * rates) & (lines["skipped_share"] == 0)
+    by_chance = LUCK / np.sqrt(lines["calls"].clip(lower=1))
+    found: pd.Series[bool] = (lines["calls_per_s"] >= (SATURATED_SHARE - by_chance) * rates) & (
+        lines["skipped_share"] == 0
+    )
+    return found

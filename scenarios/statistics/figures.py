@@ -29,7 +29,7 @@ import pandas as pd
 
 from scenarios.plan.cells import AXES, GROUP
 from scenarios.plan.circumstances import DEFAULTS
-from scenarios.plan.load import CLOSED
+from scenarios.plan.load import CLOSED, Load
 from scenarios.records.store import COLUMNS, WORDS, Row
 from scenarios.statistics import disturbed, intervals
 from scenarios.statistics.disturbed import disturbance
@@ -121,21 +121,31 @@ def frame(rows: list[Row], *, every_attempt: bool = False) -> pd.DataFrame:
     )
 
 
-def ideal(cells: pd.DataFrame) -> pd.DataFrame:
-    """Those that nothing was beside, on CPUs of the scheduler's choice, in fresh processes, whatever the load."""
-    return cells[(cells[list(DEFAULTS)] == list(DEFAULTS.values())).all(axis=1)]
+def of_circumstances(cells: pd.DataFrame) -> set[str]:
+    """The scenarios that have other circumstances than ideal ones, or callers that sleep: they are told of together,
+    :mod:`scenarios.statistics.real`."""
+    ideal = (cells[list(DEFAULTS)] == list(DEFAULTS.values())).all(axis=1)
+    asleep = cells["load"].map(lambda load: Load.parse(load).asleep).astype(bool)
+    return set(cells.loc[~ideal | asleep, "scenario"])
+
+
+def ideal(cells: pd.DataFrame, kind: pd.Series[bool]) -> pd.DataFrame:
+    """Those of a kind that nothing was beside, on CPUs of the scheduler's choice, in fresh processes. Not of a scenario
+    that tells of other circumstances, unless there are no others."""
+    found = cells[kind & (cells[list(DEFAULTS)] == list(DEFAULTS.values())).all(axis=1)]
+    alone = found[~found["scenario"].isin(of_circumstances(cells))]
+    return alone if len(alone) else found
 
 
 def headline(cells: pd.DataFrame) -> pd.DataFrame:
     """The cells, or lines of a summary, of one client that sends its next call when the answer to the last is there:
-    what a latency is without another word.
+    what a latency is without another word. Of :func:`ideal` circumstances.
 
     Not those that begin a row of :func:`scenarios.statistics.clients_and_rates.by_clients`, which tells of them, unless
-    there are no others. Of ideal circumstances alone, see :func:`ideal`.
+    there are no others.
     """
-    cells = ideal(cells)
-    one = cells[(cells["clients"] == 1) & (cells["load"] == CLOSED)]
-    closed = cells[cells["load"] == CLOSED]
+    closed = ideal(cells, cells["load"] == CLOSED)
+    one = closed[closed["clients"] == 1]
     several = closed.groupby("scenario")["clients"].nunique()
     alone = one[~one["scenario"].isin(several.index[several > 1])]
     return alone if len(alone) else one

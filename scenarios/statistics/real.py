@@ -35,9 +35,7 @@ def by_case(cells: pd.DataFrame) -> pd.DataFrame:
     whether the calls that were offered were answered, see :mod:`scenarios.statistics.clients_and_rates`.
     """
     one = cells[cells["clients"] == 1]
-    is_real = pd.Series([case(row) != IDEAL and _is_told(row) for row in one.to_dict("records")], one.index, bool)
-    told = one[one["scenario"].isin(set(one.loc[is_real, "scenario"]))]
-    lines = figures.summary(told)
+    lines = figures.summary(one[one["scenario"].isin(figures.of_circumstances(one))])
     ideal = figures.summary(figures.headline(cells))
     asked = set(zip(lines["lane"], lines["payload_bytes"], lines["contender"], strict=True))
     known = [key in asked for key in zip(ideal["lane"], ideal["payload_bytes"], ideal["contender"], strict=True)]
@@ -70,11 +68,6 @@ def _place(row: Mapping[Any, Any]) -> tuple[Any, ...]:
         not load.asleep,
         -(load.rate or 0),
     )
-
-
-def _is_told(row: Mapping[Any, Any]) -> bool:
-    """Whether it makes its scenario one of this kind: offered rates alone are told of by clients_and_rates."""
-    return bool(of(row).in_words() or Load.parse(str(row["load"])).asleep)
 
 
 def _rhythm(load: str) -> str:
