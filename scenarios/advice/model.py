@@ -124,6 +124,8 @@ class Advice:
     caveat: str = ""
     rates: tuple[float, ...] = ()
     """The rates at which its pauses were measured; none where it is of calls back to back."""
+    rates_caller: str = ""
+    """What the caller did there, which may be another than was asked about: see :mod:`scenarios.advice.pauses`."""
     rates_lane: str = ""
     """In which lane they were."""
     repeats: int = 0
@@ -260,7 +262,8 @@ def _of(curves: Curves, contender: str, question: Question) -> Advice:
     assert p50 is not None  # or _figures_of would not have named it
     if added is not None:
         parts = {name: _plus(part, added.figures[name]) for name, part in parts.items()}
-        p50 = Estimate.of(p50.value + added.figures["p50_us"], (p50.value + added.low, p50.value + added.high))
+        moved = Estimate.of(p50.value + added.figures["p50_us"], (p50.value + added.low, p50.value + added.high))
+        p50 = moved if added.rates else parts["p50_us"] or p50
     p99, in_call = parts["p99_us"], parts["mean_us"]
     most = most.through(lambda value: 1e6 / (value + handler_us)) if most else None
     clients = _clients(curves, source, question, most)
@@ -286,6 +289,7 @@ def _of(curves: Curves, contender: str, question: Question) -> Advice:
         if wait == SPIN
         else "",
         rates=added.rates if added else (),
+        rates_caller=added.caller if added else "",
         rates_lane=added.lane if added else "",
         repeats=min(filter(None, (curves.repeats(source, size), added.repeats if added else 0)), default=0),
     )

@@ -5,10 +5,10 @@ sides have slept and on what else wants their CPUs, not on what is sent. So the 
 is taken where it was measured, at some rates and payloads, and added to the figure back to back at the payload that is
 asked for; of p50, p99, mean and CPU times alike.
 
-Between two rates it lies on a line over the logarithm of the rate, and above the highest on the line to the rate of
-calls back to back, where nothing is added; below the lowest nothing is said, unless that was :data:`SELDOM`. Between
-two payloads it lies on a line, beyond them it is that of the nearest. What was measured in one lane holds for the
-others, which differ in what is sent.
+Between two rates that are near enough it lies on a line over the logarithm of the rate; the rate of calls back to back,
+where nothing is added, is one of them. Below the lowest nothing is said, unless that was :data:`SELDOM`. Between two
+payloads it lies on a line, beyond them it is that of the nearest. What was measured in one lane holds for the others,
+which differ in what is sent.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ from scenarios.plan.load import ASLEEP, AWAKE, BUSY, CLOSED, Load
 from scenarios.statistics import clients_and_rates, figures
 
 FIGURES = ("p50_us", "p99_us", "mean_us", "client_cpu_us_per_call", "server_cpu_us_per_call")
-SELDOM = 10
-"""Calls per second: who slept for 100 ms sleeps no deeper."""
+SELDOM, FAR_APART = 10, 10
+"""Calls per second: who slept for 100 ms sleeps no deeper. And between rates that are further apart than this factor
+nothing is said."""
 _ENDS = ("p50_low", "p50_high")
 _REPEATS = "repeats"
 
@@ -43,6 +44,8 @@ class Added:
     """The ends of the interval of what is added to p50."""
     rates: tuple[float, ...]
     """The measured rates it rests on; none for calls back to back."""
+    caller: str
+    """Whose rates they are."""
     lane: str
     """In which they were measured."""
     repeats: int
@@ -85,28 +88,29 @@ class Pauses:
         self, contender: str, caller: str, beside: str, payload_bytes: float, rate: float, back_to_back: float
     ) -> Added | None:
         """What is added to a call of that contender; None where it was not measured. `back_to_back`: the calls per
-        second of such calls."""
-        lane, by_rate = self._of(contender, caller, beside) if caller != BUSY else ("", {})
-        busy_lane, busy = self._of(contender, BUSY, beside)
+        second of such calls.
+
+        At rates beyond those that sleepers were measured at, of callers that compute: there is hardly a sleep so short.
+        """
+        _, busy = self._of(contender, BUSY, beside)
         end = _over(busy[math.inf], payload_bytes) if busy else dict.fromkeys((*FIGURES, *_ENDS, _REPEATS), 0.0)
         if beside != NOTHING and not busy:
             end = {}
-        rates = sorted(by_rate)
-        if not rates or rate >= max(back_to_back, rates[-1]):
-            # Nothing is known of pauses there, or there are none.
-            known = end and (caller == BUSY or rates)
-            return _added(end, (), busy_lane or lane) if known else None
-        if rate < rates[0] and rates[0] > SELDOM:
-            return None
-        below = max((each for each in rates if each <= rate), default=rates[0])
-        above = min((each for each in rates if each >= rate), default=math.inf)
-        here = _over(by_rate[below], payload_bytes)
-        if below >= rate or above == below:
-            return _added(here, (below,), lane)
-        if above == math.inf:
-            return _added(_mixed(here, end, _share(below, rate, back_to_back)), (below,), lane) if end else None
-        there = _over(by_rate[above], payload_bytes)
-        return _added(_mixed(here, there, _share(below, rate, above)), (below, above), lane)
+        if caller == BUSY:
+            return _added(end, (), BUSY, "") if end else None
+        for each in (caller, AWAKE):
+            lane, by_rate = self._of(contender, each, beside)
+            rates = sorted(by_rate)
+            if rates and rate >= max(back_to_back, rates[-1]):
+                return _added(end, (), BUSY, lane) if end else None
+            points = {each: _over(by_rate[each], payload_bytes) for each in rates}
+            if end and back_to_back > max(rates, default=math.inf):
+                points[back_to_back] = end
+            found = _at_rate(points, rate)
+            if found:
+                point, used = found
+                return _added(point, tuple(at for at in used if at in rates), each, lane)
+        return None
 
     def are_measured(self, caller: str) -> bool:
         """Whether anything was, of such callers; of busy ones there is always."""
@@ -125,6 +129,17 @@ def _by_place(lines: pd.DataFrame) -> dict[tuple[str, str, int], dict[Any, Any]]
     return found
 
 
+def _at_rate(points: Mapping[float, _Point], rate: float) -> tuple[_Point, tuple[float, ...]] | None:
+    """What is added at a rate, and the rates it rests on; None where those are too far apart, or there are none."""
+    below = max((each for each in points if each <= rate), default=0.0)
+    above = min((each for each in points if each >= rate), default=math.inf)
+    if below == above or (not below and above <= SELDOM):
+        return points[above], (above,)
+    if above == math.inf or above > FAR_APART * below:
+        return None
+    return _mixed(points[below], points[above], math.log(rate / below) / math.log(above / below)), (below, above)
+
+
 def _over(points: Mapping[int, _Point], payload_bytes: float) -> _Point:
     """Between two payloads on a line, beyond them that of the nearest."""
     sizes = sorted(points)
@@ -133,10 +148,6 @@ def _over(points: Mapping[int, _Point], payload_bytes: float) -> _Point:
     if below >= above:
         return points[below]
     return _mixed(points[below], points[above], (payload_bytes - below) / (above - below))
-
-
-def _share(below: float, rate: float, above: float) -> float:
-    return math.log(rate / below) / math.log(above / below)
 
 
 def _mixed(one: _Point, other: _Point, share: float) -> _Point:
@@ -148,7 +159,6 @@ def _mixed(one: _Point, other: _Point, share: float) -> _Point:
     return mixed | {_REPEATS: min(one[_REPEATS], other[_REPEATS])}
 
 
-def _added(point: _Point, rates: tuple[float, ...], lane: str) -> Added:
-    return Added(
-        {name: point[name] for name in FIGURES}, point["p50_low"], point["p50_high"], rates, lane, int(point[_REPEATS])
-    )
+def _added(point: _Point, rates: tuple[float, ...], caller: str, lane: str) -> Added:
+    added = {name: point[name] for name in FIGURES}
+    return Added(added, point["p50_low"], point["p50_high"], rates, caller, lane, int(point[_REPEATS]))

@@ -148,7 +148,7 @@ def paced(row: Advice, question: Question) -> str:
         return ""
     lane = f" in lane {row.rates_lane}" if row.rates_lane != question.lane else ""
     listed = " and ".join(f"{rate:,.10g}/s" for rate in row.rates)
-    return f"pauses as measured at {listed}{lane}, the caller {question.caller}"
+    return f"pauses as measured at {listed}{lane}, the caller {row.rates_caller}"
 
 
 def where(run: Run) -> str:

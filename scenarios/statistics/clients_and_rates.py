@@ -41,7 +41,7 @@ def by_rate(cells: pd.DataFrame) -> pd.DataFrame:
 def served(lines: pd.DataFrame) -> pd.Series[bool]:
     """Whether each line's offered rate was; a closed loop offers none, and is."""
     rates = pd.Series([Load.parse(load).rate or 0.0 for load in lines["load"]], lines.index, float)
-    by_chance = LUCK / np.sqrt(lines["calls"].clip(lower=1))
+    by_chance = LUCK / np.sqrt(lines["calls"].fillna(np.inf).clip(lower=1))
     found: pd.Series[bool] = (lines["calls_per_s"] >= (SATURATED_SHARE - by_chance) * rates) & (
         lines["skipped_share"] == 0
     )

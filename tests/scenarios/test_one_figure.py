@@ -15,16 +15,18 @@ from matplotlib.axes import Axes
 from rich.console import Console
 
 from scenarios.advice import model
+from scenarios.advice.model import Question
 from scenarios.analysis import clients_and_rates as notebook_3
 from scenarios.analysis import latency as notebook_1
 from scenarios.analysis import notebook
 from scenarios.analysis.notebook import OpenedRun
 from scenarios.cli import table
 from scenarios.common.units import figure, least, size
+from scenarios.plan.load import BUSY
 from scenarios.plots import clients_and_rates as pictures
 from scenarios.plots import style
 from scenarios.publish import reference
-from scenarios.statistics import clients_and_rates, figures
+from scenarios.statistics import clients_and_rates, figures, real
 from scenarios.tables import of_run
 from tests.scenarios import shown
 
@@ -58,7 +60,7 @@ def headline(lines: pd.DataFrame, lane: str) -> pd.DataFrame:
 @pytest.mark.parametrize("lane", ["bytes", "json", "native"])
 def test_the_table_shows_every_median_and_p99(lines: pd.DataFrame, printed: list[str], lane: str) -> None:
     start = next(place for place, text in enumerate(printed) if text.startswith(f"full, lane {lane}"))
-    part = "\n".join(printed[start : start + 150])
+    part = "\n".join(printed[start : start + 250])
     for _, line in headline(lines, lane).iterrows():
         texts = [figure(line["p50_us"]), least(line["p99_us"], line["p99_of_all"])]
         pattern = rf"\b{re.escape(line['contender'])} +{re.escape(texts[0])} +.*{re.escape(texts[1])}"
@@ -91,9 +93,15 @@ def test_the_report_is_made_of_the_same(lines: pd.DataFrame, opened: OpenedRun) 
             expected = own.set_index(["payload_bytes", "contender"])[column].to_dict()
             found = dict(zip(keys, values(every, shown_as, "µs"), strict=True))
             assert found == pytest.approx(expected, nan_ok=True, rel=0, abs=0)
-    load = lines.drop(figures.headline(lines).index)
+    told = pd.concat([clients_and_rates.by_clients(opened.cells), clients_and_rates.by_rate(opened.cells)])
+    cases = real.by_case(opened.cells)
     shown_load = [value for table in of_run.of_load(opened.cells) for value in values(table.frame, "p50", "µs")]
-    assert sorted(shown_load) == pytest.approx(sorted(load["p50_us"]), rel=0, abs=0)
+    assert sorted(shown_load) == pytest.approx(sorted([*told["p50_us"], *cases["p50_us"]]), rel=0, abs=0)
+    # Every line is told of somewhere; those of the scenarios of other circumstances that are ideal are the headline's.
+    apart = cases[cases["case"] != real.IDEAL]
+    beside = lines[lines["scenario"].isin(figures.of_circumstances(lines))]
+    again = [real.case(line) == real.IDEAL for line in beside.to_dict("records")]
+    assert len(figures.headline(lines)) + len(told) + len(apart) + sum(again) == len(lines)
 
 
 def points(axes: Axes) -> set[tuple[float, float]]:
@@ -140,7 +148,7 @@ def test_the_notebooks_and_the_pictures_draw_the_same_clients(opened: OpenedRun)
 def test_the_advice_rests_on_the_same(lines: pd.DataFrame, opened: OpenedRun, lane: str) -> None:
     known = headline(lines, lane).set_index(["contender", "payload_bytes"])
     for at in (100, 1000, 100_000):
-        for row in model.advise(opened.curves(lane), at, 1000, 0, lane):
+        for row in model.answer(opened.curves(lane), Question(at, 1000, 0, lane, caller=BUSY)):
             line = known.loc[(row.figures_of, at)]
             if row.ipc_p50_us is None:
                 assert math.isnan(line["p50_us"]) or row.caveat.startswith("parks")

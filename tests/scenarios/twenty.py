@@ -49,4 +49,4 @@ def _rate(name: str, rate: int, skipped: int) -> Cells:
     """p50 is a hundredth of the rate in µs, p99 a tenth; the dispatcher is late by 3 and 11 µs."""
     more = {"lane": "json", "scenario": "s/load", "load": f"{rate}/s", "offered_rps": str(rate)}
     late = {"skipped": str(skipped), "lateness_p50_us": "3.0", "lateness_p99_us": "11.0"}
-    return cells(name, {100: [rate / 100] * 3}, p99=rate / 10, **more, **late)
+    return cells(name, {100: [rate / 100] * 3}, p99=rate / 10, client_cpu=7, server_cpu=5, **more, **late)

@@ -68,10 +68,13 @@ def test_the_newest_finished_run_that_holds_the_question_is_asked_else_the_refer
     (tmp_path / "reference").symlink_to(REFERENCE)
     assert answered() == "reference"
     around = {10_000: (1.0,) * 3, 100_000: (1.0,) * 3}
-    whole = add(1, "small", cells("a", around))
-    add(2, "small", cells("a", around), store.RUNNING)
-    add(3, "capacity", cells("a", around))
-    add(4, "a-a", cells("a", around))
+    asleep = {"scenario": "s/paced", "load": "500/s-asleep", "offered_rps": "500", "calls_per_s": "500"}
+    paced = cells("a", {10_000: (9.0,) * 3}, **asleep)
+    whole = add(1, "small", cells("a", around) + paced)
+    add(1, "without-pauses", cells("a", around))
+    add(2, "small", cells("a", around) + paced, store.RUNNING)
+    add(3, "capacity", cells("a", around) + paced)
+    add(4, "a-a", cells("a", around) + paced)
     add(5, "small", cells("a", around, lane="json"))
     add(6, "small", cells("a", {100: (1.0,) * 3}))
     add(7, "small", cells("direct", around, server_cpu=None))

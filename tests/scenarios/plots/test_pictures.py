@@ -163,6 +163,7 @@ def test_there_is_one_of_each_kind_and_lanes_nobody_knows_have_theirs(drawn: dic
         "cost",
         "clients",
         "load",
+        "real_native",
         "drift",
     ]
     assert list(drawn["reference"]) == kinds

@@ -37,7 +37,10 @@ def run(tmp_path: Path) -> Run:
         lambda rows: [
             row
             for row in rows
-            if row["lane"] == "native" and row["contender"] in names and row["payload_bytes"] in sizes
+            if row["scenario"] == "full"
+            and row["lane"] == "native"
+            and row["contender"] in names
+            and row["payload_bytes"] in sizes
         ],
     )
 

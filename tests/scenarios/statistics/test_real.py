@@ -36,7 +36,7 @@ def test_a_contender_that_could_not_keep_up_has_no_figure_but_a_word() -> None:
 
 def test_other_circumstances_change_no_figure_of_ideal_ones() -> None:
     assert list(figures.headline(EVERYTHING)["p50_us"]) == [5.0, 6.0, 7.0]
-    assert set(clients_and_rates.by_rate(EVERYTHING)["p50_us"]) == {70.0, 80.0}
+    assert set(clients_and_rates.by_rate(EVERYTHING)["p50_us"]) == {80.0}
     assert len(clients_and_rates.by_clients(table(IDEAL, BURNED))) == 0
 
 
