@@ -148,10 +148,17 @@ class RPCServer:
                     signals.install(self.stop, self._handlers)
                     self._serve()
                 finally:
-                    signals.restore(self._handlers)
-                    serving.end(self.name)
+                    self._leave()
         finally:
-            self.close()
+            try:
+                self._leave()  # once more: a handler may have raised in the middle of it
+            finally:
+                self.close()
+
+    def _leave(self) -> None:
+        """Put back what :meth:`start` has changed of this process and thread. Idempotent."""
+        signals.restore(self._handlers)
+        serving.end(self.name)
 
     def stop(self) -> None:
         """Let :meth:`start` return after the call it is in. From any thread, signal handler or method; never waits."""

@@ -18,7 +18,9 @@ def begin(name: str) -> None:
 
 
 def end(name: str) -> None:
-    _answering.pop(name, None)
+    """Idempotent; of a server that another thread answers for by now, nothing."""
+    if is_answering(name):
+        _answering.pop(name, None)
 
 
 def is_answering(name: str) -> bool:

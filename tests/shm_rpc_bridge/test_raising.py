@@ -108,9 +108,12 @@ def test_raised_anywhere_in_serving_the_name_is_free_again_and_nothing_is_left(n
         with calling(call), server:
             server.start()
 
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+
     def check(raising):
         gc.collect()
         assert leftovers(name) == [], raising.where
+        assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before, raising.where
 
     live()
     at_every_moment(live, check, every=59 if wait == "block" else 97)
