@@ -258,7 +258,7 @@ def _of(curves: Curves, contender: str, question: Question) -> Advice:
         if found != source:
             source, added = found, _pauses(curves, found, question, mean.value)
     parts = {name: curves.at(source, name, size) for name in FIGURES}
-    p50, most = parts["p50_us"], curves.at(source, "mean_us", size)
+    p50, most = parts["p50_us"], parts["mean_us"]
     assert p50 is not None  # or _figures_of would not have named it
     if added is not None:
         parts = {name: _plus(part, added.figures[name]) for name, part in parts.items()}
@@ -315,7 +315,7 @@ def _clients(curves: Curves, contender: str, question: Question, most: Estimate 
     # Rounded, for a rate that is just met must not take another client by a hair.
     clients = math.ceil(round(question.rate / most.value, 9))
     together = curves.most_of(contender, question.clients) if question.clients > 1 else None
-    if together is not None and together < question.rate and question.handler_us < together:
+    if together is not None and 1e6 / (1e6 / together + question.handler_us) < question.rate:  # one after the other
         return max(clients, question.clients + 1)
     return clients
 

@@ -90,7 +90,7 @@ class Pauses:
         """What is added to a call of that contender; None where it was not measured. `back_to_back`: the calls per
         second of such calls.
 
-        At rates beyond those that sleepers were measured at, of callers that compute: there is hardly a sleep so short.
+        Where sleepers were not measured near such a rate, of callers that compute, which is said.
         """
         _, busy = self._of(contender, BUSY, beside)
         end = _over(busy[math.inf], payload_bytes) if busy else dict.fromkeys((*FIGURES, *_ENDS, _REPEATS), 0.0)
@@ -98,8 +98,8 @@ class Pauses:
             end = {}
         if caller == BUSY:
             return _added(end, (), BUSY, "") if end else None
-        for each in (caller, AWAKE):
-            lane, by_rate = self._of(contender, each, beside)
+        for measured in (caller, AWAKE):
+            lane, by_rate = self._of(contender, measured, beside)
             rates = sorted(by_rate)
             if rates and rate >= max(back_to_back, rates[-1]):
                 return _added(end, (), BUSY, lane) if end else None
@@ -109,7 +109,7 @@ class Pauses:
             found = _at_rate(points, rate)
             if found:
                 point, used = found
-                return _added(point, tuple(at for at in used if at in rates), each, lane)
+                return _added(point, tuple(at for at in used if at in rates), measured, lane)
         return None
 
     def are_measured(self, caller: str) -> bool:

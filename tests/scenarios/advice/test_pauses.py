@@ -115,8 +115,9 @@ def test_several_clients_share_the_rate_as_far_as_they_were_measured_to_get_it()
     crowd = cells("ring", {100: (40.0,) * 3}, scenario="s/clients", clients="4", calls_per_s="120000")
     crowd += cells("ring", {100: (10.0,) * 3}, scenario="s/clients", clients="1", calls_per_s="99000")
     frame = table(alone, crowd)
-    for rate, clients, gives in ((110_000, 1, False), (110_000, 4, True), (150_000, 4, False)):
-        (row,) = answer(frame, Question(100, rate, 0, clients=clients, caller=BUSY))
+    cases = ((110_000, 1, 0, False), (110_000, 4, 0, True), (150_000, 4, 0, False), (110_000, 4, 5, False))
+    for rate, clients, handler_us, gives in cases:
+        (row,) = answer(frame, Question(100, rate, handler_us, clients=clients, caller=BUSY))
         assert row.gives_to(clients) == gives
         assert recommended([row], clients) is row
 
