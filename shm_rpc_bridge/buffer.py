@@ -1,11 +1,13 @@
 """One direction of a channel: a region with room for one message, and its semaphores `empty` and `full`.
 
-The writer takes `empty`, writes, posts `full`; the reader takes `full`, copies, posts `empty`. Used by one writer in
-one process and one reader in another; which of them is client or server, a buffer does not know.
+The writer writes and posts `full`; the reader takes `full` and copies. Used by one writer in one process and one reader
+in another; which of them is client or server, a buffer does not know. That there is room its two ends know by what they
+say to each other: a response says that its request was taken, the next request that the response was. So a call leaves
+the token of `empty` lying; :mod:`shm_rpc_bridge.bounded` is for ends that do not answer each other.
 """
 
 import os
-from typing import Callable, NamedTuple, Optional, Tuple, Union
+from typing import Callable, NamedTuple, Optional, Tuple, Type, TypeVar, Union
 
 from . import layout, names, posix
 from .exceptions import RPCTimeoutError, RPCTransportError
@@ -16,9 +18,9 @@ from .waiting import Waiter
 Message = Union[bytes, bytearray, memoryview]
 """What can be sent: bytes, or a flat view of them."""
 
-_HEADER = layout.REGION_HEADER_SIZE
-_write_message_header = layout.MESSAGE.pack_into
-_read_message_header = layout.MESSAGE.unpack_from
+HEADER = layout.REGION_HEADER_SIZE
+write_message_header = layout.MESSAGE.pack_into
+read_message_header = layout.MESSAGE.unpack_from
 
 
 class Terms(NamedTuple):
@@ -35,140 +37,89 @@ class Terms(NamedTuple):
     """Kept in each region; see :mod:`shm_rpc_bridge.layout`."""
 
 
+AnyBuffer = TypeVar("AnyBuffer", bound="Buffer")
+
+
 class Buffer:
     """One end of one direction. Each end is used by one thread at a time; its owner holds what it consists of."""
 
-    __slots__ = (
-        "_capacity",
-        "_empty",
-        "_full",
-        "_map",
-        "_max_message_size",
-        "_scratch",
-        "_segment",
-        "_view",
-        "_wait_empty",
-        "_wait_full",
-    )
+    __slots__ = ("_capacity", "_full", "_map", "_max_message_size", "_scratch", "_segment", "_wait_full")
 
     def __init__(self, segment: posix.Segment, empty: Semaphore, full: Semaphore, terms: Terms) -> None:
         """Use a region and its semaphores."""
         self._segment = segment
-        self._empty = empty
         self._full = full
         self._max_message_size = terms.max_message_size
         self._scratch = terms.scratch
-        self._wait_empty = Waiter(self._empty, terms.wait, terms.recheck)
-        self._wait_full = Waiter(self._full, terms.wait, terms.recheck)
-        self._view: Optional[memoryview] = None
+        self._wait_full = Waiter(full, terms.wait, terms.recheck)
         self._adopt_mapping()
+
+    @classmethod
+    def create(
+        cls: Type[AnyBuffer], buffer: names.BufferNames, capacity: int, terms: Terms, held: posix.Held
+    ) -> AnyBuffer:
+        """Create the three objects, the region first. What was created when this raises stands in `held`."""
+        segment = posix.create_segment(buffer.region, layout.region_size(capacity), held)
+        layout.REGION_IDENTITY.pack_into(
+            segment.map,
+            layout.REGION_IDENTITY_OFFSET,
+            layout.REGION_MAGIC,
+            layout.VERSION,
+            os.getpid(),
+            terms.max_message_size,
+            terms.token,
+            posix.LIBC,
+        )
+        empty = posix.create_semaphore(buffer.empty, 1, held)
+        full = posix.create_semaphore(buffer.full, 0, held)
+        return cls(segment, empty, full, terms)
+
+    @classmethod
+    def open(cls: Type[AnyBuffer], buffer: names.BufferNames, terms: Terms, held: posix.Held) -> AnyBuffer:
+        """Open the three objects and check that they are one. Raises RPCTransportError saying what is wrong.
+
+        Messages may be as large as both the creator and the `terms` allow.
+        """
+        segment = posix.open_segment(buffer.region, layout.REGION_HEADER_SIZE, held)
+        limit = checked_identity(buffer.region, segment.map[: layout.REGION_HEADER_SIZE]).max_message_size
+        empty = posix.open_semaphore(buffer.empty, held)
+        full = posix.open_semaphore(buffer.full, held)
+        return cls(segment, empty, full, terms._replace(max_message_size=min(terms.max_message_size, limit)))
 
     def _adopt_mapping(self) -> None:
         self._map = self._segment.map
-        self._capacity = self._segment.size - _HEADER
+        self._capacity = self._segment.size - HEADER
 
-    # Where a token is given, its giver notes so in the same line, first: Python runs the handler of a signal, which may
-    # raise, at the end of a call and not between the note and the call (from 3.11 on; before it might, once in a blue
-    # moon). So what was interrupted is known, and :meth:`put_back` makes it good.
-
-    def send(self, message: Message, sequence: int, deadline: float) -> None:
-        """Write one message and post it. Raises RPCTimeoutError when the last one is not taken by the deadline."""
+    def send(self, message: Message, sequence: int) -> None:
+        """Write one message and post it. To be called once the reader has taken the one before."""
         size = len(message)
         if size > self._capacity:
             self._make_room(size)
-        waiter = self._wait_empty
-        tried = posted = False
-        try:
-            try:
-                (tried := True) and self._empty.acquire(0)  # there but for a peer that lags behind
-            except (posix.Busy, posix.Interrupted):
-                tried = False
-                if not waiter.wait(deadline):
-                    raise RPCTimeoutError("the peer has not taken the previous message in time") from None
-            buffer = self._map
-            _write_message_header(buffer, 0, size, 0, 0, sequence)
-            buffer[_HEADER : _HEADER + size] = message
-            (posted := True) and self._full.release()
-            waiter.taken = False
-        except BaseException:
-            waiter.taken = not posted and (tried or waiter.taken)
-            raise
+        buffer = self._map
+        write_message_header(buffer, 0, size, 0, 0, sequence)
+        buffer[HEADER : HEADER + size] = message
+        self._full.release()
 
     def receive(self, deadline: float) -> Tuple[int, Message]:
         """Take one message: its sequence and a copy of it. Raises RPCTimeoutError when none comes by the deadline."""
-        waiter = self._wait_full
-        given = False
-        try:
-            if not waiter.wait(deadline):
-                raise RPCTimeoutError("no message in time")
-            taken = self._copy_out()
-            (given := True) and self._empty.release()
-            waiter.taken = False
-            return taken
-        except BaseException:
-            if given:
-                waiter.taken = False
-            raise
-
-    def receive_view(self, deadline: float) -> Tuple[int, memoryview]:
-        """Take one message without copying it: a read-only view, the writer's again after :meth:`release_view`."""
         if not self._wait_full.wait(deadline):
             raise RPCTimeoutError("no message in time")
-        size, kind, flags, sequence = _read_message_header(self._map, 0)
-        if size > self._capacity or kind or flags:
-            self._check_header(size, kind, flags)
-        with memoryview(self._map) as region:
-            self._view = region[_HEADER : _HEADER + size].toreadonly()
-        return sequence, self._view
-
-    def release_view(self) -> None:
-        """Give the message that :meth:`receive_view` showed back to its writer; using its view is an error now.
-
-        Raises BufferError while something holds the view itself, such as a PickleBuffer. Slices, casts and NumPy arrays
-        hold the memory instead, which Python does not notice: they show what is written next.
-        """
-        if self._view is not None:
-            self._view.release()
-            given = False
-            try:
-                if self._wait_full.taken:
-                    (given := True) and self._empty.release()
-                    self._wait_full.taken = False
-            except BaseException:
-                self._wait_full.taken = not given
-                raise
-            self._view = None
-
-    def put_back(self) -> None:
-        """Make good what a signal's handler has interrupted: a message taken and not given out is there again, and
-        where one was not sent there is room."""
-        self._view = None
-        for waiter, semaphore in ((self._wait_full, self._full), (self._wait_empty, self._empty)):
-            # A buffer has one token: if it is in neither semaphore it is in a hand, and if not in this one, the peer's.
-            if waiter.taken and not self._full.value and not self._empty.value:
-                semaphore.release()
-            waiter.taken = False
+        return self._copy_out()
 
     def take(self) -> Optional[Tuple[int, Message]]:
-        """What :meth:`receive` returns if a message is there, else None; :meth:`give_room` must follow. Never waits."""
-        try:
-            self._full.acquire(0)
-        except (posix.Busy, posix.Interrupted):
+        """What :meth:`receive` returns if a message is there, else None. Never waits."""
+        if self._full.trywait():
             return None
         return self._copy_out()
 
-    def give_room(self) -> None:
-        """Let the writer write the next message; what was taken is a copy."""
-        self._empty.release()
-
     def _copy_out(self) -> Tuple[int, Message]:
-        size, kind, flags, sequence = _read_message_header(self._map, 0)
+        size, kind, flags, sequence = read_message_header(self._map, 0)
         if size > self._capacity or kind or flags:
             self._check_header(size, kind, flags)
         # A copy, so that nothing decodes memory which another process can still change.
         if size < FROM or self._scratch is None:
-            return sequence, self._map[_HEADER : _HEADER + size]
-        with memoryview(self._map) as region, region[_HEADER : _HEADER + size] as message:
+            return sequence, self._map[HEADER : HEADER + size]
+        with memoryview(self._map) as region, region[HEADER : HEADER + size] as message:
             return sequence, self._scratch.copy(message)
 
     def seems_full(self) -> bool:
@@ -177,12 +128,7 @@ class Buffer:
 
     def withdraw(self) -> bool:
         """Take back a message that the reader has not taken. True: it never will."""
-        try:
-            self._full.acquire(0)
-        except (posix.Busy, posix.Interrupted):
-            return False
-        self._empty.release()
-        return True
+        return not self._full.trywait()
 
     def interrupt_reader(self) -> None:
         """Wake whoever waits for a message though there is none, to look at what has changed. Ends normal use."""
@@ -212,7 +158,7 @@ class Buffer:
 
     def creator(self) -> int:
         """The process that has created it, by its own word."""
-        return identity(self._map[:_HEADER]).pid
+        return identity(self._map[:HEADER]).pid
 
     def is_linked(self) -> bool:
         return self._segment.is_linked()
@@ -228,7 +174,6 @@ class Buffer:
     def forget_memory(self) -> None:
         """Once it is closed: what is mapped goes with the last view that a user has. It is of no use from here on."""
         self._map = _NO_MEMORY
-        self._view = None
 
 
 _NO_MEMORY = posix.no_memory()
@@ -239,36 +184,6 @@ def too_large(size: int, limit: int) -> RPCTransportError:
         f"Message too large: {size:,} bytes, max_message_size is {limit:,}. "
         "Send less, or give the client and the server a larger max_message_size"
     )
-
-
-def create_buffer(buffer: names.BufferNames, capacity: int, terms: Terms, held: posix.Held) -> Buffer:
-    """Create the three objects of a buffer, the region first. What was created when this raises stands in `held`."""
-    segment = posix.create_segment(buffer.region, layout.region_size(capacity), held)
-    layout.REGION_IDENTITY.pack_into(
-        segment.map,
-        layout.REGION_IDENTITY_OFFSET,
-        layout.REGION_MAGIC,
-        layout.VERSION,
-        os.getpid(),
-        terms.max_message_size,
-        terms.token,
-        posix.LIBC,
-    )
-    empty = posix.create_semaphore(buffer.empty, 1, held)
-    full = posix.create_semaphore(buffer.full, 0, held)
-    return Buffer(segment, empty, full, terms)
-
-
-def open_buffer(buffer: names.BufferNames, terms: Terms, held: posix.Held) -> Buffer:
-    """Open the three objects of a buffer and check that they are one. Raises RPCTransportError saying what is wrong.
-
-    Messages may be as large as both the creator and the `terms` allow.
-    """
-    segment = posix.open_segment(buffer.region, layout.REGION_HEADER_SIZE, held)
-    limit = checked_identity(buffer.region, segment.map[: layout.REGION_HEADER_SIZE]).max_message_size
-    empty = posix.open_semaphore(buffer.empty, held)
-    full = posix.open_semaphore(buffer.full, held)
-    return Buffer(segment, empty, full, terms._replace(max_message_size=min(terms.max_message_size, limit)))
 
 
 class Identity(NamedTuple):

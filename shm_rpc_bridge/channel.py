@@ -3,10 +3,10 @@
 Their names are gone as soon as both have opened them, so that no death leaves any behind.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Type
 
 from . import layout, names, posix
-from .buffer import Buffer, Terms, create_buffer, open_buffer
+from .buffer import Buffer, Terms
 
 DEFAULT_BUFFER_SIZE = 64 * 1024
 """Bytes. A channel starts with two of these: 128 KiB, so that 500 clients fit into the 64 MB that a container has by
@@ -50,15 +50,15 @@ def create(
 ) -> Channel:
     """Create the six objects, the request region first; what there is of them when this raises stands in `held`."""
     room = min(request_size, terms.max_message_size)
-    request = create_buffer(names.request_buffer(channel), room, terms, held)
+    request = Buffer.create(names.request_buffer(channel), room, terms, held)
     room = min(response_size, terms.max_message_size)
-    return Channel(request, create_buffer(names.response_buffer(channel), room, terms, held))
+    return Channel(request, Buffer.create(names.response_buffer(channel), room, terms, held))
 
 
-def open_existing(channel: names.ChannelNames, terms: Terms, held: posix.Held) -> Channel:
+def open_existing(channel: names.ChannelNames, terms: Terms, held: posix.Held, kind: Type[Buffer] = Buffer) -> Channel:
     """Open the six objects. Once that is said to who has created them, their names can go: see :func:`unlink`."""
-    request = open_buffer(names.request_buffer(channel), terms, held)
-    return Channel(request, open_buffer(names.response_buffer(channel), terms, held))
+    request = kind.open(names.request_buffer(channel), terms, held)
+    return Channel(request, kind.open(names.response_buffer(channel), terms, held))
 
 
 def unlink(channel: names.ChannelNames) -> None:

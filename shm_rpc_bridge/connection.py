@@ -223,10 +223,7 @@ class ClientChannel:
         self.is_clean = False
         body = self.body
         try:
-            self._request.send(message, sequence, deadline)
-        except RPCTimeoutError as error:
-            # Nothing is under way, and yet there was no room: not to be used again.
-            raise RPCTimeoutError(f"{error} {NOT_SENT}") from None
+            self._request.send(message, sequence)
         except RPCError as error:  # nothing was sent
             self.is_clean = not body.is_refused() and not body.closed
             raise RPCTransportError(f"{error} {NOT_SENT}") from None

@@ -10,11 +10,11 @@ from . import channel as channels
 from . import names, posix
 from .buffer import Message, Terms
 from .control import Control
-from .exceptions import RPCError, RPCTimeoutError, RPCTransportError
+from .exceptions import RPCTransportError
 from .header import Offer
 from .life import Life
 from .scratch import Scratch
-from .waiting import POLL, Waiter
+from .waiting import Waiter
 
 logger = logging.getLogger("shm_rpc_bridge")
 
@@ -115,27 +115,24 @@ class Endpoint:
         if self.is_closed:  # the method has forked, and this is the child
             return
         served, sequence, _ = request
-        try:
-            served.response.send(response, sequence, POLL)
-        except RPCTimeoutError:
+        if served.response.seems_full():
             self._refuse(served, "its client does not take its responses")
             return
+        try:
+            served.response.send(response, sequence)
         except (RPCTransportError, MemoryError) as error:
-            if not self._respond_instead(served, sequence, error, instead(error)):
-                return
-        served.request.give_room()  # after the response: its client is waiting for that, and not yet for this
+            self._respond_instead(served, sequence, error, instead(error))
 
-    def _respond_instead(self, served: _Served, sequence: int, error: Exception, responses: Iterable[Message]) -> bool:
-        """Whether one of them was sent; else the client, which takes none as large as that, or takes none, is gone."""
+    def _respond_instead(self, served: _Served, sequence: int, error: Exception, responses: Iterable[Message]) -> None:
+        """With the first of them that can be sent; a client that does not take even the last is refused."""
         failure: Optional[Exception] = None
         for response in responses:
             try:
-                served.response.send(response, sequence, POLL)
-                return True
-            except (RPCError, MemoryError) as failed:
+                served.response.send(response, sequence)
+                return
+            except (RPCTransportError, MemoryError) as failed:
                 failure = failed
         self._refuse(served, f"{error}, and its client cannot be told: {failure}")
-        return False
 
     def objects_kept(self, client: int) -> int:
         """How many objects are kept for the channels of that process."""

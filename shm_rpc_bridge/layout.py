@@ -27,12 +27,12 @@ The *control segment* is one per server: who it is and which slots (= channels) 
 A *token* is a random number in the names of a channel's objects, which nobody else can guess before they are there.
 ``libc`` tells glibc from musl, whose semaphores are laid out differently.
 All integers are little-endian and every field is naturally aligned. Ordering is never taken from these bytes:
-what is written before a semaphore's ``release()`` is read after an ``acquire()`` of the same semaphore.
+what is written before a semaphore is posted is read after it was waited for.
 """
 
 import struct
 
-VERSION = 3
+VERSION = 4
 REGION_MAGIC = b"SRBregn\0"
 CONTROL_MAGIC = b"SRBctrl\0"
 

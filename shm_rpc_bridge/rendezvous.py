@@ -9,7 +9,8 @@ from typing import Optional
 
 from . import channel as channels
 from . import layout, names, posix
-from .buffer import Terms, checked_identity, create_buffer, identity
+from .bounded import BoundedBuffer
+from .buffer import Terms, checked_identity, identity
 from .exceptions import RPCTransportError
 
 
@@ -40,10 +41,10 @@ class End:
         self._own_names = own = names.transport(self.name, token)
         terms = terms._replace(recheck=self._recheck, token=token)
         room = min(buffer_size, terms.max_message_size)
-        request = create_buffer(names.request_buffer(own), room, terms, self._held)
+        request = BoundedBuffer.create(names.request_buffer(own), room, terms, self._held)
         self._lock_file = posix.open_lock_file(own.request, self._held)
         self._lock_file.try_lock(layout.CREATOR_LOCK)  # nobody else asks for it
-        response = create_buffer(names.response_buffer(own), room, terms, self._held)
+        response = BoundedBuffer.create(names.response_buffer(own), room, terms, self._held)
         self.channel = channels.Channel(request, response)
         while not posix.link_segment(own.request, public):
             _remove_dead(self.name, public)
@@ -67,7 +68,8 @@ class End:
             opened = names.transport(self.name, checked_identity(public, header).token)
             if header[layout.REGION_FOUND_OFFSET]:
                 raise RPCTransportError(f"transport {self.name!r} was opened by a process that died: create it anew")
-            self.channel = channels.open_existing(opened, terms._replace(recheck=self._recheck), self._held)
+            own_terms = terms._replace(recheck=self._recheck)
+            self.channel = channels.open_existing(opened, own_terms, self._held, BoundedBuffer)
         except posix.NotFoundError as error:
             posix.let_go(self._held)  # for another try
             if str(error).startswith(missing):

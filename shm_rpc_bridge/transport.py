@@ -10,7 +10,8 @@ from types import CodeType, FrameType
 from typing import Any, Callable, Optional, Set, Tuple, cast
 
 from . import layout, names, posix, stacks
-from .buffer import Buffer, Message, Terms
+from .bounded import BoundedBuffer
+from .buffer import Message, Terms
 from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
 from .exceptions import RPCError, RPCTransportError
 from .rendezvous import End
@@ -40,7 +41,7 @@ class SharedMemoryTransport:
         # The thread that is receiving, or sending, or has left that with what a signal's handler has raised; or 0.
         self._reader = 0
         self._writer = 0
-        self._reads_from: Optional[Buffer] = None
+        self._reads_from: Optional[BoundedBuffer] = None
         self._sequence = 0
         self._answering = 0
         _transports.add(self)
@@ -102,7 +103,7 @@ class SharedMemoryTransport:
             try:
                 if self._closed:  # asked once this thread is noted, which close() asks for
                     self._refuse_if_closed()
-                self._request.send(message, sequence, deadline)
+                self._request.send_when_empty(message, sequence, deadline)
             except RPCError:
                 self._sequence = sequence - 1  # the response to the one before is still wanted
                 self._request.put_back()
@@ -178,7 +179,7 @@ class SharedMemoryTransport:
             try:
                 if self._closed:  # asked once this thread is noted, which close() asks for
                     self._refuse_if_closed()
-                self._response.send(message, self._answering, deadline)
+                self._response.send_when_empty(message, self._answering, deadline)
             except RPCError:
                 self._response.put_back()
                 self._writer = 0
@@ -280,7 +281,7 @@ class SharedMemoryTransport:
         if self._closed:
             raise RPCTransportError(f"transport {self.name!r} is closed")
 
-    def _recover(self, buffer: Buffer, thread: int) -> None:
+    def _recover(self, buffer: BoundedBuffer, thread: int) -> None:
         """Refuse to go on with a closed transport, or beside somebody else; make good what was interrupted."""
         self._refuse_if_closed()
         if thread:

@@ -2,8 +2,11 @@
 
 Waking a parked process costs tens of microseconds, the whole rest of a call about ten. So a waiter first looks at
 ``value`` for a while, which costs CPU, and takes the token as soon as it sees one. How long it looks adapts to what
-looking has brought so far. ``value`` is a hint only: the token is always taken with ``acquire``, which is what
+looking has brought so far. ``value`` is a hint only: the token is always taken with ``trywait``, which is what
 orders the memory.
+
+Looking keeps the GIL, for a fraction of a millisecond at most: a thread that computes, once it has got the GIL, keeps it
+for a switch interval, 5 ms. Python takes it from who looks after such an interval, as from any other code.
 """
 
 import math
@@ -13,7 +16,7 @@ from time import monotonic, perf_counter, sleep
 from typing import Callable, List, Optional, Type, TypeVar
 
 from .budget import FULL, ROUND_SECONDS, Budget
-from .posix import Busy, Interrupted, Semaphore, counted, new_tally
+from .posix import Semaphore, counted, new_tally, offer_core
 
 Result = TypeVar("Result")
 
@@ -128,10 +131,9 @@ class Waiter:
             for _ in repeat(None, self._looks):
                 if semaphore.value:
                     try:
-                        semaphore.acquire(0)
+                        if semaphore.trywait():
+                            continue
                         self.taken = True
-                    except (Busy, Interrupted):
-                        continue
                     except BaseException:
                         self.taken = not semaphore.value  # nobody else takes from it
                         raise
@@ -141,7 +143,7 @@ class Waiter:
             offered = monotonic()
             if offered >= deadline:
                 break
-            os.sched_yield()
+            offer_core()
             crowded = budget.is_crowded = monotonic() - offered > _TAKEN_OFFER
         if self._spins_forever:
             return self._spin_on(deadline)
@@ -156,11 +158,10 @@ class Waiter:
     def _try(self) -> bool:
         """Take the token that was just seen, if it is still there."""
         try:
-            self._semaphore.acquire(0)  # releases the GIL as well: other threads of this process must get on
+            if self._semaphore.trywait():
+                return False
             self.taken = True
             return True
-        except (Busy, Interrupted):
-            return False
         except BaseException:
             self.taken = not self._semaphore.value
             raise

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import functools
 import os
 import stat
 import struct
@@ -9,7 +10,7 @@ import sys
 import time
 from itertools import filterfalse
 from operator import length_hint
-from typing import Any, Iterator, List, Optional, Protocol
+from typing import Any, Callable, Iterator, List, Protocol
 
 import posix_ipc
 
@@ -40,8 +41,9 @@ class Semaphore(Protocol):
     def value(self) -> int:
         """Tokens at this moment: a hint."""
 
-    def acquire(self, timeout: Optional[float] = None) -> Any:
-        """Take a token. Raises Busy or Interrupted."""
+    @property
+    def trywait(self) -> Callable[[], int]:
+        """Take a token, if there is one, and keep the GIL: 0, or -1 where there was none, as sem_trywait says it."""
 
     def park(self, timeout: float, *tallies: Tally) -> bool:
         """Take a token and count that in each of the tallies, waiting for it up to `timeout` seconds that no setting of
@@ -55,10 +57,6 @@ class Semaphore(Protocol):
         """Let go of it. Idempotent. No thread may be inside another method, or come back to one."""
 
 
-Busy = posix_ipc.BusyError
-"""``acquire`` found no token in time."""
-Interrupted = posix_ipc.SignalError
-"""A signal handler ran during ``acquire``: look again."""
 Closed = posix_ipc.ExistentialError
 """The semaphore was closed before."""
 
@@ -97,34 +95,44 @@ _libc.sem_init.argtypes = ctypes.c_void_p, ctypes.c_int, ctypes.c_uint
 _HAS_CLOCKWAIT = hasattr(_libc, "sem_clockwait")
 if _HAS_CLOCKWAIT:
     _libc.sem_clockwait.argtypes = ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(_Timespec)
-    # sem_open and sem_close hold a lock of the C library, and whoever is forked meanwhile waits for it for ever. So
-    # they keep the GIL, as posix_ipc's do: no Python thread forks before they are done.
-    _libc_with_gil = ctypes.PyDLL(None)
-    _libc_with_gil.sem_open.restype = ctypes.c_void_p
-    _libc_with_gil.sem_open.argtypes = ctypes.c_char_p, ctypes.c_int
-    _libc_with_gil.sem_close.argtypes = (ctypes.c_void_p,)
+# These keep the GIL. sem_open and sem_close do, as posix_ipc's, because they hold a lock of the C library, for which a
+# process that is forked meanwhile would wait for ever; the others because whoever gives the GIL up for an instant has
+# it taken by a thread that computes, which keeps it for a switch interval, 5 ms.
+_libc_with_gil = ctypes.PyDLL(None, use_errno=True)
+_libc_with_gil.sem_open.restype = ctypes.c_void_p
+_libc_with_gil.sem_open.argtypes = ctypes.c_char_p, ctypes.c_int
+_libc_with_gil.sem_close.argtypes = (ctypes.c_void_p,)
+offer_core: Callable[[], int] = ctypes.PyDLL(None).sched_yield
+"""``os.sched_yield`` that keeps the GIL."""
+_trywait = ctypes.PyDLL(None).sem_trywait
 
 
 class _SystemSemaphore(posix_ipc.Semaphore):  # type: ignore[misc]  # posix_ipc has no type information
-    """posix_ipc's, with waits that count on CLOCK_MONOTONIC.
+    """posix_ipc's, with a trywait that keeps the GIL and waits that count on CLOCK_MONOTONIC.
 
     Its own timeout is sem_timedwait's, which counts on the wall clock: a clock set back an hour makes it an hour
     longer. glibc 2.30 has sem_clockwait, which is used where it is there. POSIX gives one address to all opens of a
     semaphore in a process, so this one, made by name again, waits on the very same.
     """
 
-    __slots__ = ("_addresses",)
+    __slots__ = ("_addresses", "trywait")
     _addresses: List[int]
+    trywait: Callable[[], int]
 
     def find_address(self, name: str) -> None:
-        """To be called once, while it still has its name."""
+        """To be called once, while it still has its name. Raises OSError."""
         self._addresses = []
-        if _HAS_CLOCKWAIT:
-            self._addresses.extend(map(_libc_with_gil.sem_open, (b"/" + name.encode(),), (0,)))
+        self._addresses.extend(filter(None, map(_libc_with_gil.sem_open, (b"/" + name.encode(),), (0,))))
+        try:
+            address = ctypes.c_void_p(self._addresses[0])
+        except IndexError:  # or closed in the meantime, by a signal's handler
+            raise OSError(ctypes.get_errno(), "sem_open") from None
+        self.trywait = functools.partial(_trywait, address)
 
     def park(self, timeout: float, *tallies: Tally) -> bool:
-        if not self._addresses:
-            with signals.held_back() as some, contextlib.suppress(Busy, Interrupted):
+        if not _HAS_CLOCKWAIT:
+            busy_or_interrupted = contextlib.suppress(posix_ipc.BusyError, posix_ipc.SignalError)
+            with signals.held_back() as some, busy_or_interrupted:
                 limit = min(timeout, signals.HOLD_SECONDS) if some else timeout
                 return next(zip(map(self.acquire, (limit,)), *tallies), None) is not None
             return False
@@ -134,11 +142,16 @@ class _SystemSemaphore(posix_ipc.Semaphore):  # type: ignore[misc]  # posix_ipc 
         return next(zip(filterfalse(None, wait), *tallies), None) is not None
 
     def close(self) -> None:
+        self.trywait = _closed
         addresses = getattr(self, "_addresses", [])
         while addresses:
             _libc_with_gil.sem_close(addresses.pop())
         with contextlib.suppress(Closed):
             super().close()
+
+
+def _closed() -> int:
+    raise Closed("the semaphore was closed before")
 
 
 def create_semaphore(name: str, value: int, held: Held) -> Semaphore:
@@ -186,8 +199,8 @@ def open_semaphore(name: str, held: Held) -> Semaphore:
 def _opened(name: str, held: Held) -> Semaphore:
     with translated(name, _semaphore_file(name)), above_standard_streams():
         held.extend(map(_SystemSemaphore, ("/" + name,)))
-    semaphore: _SystemSemaphore = held[-1]  # type: ignore[assignment]
-    semaphore.find_address(name)
+        semaphore: _SystemSemaphore = held[-1]  # type: ignore[assignment]
+        semaphore.find_address(name)
     return semaphore
 
 

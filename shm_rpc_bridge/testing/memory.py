@@ -213,23 +213,20 @@ class _MemorySemaphore:
     def value(self) -> int:
         return self._tokens.count
 
-    def acquire(self, timeout: Optional[float] = None) -> None:
-        until = None if timeout is None else time.monotonic() + timeout
-        with self._open() as tokens:
-            while not tokens.count:
-                left = None if until is None else until - time.monotonic()
-                if left is not None and left <= 0:
-                    raise posix.Busy("no token")
-                tokens.changed.wait(left)
-            tokens.count -= 1
+    def trywait(self) -> int:
+        return 0 if self.park(0) else -1
 
     def park(self, timeout: float, *tallies: posix.Tally) -> bool:
-        try:
-            self.acquire(timeout)
-        except posix.Busy:
-            return False
-        for tally in tallies:
-            next(tally)
+        until = time.monotonic() + timeout
+        with self._open() as tokens:
+            while not tokens.count:
+                left = until - time.monotonic()
+                if left <= 0:
+                    return False
+                tokens.changed.wait(left)
+            tokens.count -= 1
+            for tally in tallies:
+                next(tally)
         return True
 
     def release(self) -> None:

@@ -16,7 +16,7 @@ message. Actions are named for what they are done to (the last part of an object
     claim, announce, leave       a slot's state, by the client
     serve, free                  a slot's state, by the server
 
-An ``acquire`` that finds no token is no step; one that waited for it is a step when it has it.
+``acquire`` is a token taken, at once or after waiting for it; where there is none it is no step.
 """
 
 import contextlib
@@ -200,9 +200,11 @@ class _WatchedSemaphore:
     def value(self) -> int:
         return self._semaphore.value
 
-    def acquire(self, timeout: Optional[float] = None) -> None:
-        self._semaphore.acquire(timeout)
-        self._watch.tell(f"acquire {self._watch.object}", AFTER)
+    def trywait(self) -> int:
+        missing = self._semaphore.trywait()
+        if not missing:
+            self._watch.tell(f"acquire {self._watch.object}", AFTER)
+        return missing
 
     def park(self, timeout: float, *tallies: posix.Tally) -> bool:
         taken = self._semaphore.park(timeout, *tallies)

@@ -69,7 +69,7 @@ class ClockIsSet:
 @pytest.mark.parametrize("shift", [3600.0, -3600.0], ids=["back", "forward"])
 @pytest.mark.parametrize("wait", ["adaptive", "block", "spin"])
 def test_a_call_ends_at_its_deadline_when_the_clock_is_set_by_an_hour(wait, shift):
-    """With `acquire` in place of `park` in `Waiter` the first call takes an hour."""
+    """With posix_ipc's `acquire` in place of `park` in `Waiter` the first call takes an hour."""
     with in_memory(), posix.using(lambda backend: ClockIsSet(backend, shift)) as backend:
         server = RPCServer("clock")
         register_methods(server)

@@ -58,7 +58,7 @@ class Client:
 
     def ask(self, message=b"request"):
         self.asked += 1
-        self.request.send(message, self.asked, POLL)
+        self.request.send(message, self.asked)
         self.ring()
 
     def ring(self):
@@ -438,7 +438,7 @@ def test_a_damaged_request_costs_its_client_the_channel_and_says_why(server, war
     held = []
     region = client.region(held)
     server.settle()
-    client.request.send(b"request", 1, POLL)
+    client.request.send(b"request", 1)
     region.map[4] = 9  # its kind
     posix.let_go(held)
     client.ring()

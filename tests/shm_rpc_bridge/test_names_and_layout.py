@@ -55,11 +55,11 @@ def test_a_name_that_is_no_text_is_a_type_error():
 
 
 def test_a_region_is_laid_out_as_drawn():
-    assert layout.VERSION == 3
+    assert layout.VERSION == 4
     assert layout.MESSAGE.size == 16 == layout.REGION_IDENTITY_OFFSET
     identity = layout.REGION_IDENTITY.pack(layout.REGION_MAGIC, layout.VERSION, 1, 2, 3, 4)
     at = dict(zip(("magic", "version", "pid", "size", "token", "libc"), (16, 24, 28, 32, 40, 48)))
-    assert struct.unpack_from("<I", identity, at["version"] - at["magic"]) == (3,)
+    assert struct.unpack_from("<I", identity, at["version"] - at["magic"]) == (layout.VERSION,)
     assert struct.unpack_from("<I", identity, at["pid"] - at["magic"]) == (1,)
     assert struct.unpack_from("<Q", identity, at["size"] - at["magic"]) == (2,)
     assert struct.unpack_from("<Q", identity, at["token"] - at["magic"]) == (3,)
