@@ -1,87 +1,21 @@
-"""One direction of a channel on its own: what its two ends promise each other, without a process or a thread more."""
+"""One direction of a channel on its own: what its two ends promise each other."""
 
 import math
 import os
 import pickle
-from types import SimpleNamespace
 
 import pytest
 
-from shm_rpc_bridge import RPCTimeoutError, RPCTransportError, layout, names, posix
-from shm_rpc_bridge.buffer import Terms, checked_identity, create_buffer, open_buffer
+from shm_rpc_bridge import RPCTimeoutError, RPCTransportError, layout, posix
+from shm_rpc_bridge.buffer import Terms, checked_identity, open_buffer
 from shm_rpc_bridge.scratch import FROM, Scratch
-from shm_rpc_bridge.testing import AFTER, at, in_memory, watched
 from shm_rpc_bridge.waiting import POLL
 
-CAPACITY = 100
-NAMES = names.BufferNames("srb:b:0:request", "srb:b:0:request_empty", "srb:b:0:request_full")
+from .pairs import CAPACITY, NAMES
 
 
 class Dead(Exception):
     """What looking for the peer raises once there is none."""
-
-
-class Pair(SimpleNamespace):
-    """A writer, a reader, and the region that they share."""
-
-    @property
-    def capacity(self):
-        self.region.remap()
-        return self.region.size - layout.REGION_HEADER_SIZE
-
-    def is_in_balance(self):
-        """There is one token: it is in one of the semaphores, and no end has it in its hand."""
-        return self.empty.value + self.full.value == 1
-
-
-class ParkedOrNotAtAll:
-    """A backend whose semaphores are waited for by parking, which knows the deadline, and by nothing else."""
-
-    def __init__(self, backend):
-        self._backend = backend
-
-    def __getattr__(self, name):
-        return getattr(self._backend, name)
-
-    def create_semaphore(self, name, value, held):
-        return self._Semaphore(self._backend.create_semaphore(name, value, held))
-
-    def open_semaphore(self, name, held):
-        return self._Semaphore(self._backend.open_semaphore(name, held))
-
-    class _Semaphore:
-        def __init__(self, semaphore):
-            self._semaphore = semaphore
-
-        def __getattr__(self, name):
-            return getattr(self._semaphore, name)
-
-        def acquire(self, timeout=None):
-            assert timeout == 0
-            self._semaphore.acquire(timeout)
-
-
-@pytest.fixture
-def connect():
-    """Make a pair with these terms, which differ in what each end takes at most; only the reader has a scratch."""
-    held = []
-
-    def connect(limit=1000, readers_limit=1000, scratch=None, wait="block", recheck=lambda: None, token=7):
-        terms = Terms(limit, wait, recheck, token=token)
-        writer = create_buffer(NAMES, CAPACITY, terms, held)
-        reader = open_buffer(NAMES, Terms(readers_limit, wait, recheck, scratch), held)
-        region = posix.open_segment(NAMES.region, 64, held)
-        empty, full = (posix.open_semaphore(name, held) for name in NAMES[1:])
-        return Pair(writer=writer, reader=reader, region=region, empty=empty, full=full)
-
-    with in_memory(), posix.using(ParkedOrNotAtAll):
-        yield connect
-        posix.let_go(held)
-
-
-@pytest.fixture
-def pair(connect):
-    return connect()
 
 
 def test_a_message_arrives_as_a_copy_with_its_sequence_and_there_is_room_for_the_next(pair):
@@ -265,211 +199,9 @@ def connect_again(pair):
     return open_buffer(NAMES, Terms(10 * FROM, "block", lambda: None), [])
 
 
-class Raised(Exception):
-    """By a signal's handler."""
-
-
-def raise_it():
-    raise Raised
-
-
-class Interruptions:
-    """Raises once at each step that it was told of, from then on."""
-
-    def __init__(self):
-        self.steps = []
-
-    def __call__(self, step):
-        if str(step) in self.steps:
-            self.steps.remove(str(step))
-            raise Raised
-
-
-@pytest.fixture
-def interruptions():
-    """Of what is made in this test, of which `connect` must come first."""
-    interruptions = Interruptions()
-    with watched(interruptions):
-        yield interruptions
-
-
-def interrupted(pair_of, step, when, act):
-    """What `act` has left behind when a handler raised at that step of it."""
-    with watched(at(step, raise_it, when)):
-        pair = pair_of()
-    with pytest.raises(Raised):
-        act(pair)
-    return pair
-
-
-def take_the_token_in_hand(pair, interruptions):
-    """From here on it is the writer's, which was interrupted before its post."""
-    interruptions.steps.append("after acquire request_empty")
-    with pytest.raises(Raised):
-        pair.writer.send(b"never posted", 9, POLL)
-    assert not pair.empty.value
-    assert not pair.full.value
-
-
-def receive(pair, interruptions):
-    assert pair.reader.receive(POLL) == (1, b"message")
-
-
-def receive_interrupted_at_its_end(pair, interruptions):
-    interruptions.steps.append("after release request_empty")
-    with pytest.raises(Raised):
-        pair.reader.receive(POLL)
-
-
-def view(pair, interruptions):
-    assert pair.reader.receive_view(POLL) == (1, b"message")
-    pair.reader.release_view()
-
-
-def view_interrupted_at_its_end(pair, interruptions):
-    pair.reader.receive_view(POLL)
-    interruptions.steps.append("after release request_empty")
-    with pytest.raises(Raised):
-        pair.reader.release_view()
-
-
-def put_back_what_then_was_withdrawn(pair, interruptions):
-    interruptions.steps.append("after acquire request_full")
-    with pytest.raises(Raised):
-        pair.reader.receive(POLL)
-    pair.reader.put_back()
-    assert pair.writer.withdraw()
-
-
-@pytest.mark.parametrize(
-    "take",
-    [
-        *(receive, receive_interrupted_at_its_end, view, view_interrupted_at_its_end),
-        put_back_what_then_was_withdrawn,
-    ],
-)
-def test_who_has_given_a_message_back_makes_none_out_of_what_its_writer_has_in_hand(connect, interruptions, take):
-    """Putting back, it takes a token that is nowhere for its own only if it had one."""
-    pair = connect()
-    pair.writer.send(b"message", 1, POLL)
-    take(pair, interruptions)
-    take_the_token_in_hand(pair, interruptions)
-    with pytest.raises(RPCTimeoutError):
-        pair.reader.receive(POLL)
-    pair.reader.put_back()
-    assert not pair.full.value
-    pair.writer.put_back()
-    assert pair.is_in_balance()
-    pair.writer.send(b"next", 2, POLL)
-    assert pair.reader.receive(POLL) == (2, b"next")
-
-
-def test_who_has_waited_for_room_and_sent_makes_no_room_out_of_what_its_reader_has_in_hand(connect):
-    def lag():
-        raise posix.Interrupted
-
-    with watched(at("acquire request_empty", lag)):
-        pair = connect()
-    pair.writer.send(b"waited", 1, POLL)
-    assert pair.reader.take() == (1, b"waited")
-    pair.writer.put_back()
-    assert not pair.empty.value
-    pair.reader.give_room()
-    assert pair.is_in_balance()
-
-
-def test_a_send_that_timed_out_makes_no_room_out_of_what_its_reader_has_in_hand(pair):
-    pair.writer.send(b"first", 1, POLL)
-    pair.writer.put_back()
-    assert pair.reader.take() == (1, b"first")
-    pair.writer.put_back()
-    with pytest.raises(RPCTimeoutError):
-        pair.writer.send(b"second", 2, POLL)
-    pair.writer.put_back()
-    assert not pair.empty.value
-    pair.reader.give_room()
-    assert pair.is_in_balance()
-
-
 def test_releasing_a_view_before_there_was_any_does_nothing(pair):
     pair.reader.release_view()
     assert pair.is_in_balance()
-
-
-def test_a_send_that_was_interrupted_before_its_post_leaves_room_once_it_is_put_back(connect):
-    pair = interrupted(connect, "acquire request_empty", AFTER, lambda pair: pair.writer.send(b"lost", 1, POLL))
-    pair.writer.put_back()
-    assert pair.reader.take() is None
-    pair.writer.send(b"next", 2, POLL)
-    assert pair.reader.receive(POLL) == (2, b"next")
-    assert pair.is_in_balance()
-
-
-def test_a_send_that_was_interrupted_after_its_post_is_sent_and_putting_back_gives_no_room_twice(connect):
-    pair = interrupted(connect, "release request_full", AFTER, lambda pair: pair.writer.send(b"sent", 1, POLL))
-    pair.writer.put_back()
-    assert pair.reader.receive(POLL) == (1, b"sent")
-    pair.writer.put_back()
-    assert pair.is_in_balance()
-
-
-@pytest.mark.parametrize("receive", ["receive", "receive_view"])
-def test_a_message_whose_taking_was_interrupted_is_there_again_once_it_is_put_back(connect, receive):
-    def act(pair):
-        pair.writer.send(b"kept", 1, POLL)
-        getattr(pair.reader, receive)(POLL)
-
-    pair = interrupted(connect, "acquire request_full", AFTER, act)
-    assert not pair.full.value
-    pair.reader.put_back()
-    assert getattr(pair.reader, receive)(POLL) == (1, b"kept")
-    if receive == "receive_view":
-        pair.reader.release_view()
-    assert pair.is_in_balance()
-
-
-def test_a_message_that_was_copied_and_whose_room_was_given_is_not_there_again(connect):
-    def act(pair):
-        pair.writer.send(b"gone", 1, POLL)
-        pair.reader.receive(POLL)
-
-    pair = interrupted(connect, "release request_empty", AFTER, act)
-    pair.reader.put_back()
-    assert pair.reader.take() is None
-    assert pair.is_in_balance()
-
-
-def test_a_view_whose_release_was_interrupted_after_its_room_was_given_is_not_given_again(connect):
-    def act(pair):
-        pair.writer.send(b"seen", 1, POLL)
-        pair.reader.receive_view(POLL)
-        pair.reader.release_view()
-
-    pair = interrupted(connect, "release request_empty", AFTER, act)
-    pair.reader.release_view()
-    pair.reader.put_back()
-    assert pair.is_in_balance()
-    pair.writer.send(b"next", 2, POLL)
-    assert pair.reader.receive(POLL) == (2, b"next")
-
-
-def test_a_view_that_is_put_back_can_be_taken_again(pair):
-    pair.writer.send(b"seen", 1, POLL)
-    pair.reader.receive_view(POLL)
-    pair.reader.put_back()
-    assert pair.reader.receive(POLL) == (1, b"seen")
-    pair.reader.release_view()
-    assert pair.is_in_balance()
-
-
-def test_putting_back_where_nothing_was_interrupted_changes_nothing(pair):
-    for end in (pair.writer, pair.reader):
-        end.put_back()
-    pair.writer.send(b"kept", 1, POLL)
-    for end in (pair.writer, pair.reader):
-        end.put_back()
-    assert pair.is_in_balance()
-    assert pair.reader.receive(POLL) == (1, b"kept")
 
 
 def test_a_region_says_who_made_it_and_whether_its_opener_has_all(pair):
