@@ -81,9 +81,10 @@ class Curves:
         self.lane = lane
         self.scenario = str(cells["scenario"].iloc[0])
         self.contenders = sorted(set(map(str, cells["contender"])) - {figures.FLOOR})
+        by_repeat = cells.set_index("repeat").sort_index()
         self._repeats: dict[tuple[str, int], pd.DataFrame] = {
-            (str(contender), int(str(size))): part.set_index("repeat").sort_index()
-            for (contender, size), part in cells.groupby(["contender", "payload_bytes"])
+            (str(contender), int(str(size))): part
+            for (contender, size), part in by_repeat.groupby(["contender", "payload_bytes"])
             if math.isfinite(figures.of_repeats(part["p50_us"]))
         }
         self._sizes: dict[str, list[int]] = {}

@@ -60,9 +60,14 @@ def tables(
     Columns are aligned to the right but for those in `left`; the last table has the caption, `look` is
     :class:`rich.table.Table`'s.
     """
+    alone = [_width(_table(headings, lines, [column], left, look), console) for column in range(len(headings))]
+    one, two = (_width(_table([""] * number, [], range(number), left, look), console) for number in (1, 2))
     parts: list[list[int]] = [[]]
     for column in range(keys, len(headings)):
-        if parts[-1] and not _fits(_table(headings, lines, [*range(keys), *parts[-1], column], left, look), console):
+        asked = [*range(keys), *parts[-1], column]
+        # Measured once by column: rich parses every field to measure a table, and these would be many of all columns.
+        width = sum(alone[each] for each in asked) + (len(asked) - 1) * (two - 2 * one)
+        if parts[-1] and width > console.width:
             parts.append([])
         parts[-1].append(column)
     made = [_table(headings, lines, [*range(keys), *part], left, look) for part in parts]
@@ -70,8 +75,9 @@ def tables(
     return made
 
 
-def _fits(table: Table, console: Console) -> bool:
-    return Measurement.get(console, console.options.update(max_width=10_000), table).maximum <= console.width
+def _width(table: Table, console: Console) -> int:
+    """In characters, with no field cut."""
+    return Measurement.get(console, console.options.update(max_width=10_000), table).maximum
 
 
 def _table(

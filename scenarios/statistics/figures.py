@@ -189,16 +189,26 @@ def summary(cells: pd.DataFrame) -> pd.DataFrame:
         p99_repeats=("p99_us", "count"),
         wait=("wait", "first"),
     )
-    flags = [list(each.fillna("")) for _, each in groups["noise_flags"]]
+    split = _splitter(groups)
+    flags = split(cells["noise_flags"].fillna(""))
     more["noisy"] = [sum(map(bool, each)) for each in flags]
     more["flags"] = [";".join(sorted(set(";".join(each).split(";")) - {""})) for each in flags]
     of_all_repeats = [of_all(*counted) for counted in zip(more["p99_repeats"], more["repeats"], strict=True)]
     more["p99_of_all"] = pd.Series(of_all_repeats, index=more.index, dtype=object)
     for column in INTERVALS:
-        ends = [intervals.of_median(values.to_numpy()) or NONE for _, values in groups[column]]
+        ends = [intervals.of_median(values) or NONE for values in split(cells[column])]
         for place, end in enumerate(("low", "high")):
             more[f"{column.removesuffix('_us')}_{end}"] = [each[place] for each in ends]
     return pd.concat([lines, more], axis=1).reset_index()
+
+
+def _splitter(groups: Any) -> Callable[[pd.Series[Any]], list[np.ndarray[Any, Any]]]:
+    """What cuts a column of grouped cells into the values of each group, in the groups' order. Some thousand groups are
+    a hundred times as quick as with pandas, which makes a series of each."""
+    numbers = groups.ngroup().to_numpy()
+    order = np.argsort(numbers, kind="stable")
+    begins = np.flatnonzero(np.diff(numbers[order])) + 1
+    return lambda column: np.split(column.to_numpy()[order], begins) if len(order) else []
 
 
 def ratios(cells: pd.DataFrame, base: str, column: str = "p50_us") -> pd.DataFrame:

@@ -25,12 +25,19 @@ from scenarios.common.units import figure, least, size
 from scenarios.plan.load import BUSY
 from scenarios.plots import clients_and_rates as pictures
 from scenarios.plots import style
+from scenarios.plots.sheet import Sheet
 from scenarios.publish import reference
 from scenarios.statistics import clients_and_rates, figures, real
 from scenarios.tables import of_run
 from tests.scenarios import shown
 
 COMMITTED = Path(__file__).parents[2] / "results" / "reference"
+
+
+@pytest.fixture(autouse=True)
+def _without_a_layout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the words of a picture come to stand takes most of its time, and is nothing to its figures."""
+    monkeypatch.setattr(Sheet, "finish", lambda sheet, about="": sheet)
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,14 @@
 import itertools
 import os
 import signal
-from typing import Iterator
+from typing import Any, Iterator
 
 import pytest
 
 from shm_rpc_bridge import cleanup
 from shm_rpc_bridge.testing import leftovers
 
+from .codecs import CODECS, codec_of
 from .figures import Figures
 
 _numbers = itertools.count()
@@ -39,3 +40,15 @@ def figures(request: pytest.FixtureRequest) -> Figures:
     if request.node.get_closest_marker("soak") is None:
         return Figures(None, 1.0, None)
     return Figures(options.figures, options.scale, request.config.pluginmanager.getplugin("capturemanager"))
+
+
+@pytest.fixture(params=CODECS)
+def codec(request: pytest.FixtureRequest) -> Any:
+    """Each that most tests of what a call carries go through."""
+    return codec_of(request.param)
+
+
+@pytest.fixture(params=CODECS[:3])
+def describing(request: pytest.FixtureRequest) -> Any:
+    """A codec that carries descriptions of exceptions."""
+    return codec_of(request.param)

@@ -24,11 +24,6 @@ from .codecs import CODECS, codec_of
 from .services import PATIENCE, register_methods, serving, started
 
 
-@pytest.fixture(params=CODECS)
-def codec(request):
-    return codec_of(request.param)
-
-
 class Plus:
     """A codec of one's own, of two methods: what JSON is not."""
 

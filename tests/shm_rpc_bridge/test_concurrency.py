@@ -1,8 +1,8 @@
 """Many clients, many threads: everyone gets their own answer."""
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 
@@ -92,10 +92,15 @@ def call_twice(client, number):
 
 
 def wait_until_rung(name, count):
+    with doorbell_of(name) as doorbell:
+        while doorbell.value < count:
+            pass
+
+
+@contextmanager
+def doorbell_of(name):
     held = []
-    doorbell = posix.open_semaphore(names.doorbell(name, Control.open(name, held).generation), held)
-    while doorbell.value < count:
-        pass
+    yield posix.open_semaphore(names.doorbell(name, Control.open(name, held).generation), held)
     posix.let_go(held)
 
 
@@ -126,14 +131,26 @@ def test_who_comes_while_others_call_without_pause_is_served_as_well(name):
 @pytest.mark.parametrize("how_far", ["create response_full", "announce slot", "release doorbell"])
 def test_a_slot_left_and_claimed_anew_while_the_server_comes_to_it_is_its_new_owners(how_far):
     """The server opened the new channel, found it announced once more and dropped it: its client waited for ever."""
-    coming, made = Pause(PATIENCE), Pause(PATIENCE)
-    with in_memory(), watched(at("serve slot", coming)), serving("left", max_channels=1):
+    coming, made, rings = Pause(PATIENCE), Pause(PATIENCE), threading.Semaphore(0)
+    come = at("serve slot", coming)
+
+    def server_steps(step):
+        come(step)
+        if str(step) == "after acquire doorbell":
+            rings.release()
+
+    with in_memory(), watched(server_steps), serving("left", max_channels=1):
         with RPCClient("left"):
             coming.wait_until_reached()
         with watched(at(how_far, made)), calling(RPCClient, "left", timeout=1.0) as connecting:
             made.wait_until_reached()
+            while rings.acquire(blocking=False):
+                pass
             coming.resume()
-            time.sleep(0.05)  # for the server to come across what there is of the channel
+            for _ in range(2):  # at the second the server has come across what there was of the channel at the first
+                with doorbell_of("left") as doorbell:
+                    doorbell.release()
+                assert rings.acquire(timeout=PATIENCE)
             made.resume()
             with connecting.result(PATIENCE) as client:
                 for number in range(2):
