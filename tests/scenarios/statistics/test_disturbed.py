@@ -35,6 +35,7 @@ def test_a_group_is_never_held_against_another() -> None:
 def test_it_is_counted_with_the_flags_of_the_system_and_named_beside_them() -> None:
     rows = repeats("shm", [10.0, 10.0, 10.0, 20.0, 20.0], noise_flags="")
     rows[0]["noise_flags"] = rows[3]["noise_flags"] = "steal;load"
+    assert [disturbed.disturbance(each) for each in rows] == [2, 0, 0, 2, 0]
     cells = figures.frame(rows)
     assert cells["noise_flags"].tolist() == ["steal;load", "", "", "steal;load;outlying", "outlying"]
     (line,) = figures.summary(cells).to_dict("records")
