@@ -269,6 +269,25 @@ def test_a_system_exit_while_a_pickle_is_written_or_read_costs_one_call():
     assert caught.value.may_have_run
 
 
+@pytest.mark.fault("codec-hostile")
+@pytest.mark.parametrize("response", [7, (), [1], {1: 2}, (1, 2), ("x", "y")])
+def test_a_pickle_that_is_no_response_is_an_error_that_may_have_run(response):
+    with pytest.raises(RPCSerializationError, match=r"^the response to 'f' is none: .*is unknown") as caught:
+        chosen("pickle").decode_response("f", pickle.dumps(response))
+    assert caught.value.may_have_run
+
+
+INTERRUPTS = b"\x80\x05csignal\nraise_signal\nK\x02\x85R."  # SIGINT, as by Ctrl-C while it is read
+
+
+def test_an_interruption_while_a_pickle_is_read_is_no_error_of_the_call():
+    codec = chosen("pickle")
+    *failure, _ = pickle.loads(codec.encode_failure(described(METHOD_FAILED, ValueError("text")), None))
+    for response in (INTERRUPTS, pickle.dumps((*failure, INTERRUPTS))):
+        with pytest.raises(KeyboardInterrupt):
+            codec.decode_response("f", response)
+
+
 def test_one_codec_is_used_by_eight_threads(codec):
     together = threading.Barrier(8)
 

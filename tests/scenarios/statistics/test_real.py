@@ -27,6 +27,23 @@ def test_the_ideal_line_is_first_and_each_case_has_words() -> None:
     ]
 
 
+def test_each_circumstance_has_words_and_a_place() -> None:
+    placed: list[tuple[dict[str, str], str]] = [
+        ({"beside": "1-burner"}, "back to back, 1 computing process beside"),
+        ({"beside": "2-burners"}, "back to back, 2 computing processes beside"),
+        ({"beside": "quota-100%"}, "back to back, quota of 1 CPU"),
+        ({"beside": "quota-150%"}, "back to back, quota of 1.5 CPUs"),
+        ({"beside": "client-thread"}, "back to back, computing thread in client"),
+        ({"beside": "server-thread"}, "back to back, computing thread in server"),
+        ({"heap": "worn"}, "back to back, worn heap"),
+        ({"placement": "together"}, "back to back, on one CPU"),
+        ({"placement": "apart"}, "back to back, on two CPUs"),
+    ]
+    measured = [cells("shm", {100: [30.0] * 3}, scenario="full/beside", **axes) for axes, _ in reversed(placed)]
+    lines = real.by_case(table(*measured, IDEAL))
+    assert list(lines["case"]) == ["back to back", *(words for _, words in placed)]
+
+
 def test_a_contender_that_could_not_keep_up_has_no_figure_but_a_word() -> None:
     shown = of_run.real(real.by_case(EVERYTHING), ["shm"])
     texts = {row[0].text: row[1].text for row in shown.itertuples(index=False)}
