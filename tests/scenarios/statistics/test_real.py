@@ -66,7 +66,7 @@ def _placed(p50: float, client: str, server: str, **values: object) -> dict[str,
 
 
 def test_repeats_on_one_cpu_that_differ_from_those_on_two_are_told() -> None:
-    ((kind, text, found),) = where.caveats([_placed(20, "0", "0"), _placed(6, "0", "1"), _placed(9, "", "")], None)
+    ((kind, text, found),) = where.caveats([_placed(20, "0", "0"), _placed(6, "0", "1"), _placed(9, "1", "")], None)
     assert kind == "placement"
     assert found == {"one_cpu_us": 20, "two_cpus_us": 6, "repeats_on_one": 1}
     assert "on one CPU in 1 of 3 repeats (p50 20.0 µs), on two in 1 (6.00 µs)" in text
@@ -82,3 +82,5 @@ def test_page_faults_are_told_where_they_are_a_tenth_of_the_call() -> None:
     ((kind, text, found),) = where.caveats([few, many], 1.0)
     assert (kind, found["page_faults_per_call"], found["repeats"]) == ("page-faults", 25, 1)
     assert text.startswith("25 page faults a call are about 25% of it in 1 of 2 repeats")
+    ((_, text, _),) = where.caveats([many], 9.0)
+    assert "are about 100% of it" in text, "what a fault costs is an estimate"
