@@ -38,6 +38,8 @@ def test_a_file_gives_its_blocks_with_sizes_in_bytes(write: Write) -> None:
     assert block.payload_sizes == (100, 10_000, 2_000_000, 500_000)
     assert block.calls == (10, 10, 10, 10)
     assert block.payloads == {"json": "document"}
+    assert (block.warmup_calls, block.seconds, block.clients, block.load) == (100, 1.0, (1,), ("closed",))
+    assert (scenario.reruns, scenario.seed) == (1, 1)
     assert len(cells.expand(scenario)) == 2 * 4
 
 
@@ -85,6 +87,7 @@ MISTAKES = {
         "cells[0].payload: 'add' takes",
     ),
     "no tables": (GOOD, "repeats = 2\n", "cells: at least one [[cells]] table is needed"),
+    "in a table written in one line": (GOOD, 'cells = [{lanes = ["jsn"]}]', "mine.toml: cells[0].lanes: unknown value"),
     "a block's name": ("calls = 10", 'calls = 10\nname = "A B"', "'A B' is not made of small letters"),
     "not TOML": ("repeats = 2", "repeats =", "mine.toml"),
     "no package": ('["plain"]', '["missing"]', "contender missing is not available: pip install missing"),
@@ -170,7 +173,10 @@ def test_contenders_of_one_client_are_marked_and_not_measured_with_more(write: W
     )
     pairs = {(cell.contender, cell.clients) for cell in cells.expand(scenario)}
     assert pairs == {("plain", 1), ("pipes", 1), ("streams", 1), ("streams", 2), ("streams", 4)}
-    assert Scenario.from_resolved(json.loads(json.dumps(scenario.resolved()))) == scenario
+    resolved = scenario.resolved()
+    assert json.loads(json.dumps(resolved)) == resolved
+    assert Scenario.from_resolved(resolved) == scenario
+    assert Scenario.from_resolved({key: resolved[key] for key in resolved.keys() - {"reruns"}}).reruns == 0
 
 
 def test_blocks_of_other_clients_or_loads_make_other_rows(write: Write) -> None:
