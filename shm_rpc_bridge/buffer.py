@@ -229,6 +229,7 @@ class Buffer:
         """Once it is closed: what is mapped goes with the last view that a user has. It is of no use from here on."""
         self._map = _NO_MEMORY
         self._view = None
+        self._wait_full.taken = self._wait_empty.taken = False
 
 
 _NO_MEMORY = posix.no_memory()
