@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from shm_rpc_bridge import RPCClient, RPCError, RPCSerializationError, RPCServer, RPCTransportError
 from shm_rpc_bridge.codec import chosen
 from shm_rpc_bridge.connection import Connection
-from shm_rpc_bridge.failures import METHOD_FAILED, described
+from shm_rpc_bridge.failures import METHOD_FAILED, REQUEST_REFUSED, RESULT_REFUSED, described
 from shm_rpc_bridge.testing import in_memory
 
 from .codecs import CODECS, codec_of
@@ -286,6 +286,13 @@ def test_an_interruption_while_a_pickle_is_read_is_no_error_of_the_call():
     for response in (INTERRUPTS, pickle.dumps((*failure, INTERRUPTS))):
         with pytest.raises(KeyboardInterrupt):
             codec.decode_response("f", response)
+
+
+@pytest.mark.parametrize("kind", [REQUEST_REFUSED, RESULT_REFUSED])
+def test_with_pickle_only_what_a_method_has_raised_comes_as_itself(kind):
+    codec, error = chosen("pickle"), ValueError("text")
+    with pytest.raises(RPCSerializationError, match="text"):
+        codec.decode_response("f", codec.encode_failure(described(kind, error), error))
 
 
 def test_one_codec_is_used_by_eight_threads(codec):
