@@ -108,3 +108,4 @@ class BoundedBuffer(Buffer):
     def forget_memory(self) -> None:
         super().forget_memory()
         self._view = None
+        self._wait_full.taken = self._wait_empty.taken = False

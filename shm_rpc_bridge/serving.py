@@ -3,7 +3,6 @@
 A call from there to the same one would wait for itself.
 """
 
-import os
 import threading
 from typing import Dict
 
@@ -26,6 +25,3 @@ def end(name: str) -> None:
 def is_answering(name: str) -> bool:
     """Whether it is the present thread that answers for that server."""
     return _answering.get(name) == threading.get_ident()
-
-
-os.register_at_fork(after_in_child=_answering.clear)

@@ -133,6 +133,9 @@ def _tagged(value: Any, level: int) -> Any:
 
 
 def _each(container: Any, items: Iterable[Tuple[Any, Any]], level: int) -> List[Any]:
+    """`level`: of the list or dict that is made of it."""
+    if level > LEVELS:
+        raise Refused(TOO_DEEP)
     written = []
     for key, part in items:
         try:

@@ -63,6 +63,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
     message = str(caught.value)
     assert "'grcp-uds'" in message
     assert all(name in message for name in registry.names())
+    assert "nobody" not in registry.Registered()
 
 
 def test_another_package_can_add_a_contender(monkeypatch: pytest.MonkeyPatch) -> None:

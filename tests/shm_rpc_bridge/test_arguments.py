@@ -5,6 +5,7 @@ import math
 import pytest
 
 from shm_rpc_bridge import RPCClient, RPCServer, SharedMemoryTransport, posix
+from shm_rpc_bridge.channel import validated_sizes
 
 CONSTRUCTORS = [RPCServer, RPCClient, SharedMemoryTransport.create, SharedMemoryTransport.open]
 WITH_SIZES = [RPCServer, RPCClient, SharedMemoryTransport.create]
@@ -42,6 +43,13 @@ def test_a_size_out_of_range_is_a_value_error(construct, what, bad):
         construct("never-made", **{what: bad})
 
 
+def test_sizes_may_be_from_one_byte_to_4_gib_and_are_what_the_documents_say_where_none_is_given():
+    validated_sizes(1, 2**32 - 1)
+    validated_sizes(2**32 - 1, 1)
+    assert SharedMemoryTransport.DEFAULT_BUFFER_SIZE == 65_536
+    assert SharedMemoryTransport.DEFAULT_MAX_MESSAGE_SIZE == 268_435_456
+
+
 @pytest.mark.parametrize("construct", WITH_SIZES)
 def test_a_size_that_is_no_int_is_a_type_error(construct):
     with pytest.raises(TypeError, match="buffer_size must be an int"):
@@ -71,8 +79,11 @@ def test_a_timeout_out_of_range_is_a_value_error(bad, name):
             transport.send_request(b"", bad)
 
 
-def test_a_number_of_channels_out_of_range_is_refused():
-    with pytest.raises(ValueError, match="max_channels must be 1 to"):
-        RPCServer("never-made", max_channels=0)
-    with pytest.raises(TypeError, match="max_channels must be an int"):
-        RPCServer("never-made", max_channels="many")
+@pytest.mark.parametrize(
+    ("what", "bad"), [("max_channels", 0), ("max_channels", 65_537), ("max_objects", -1), ("max_objects", 2**31)]
+)
+def test_a_number_of_channels_or_objects_out_of_range_is_refused(what, bad):
+    with pytest.raises(ValueError, match=f"{what} must be [01] to "):
+        RPCServer("never-made", **{what: bad})
+    with pytest.raises(TypeError, match=f"{what} must be an int"):
+        RPCServer("never-made", **{what: "many"})

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from shm_rpc_bridge import RPCClient, RPCServer, RPCTransportError, SharedMemoryTransport
-from shm_rpc_bridge.testing import AFTER, Pause, at, in_memory, watched
+from shm_rpc_bridge.testing import AFTER, Pause, at, in_memory, leftovers, watched
 
 from .services import PATIENCE, calling, register_methods, serving, started
 
@@ -78,21 +78,30 @@ def test_a_client_may_be_closed_while_another_thread_is_at_any_step_of_a_call(ac
                 assert another.call("add", a=1, b=2) == 3
 
 
-@pytest.mark.parametrize("method", ["receive_request", "receive_response"])
-def test_closing_a_transport_ends_a_wait_in_another_thread(name, method):
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        *(("receive_request", ()), ("view_request", ()), ("receive_response", ()), ("view_response", ())),
+        *(("send_request", (b"",)), ("send_response", (b"",))),
+    ],
+)
+def test_closing_a_transport_ends_a_wait_in_another_thread_which_lets_go_of_it(name, method, message):
     """With the memory let go of at once, a semaphore is closed under its waiter: the process dies of SIGSEGV."""
     waiting = threading.Event()
     transport = SharedMemoryTransport.create(name)
 
     def wait():
+        if message:
+            getattr(transport, method)(*message)  # which nobody takes, so that there is no room for the next
         waiting.set()
-        getattr(transport, method)()
+        getattr(transport, method)(*message)
 
     with calling(wait) as call:
         assert waiting.wait(PATIENCE)
         transport.close()
         with pytest.raises(RPCTransportError, match="closed"):
             call.result(PATIENCE)
+    assert leftovers(name) == []
     with pytest.raises(RPCTransportError, match="is closed"):
         transport.send_request(b"")
     transport.close()

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from shm_rpc_bridge import RPCClient, RPCError, RPCSerializationError, RPCServer, RPCTransportError
 from shm_rpc_bridge.codec import chosen
 from shm_rpc_bridge.connection import Connection
-from shm_rpc_bridge.failures import METHOD_FAILED, described
+from shm_rpc_bridge.failures import METHOD_FAILED, REQUEST_REFUSED, RESULT_REFUSED, described
 from shm_rpc_bridge.testing import in_memory
 
 from .codecs import CODECS, codec_of
@@ -262,6 +262,32 @@ def test_a_system_exit_while_a_pickle_is_written_or_read_costs_one_call():
     with pytest.raises(RPCSerializationError, match="the response to 'f' is no pickle: SystemExit: 3") as caught:
         codec.decode_response("f", exits)
     assert caught.value.may_have_run
+
+
+@pytest.mark.fault("codec-hostile")
+@pytest.mark.parametrize("response", [7, (), [1], {1: 2}, (1, 2), ("x", "y")])
+def test_a_pickle_that_is_no_response_is_an_error_that_may_have_run(response):
+    with pytest.raises(RPCSerializationError, match=r"^the response to 'f' is none: .*is unknown") as caught:
+        chosen("pickle").decode_response("f", pickle.dumps(response))
+    assert caught.value.may_have_run
+
+
+INTERRUPTS = b"\x80\x05csignal\nraise_signal\nK\x02\x85R."  # SIGINT, as by Ctrl-C while it is read
+
+
+def test_an_interruption_while_a_pickle_is_read_is_no_error_of_the_call():
+    codec = chosen("pickle")
+    *failure, _ = pickle.loads(codec.encode_failure(described(METHOD_FAILED, ValueError("text")), None))
+    for response in (INTERRUPTS, pickle.dumps((*failure, INTERRUPTS))):
+        with pytest.raises(KeyboardInterrupt):
+            codec.decode_response("f", response)
+
+
+@pytest.mark.parametrize("kind", [REQUEST_REFUSED, RESULT_REFUSED])
+def test_with_pickle_only_what_a_method_has_raised_comes_as_itself(kind):
+    codec, error = chosen("pickle"), ValueError("text")
+    with pytest.raises(RPCSerializationError, match="text"):
+        codec.decode_response("f", codec.encode_failure(described(kind, error), error))
 
 
 def test_one_codec_is_used_by_eight_threads(codec):

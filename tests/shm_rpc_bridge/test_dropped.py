@@ -33,8 +33,9 @@ def test_a_transport_that_is_dropped_warns_and_gives_everything_back(name, end):
     ends = {"creator": SharedMemoryTransport.create(name)}
     if end == "opener":
         ends["opener"] = SharedMemoryTransport.open(name)
-    with pytest.warns(ResourceWarning, match=f"SharedMemoryTransport '{name}' was never closed"):
+    with pytest.warns(ResourceWarning, match=f"SharedMemoryTransport '{name}' was never closed") as told:
         del ends[end]
+    assert told[0].filename == __file__, "where it was dropped"
     for left in ends.values():
         left.close()
     assert descriptors() == before
@@ -47,8 +48,9 @@ def test_a_client_that_is_dropped_warns_and_gives_everything_back(name):
     with server_process(name) as server:
         before = descriptors()
         client = RPCClient(name)
-        with pytest.warns(ResourceWarning, match="was never closed"):
+        with pytest.warns(ResourceWarning, match="was never closed") as told:
             del client
+        assert told[0].filename == __file__, "where it was dropped"
         assert descriptors() == before
         assert mapped(name) == 0
         with RPCClient(name) as client:

@@ -49,12 +49,14 @@ def test_with_pickle_an_exception_that_cannot_be_had_is_described_and_says_why(o
 def test_with_pickle_a_class_that_the_client_cannot_import_is_described(monkeypatch, argument):
     """An argument of such a class made the whole response unreadable."""
     codec = chosen("pickle")
-    message = sent(codec, ValueError(WithState("x")) if argument else Plain("text"))
+    arguments = ("text", 1, 1.5, True, b"bytes", None)
+    message = sent(codec, ValueError(WithState("x")) if argument else Plain(*arguments))
     monkeypatch.delattr(excepting, "WithState" if argument else "Plain")
     with pytest.raises(ValueError, match="cannot be had here: AttributeError") as info:
         codec.decode_response("m", message)
     assert isinstance(info.value, RPCMethodError)
     assert info.value.remote_type == ("ValueError" if argument else "Plain")
+    assert argument or info.value.args == arguments
 
 
 def raising(*_):

@@ -207,6 +207,12 @@ def test_a_handle_is_not_handed_over_and_says_so(bank):
         pickle.dumps(account)
 
 
+def test_what_python_asks_of_any_object_is_no_method_of_a_handle(bank):
+    with bank.call("open_account") as account:
+        assert not hasattr(account, "__array__")
+        assert callable(account.add)
+
+
 def test_handles_are_closed_with_their_client(name, bank):
     with RPCClient(name, timeout=PATIENCE) as another:
         account = another.call("open_account")

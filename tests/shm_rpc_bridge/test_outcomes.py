@@ -208,6 +208,15 @@ def test_a_method_may_call_another_server_of_its_process(name):
             assert client.call("ask") == 3
 
 
+@pytest.mark.fault("own-server")
+def test_a_thread_that_has_served_may_call_the_next_server_of_that_name(name):
+    first = RPCServer(name)
+    first.stop()
+    first.start()
+    with RPCServer(name), RPCClient(name, timeout=0) as client, pytest.raises(RPCTimeoutError):
+        client.call("add", a=1, b=2)  # taken by no thread yet, but not refused
+
+
 def plus(a, b):
     return a + b
 

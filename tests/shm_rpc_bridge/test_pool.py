@@ -231,6 +231,18 @@ def test_closing_ends_the_call_that_a_channel_is_in_and_leaves_it_to_its_user(po
     assert server.channels_in_use() == 0
 
 
+def test_a_server_is_rung_for_again_only_while_a_request_lies_there(pool, server):
+    channel = pool.open_channel(0.0)
+    assert server.channels_in_use() == 1  # it has heard of the channel
+    body = channel.body
+    body.recheck()
+    assert not body.doorbell.value
+    body.channel.request.send(b"never answered", 1, POLL)
+    for _ in range(2):
+        body.recheck()
+        assert body.doorbell.value == 1
+
+
 def test_a_channel_put_back_after_closing_is_closed(server):
     pool = new_pool()
 

@@ -1,5 +1,6 @@
 """Starting and stopping a server, without anybody dying."""
 
+import math
 import subprocess
 import sys
 import threading
@@ -14,8 +15,8 @@ from .children import exiting_server
 from .services import PATIENCE, calling, process, register_methods, run_server, server_process, serving, started
 
 
-def test_without_a_server_the_error_says_to_start_it_first(name):
-    with pytest.raises(RPCTransportError, match=f"Cannot find shared memory 'srb:{name}': start the server .* first"):
+def test_without_a_server_the_error_says_to_start_it_first_and_not_that_it_was_waited_for(name):
+    with pytest.raises(RPCTransportError, match=f"Cannot find shared memory 'srb:{name}': start the server .* first$"):
         RPCClient(name)
 
 
@@ -126,6 +127,17 @@ def test_an_idle_timeout_ends_the_server_with_an_error(name):
     server = RPCServer(name, timeout=0.05)
     with pytest.raises(RPCTimeoutError, match=r"had no request for 0\.05 s"):
         server.start()
+
+
+def test_an_idle_timeout_begins_anew_with_each_request(name, monkeypatch):
+    deadlines = iter([math.inf, 0.0])
+    monkeypatch.setattr("shm_rpc_bridge.server.deadline_after", lambda timeout: next(deadlines))
+    server = RPCServer(name, timeout=1)
+    register_methods(server)
+    with calling(server.start) as start, server, RPCClient(name, timeout=PATIENCE) as client:
+        assert client.call("add", a=1, b=2) == 3
+        with pytest.raises(RPCTimeoutError, match="had no request for 1 s"):
+            start.result(PATIENCE)
 
 
 def test_a_server_never_closed_is_removed_when_the_interpreter_exits(name):

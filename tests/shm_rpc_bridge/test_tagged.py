@@ -20,9 +20,12 @@ TAGGED, JSON = chosen("json+types"), chosen("json")
 
 
 def arrived(value):
-    result = TAGGED.decode_response("m", TAGGED.encode_result("m", value))
-    request = TAGGED.decode_request(TAGGED.encode_request("m", (value,), {"p": value}))
-    assert repr(request) == repr(("m", [result], {"p": result}))
+    """From bytes, and from a view, as large messages come."""
+    response, request = TAGGED.encode_result("m", value), TAGGED.encode_request("m", (value,), {"p": value})
+    result = TAGGED.decode_response("m", response)
+    assert repr(TAGGED.decode_response("m", memoryview(response))) == repr(result)
+    for message in (request, memoryview(request)):
+        assert repr(TAGGED.decode_request(message)) == repr(("m", [result], {"p": result}))
     return result
 
 
@@ -121,6 +124,28 @@ def test_own_classes_are_refused_with_their_place_and_pickle_named(value):
 def test_what_would_lose_something_is_refused(value, reason):
     with pytest.raises(RPCSerializationError, match=f"the result of 'f'.*{reason}"):
         TAGGED.encode_result("f", [value])
+
+
+def test_a_message_is_tagged_where_json_lacks_something_and_nowhere_else():
+    moment = {"$type": "datetime", "value": "2024-05-01T00:00:00"}
+    entries = [["at", moment], [7, {"$type": "tuple", "value": [1, 2]}]]
+    encoded = TAGGED.encode_result("m", {"at": datetime.datetime(2024, 5, 1), 7: (1, 2)})
+    assert orjson.loads(encoded) == [{"$type": "dict", "value": entries}]
+
+
+@pytest.mark.parametrize(("inside", "most"), [("value", 83), ("key", 124)])
+def test_where_the_levels_end_is_told_by_their_number_whatever_lies_in_what(inside, most):
+    """An empty tuple on the last level was orjson's recursion limit, without a remedy."""
+    told, deep = [], ()
+    for _ in range(140):
+        deep = {7: deep} if inside == "value" else (deep,)
+        try:
+            TAGGED.encode_result("f", deep if inside == "value" else {deep: 1})
+            assert not told
+        except RPCSerializationError as error:
+            told.append(str(error))
+    assert len(told) == 140 - most  # a dict with such keys takes three levels, a tuple two
+    assert [each for each in told if "nested deeper than the 254 levels" not in each] == []
 
 
 def test_what_contains_itself_or_lies_too_deep_is_refused():

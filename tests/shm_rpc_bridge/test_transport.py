@@ -2,6 +2,7 @@
 
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -77,6 +78,8 @@ def test_a_transport_can_be_closed_while_a_view_is_held(name):
         client.send_request(b"kept")
         view = server.view_request()
     assert view == b"kept"
+    with pytest.raises(RPCTransportError, match="is closed"):
+        server.receive_request(0)  # it was posix_ipc's error about a closed semaphore
 
 
 def test_sending_waits_until_the_previous_message_was_taken(pair):
@@ -104,6 +107,31 @@ def test_a_response_to_a_request_that_timed_out_is_dropped(pair):
     server.send_response(b"own", timeout=PATIENCE)
     thread.join(PATIENCE)
     assert answers == [b"own"]
+
+
+@pytest.mark.parametrize(("kind", "fails"), [("receive", False), ("receive", True), ("view", True)])
+def test_threads_take_turns_whether_a_call_succeeds_or_times_out(pair, kind, fails):
+    """Only a thread that is in the middle of a message keeps others from that direction."""
+    client, server = pair
+
+    def exchange():
+        for send, receive in (
+            (client.send_request, getattr(server, f"{kind}_request")),
+            (server.send_response, getattr(client, f"{kind}_response")),
+        ):
+            send(b"message", PATIENCE)
+            if fails:
+                with pytest.raises(RPCTimeoutError):
+                    send(b"no room", 0)
+            assert receive(PATIENCE) == b"message"
+            if fails:
+                with pytest.raises(RPCTimeoutError):
+                    receive(0)  # which ends a view, so that there is room again
+
+    with ThreadPoolExecutor(1) as other:
+        for _ in range(2):
+            other.submit(exchange).result(PATIENCE)
+            exchange()
 
 
 def test_a_message_too_large_says_both_numbers_and_the_next_one_goes(name):

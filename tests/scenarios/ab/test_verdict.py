@@ -173,3 +173,9 @@ def test_the_guide_shows_sentences_as_they_are_said() -> None:
     a_a, b = (dataclasses.replace(each, sure=each.sure / 100, pairs=int(each.pairs)) for each in ratios)
     assert list(Verdict(a_a, b, 0.03).sentences()) == shown.text.splitlines()
     assert [each.sure for each in (a_a, b)] == [pytest.approx(rank(21, level)[1], abs=5e-4) for level in (0.99, 0.95)]
+
+
+def test_slower_by_the_threshold_itself_is_not_yet_slower() -> None:
+    control = Ratio(1.0, 0.99, 1.01, 0.99, 21)
+    for median, outcome in ((1.5, UNTOLD), (1.51, SLOWER)):
+        assert Verdict(control, Ratio(median, 1.4, 1.6, 0.95, 21), 0.5).outcome == outcome

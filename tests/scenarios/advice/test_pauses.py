@@ -68,6 +68,10 @@ def test_each_caller_has_its_own_figures_and_one_that_is_busy_has_no_pauses() ->
     assert _p50(_of(frame, caller=BUSY)) == 10
 
 
+def test_calls_that_come_evenly_say_nothing_about_calls_at_random_moments() -> None:
+    assert _p50(_of(table(IDEAL, _paced(1000, 60.0), _paced(1000, 90.0, "-constant-asleep")))) == 60
+
+
 def test_beyond_the_rates_of_sleepers_the_answer_is_that_of_a_caller_that_computes() -> None:
     row = _of(table(IDEAL, _paced(1000, 60.0), _paced(5000, 30.0, "")), rate=5000)
     assert (_p50(row), row.rates, row.rates_caller) == (30, (5000,), AWAKE)

@@ -38,6 +38,8 @@ def test_a_file_gives_its_blocks_with_sizes_in_bytes(write: Write) -> None:
     assert block.payload_sizes == (100, 10_000, 2_000_000, 500_000)
     assert block.calls == (10, 10, 10, 10)
     assert block.payloads == {"json": "document"}
+    assert (block.warmup_calls, block.seconds, block.clients, block.load) == (100, 1.0, (1,), ("closed",))
+    assert (scenario.reruns, scenario.seed) == (1, 1)
     assert len(cells.expand(scenario)) == 2 * 4
 
 
@@ -58,9 +60,12 @@ MISTAKES = {
     "missing list": ('contenders = ["plain"]', "", ":3: cells[0].contenders: is missing"),
     "missing number": ("calls = 10", "", ":3: cells[0].calls: is missing"),
     "no calls": ("calls = 10", "calls = 0", ":7: cells[0].calls: 0 is too small; allowed: 1 and more"),
+    "no number": ("calls = 10", "calls = []", ":7: cells[0].calls: the list is empty"),
+    "a negative number": ("calls = 10", "calls = 10\nwarmup_calls = -1", ":8: cells[0].warmup_calls: -1 is too small"),
     "negative in a list": ("calls = 10", "calls = [1, 2, 3, -4]", ":7: cells[0].calls: -4 is too small"),
     "too few numbers": ("calls = 10", "calls = [1, 2]", ":7: cells[0].calls: 2 numbers for 4 payload_sizes"),
     "no time": ("calls = 10", "calls = 10\nseconds = 0", ":8: cells[0].seconds: 0 is not allowed"),
+    "for ever": ("calls = 10", "calls = 10\nseconds = inf", ":8: cells[0].seconds: inf is not allowed"),
     "not a size": ('"10KB"', '"10 kb"', ":6: cells[0].payload_sizes: '10 kb' is not a size; allowed:"),
     "size too small": ("[100,", "[1,", ":6: cells[0].payload_sizes: 1 bytes is out of range; allowed: 64 to"),
     "the same twice": ("[100,", "[10000,", ":6: cells[0].payload_sizes: the same value twice: 10000"),
@@ -76,7 +81,13 @@ MISTAKES = {
     ),
     "a load twice": ("calls = 10", 'calls = 10\nload = ["5/s", "5/s"]', "cells[0].load: the same value twice: 5/s"),
     "payload of another lane": ("calls = 10", 'calls = 10\npayload = "bytes"', "lane 'json' takes document, ascii"),
+    "payload of another method": (
+        "calls = 10",
+        'calls = 10\nmethod = "add"\npayload = "document"',
+        "cells[0].payload: 'add' takes",
+    ),
     "no tables": (GOOD, "repeats = 2\n", "cells: at least one [[cells]] table is needed"),
+    "in a table written in one line": (GOOD, 'cells = [{lanes = ["jsn"]}]', "mine.toml: cells[0].lanes: unknown value"),
     "a block's name": ("calls = 10", 'calls = 10\nname = "A B"', "'A B' is not made of small letters"),
     "not TOML": ("repeats = 2", "repeats =", "mine.toml"),
     "no package": ('["plain"]', '["missing"]', "contender missing is not available: pip install missing"),
@@ -97,6 +108,12 @@ def test_all_mistakes_of_a_file_are_reported_at_once(write: Write) -> None:
     with pytest.raises(ScenarioError) as caught:
         _read(write(GOOD.replace("json", "jsn").replace("repeats = 2", "repeats = 0").replace('"plain"', '"plane"')))
     assert len(str(caught.value).splitlines()) == 3
+
+
+def test_a_size_of_nothing_is_a_mistake_in_whichever_lane(write: Write) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        _read(write(GOOD.replace("json", "jsn").replace("[100,", "[0,")))
+    assert [mistake.key for mistake in caught.value.mistakes] == ["cells[0].lanes", "cells[0].payload_sizes"]
 
 
 def test_a_mistake_of_meaning_is_reported_beside_those_of_type(write: Write) -> None:
@@ -156,7 +173,10 @@ def test_contenders_of_one_client_are_marked_and_not_measured_with_more(write: W
     )
     pairs = {(cell.contender, cell.clients) for cell in cells.expand(scenario)}
     assert pairs == {("plain", 1), ("pipes", 1), ("streams", 1), ("streams", 2), ("streams", 4)}
-    assert Scenario.from_resolved(json.loads(json.dumps(scenario.resolved()))) == scenario
+    resolved = scenario.resolved()
+    assert json.loads(json.dumps(resolved)) == resolved
+    assert Scenario.from_resolved(resolved) == scenario
+    assert Scenario.from_resolved({key: resolved[key] for key in resolved.keys() - {"reruns"}}).reruns == 0
 
 
 def test_blocks_of_other_clients_or_loads_make_other_rows(write: Write) -> None:

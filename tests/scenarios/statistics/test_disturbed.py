@@ -33,13 +33,16 @@ def test_a_group_is_never_held_against_another() -> None:
 
 
 def test_it_is_counted_with_the_flags_of_the_system_and_named_beside_them() -> None:
-    rows = repeats("shm", [10.0, 10.0, 10.0, 20.0, 20.0], noise_flags="")
-    rows[0]["noise_flags"] = rows[3]["noise_flags"] = "steal;load"
+    rows = repeats("shm", [10.0, 10.0, 10.0, 10.0, 20.0, 20.0, 20.0], noise_flags="")
+    rows[0]["noise_flags"] = rows[4]["noise_flags"] = "steal;load"
+    assert [disturbed.disturbance(each) for each in rows] == [2, 0, 0, 0, 2, 0, 0]
     cells = figures.frame(rows)
-    assert cells["noise_flags"].tolist() == ["steal;load", "", "", "steal;load;outlying", "outlying"]
+    assert cells["noise_flags"].tolist() == ["steal;load", *[""] * 3, "steal;load;outlying", *["outlying"] * 2]
     (line,) = figures.summary(cells).to_dict("records")
-    assert (line["noisy"], line["flags"]) == (3, "load;outlying;steal")
-    assert disturbed.slow(cells) == disturbed.Slow(cells=2, flagged=1)
+    assert (line["noisy"], line["flags"]) == (4, "load;outlying;steal")
+    assert disturbed.slow(cells) == disturbed.Slow(cells=3, flagged=1)
+    assert str(disturbed.slow(cells)).startswith("3 cells have a p50 that is more than 1.4 times its group's median")
+    assert str(disturbed.Slow(1, 0)).startswith("1 cell has a p50 that is more than 1.4 times its group's median")
 
 
 def test_what_is_far_below_is_outlying_and_not_slow() -> None:

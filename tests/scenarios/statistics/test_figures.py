@@ -72,9 +72,10 @@ def test_a_line_has_the_interval_of_its_repeats_and_none_where_a_repeat_has_no_f
 
 def test_ratios_are_paired_within_repeats() -> None:
     # The machine is ten times slower in repeat 1; the ratio does not care.
-    rows = [_row("shm", i, p50) for i, p50 in enumerate((1.0, 10.0, 1.0))]
-    rows += [_row("zmq", i, p50) for i, p50 in enumerate((4.0, 40.0, 5.0))]
+    rows = [_row("zmq", i, p50) for i, p50 in enumerate((4.0, 40.0, 5.0))]
+    rows += [_row("shm", i, p50) for i, p50 in enumerate((1.0, 10.0, 1.0))]
     found = figures.ratios(figures.frame(rows), "shm").set_index("contender")
+    assert list(found.index) == ["zmq", "shm"], "in the order of the cells"
     assert found.loc["zmq", "ratio"] == 4.0
     assert (found.loc["zmq", "low"], found.loc["zmq", "high"]) == (4.0, 5.0)
     assert found.loc["shm", "ratio"] == 1.0
@@ -91,6 +92,7 @@ def test_a_summary_adds_up_cpu_and_counts_noise() -> None:
         _row("direct", 0, 2.0),
     ]
     found = figures.summary(figures.frame(rows)).set_index("contender")
+    assert list(found.index) == ["shm", "direct"], "in the order of the cells"
     assert found.loc["shm", "cpu_us"] == 5
     assert found.loc["direct", "cpu_us"] == 2
     assert found.loc["shm", "noisy"] == 1
@@ -115,6 +117,8 @@ def test_a_percentile_curve_goes_through_the_figures_of_the_table_and_ends_where
     points, sampled = figures.percentile_curve(cells, lambda row: calls[str(row["repeat"])])
     line = figures.summary(cells).iloc[0]
     assert sampled
+    assert points[0] == (0.0, 1.001), "the quickest calls"
+    assert [share for share, _ in points[:4]] == pytest.approx([1 - 10 ** (-step / 16) for step in range(4)])
     assert points[-1][0] == pytest.approx(0.999)
     assert [value for _, value in points] == sorted(value for _, value in points)
     assert {share: dict(points)[share] for share in (0.5, 0.9, 0.99)} == {

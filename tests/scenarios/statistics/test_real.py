@@ -27,6 +27,23 @@ def test_the_ideal_line_is_first_and_each_case_has_words() -> None:
     ]
 
 
+def test_each_circumstance_has_words_and_a_place() -> None:
+    placed: list[tuple[dict[str, str], str]] = [
+        ({"beside": "1-burner"}, "back to back, 1 computing process beside"),
+        ({"beside": "2-burners"}, "back to back, 2 computing processes beside"),
+        ({"beside": "quota-100%"}, "back to back, quota of 1 CPU"),
+        ({"beside": "quota-150%"}, "back to back, quota of 1.5 CPUs"),
+        ({"beside": "client-thread"}, "back to back, computing thread in client"),
+        ({"beside": "server-thread"}, "back to back, computing thread in server"),
+        ({"heap": "worn"}, "back to back, worn heap"),
+        ({"placement": "together"}, "back to back, on one CPU"),
+        ({"placement": "apart"}, "back to back, on two CPUs"),
+    ]
+    measured = [cells("shm", {100: [30.0] * 3}, scenario="full/beside", **axes) for axes, _ in reversed(placed)]
+    lines = real.by_case(table(*measured, IDEAL))
+    assert list(lines["case"]) == ["back to back", *(words for _, words in placed)]
+
+
 def test_a_contender_that_could_not_keep_up_has_no_figure_but_a_word() -> None:
     shown = of_run.real(real.by_case(EVERYTHING), ["shm"])
     texts = {row[0].text: row[1].text for row in shown.itertuples(index=False)}
@@ -49,7 +66,7 @@ def _placed(p50: float, client: str, server: str, **values: object) -> dict[str,
 
 
 def test_repeats_on_one_cpu_that_differ_from_those_on_two_are_told() -> None:
-    ((kind, text, found),) = where.caveats([_placed(20, "0", "0"), _placed(6, "0", "1"), _placed(9, "", "")], None)
+    ((kind, text, found),) = where.caveats([_placed(20, "0", "0"), _placed(6, "0", "1"), _placed(9, "1", "")], None)
     assert kind == "placement"
     assert found == {"one_cpu_us": 20, "two_cpus_us": 6, "repeats_on_one": 1}
     assert "on one CPU in 1 of 3 repeats (p50 20.0 µs), on two in 1 (6.00 µs)" in text
@@ -65,3 +82,5 @@ def test_page_faults_are_told_where_they_are_a_tenth_of_the_call() -> None:
     ((kind, text, found),) = where.caveats([few, many], 1.0)
     assert (kind, found["page_faults_per_call"], found["repeats"]) == ("page-faults", 25, 1)
     assert text.startswith("25 page faults a call are about 25% of it in 1 of 2 repeats")
+    ((_, text, _),) = where.caveats([many], 9.0)
+    assert "are about 100% of it" in text, "what a fault costs is an estimate"
