@@ -92,21 +92,22 @@ def offered(opened: OpenedRun) -> list[Picture] | list[Prose]:
     return _pictures(opened, "load") or [not_measured("calls at a rate of their own", REMEDY)]
 
 
-def nothing_skipped(opened: OpenedRun) -> Prose:
-    """Up to which offered rate no call of a contender was skipped, and what its dispatcher was late by there."""
+def highest_served(opened: OpenedRun) -> Prose:
+    """The highest offered rate that a contender served without skipping a call, its p99, and what its dispatcher was
+    late by there."""
     lines = of_rates(opened)
     if lines.empty:
         return not_measured("calls at a rate of their own", REMEDY)
     rows = []
     for name in style.ordered(lines["contender"]):
-        kept = lines[(lines["contender"] == name) & (lines["skipped_most"] == 0)].sort_values("rate")
+        kept = lines[(lines["contender"] == name) & lines["served"] & (lines["skipped_most"] == 0)].sort_values("rate")
         if kept.empty:
             rows.append([name, "none", "", "", ""])
             continue
         best = kept.iloc[-1]
         columns = ("p99_us", "lateness_p50_us", "lateness_p99_us")
         rows.append([name, f"{best['rate']:,.10g}/s", *(micros(best[column]) for column in columns)])
-    heads = ["contender", "highest rate with no call skipped", "p99 there", "dispatcher late by, p50", "p99"]
+    heads = ["contender", "highest rate served, no call skipped", "p99 there", "dispatcher late by, p50", "p99"]
     return markdown_table(heads, rows)
 
 

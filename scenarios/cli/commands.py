@@ -262,7 +262,7 @@ def _readme(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
 
 
 def _advise(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
-    from scenarios.advice.model import Question
+    from scenarios.advice.question import Question
     from scenarios.cli import advice
 
     question = Question(

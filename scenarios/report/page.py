@@ -18,10 +18,10 @@ from markupsafe import Markup
 from rich.console import Console
 
 from scenarios.advice import words
-from scenarios.advice.curves import Curves
+from scenarios.advice.curves import Curves, cpus
 from scenarios.common.errors import RunError
 from scenarios.common.units import micros, size, unbroken
-from scenarios.plots import style
+from scenarios.plots import drift, style
 from scenarios.records.store import FINISHED, Run, replace_file
 from scenarios.report import answer, by_payload, details, percentiles
 from scenarios.report.percentiles import Look
@@ -108,7 +108,7 @@ def render(run: Run) -> str:
 def _answers(run: Run, cells: pd.DataFrame) -> dict[str, Any]:
     """The question a page opens with, and the answers to it and to every other that can be chosen."""
     headline = figures.headline(cells)
-    curves = [Curves(cells, lane) for lane in answer.lanes(headline)]
+    curves = [Curves(cells, lane, cpus(run)) for lane in answer.lanes(headline)]
     curves = [each for each in curves if each.payloads]  # without one, nothing has a median
     if not curves:
         return {"answer": None, "by_payload": []}
@@ -200,10 +200,8 @@ def _warnings(run: Run, cells: pd.DataFrame, lines: pd.DataFrame) -> list[Warned
         text = f"{len(partly)} of {len(lines)} figures have a p99 in only some repeats, the faster ones: it takes "
         text += "1,000 calls. Where half have none it is left empty, else it is a least and marked ≥."
         found.append((text, []))
-    if again := sum(row.get("attempt", "") not in ("", "0") for row in run.rows()):
-        found.append(
-            (f"{again} disturbed cells were measured again; of a cell, the less disturbed attempt counts.", [])
-        )
+    if again := drift.measured_again(figures.frame(run.rows(), every_attempt=True)):
+        found.append((f"{again}; of a cell, the less disturbed attempt counts.", []))
     found += _listed(run)
     if failed := run.failures():
         found.append((f"{len(failed)} cells failed and gave no figure; they are named at the end.", []))
