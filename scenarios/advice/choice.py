@@ -69,10 +69,6 @@ def against(curves: Curves, row: Advice, best: Advice, payload_bytes: float) -> 
 
 def _apart(one: Estimate | None, other: Estimate | None) -> bool | None:
     """Whether two intervals do not meet; None where there are not two."""
-    if one is None or other is None or None in (one.low, one.high, other.low, other.high):
+    if not one or not other or one.low is None or one.high is None or other.low is None or other.high is None:
         return None
-    assert one.low is not None
-    assert one.high is not None
-    assert other.low is not None
-    assert other.high is not None
     return one.low > other.high or other.low > one.high

@@ -60,14 +60,14 @@ def of_the_fastest(curves: Curves) -> list[Crossover]:
 
 def crossovers(curves: Curves, contenders: Collection[str] | None = None) -> list[Crossover]:
     """Every crossover of every pair, by payload size; of those that are IPC, or of those that are named."""
-    names = _ipc(curves) if contenders is None else [name for name in curves.contenders if name in contenders]
+    names = curves.ipc if contenders is None else [name for name in curves.contenders if name in contenders]
     found = [crossover for one, other in combinations(names, 2) for crossover in _of_pair(curves, one, other)]
     return sorted(found, key=lambda crossover: crossover.payload_bytes.value)
 
 
 def fastest_ranges(curves: Curves) -> list[FastestRange]:
     """The fastest contender that is IPC, from the smallest measured payload to the largest."""
-    names = _ipc(curves)
+    names = curves.ipc
     measured = {float(size) for name in names for size in curves.sizes(name)}
     crossed = {
         found.at
@@ -84,10 +84,6 @@ def fastest_ranges(curves: Curves) -> list[FastestRange]:
         else:
             found.append(FastestRange(fastest, start, end))
     return found
-
-
-def _ipc(curves: Curves) -> list[str]:
-    return [name for name in curves.contenders if not curves.in_process(name)]
 
 
 class _Crossing(NamedTuple):

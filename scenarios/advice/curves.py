@@ -72,7 +72,7 @@ class Curves:
         """`cpus`: how many the run could use."""
         self.cpus = cpus
         self.pauses = Pauses(cells, lane)
-        crowds = clients_and_rates.by_clients(cells[(cells["lane"] == lane)])
+        crowds = clients_and_rates.by_clients(cells[cells["lane"] == lane])
         self._crowds: dict[str, dict[int, dict[int, float]]] = {}
         for line in crowds[crowds["clients"] > 1].to_dict("records"):
             of_one = self._crowds.setdefault(str(line["contender"]), {})
@@ -118,6 +118,11 @@ class Curves:
         servers = [self._lines[contender, size]["server_cpu_us_per_call"] for size in self.sizes(contender)]
         return bool(servers) and all(map(math.isnan, servers))
 
+    @property
+    def ipc(self) -> list[str]:
+        """The contenders that call another process, by name."""
+        return [name for name in self.contenders if not self.in_process(name)]
+
     def basis(self, contender: str, payload_bytes: float) -> tuple[int, int] | None:
         """The measured sizes a figure at `payload_bytes` rests on: its neighbours, twice itself when it was
         measured; None outside of what was measured."""
@@ -162,9 +167,12 @@ class Curves:
     def each_call_us(self, contender: str, payload_bytes: float) -> Estimate | None:
         """What the calls per second of one client that calls back to back leave for each: the call and what the harness
         does before the next one."""
-        rates = functools.partial(self._estimate, contender, "calls_per_s")
-        inverse: Callable[[float], float] = lambda rate: 1e6 / rate  # noqa: E731
-        return self._between(contender, payload_bytes, lambda size: (r := rates(size)) and r.through(inverse))
+
+        def at(size: int) -> Estimate | None:
+            rate = self._estimate(contender, "calls_per_s", size)
+            return rate and rate.through(lambda value: 1e6 / value)
+
+        return self._between(contender, payload_bytes, at)
 
     def crowds(self, contender: str) -> list[int]:
         """The numbers of clients above 1 that were measured, ascending."""

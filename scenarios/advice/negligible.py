@@ -31,9 +31,7 @@ def break_even(curves: Curves, payload_bytes: float, share: float = SHARE) -> li
         raise AdviceError(f"share is {share:g}; allowed: more than 0, less than 1")
     times = (1 - share) / share
     rows = []
-    for contender in curves.contenders:
-        if curves.in_process(contender):
-            continue
+    for contender in curves.ipc:
         own = curves.at(contender, "p50_us", payload_bytes)
         source = figures_of(curves, contender, payload_bytes, own.value * times if own else 0.0)
         ipc = curves.at(source, "p50_us", payload_bytes) if source else None

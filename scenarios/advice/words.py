@@ -204,8 +204,7 @@ def percent(share: Estimate | None) -> str:
 
 def cores(row: Advice) -> str:
     """Cores of client and server; of the client alone within one process."""
-    parts = [each for each in (row.client_cores, row.server_cores) if each is not None]
-    return " + ".join(f"{each:.2f}" for each in parts)
+    return " + ".join(f"{each:.2f}" for each in (row.client_cores, row.server_cores) if each is not None)
 
 
 def _and(names: list[str]) -> str:

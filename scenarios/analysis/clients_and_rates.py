@@ -20,12 +20,9 @@ def one_client(opened: OpenedRun, lane: str) -> Prose:
     """What one client that never pauses gets out of one server at the smallest payload, and what that burns."""
     curves = opened.curves(lane)
     found = []
-    for name in curves.contenders:
-        if not curves.sizes(name) or curves.in_process(name):
-            continue
-        at = curves.sizes(name)[0]
-        rate = curves.at(name, "calls_per_s", at)
-        if rate:
+    for name in curves.ipc:
+        at = min(curves.sizes(name), default=0)
+        if rate := curves.at(name, "calls_per_s", at):
             client, server, _ = at_work(curves, name, at, opened.cpus).words()
             found.append((-rate.value, [name, size(at), f"{rate.value:,.0f}", client, server]))
     heads = [f"lane {lane}", "payload", "calls/s", "client cores", "server cores"]
@@ -58,7 +55,7 @@ def fairness(opened: OpenedRun) -> Prose:
     medians = lines.pivot(index="contender", columns="clients", values="fairness").dropna(axis=1, how="all")
     heads = ["most over least calls", *(f"{clients} clients" for clients in medians.columns)]
     rows = [
-        [str(name), *(_or_nothing(value) for value in line)]
+        [str(name), *("" if pd.isna(value) else three(value) for value in line)]
         for name, line in zip(medians.index, medians.to_numpy(), strict=True)
     ]
     return markdown_table(heads, rows)
@@ -114,7 +111,3 @@ def highest_served(opened: OpenedRun) -> Prose:
 @style.applied()
 def _pictures(opened: OpenedRun, kind: str) -> list[Picture]:
     return [opened.picture(sheet) for name, sheet in plots.sheets(opened.cells).items() if name.startswith(kind)]
-
-
-def _or_nothing(value: float) -> str:
-    return "" if pd.isna(value) else three(value)

@@ -77,8 +77,7 @@ def _holds(run: Run, question: Question, with_pauses: bool) -> bool:
         return False
     if with_pauses and not curves.pauses.are_measured(question.caller):
         return False
-    names = [name for name in curves.contenders if not curves.in_process(name)]
-    return any(curves.at(name, "p50_us", question.payload_bytes) for name in names)
+    return any(curves.at(name, "p50_us", question.payload_bytes) for name in curves.ipc)
 
 
 def table(curves: Curves, question: Question, rows: list[Advice], limits: list[BreakEven], console: Console) -> Table:

@@ -38,8 +38,7 @@ def by_payload(lanes: list[Curves]) -> tuple[list[tuple[str, list[tuple[str, str
 
 def _fastest(curves: Curves, payload: float) -> list[str]:
     """The contenders that are IPC and tied for the lowest median; the one that burns the least CPU first."""
-    remote = [name for name in curves.contenders if not curves.in_process(name)]
-    equal = tied({name: p50.value for name in remote if (p50 := curves.at(name, "p50_us", payload))})
+    equal = tied({name: p50.value for name in curves.ipc if (p50 := curves.at(name, "p50_us", payload))})
     return sorted(equal, key=lambda name: cpu.value if (cpu := curves.at(name, "cpu_us", payload)) else math.inf)
 
 
@@ -50,12 +49,12 @@ def _few(names: list[str]) -> str:
 
 def _ahead(curves: Curves, equal: list[str], payload: float) -> str:
     """What the fastest take, and the next."""
-    medians = {name: p50.value for name in curves.contenders if (p50 := curves.at(name, "p50_us", payload))}
+    medians = {name: p50.value for name in curves.ipc if (p50 := curves.at(name, "p50_us", payload))}
     first = equal[0]
     text = span(min(medians[each] for each in equal), max(medians[each] for each in equal))
     cpu = curves.at(first, "cpu_us", payload)
     text += f", CPU {micros(cpu.value)}" if cpu else ""
-    behind = [name for name in medians if name not in equal and not curves.in_process(name)]
+    behind = [name for name in medians if name not in equal]
     if not behind:
         return text
     following = min(behind, key=lambda name: (medians[name], name))

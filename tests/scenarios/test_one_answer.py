@@ -14,7 +14,7 @@ import pytest
 from matplotlib.text import Text
 from rich.console import Console
 
-from scenarios.advice import crossovers, model, words
+from scenarios.advice import crossovers, model, negligible, words
 from scenarios.advice.curves import curves_of
 from scenarios.advice.question import Question
 from scenarios.analysis import advice as notebook_4
@@ -197,3 +197,11 @@ def test_advice_as_json_is_that_of_the_table(opened: OpenedRun) -> None:
     assert [(row["contender"], row["clients"], row["client_cores"]) for row in found["rows"]] == [
         (row.contender, row.clients, row.client_cores) for row in rows
     ]
+
+
+def test_from_the_handler_on_that_documents_name_any_ipc_is_about_a_twentieth_of_a_call(opened: OpenedRun) -> None:
+    found = negligible.break_even(opened.curves("native"), 100)
+    dearest = max(each.handler_us.value for each in found if each.handler_us)
+    assert dearest == pytest.approx(10_000, rel=0.1)
+    for file in ("README.md", "docs/choose.md", "docs/benchmark/guide.md"):
+        assert re.search(r"[Ii]f your(s| function) takes 10 ms|functions that take 10 ms", (ROOT / file).read_text())
