@@ -64,7 +64,7 @@ def sheet(every_attempt: pd.DataFrame) -> Sheet:
         more = ", ..." if len(counts) > 5 else ""
         drawn.note(f"{len(beyond)} of {len(cells)} cells are beyond the edges: {most}{more}.")
     if again := measured_again(every_attempt):
-        drawn.note(f"{again}; all attempts that have a median are shown.")
+        drawn.note(f"{again}; all attempts are shown.")
     return drawn
 
 
