@@ -5,8 +5,8 @@ Waking a parked process costs tens of microseconds, the whole rest of a call abo
 looking has brought so far. ``value`` is a hint only: the token is always taken with ``trywait``, which is what
 orders the memory.
 
-Looking keeps the GIL, for a fraction of a millisecond at most: once a thread that computes has got it, it keeps it for a
-switch interval, 5 ms. Python takes it from who looks after such an interval, as from any other code.
+Looking keeps the GIL, for a fraction of a millisecond at most: a thread that computes, once it has got it, keeps it for
+a switch interval, 5 ms. Python takes it from who looks after such an interval, as from any other code.
 """
 
 import math

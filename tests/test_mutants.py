@@ -15,7 +15,7 @@ def test_each_module_and_each_test_that_answers_for_it_exists(module: str) -> No
     tests = LISTED["tests"][module]
     assert tests
     assert len(set(tests)) == len(tests)
-    assert [name for name in (module, *tests) if not (ROOT / name).is_file()] == []
+    assert [name for name in (module, *tests) if not (ROOT / name).exists()] == []
 
 
 @pytest.mark.parametrize("module", {survivor["module"]: None for survivor in LISTED["survivor"]})

@@ -3,8 +3,7 @@
 A pair is a block of each side out of the same round. Within a round the order is drawn at random, so that of two equal
 sides each is the slower one of a pair with probability 1/2, whatever the machine does meanwhile, as long as it does not
 heed which side it is. That makes the interval of the median ratio exact without any assumption on how latencies are
-distributed: between the k-th smallest and the k-th largest ratio lies the median, but for the two tails of a binomial
-distribution (David and Nagaraja, Order Statistics, 7.1). One bad block is one ratio, however bad it is.
+distributed (:mod:`scenarios.statistics.intervals`). One bad block is one ratio, however bad it is.
 """
 
 from __future__ import annotations
@@ -13,6 +12,8 @@ import dataclasses
 import math
 import statistics
 from collections.abc import Sequence
+
+from scenarios.statistics import intervals
 
 LEVEL = 0.95
 """An interval of B by A is at least so sure."""
@@ -43,28 +44,15 @@ class Ratio:
         )
 
 
-def rank(pairs: int, level: float) -> tuple[int, float]:
-    """The largest k so that the k-th smallest to the k-th largest hold the median with `level`; and how sure that is.
-
-    Raises ValueError when not even the smallest and the largest do.
-    """
-    found = None
-    tail = 0.0
-    for k in range(1, pairs // 2 + 1):
-        tail += math.comb(pairs, k - 1) / 2**pairs
-        if 1 - 2 * tail < level:
-            break
-        found = k, 1 - 2 * tail
-    if found is None:
-        raise ValueError(f"{pairs} pairs give no interval that is {level:.0%} sure")
-    return found
-
-
 def ratio(before: Sequence[float], after: Sequence[float], level: float = LEVEL) -> Ratio:
-    """`after` by `before`, pair by pair."""
-    ratios = sorted(b / a for a, b in zip(before, after, strict=True))
-    k, sure = rank(len(ratios), level)
-    return Ratio(statistics.median(ratios), ratios[k - 1], ratios[-k], sure, len(ratios))
+    """`after` by `before`, pair by pair. Raises ValueError where not even the smallest and the largest ratio hold the
+    median with `level`."""
+    ratios = [b / a for a, b in zip(before, after, strict=True)]
+    sure = intervals.coverage(len(ratios), level)
+    ends = intervals.of_median(ratios, level)
+    if ends is None or sure < level:
+        raise ValueError(f"{len(ratios)} pairs give no interval that is {level:.0%} sure")
+    return Ratio(statistics.median(ratios), *ends, sure, len(ratios))
 
 
 @dataclasses.dataclass(frozen=True)

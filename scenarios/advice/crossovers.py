@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Collection
 from itertools import combinations, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from scenarios.advice.curves import Curves, Estimate, curves_of
-from scenarios.records.store import Run
+from scenarios.advice.curves import Curves, Estimate
 
 CONFIDENCE = 0.95
 DRAWS = 2000
@@ -54,28 +53,21 @@ class FastestRange:
     to_bytes: float
 
 
-def crossovers(
-    run_or_frame: Run | pd.DataFrame | Curves, lane: str = "native", contenders: Sequence[str] | None = None
-) -> list[Crossover]:
-    """Every crossover of every pair, by payload size; of those that are IPC, or of those that are named.
+def of_the_fastest(curves: Curves) -> list[Crossover]:
+    """The crossovers of those that are the fastest at some payload size."""
+    return crossovers(curves, {each.contender for each in fastest_ranges(curves)})
 
-    Raises :class:`scenarios.advice.curves.AdviceError` for a lane the run has not.
-    """
-    curves = curves_of(run_or_frame, lane)
-    found = [
-        crossover
-        for one, other in combinations(_named(curves, contenders), 2)
-        for crossover in _of_pair(curves, one, other)
-    ]
+
+def crossovers(curves: Curves, contenders: Collection[str] | None = None) -> list[Crossover]:
+    """Every crossover of every pair, by payload size; of those that are IPC, or of those that are named."""
+    names = curves.ipc if contenders is None else [name for name in curves.contenders if name in contenders]
+    found = [crossover for one, other in combinations(names, 2) for crossover in _of_pair(curves, one, other)]
     return sorted(found, key=lambda crossover: crossover.payload_bytes.value)
 
 
-def fastest_ranges(
-    run_or_frame: Run | pd.DataFrame | Curves, lane: str = "native", contenders: Sequence[str] | None = None
-) -> list[FastestRange]:
-    """The fastest contender from the smallest measured payload to the largest; of those that are IPC, or named."""
-    curves = curves_of(run_or_frame, lane)
-    names = _named(curves, contenders)
+def fastest_ranges(curves: Curves) -> list[FastestRange]:
+    """The fastest contender that is IPC, from the smallest measured payload to the largest."""
+    names = curves.ipc
     measured = {float(size) for name in names for size in curves.sizes(name)}
     crossed = {
         found.at
@@ -92,12 +84,6 @@ def fastest_ranges(
         else:
             found.append(FastestRange(fastest, start, end))
     return found
-
-
-def _named(curves: Curves, contenders: Sequence[str] | None) -> list[str]:
-    if contenders is not None:
-        return [name for name in curves.contenders if name in contenders]
-    return [name for name in curves.contenders if not curves.in_process(name)]
 
 
 class _Crossing(NamedTuple):

@@ -72,7 +72,11 @@ class Curves:
         """`cpus`: how many the run could use."""
         self.cpus = cpus
         self.pauses = Pauses(cells, lane)
-        self._crowds = clients_and_rates.by_clients(cells[cells["lane"] == lane])
+        crowds = clients_and_rates.by_clients(cells[cells["lane"] == lane])
+        self._crowds: dict[str, dict[int, dict[int, float]]] = {}
+        for line in crowds[crowds["clients"] > 1].to_dict("records"):
+            of_one = self._crowds.setdefault(str(line["contender"]), {})
+            of_one.setdefault(int(line["clients"]), {})[int(line["payload_bytes"])] = float(line["calls_per_s"])
         cells = figures.headline(cells)
         lanes = sorted(set(cells["lane"]))
         if lane not in lanes:
@@ -115,6 +119,11 @@ class Curves:
         servers = [self._lines[contender, size]["server_cpu_us_per_call"] for size in self.sizes(contender)]
         return bool(servers) and all(map(math.isnan, servers))
 
+    @property
+    def ipc(self) -> list[str]:
+        """The contenders that call another process, by name."""
+        return [name for name in self.contenders if not self.in_process(name)]
+
     def basis(self, contender: str, payload_bytes: float) -> tuple[int, int] | None:
         """The measured sizes a figure at `payload_bytes` rests on: its neighbours, twice itself when it was
         measured; None outside of what was measured."""
@@ -156,12 +165,29 @@ class Curves:
         found = [self._lines[contender, size]["p99_of_all"] for size in self.basis(contender, payload_bytes) or ()]
         return None if not found or None in found else all(found)
 
-    def most_of(self, contender: str, clients: int) -> float | None:
+    def each_call_us(self, contender: str, payload_bytes: float) -> Estimate | None:
+        """What the calls per second of one client that calls back to back leave for each: the call and what the harness
+        does before the next one."""
+
+        def at(size: int) -> Estimate | None:
+            rate = self._estimate(contender, "calls_per_s", size)
+            return rate and rate.through(lambda value: 1e6 / value)
+
+        return self._between(contender, payload_bytes, at)
+
+    def crowds(self, contender: str) -> list[int]:
+        """The numbers of clients above 1 that were measured, ascending."""
+        return sorted(self._crowds.get(contender, {}))
+
+    def together(self, contender: str, clients: int, payload_bytes: float) -> tuple[bool, float] | None:
         """The calls per second that so many clients get together, calling back to back: of the measured number that is
-        nearest below; None where no more than one was measured."""
-        lines = self._crowds[self._crowds["contender"] == contender]
-        lines = lines[(lines["clients"] > 1) & (lines["clients"] <= clients)]
-        return None if not len(lines) else float(lines.sort_values("clients")["calls_per_s"].iloc[-1])
+        nearest below, and whether it is of that payload or, at most as large, of another; None where no more than one
+        was measured."""
+        known = max((each for each in self.crowds(contender) if each <= clients), default=None)
+        if known is None:
+            return None
+        by_size = self._crowds[contender][known]
+        return (True, by_size[int(payload_bytes)]) if payload_bytes in by_size else (False, max(by_size.values()))
 
     def _measured(self, contender: str, column: str, payload_bytes: int) -> Estimate | None:
         line = self._lines[contender, payload_bytes]
@@ -195,20 +221,16 @@ class Curves:
         return between(basis, payload_bytes, below, above)
 
 
-def curves_of(run_or_frame: Run | pd.DataFrame | Curves, lane: str) -> Curves:
-    """The curves of a lane, from a run, from its table of cells, or as they are. Raises :class:`AdviceError`."""
-    if isinstance(run_or_frame, Curves):
-        return run_or_frame
-    if isinstance(run_or_frame, Run):
-        rows = run_or_frame.rows()
-        if not rows:
-            raise AdviceError(f"{run_or_frame.folder} has no finished cell")
-        return Curves(figures.frame(rows), lane, _cpus(run_or_frame))
-    return Curves(run_or_frame, lane)
+def curves_of(run: Run, lane: str) -> Curves:
+    """The curves of a lane. Raises :class:`AdviceError`."""
+    rows = run.rows()
+    if not rows:
+        raise AdviceError(f"{run.folder} has no finished cell")
+    return Curves(figures.frame(rows), lane, cpus(run))
 
 
-def _cpus(run: Run) -> float:
-    """How many it could use; infinitely many where it does not say."""
+def cpus(run: Run) -> float:
+    """How many CPUs a run could use; infinitely many where it does not say."""
     try:
         return len(run.environment().get("cpus_usable") or ()) or math.inf
     except RunError:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
+from scenarios.advice.choice import candidates, cheaper, recommended, tie
+from scenarios.advice.crossovers import CONFIDENCE, Crossover
 from scenarios.advice.curves import Curves, Estimate
-from scenarios.advice.model import SHARE, SPIN, Advice, Question, candidates, cheaper, recommended, tie
+from scenarios.advice.negligible import SHARE
+from scenarios.advice.question import SPIN, Advice, Question
 from scenarios.common.errors import RunError
 from scenarios.common.units import least, micros, size, span, three
 from scenarios.records import environment
@@ -31,8 +34,13 @@ def fields(row: Advice) -> list[str]:
         "none" if row.in_process else percent(row.ipc_share),
         cores(row),
         f"{row.most_calls_per_s.value:,.0f}/s" if row.most_calls_per_s else "",
-        str(row.clients),
+        str(row.clients or "none"),
     ]
+
+
+def served(row: Advice) -> str:
+    """How many clients the rate takes: ``3 clients``."""
+    return f"{row.clients} client{'s' if row.clients != 1 else ''}" if row.clients else "not served"
 
 
 def p99(row: Advice) -> str:
@@ -50,7 +58,7 @@ def sentences(curves: Curves, question: Question, rows: list[Advice], where: str
 
 def clauses(curves: Curves, question: Question, rows: list[Advice], where: str) -> tuple[list[str], list[str]]:
     """The clauses of the two :func:`sentences`; the first of all is the answer."""
-    best = recommended(rows, question.clients)
+    best = recommended(rows)
     if best is None or best.p50_us is None or best.ipc_share is None:
         sizes = curves.payloads
         measured = f"{size(sizes[0])} to {size(sizes[-1])}" if sizes else "nothing"
@@ -73,11 +81,11 @@ def _recommendation(question: Question, rows: list[Advice], best: Advice) -> lis
         tail = f" and {'' if best.p99_of_all else 'at least '}{micros(best.p99_us)} at p99"
     takes = f"a call takes {micros(best.p50_us.value)} at the median{tail}"
     costs = f"{ipc} of the median are IPC, and the calls burn {three(best.cores or 0.0)} cores beside the handler's"
-    if not best.gives_to(question.clients):
+    if not best.gives:
         return [*_too_much(question, best), takes, costs]
     notes = []
-    equal = [row.contender for row in tie(rows, question.clients)]
-    fastest = candidates(rows, question.clients)[0]
+    equal = [row.contender for row in tie(rows)]
+    fastest = candidates(rows)[0]
     if fastest.p50_us and fastest.p50_us.value < best.p50_us.value and fastest.cores is not None:
         little = ", less by a tenth at most," if fastest.contender in equal else ""
         sleeps = ", which never sleeps" if fastest.wait == SPIN else ""
@@ -89,7 +97,7 @@ def _recommendation(question: Question, rows: list[Advice], best: Advice) -> lis
         notes.append(
             f"one client would be in a call {best.utilization:.0%} of the time, so calls that come at random will wait"
         )
-    if (less := cheaper(rows, question.clients)) and less.p50_us and less.cores is not None:
+    if (less := cheaper(rows)) and less.p50_us and less.cores is not None:
         notes.append(f"{less.contender} takes {micros(less.p50_us.value)} and burns {three(less.cores)}")
     shares = [row.ipc_share.value for row in rows if row.ipc_share and not row.in_process]
     if max(shares) < SHARE:
@@ -98,14 +106,17 @@ def _recommendation(question: Question, rows: list[Advice], best: Advice) -> lis
 
 
 def _too_much(question: Question, best: Advice) -> list[str]:
-    limit = question.server_limit
-    allows = f"cannot give that, for the handler allows at most {limit:,.0f}/s" if limit else ""
-    server = [f"one server, one call after the other, {allows}"] if limit else []
-    most = f"at most {best.most_calls_per_s.value:,.0f}/s" if best.most_calls_per_s else "fewer"
+    who = f"{question.clients} clients" if question.clients > 1 else "One client"
+    cannot = f"{who}, calling back to back, cannot get {question.rate:,.10g} calls/s from any contender measured here"
+    gets = f"at most {best.most_calls_per_s.value:,.0f}/s" if best.most_calls_per_s else "fewer"
+    most = f"with {best.contender} one gets {gets}"
+    if best.clients:
+        return [f"{cannot}: {most}, so the rate takes {served(best)}"]
+    if (limit := question.server_limit) is None:
+        return [f"{cannot}, nor do more: {most}, and several together do not get the rate"]
     return [
-        f"One client, calling back to back, cannot get {question.rate:,.10g} calls/s from any contender measured here: "
-        f"with {best.contender} it gets {most}, so the rate takes {best.clients} such clients",
-        *server,
+        f"{cannot}, nor do more: {most}",
+        f"one server, one call after the other, cannot give that, for the handler allows at most {limit:,.0f}/s",
     ]
 
 
@@ -159,6 +170,24 @@ def where(run: Run) -> str:
         return f"of run {run.id}, which does not say where it was made"
 
 
+def crossing(found: Crossover) -> str:
+    """Where the faster one changes, with two digits, as it is no more precise; and what is known of it."""
+    at = found.payload_bytes
+    ends = (
+        ""
+        if at.low is None or at.high is None
+        else f" ({_about(at.low)} to {_about(at.high)} in {CONFIDENCE:.0%} of draws of repeats)"
+    )
+    below, above = map(size, found.between)
+    sure = "" if found.clear else "; it may be chance, as the two are not told apart on both sides of it"
+    between = f"on a line between {below} and {above}, as measured"
+    return f"{found.smaller} is faster below about {_about(at.value)}{ends}, {found.larger} above: {between}{sure}."
+
+
+def _about(count: float) -> str:
+    return size(float(f"{count:.2g}"))
+
+
 def interval(estimate: Estimate | None) -> str:
     """Both ends of an interval of µs; empty without one."""
     if estimate is None or estimate.low is None or estimate.high is None:
@@ -175,8 +204,7 @@ def percent(share: Estimate | None) -> str:
 
 def cores(row: Advice) -> str:
     """Cores of client and server; of the client alone within one process."""
-    parts = [each for each in (row.client_cores, row.server_cores) if each is not None]
-    return " + ".join(f"{each:.2f}" for each in parts)
+    return " + ".join(f"{each:.2f}" for each in (row.client_cores, row.server_cores) if each is not None)
 
 
 def _and(names: list[str]) -> str:

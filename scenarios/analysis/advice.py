@@ -7,8 +7,9 @@ import dataclasses
 import numpy as np
 from matplotlib.ticker import PercentFormatter
 
-from scenarios.advice import model, words
-from scenarios.advice.model import SHARE, Question
+from scenarios.advice import model, negligible, words
+from scenarios.advice.negligible import SHARE
+from scenarios.advice.question import Question
 from scenarios.analysis.notebook import OpenedRun, Picture, Prose, not_measured
 from scenarios.common.units import micros, size
 from scenarios.plots import style
@@ -68,7 +69,7 @@ def share_by_handler(opened: OpenedRun, question: Question) -> Picture | Prose:
 @style.applied()
 def break_even(opened: OpenedRun, question: Question) -> Picture | Prose:
     """From which handler time on IPC stays under 5% of a call, with its interval."""
-    limits = model.break_even(opened.curves(question.lane), question.payload_bytes, question.lane)
+    limits = negligible.break_even(opened.curves(question.lane), question.payload_bytes)
     known = [(each.contender, each.handler_us) for each in limits if each.handler_us][::-1]
     if not known:
         return not_measured(f"payloads around {size(question.payload_bytes)} in lane {question.lane}")
@@ -114,8 +115,8 @@ def cores_at_the_rate(opened: OpenedRun, question: Question) -> Picture | Prose:
     axes.barh(places, client, 0.6, color=style.family("shm").colour, label="client")
     axes.barh(places, server, 0.6, client, color=style.family("mp").colour, label="server")
     for place, row in enumerate(rows):
-        clients = f"  {row.cores:.2g}, {row.clients} clients" if row.clients != 1 else f"  {row.cores:.2g}"
-        axes.annotate(clients, (row.cores or 0.0, place), va="center")
+        clients = "" if row.gives else f", {words.served(row)}"
+        axes.annotate(f"  {row.cores:.2g}{clients}", (row.cores or 0.0, place), va="center")
     axes.set_yticks(places, [row.contender for row in rows])
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.margins(x=0.22)

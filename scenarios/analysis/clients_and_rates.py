@@ -20,12 +20,9 @@ def one_client(opened: OpenedRun, lane: str) -> Prose:
     """What one client that never pauses gets out of one server at the smallest payload, and what that burns."""
     curves = opened.curves(lane)
     found = []
-    for name in curves.contenders:
-        if not curves.sizes(name) or curves.in_process(name):
-            continue
-        at = curves.sizes(name)[0]
-        rate = curves.at(name, "calls_per_s", at)
-        if rate:
+    for name in curves.ipc:
+        at = min(curves.sizes(name), default=0)
+        if rate := curves.at(name, "calls_per_s", at):
             client, server, _ = at_work(curves, name, at, opened.cpus).words()
             found.append((-rate.value, [name, size(at), f"{rate.value:,.0f}", client, server]))
     heads = [f"lane {lane}", "payload", "calls/s", "client cores", "server cores"]
@@ -58,7 +55,7 @@ def fairness(opened: OpenedRun) -> Prose:
     medians = lines.pivot(index="contender", columns="clients", values="fairness").dropna(axis=1, how="all")
     heads = ["most over least calls", *(f"{clients} clients" for clients in medians.columns)]
     rows = [
-        [str(name), *(_or_nothing(value) for value in line)]
+        [str(name), *("" if pd.isna(value) else three(value) for value in line)]
         for name, line in zip(medians.index, medians.to_numpy(), strict=True)
     ]
     return markdown_table(heads, rows)
@@ -92,28 +89,25 @@ def offered(opened: OpenedRun) -> list[Picture] | list[Prose]:
     return _pictures(opened, "load") or [not_measured("calls at a rate of their own", REMEDY)]
 
 
-def nothing_skipped(opened: OpenedRun) -> Prose:
-    """Up to which offered rate no call of a contender was skipped, and what its dispatcher was late by there."""
+def highest_served(opened: OpenedRun) -> Prose:
+    """The highest offered rate that a contender served without skipping a call, its p99, and what its dispatcher was
+    late by there."""
     lines = of_rates(opened)
     if lines.empty:
         return not_measured("calls at a rate of their own", REMEDY)
     rows = []
     for name in style.ordered(lines["contender"]):
-        kept = lines[(lines["contender"] == name) & (lines["skipped_most"] == 0)].sort_values("rate")
+        kept = lines[(lines["contender"] == name) & lines["served"] & (lines["skipped_most"] == 0)].sort_values("rate")
         if kept.empty:
             rows.append([name, "none", "", "", ""])
             continue
         best = kept.iloc[-1]
         columns = ("p99_us", "lateness_p50_us", "lateness_p99_us")
         rows.append([name, f"{best['rate']:,.10g}/s", *(micros(best[column]) for column in columns)])
-    heads = ["contender", "highest rate with no call skipped", "p99 there", "dispatcher late by, p50", "p99"]
+    heads = ["contender", "highest rate served, no call skipped", "p99 there", "dispatcher late by, p50", "p99"]
     return markdown_table(heads, rows)
 
 
 @style.applied()
 def _pictures(opened: OpenedRun, kind: str) -> list[Picture]:
     return [opened.picture(sheet) for name, sheet in plots.sheets(opened.cells).items() if name.startswith(kind)]
-
-
-def _or_nothing(value: float) -> str:
-    return "" if pd.isna(value) else three(value)

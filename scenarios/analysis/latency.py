@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from scenarios.advice import crossovers
+from scenarios.advice import crossovers, words
 from scenarios.advice.curves import Curves
 from scenarios.analysis.notebook import OpenedRun, Picture, Prose, markdown_table, not_measured
 from scenarios.common.units import factor, least, micros, size, three
@@ -75,15 +75,10 @@ def against_in_words(opened: OpenedRun, lane: str, base: str = BASE) -> Prose:
 def where_they_cross(opened: OpenedRun, lane: str) -> Prose:
     """The fastest contender of each range of sizes, and every crossover between two of those, with how sure it is."""
     curves = opened.curves(lane)
-    ranges = crossovers.fastest_ranges(curves, lane)
+    ranges = crossovers.fastest_ranges(curves)
     spans = [f"{each.contender} from {size(each.from_bytes)} to {size(each.to_bytes)}" for each in ranges]
     lines = [f"The lowest median among the contenders that are IPC has {'; '.join(spans)}.", ""]
-    for each in crossovers.crossovers(curves, lane, [each.contender for each in ranges]):
-        at = each.payload_bytes
-        drawn = f" ({size(at.low)} to {size(at.high)} in 95% of draws of its repeats)" if at.low and at.high else ""
-        sure = "" if each.clear else "; with this run's scatter the two cannot be told apart on both sides of it"
-        lines.append(f"- {each.larger} overtakes {each.smaller} at {size(at.value)}{drawn}{sure}.")
-    return Prose("\n".join(lines))
+    return Prose("\n".join([*lines, *(f"- {words.crossing(each)}" for each in crossovers.of_the_fastest(curves))]))
 
 
 def tails(opened: OpenedRun, lane: str) -> Prose:

@@ -8,14 +8,13 @@ for :func:`open_run`; nothing is measured.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from scenarios.advice.curves import Curves
+from scenarios.advice.curves import Curves, cpus
 from scenarios.common.errors import RunError
-from scenarios.common.units import size
+from scenarios.common.units import counts, size
 from scenarios.plan.cells import GROUP
 from scenarios.plots import pictures, style
 from scenarios.plots.sheet import Sheet
@@ -67,12 +66,12 @@ class OpenedRun:
     @property
     def cpus(self) -> float:
         """How many CPUs the run could use; infinite where it does not say."""
-        return float(len(self.run.environment().get("cpus_usable") or ()) or math.inf)
+        return cpus(self.run)
 
     def curves(self, lane: str) -> Curves:
         """One lane's figures by payload. Raises :class:`scenarios.advice.curves.AdviceError`."""
         if lane not in self._curves:
-            self._curves[lane] = Curves(self.cells, lane)
+            self._curves[lane] = Curves(self.cells, lane, self.cpus)
         return self._curves[lane]
 
     def summary(self, lane: str) -> pd.DataFrame:
@@ -92,15 +91,16 @@ class OpenedRun:
         cells = figures.headline(self.cells)
         noisy = int((cells["noise_flags"].fillna("") != "").sum())
         sizes = sorted(cells["payload_bytes"].unique())
+        repeats = cells.groupby(list(GROUP)).size()
         return "\n".join(
             [
                 f"**Run `{about.get('run_id', self.run.id)}`** · {environment.in_one_line(self.run.environment())}",
                 "",
                 f"{cells['contender'].nunique()} contenders, lanes {', '.join(self.lanes)}, payloads "
-                f"{size(sizes[0])} to {size(sizes[-1])}, {cells['repeat'].nunique()} repeats of each cell, each in "
+                f"{size(sizes[0])} to {size(sizes[-1])}, {counts(repeats)} repeats of each cell, each in "
                 f"fresh processes. {noisy} of the {len(cells)} cells of one client were flagged as disturbed by "
                 f"something else on the machine or by their own distance from the others; they are kept, and the "
-                f"intervals, {figures.sureness(cells.groupby(list(GROUP)).size()) or 'none'}, are as wide as that made "
+                f"intervals, {figures.sureness(repeats) or 'none'}, are as wide as that made "
                 "them.",
             ]
         )

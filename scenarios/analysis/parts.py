@@ -87,14 +87,12 @@ def stacked(opened: OpenedRun) -> Picture | Prose:
         longer = [_longer_than_the_call(line) for _, line in medians.iterrows()]
         places = [place for place, name in enumerate(longer) if name is None]
         shares = medians[list(PARTS)].div(medians["call"], axis=0).iloc[places] * 100
-        top, bottom = [0.0] * len(shares), [0.0] * len(shares)
+        # Upwards from 0 what is more than nothing, downwards what is less.
+        upwards, downwards = (some.cumsum(axis=1) - some for some in (shares.clip(lower=0), shares.clip(upper=0)))
+        base = upwards.where(shares >= 0, downwards)
         for part, colour in PARTS.items():
-            values = shares[part].to_list()
-            base = [top[i] if value >= 0 else bottom[i] for i, value in enumerate(values)]
             hatch = "///" if part == "rest" else None
-            each.bar(places, values, 0.7, base, color=colour, label=part, hatch=hatch, edgecolor="white")
-            top = [max(top[i], base[i] + value) for i, value in enumerate(values)]
-            bottom = [min(bottom[i], base[i] + value) for i, value in enumerate(values)]
+            each.bar(places, shares[part], 0.7, base[part], color=colour, label=part, hatch=hatch, edgecolor="white")
         for place, name in enumerate(longer):
             if name is not None:
                 alone, call = (micros(float(medians[column].iloc[place])) for column in (name, "call"))
@@ -150,7 +148,7 @@ def what_a_codec_adds(opened: OpenedRun, lane: str) -> Prose:
     if not {"bytes", lane} <= set(opened.lanes):
         return not_measured(f"lanes bytes and {lane}")
     raw, own = opened.curves("bytes"), opened.curves(lane)
-    rows = [[name, *_differences(own, name, raw, name)] for name in own.contenders if not own.in_process(name)]
+    rows = [[name, *_differences(own, name, raw, name)] for name in own.ipc]
     heads = ["added to lane bytes, µs", *(size(at) for at in own.payloads)]
     alone = [f"{CODEC} less {REFERENCE}", *_differences(own, CODEC, own, REFERENCE)]
     return markdown_table(heads, [alone, *rows])
@@ -166,10 +164,10 @@ def switches(opened: OpenedRun, lane: str = "bytes") -> Picture | Prose:
     sheet = Sheet(f"Waking up and the time of a call, {size(at)} (lane {lane})", 4.6)
     axes = sheet.panels.subplots()
     found = []
-    for name in curves.contenders:
+    for name in curves.ipc:
         p50 = curves.at(name, "p50_us", at)
         slept = curves.at(name, "voluntary_switches_per_call", at)
-        if p50 and slept and not curves.in_process(name):
+        if p50 and slept:
             look = style.of(name)
             axes.plot([slept.value], [p50.value], **look | {"linestyle": ""}, markersize=6)
             found.append(Name(name, slept.value, p50.value, look["color"], name in style.BOLD))
@@ -197,9 +195,7 @@ def cpu_and_time(opened: OpenedRun, lane: str) -> Prose:
     curves = opened.curves(lane)
     sizes = curves.payloads
     rows = []
-    for name in curves.contenders:
-        if curves.in_process(name):  # most of their time is the measuring loop's, and not the call's
-            continue
+    for name in curves.ipc:  # most of the others' time is the measuring loop's, and not the call's
         figures = []
         for at in (sizes[0], sizes[-1]):
             client, server = (curves.at(name, f"{side}_cpu_us_per_call", at) for side in ("client", "server"))

@@ -90,7 +90,13 @@ def answer(question: Question, console: Console, *, as_json: bool) -> int:
 
 def _show(result: Result, verdict: Verdict, console: Console) -> None:
     lines = [
-        layout.Line([side, *(figure(result.median(side, name)) for name in FIGURES), f"{_calls(result, side):,}"])
+        layout.Line(
+            [
+                side,
+                *(figure(result.median(side, name)) for name in FIGURES),
+                f"{sum(each.calls for each in result.blocks[side]):,}",
+            ]
+        )
         for side in SIDES
     ]
     headings = ("side", *FIGURES.values(), "calls")
@@ -103,10 +109,6 @@ def _show(result: Result, verdict: Verdict, console: Console) -> None:
     whole = not console.is_terminal
     console.print(control, highlight=False, soft_wrap=whole)
     console.print(said, highlight=False, soft_wrap=whole, style=STYLES.get(verdict.outcome, "yellow"))
-
-
-def _calls(result: Result, side: str) -> int:
-    return sum(each.calls for each in result.blocks[side])
 
 
 def _as_json(question: Question, a: Checkout, b: Checkout, result: Result, verdict: Verdict) -> str:

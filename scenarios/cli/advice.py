@@ -11,8 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from scenarios.advice import words
+from scenarios.advice.choice import recommended
 from scenarios.advice.curves import AdviceError, Curves, Estimate, curves_of
-from scenarios.advice.model import SHARE, Advice, BreakEven, Question, answer, break_even, recommended
+from scenarios.advice.model import answer
+from scenarios.advice.negligible import SHARE, BreakEven, break_even
+from scenarios.advice.question import Advice, Question
 from scenarios.cli import layout
 from scenarios.common.errors import RunError
 from scenarios.common.units import micros, size
@@ -30,7 +33,7 @@ def show(run: Run, question: Question, console: Console, *, as_json: bool = Fals
     """Print the answer of one run. Raises :class:`scenarios.common.errors.UserError` for what it cannot be asked."""
     curves = curves_of(run, question.lane)
     rows = answer(curves, question)
-    limits = break_even(curves, question.payload_bytes, question.lane)
+    limits = break_even(curves, question.payload_bytes)
     said = words.sentences(curves, question, rows, words.where(run))
     if as_json:
         console.print_json(json.dumps(_as_json(run, question, rows, limits, said)))
@@ -74,14 +77,13 @@ def _holds(run: Run, question: Question, with_pauses: bool) -> bool:
         return False
     if with_pauses and not curves.pauses.are_measured(question.caller):
         return False
-    names = [name for name in curves.contenders if not curves.in_process(name)]
-    return any(curves.at(name, "p50_us", question.payload_bytes) for name in names)
+    return any(curves.at(name, "p50_us", question.payload_bytes) for name in curves.ipc)
 
 
 def table(curves: Curves, question: Question, rows: list[Advice], limits: list[BreakEven], console: Console) -> Table:
     """A line per contender; what was not measured says so. Columns the console has no room for are left out, the last
     ones first."""
-    best = recommended(rows, question.clients)
+    best = recommended(rows)
     asked = [f"{size(question.payload_bytes)} each way", f"{question.rate:,.10g} calls/s"]
     title = ", ".join([*asked, f"handler {micros(question.handler_us)}", f"lane {question.lane}"])
     from_handler = {limit.contender: limit.handler_us for limit in limits}
@@ -104,7 +106,7 @@ def _line(row: Advice, limit: Estimate | None, *, best: bool) -> layout.Line:
 def _footnotes(curves: Curves, question: Question, rows: list[Advice]) -> list[str]:
     notes = [
         "p50 and p99 include the handler; cores don't. p99 is the median of the repeats' own, ≥ where slower ones have "
-        "none."
+        "none. The handler that makes IPC negligible is for calls back to back."
     ]
     repeats = [row.repeats for row in rows if row.measured]
     if sure := figures.sureness(repeats):
@@ -128,7 +130,7 @@ def _limit(handler_us: Estimate | None) -> str:
 def _as_json(
     run: Run, question: Question, rows: list[Advice], limits: list[BreakEven], said: tuple[str, str]
 ) -> dict[str, Any]:
-    best = recommended(rows, question.clients)
+    best = recommended(rows)
     return {
         "run": run.id,
         "question": dataclasses.asdict(question),

@@ -1,6 +1,6 @@
 """What can be typed: the commands of ``python -m scenarios``, their options, and the numbers those take.
 
-They are done in :mod:`scenarios.cli.commands`. A mistake raises a :class:`scenarios.common.errors.UserError`, as every
+They are done by :mod:`scenarios.cli.commands`. A mistake raises a :class:`scenarios.common.errors.UserError`, as every
 other mistake does.
 """
 

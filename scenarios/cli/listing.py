@@ -18,16 +18,15 @@ def show(catalogue: Mapping[str, type[Contender]], console: Console) -> None:
     console.print(
         _table(
             "scenarios: python -m scenarios run NAME",
-            {name: _scenario(name, catalogue) for name in scenario_files.names()},
+            {
+                name: scenario_files.read(scenario_files.find(name), catalogue).description
+                for name in scenario_files.names()
+            },
         )
     )
     console.print(
         _table("contenders: --only contender=NAME[,NAME]", {name: _contender(name, catalogue) for name in catalogue})
     )
-
-
-def _scenario(name: str, catalogue: Mapping[str, type[Contender]]) -> str:
-    return scenario_files.read(scenario_files.find(name), catalogue).description
 
 
 def _contender(name: str, catalogue: Mapping[str, type[Contender]]) -> str:

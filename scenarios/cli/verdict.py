@@ -56,8 +56,7 @@ def fastest(lines: pd.DataFrame) -> list[str]:
         then = ""
         if len(behind):
             following = behind.iloc[0]
-            times = following["p50_us"] / remote["p50_us"].iloc[0]
-            then = f"; then {following['contender']} {micros(following['p50_us'])}, {times:.1f} times that"
+            then = f"; then {following['contender']} {micros(following['p50_us'])}"
         said.append(f"{size(float(str(payload_bytes)))}, lane {lane}: {', '.join(first)}{then}")
     return said
 

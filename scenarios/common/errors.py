@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +74,13 @@ class CheckoutError(UserError):
     """A version of the library cannot be measured."""
 
     kind = "checkout"
+
+
+def allowed(given: object, values: Iterable[str]) -> str:
+    """What may stand in the place of a word that is not understood, after what was probably meant."""
+    near = get_close_matches(str(given), values := list(values), 1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"{hint}allowed: {', '.join(values)}"
 
 
 def as_json(kind: str, mistake: Mistake, **more: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB)\Z")
 UNITS = {"B": 1, "KB": 1_000, "MB": 1_000_000}
@@ -91,6 +91,11 @@ def span(low: float, high: float) -> str:
     if low_text == high_text:
         return low_text
     return f"{low_text[:-3] if low_text[-2:] == high_text[-2:] else low_text} to {high_text}"
+
+
+def counts(each: Collection[int]) -> str:
+    """Of whole numbers the least and the most: ``3 to 5``, or ``5`` where they are alike."""
+    return " to ".join(map(str, sorted({min(each), max(each)})))
 
 
 def unbroken(text: str) -> str:

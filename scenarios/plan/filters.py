@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
-from scenarios.common.errors import FilterError
+from scenarios.common.errors import FilterError, allowed
 from scenarios.common.units import bytes_of, size
 from scenarios.plan.circumstances import DEFAULTS
 
@@ -53,13 +52,13 @@ class Filter:
         for option, chosen in (("--only", self.only), ("--skip", self.skip)):
             for axis, values in chosen.items():
                 if axis not in axes:
-                    raise FilterError(f"{option}: there is no axis {axis!r}; {_allowed(axis, AXES)}", option)
+                    raise FilterError(f"{option}: there is no axis {axis!r}; {allowed(axis, AXES)}", option)
                 there = sorted({str(cell[axis]) for cell in cells}, key=lambda value: (len(value), value))
                 for value in values:
                     if value not in there:
                         shown = [_shown(axis, each) for each in there]
                         given = _shown(axis, value)
-                        what = f"nothing here has {_called(axis)}={given}; {_allowed(given, shown)}"
+                        what = f"nothing here has {_called(axis)}={given}; {allowed(given, shown)}"
                         raise FilterError(f"{option}: {what}", option)
         if self and not any(map(self.accepts, cells)):
             raise FilterError(f"{self} leaves nothing of {len(cells)} cells", "--only" if self.only else "--skip")
@@ -107,9 +106,3 @@ def _called(axis: str) -> str:
 def _shown(axis: str, value: str) -> str:
     short = size(float(value)) if axis == PAYLOAD else value
     return short if axis != PAYLOAD or bytes_of(short) == int(value) else value
-
-
-def _allowed(given: str, values: Sequence[str]) -> str:
-    near = get_close_matches(given, values, 1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"{hint}allowed: {', '.join(values)}"

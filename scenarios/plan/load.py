@@ -26,7 +26,6 @@ CLOSED = "closed"
 ASLEEP, AWAKE, BUSY = "asleep", "awake", "busy"
 CALLERS = (ASLEEP, AWAKE, BUSY)
 """What a caller did before it calls: slept, computed, or had its last answer just now, as in a closed loop."""
-CONSTANT = "constant"
 FORM = re.compile(r"([1-9]\d*)/s(-constant)?(-asleep)?\Z")
 ALLOWED = (
     '"closed", "1000/s" (calls per second over all clients, at random moments), "1000/s-constant" (evenly), '

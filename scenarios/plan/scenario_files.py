@@ -10,7 +10,6 @@ import itertools
 import re
 import tomllib
 from collections.abc import Callable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,7 +18,7 @@ from pydantic import ValidationError
 from contenders.interface import Contender
 from contenders.registry import ContenderUnavailable
 from scenarios.common import quotas
-from scenarios.common.errors import Mistake, ScenarioError
+from scenarios.common.errors import Mistake, ScenarioError, allowed
 from scenarios.plan import toml_mistakes
 from scenarios.plan.file_models import ALL, RUNS_NO_METHOD, Catalogue, Cells, File, kinds_of
 from scenarios.plan.scenario import Block, Scenario
@@ -39,9 +38,7 @@ def find(scenario: str) -> Path:
         return path
     if scenario.endswith(".toml"):
         raise ScenarioError(f"there is no scenario file {scenario}")
-    near = get_close_matches(scenario, names(), 1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    raise ScenarioError(f"there is no scenario {scenario!r}; {hint}known: {', '.join(names())}, or a path.toml")
+    raise ScenarioError(f"there is no scenario {scenario!r}; {allowed(scenario, names())}, or a path.toml")
 
 
 def read(path: Path, catalogue: Catalogue, within: tuple[Path, ...] = ()) -> Scenario:

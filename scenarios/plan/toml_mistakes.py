@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from scenarios.common.errors import Mistake
+from scenarios.common.errors import Mistake, allowed
 
 WORDS: dict[str, Callable[[ErrorDetails], str]] = {
     "missing": lambda error: "is missing",
@@ -31,11 +30,9 @@ WORDS: dict[str, Callable[[ErrorDetails], str]] = {
 """Pydantic's kind of error to our sentence; its own where there is none."""
 
 
-def unknown(given: object, allowed: Iterable[str], what: str = "value") -> str:
-    """The sentence on a word that is none of `allowed`, with the one that was probably meant."""
-    near = get_close_matches(str(given), allowed := list(allowed), 1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"unknown {what}{'' if what == 'key' else f' {given!r}'}; {hint}allowed: {', '.join(allowed)}"
+def unknown(given: object, values: Iterable[str], what: str = "value") -> str:
+    """The sentence on a word that is none of `values`, with the one that was probably meant."""
+    return f"unknown {what}{'' if what == 'key' else f' {given!r}'}; {allowed(given, values)}"
 
 
 def mistakes(error: ValidationError, models: Mapping[str, type[BaseModel]], file: str, text: str) -> list[Mistake]:

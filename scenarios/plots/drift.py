@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from scenarios.plan.cells import AXES, GROUP
+from scenarios.plan.cells import GROUP
 from scenarios.plots import style
 from scenarios.plots.sheet import Sheet, ticks_at
 
@@ -63,10 +63,15 @@ def sheet(every_attempt: pd.DataFrame) -> Sheet:
         most = ", ".join(f"{name} ({count})" for name, count in counts.head(5).items())
         more = ", ..." if len(counts) > 5 else ""
         drawn.note(f"{len(beyond)} of {len(cells)} cells are beyond the edges: {most}{more}.")
-    again = len(cells) - len(cells.drop_duplicates(list(AXES)))
-    if again:
-        drawn.note(f"{again} disturbed cells were measured again; all attempts are shown.")
+    if again := measured_again(every_attempt):
+        drawn.note(f"{again}; all attempts are shown.")
     return drawn
+
+
+def measured_again(every_attempt: pd.DataFrame) -> str:
+    """How often a disturbed cell was, in words; empty where none was."""
+    count = int((every_attempt["attempt"] > 0).sum())
+    return f"{count} disturbed cells were measured again" if count else ""
 
 
 def _repeats(axes: Axes, cells: pd.DataFrame) -> None:

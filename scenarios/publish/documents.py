@@ -28,6 +28,8 @@ from scenarios.tables.markdown import of_frame
 LANE, FASTEST_COMMON, ELSEWHERE = "native", "mp-pipe", "grpc-uds"
 SHORT_LIST = ("direct", figures.BASE, "shm-block", "mp-pipe", "zmq-ipc", "asyncio-uds", "http-uds", "grpc-uds")
 """What most ask about first."""
+PACED = "1,000/s asleep"
+"""The case of :mod:`scenarios.statistics.real` that stands for calls with pauses."""
 MOST_ASKED = (figures.BASE, "mp-pipe", "zmq-ipc", "grpc-uds")
 
 
@@ -66,8 +68,8 @@ def in_short(_: Path, run: Run) -> str:
     headline = _headline(cells)
     smallest = headline["payload_bytes"].min()
     back_to_back = headline[headline["payload_bytes"] == smallest].set_index("contender")["p50_us"]
-    rates = _of(clients_and_rates.by_rate(cells))
-    slow = rates[rates["rate"] == rates["rate"].min()].set_index("contender")
+    cases = _of(_real(run))
+    slow = cases[cases["case"] == PACED].set_index("contender")
     crowds = _of(clients_and_rates.by_clients(cells))
     crowd = crowds[crowds["clients"] == crowds["clients"].max()].set_index("contender")
     pace = Load.parse(str(slow["load"].iloc[0]))
@@ -76,9 +78,9 @@ def in_short(_: Path, run: Run) -> str:
         [
             f"- **Calls back to back** take {_beside(back_to_back, 'µs', figure)} at the median; the plain "
             f"function call takes {figure(back_to_back['direct'])} µs.",
-            f"- **Paced calls**, {pace.rate:,.0f} a second at random moments: the server often sleeps and has to be "
-            f"woken. A call takes {_beside(slow['p50_us'], 'µs', figure)}. With pauses both sides "
-            "sleep, and waking them is most of the price, whatever the transport.",
+            f"- **Paced calls**, {pace.rate:,.0f} a second at random moments: caller and server sleep and have to be "
+            f"woken. A call takes {_beside(slow['p50_us'], 'µs', figure)}. Waking them is most "
+            "of the price, whatever the transport.",
             f"- **All cores busy**, {crowd['clients'].iloc[0]:.0f} clients on {cpus} CPUs: one server answers "
             f"{_beside(crowd['calls_per_s'], 'calls a second', lambda value: f'{value:,.0f}')}, and with this library "
             f"some clients get {crowd['fairness'][figures.BASE]:.1f} times as many calls as others.",

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from scenarios.common.errors import RunError
+from scenarios.common.units import counts
 from scenarios.publish import reliability
 from scenarios.records import environment
 from scenarios.records.store import FINISHED, Run
@@ -67,7 +68,7 @@ def section(run: Run) -> str:
     parts = [
         "Median round trip in µs, by payload; the rest for the smallest one. CPU and resident memory are client + "
         "server, switches voluntary + involuntary of both; *cold start* is connecting and the first call; *longest* is "
-        f"of all calls of all repeats. *x {BASE}* is paired in each of {lines['repeats'].max()} repeats.",
+        f"of all calls of all repeats. *x {BASE}* is paired within repeats, {counts(lines['repeats'])} of them.",
         "",
     ]
     for place, (_, lane, each) in enumerate(of_run.lanes(lines)):

@@ -19,20 +19,8 @@ from contenders.interface import Contender
 
 PROJECT = Path(__file__).resolve().parents[2]
 PACKAGES = (
-    *("shm-rpc-bridge", "posix-ipc", "orjson", "msgspec", "grpcio", "protobuf", "pyzmq"),
-    *(
-        "iceoryx2",
-        "callserver",
-        "pynng",
-        "Pyro5",
-        "rpyc",
-        "starlette",
-        "uvicorn",
-        "uvloop",
-        "httptools",
-        "httpx",
-        "httpcore",
-    ),
+    *("shm-rpc-bridge", "posix-ipc", "orjson", "msgspec", "grpcio", "protobuf", "pyzmq", "iceoryx2", "callserver"),
+    *("pynng", "Pyro5", "rpyc", "starlette", "uvicorn", "uvloop", "httptools", "httpx", "httpcore"),
     *("numpy", "scipy", "pandas", "matplotlib"),
 )
 CODE = ("git_commit", "git_dirty")
@@ -87,20 +75,25 @@ def describe(contenders: Iterable[Contender], seed: int, command: str) -> dict[s
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What of :data:`SAME` two environments disagree on, with both values."""
-    found = [(name, before.get(name), now.get(name)) for name in SAME if name != "packages"]
-    versions = [each.get("packages") or {} for each in (before, now)] if "packages" in SAME else [{}, {}]
-    found += [(name, versions[0].get(name), versions[1].get(name)) for name in versions[0] | versions[1]]
-    return [f"{name}: {one} before, {other} now" for name, one, other in found if one != other]
+    one, other = (each.get("packages") or {} for each in (before, now)) if "packages" in SAME else ({}, {})
+    found = _differing([name for name in SAME if name != "packages"], before, now, "now")
+    return found + _differing(one | other, one, other, "now")
 
 
 def incomparable(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     """What matters and differs between two environments, with both values."""
-    found = [(name, before.get(name), after.get(name)) for name in MATTERS]
-    versions = [each.get("packages") or {} for each in (before, after)]
+    one, other = (each.get("packages") or {} for each in (before, after))
     # A package that one of them does not have: what needs it was not measured there.
-    both = [name for name in versions[0] if versions[0][name] and versions[1].get(name) and name not in NOT_TIMED]
-    found += [(name, versions[0][name], versions[1][name]) for name in both]
-    return [f"{name}: {one} before, {other} after" for name, one, other in found if one != other]
+    both = [name for name in one if one[name] and other.get(name) and name not in NOT_TIMED]
+    return _differing(MATTERS, before, after, "after") + _differing(both, one, other, "after")
+
+
+def _differing(names: Iterable[str], before: dict[str, Any], after: dict[str, Any], when: str) -> list[str]:
+    return [
+        f"{name}: {before.get(name)} before, {after.get(name)} {when}"
+        for name in names
+        if before.get(name) != after.get(name)
+    ]
 
 
 def in_one_line(environment: dict[str, Any]) -> str:

@@ -11,9 +11,9 @@ import math
 
 import pandas as pd
 
-from scenarios.advice import model, words
+from scenarios.advice import choice, model, words
 from scenarios.advice.curves import Curves
-from scenarios.advice.model import Advice, Question
+from scenarios.advice.question import Advice, Question
 from scenarios.common.units import BLANK, interval, least, percent, three
 from scenarios.report.percentiles import Look
 from scenarios.statistics import intervals
@@ -84,8 +84,8 @@ def questions(curves: Curves) -> list[Question]:
 def answer(curves: Curves, question: Question, where: str) -> Answer:
     """The answer to a question; `where` is the run and its machine, see :func:`scenarios.advice.words.where`."""
     rows = model.answer(curves, question)
-    equal = {row.contender for row in model.tie(rows)}
-    fastest = next(iter(model.candidates(rows)), None)
+    equal = {row.contender for row in choice.tie(rows)}
+    fastest = next(iter(choice.candidates(rows)), None)
     ranked = [_ranked(row, fastest, row.contender in equal) for row in rows]
     repeats = {row.repeats for row in rows if row.measured}
     sure = sorted({intervals.coverage(each) for each in repeats if each >= intervals.FEWEST})
@@ -94,7 +94,7 @@ def answer(curves: Curves, question: Question, where: str) -> Answer:
 
 
 def _ranked(row: Advice, fastest: Advice | None, top: bool) -> Ranked:
-    style = "aside" if row.in_process else "" if row.clients == 1 else "no"
+    style = "aside" if row.in_process else "" if row.gives else "no"
     fields = ["not measured", *[""] * 5]
     if row.ipc_p50_us and row.ipc_share:
         low, high = row.ipc_p50_us.low, row.ipc_p50_us.high
@@ -104,6 +104,6 @@ def _ranked(row: Advice, fastest: Advice | None, top: bool) -> Ranked:
             BLANK if row.ipc_p99_us is None else least(row.ipc_p99_us, row.p99_of_all),
             three(row.p50_us.value / fastest.p50_us.value) if row.p50_us and fastest and fastest.p50_us else BLANK,
             BLANK if row.cores is None else percent(row.cores),
-            percent(row.ipc_share.value) if row.clients == 1 else f"{row.clients} clients",
+            percent(row.ipc_share.value) if row.gives else words.served(row),
         ]
     return Ranked(row.contender, Look.of(row.contender), row.in_process, style, top, fields)

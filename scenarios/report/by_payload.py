@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from scenarios.advice import crossovers
+from scenarios.advice import crossovers, words
 from scenarios.advice.curves import Curves
-from scenarios.common.units import micros, size, span, three
+from scenarios.common.units import micros, size, span
 from scenarios.statistics.figures import tied
 
 SHOWN = 3
@@ -25,9 +25,8 @@ def by_payload(lanes: list[Curves]) -> tuple[list[tuple[str, list[tuple[str, str
         lane = curves.lane
         fastest = {each: _fastest(curves, each) for each in curves.payloads}
         columns[lane] = {each: (_few(names), _ahead(curves, names, each)) for each, names in fastest.items() if names}
-        ever = {names[0] for names in fastest.values() if names}
-        crossings = crossovers.crossovers(curves, lane, sorted(ever))
-        sentences += [_crossing(lane, each) for each in crossings if each.clear]
+        crossings = crossovers.of_the_fastest(curves)
+        sentences += [f"Lane {lane}: {words.crossing(each)}" for each in crossings if each.clear]
         if crossings and not any(each.clear for each in crossings):
             sentences.append(
                 f"Lane {lane}: where another name is first, that may be chance: on no two sides are the two told apart."
@@ -39,8 +38,7 @@ def by_payload(lanes: list[Curves]) -> tuple[list[tuple[str, list[tuple[str, str
 
 def _fastest(curves: Curves, payload: float) -> list[str]:
     """The contenders that are IPC and tied for the lowest median; the one that burns the least CPU first."""
-    remote = [name for name in curves.contenders if not curves.in_process(name)]
-    equal = tied({name: p50.value for name in remote if (p50 := curves.at(name, "p50_us", payload))})
+    equal = tied({name: p50.value for name in curves.ipc if (p50 := curves.at(name, "p50_us", payload))})
     return sorted(equal, key=lambda name: cpu.value if (cpu := curves.at(name, "cpu_us", payload)) else math.inf)
 
 
@@ -50,25 +48,14 @@ def _few(names: list[str]) -> str:
 
 
 def _ahead(curves: Curves, equal: list[str], payload: float) -> str:
-    """What the fastest take, and how far behind the next is."""
-    medians = {name: p50.value for name in curves.contenders if (p50 := curves.at(name, "p50_us", payload))}
+    """What the fastest take, and the next."""
+    medians = {name: p50.value for name in curves.ipc if (p50 := curves.at(name, "p50_us", payload))}
     first = equal[0]
     text = span(min(medians[each] for each in equal), max(medians[each] for each in equal))
     cpu = curves.at(first, "cpu_us", payload)
     text += f", CPU {micros(cpu.value)}" if cpu else ""
-    behind = [name for name in medians if name not in equal and not curves.in_process(name)]
+    behind = [name for name in medians if name not in equal]
     if not behind:
         return text
     following = min(behind, key=lambda name: (medians[name], name))
-    return f"{text}; next {following} {three(medians[following] / min(medians[each] for each in equal))}x"
-
-
-def _crossing(lane: str, found: crossovers.Crossover) -> str:
-    where = found.payload_bytes
-    ends = "" if where.low is None or where.high is None else f" ({_about(where.low)} to {_about(where.high)})"
-    return f"Lane {lane}: {found.smaller} is faster below about {_about(where.value)}{ends}, {found.larger} above."
-
-
-def _about(count: float) -> str:
-    """A size with two digits: a crossover is no more precise."""
-    return size(float(f"{count:.2g}"))
+    return f"{text}; next {following} {micros(medians[following])}"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -18,44 +17,22 @@ from markupsafe import Markup
 from rich.console import Console
 
 from scenarios.advice import words
-from scenarios.advice.curves import Curves
+from scenarios.advice.curves import Curves, cpus
 from scenarios.common.errors import RunError
 from scenarios.common.units import micros, size, unbroken
 from scenarios.plots import style
-from scenarios.records.store import FINISHED, Run, replace_file
-from scenarios.report import answer, by_payload, details, percentiles
+from scenarios.records.store import Run, replace_file
+from scenarios.report import answer, by_payload, details, percentiles, trust
 from scenarios.report.percentiles import Look
-from scenarios.statistics import caveats, disturbed, figures, intervals
+from scenarios.statistics import figures
 from scenarios.statistics.figures import BASE
 from scenarios.tables import of_run
 
 TEMPLATES = Path(__file__).parent / "templates"
 FILE = "report.html"
-FLAGS = {
-    "steal": "the host of this virtual machine took CPU time",
-    "others": "other processes were at work",
-    "pressure": "processes waited for a CPU",
-    "preempted": "the scheduler interrupted client or server often",
-    "load": "the machine was loaded before the cell began",
-    "queue": "more processes were ready to run than there are CPUs",
-    disturbed.OUTLYING: f"its p50 is {disturbed.FACTOR} times off the median of its repeats",
-}
-"""What the words in `noise_flags` mean, see :mod:`scenarios.measuring.noise`."""
-KINDS = {
-    "few-calls": "a repeat had too few calls for a p99 (1,000), or for any percentile (20)",
-    "repeats-differ": "the slowest repeat's median is more than twice the fastest's",
-    "several-modes": "calls come in several speeds, and a median hides that",
-    "stall": "one call took a twentieth of its cell or more",
-    "disturbed": "every repeat was disturbed",
-}
-"""What the kinds in warnings.json mean. Others are shown by their name."""
-
 FIRST = ("first", "latency_native", "latency_json", "latency_bytes", "latency_pickle", "cost")
 LARGEST_BYTES = 3_000_000
 """Of all plots of a page together: it is to open at once, also from a mail."""
-
-Warned = tuple[str, list[str]]
-"""A sentence, and what it is about one by one."""
 
 
 def write(run: Run, console: Console) -> Path:
@@ -81,7 +58,7 @@ def render(run: Run) -> str:
         "run": run.about().get("run_id", run.id),
         "state": run.about().get("state"),
         "sureness": figures.sureness(lines["repeats"]),
-        "warnings": _warnings(run, cells, lines),
+        "warnings": trust.warnings(run, cells, lines),
         "failures": [f"{key}: {why['kind']}: {why['reason']}" for key, why in run.failures().items()],
         "lanes": _lanes(headline, figures.ratios(figures.headline(cells), BASE)),
         "load_tables": of_run.of_load(cells),
@@ -108,7 +85,7 @@ def render(run: Run) -> str:
 def _answers(run: Run, cells: pd.DataFrame) -> dict[str, Any]:
     """The question a page opens with, and the answers to it and to every other that can be chosen."""
     headline = figures.headline(cells)
-    curves = [Curves(cells, lane) for lane in answer.lanes(headline)]
+    curves = [Curves(cells, lane, cpus(run)) for lane in answer.lanes(headline)]
     curves = [each for each in curves if each.payloads]  # without one, nothing has a median
     if not curves:
         return {"answer": None, "by_payload": []}
@@ -184,62 +161,6 @@ def _percentiles(run: Run, cells: pd.DataFrame) -> dict[str, Any]:
 def _title(table: pd.DataFrame, scenario: str, lane: str) -> str:
     """A lane, with its scenario where there are several."""
     return f"{scenario}, lane {lane}" if table["scenario"].nunique() > 1 else f"lane {lane}"
-
-
-def _warnings(run: Run, cells: pd.DataFrame, lines: pd.DataFrame) -> list[Warned]:
-    """What a reader must know before believing the figures."""
-    found: list[Warned] = [(_disturbed(cells), [])]
-    fewest = int(lines["repeats"].min())
-    if fewest < intervals.FEWEST:
-        found.append((f"Some figures are of {fewest} repeats: too few for an interval.", []))
-    if sure := figures.sureness(lines["repeats"]):
-        text = f"Intervals of the median over repeats are exact: {sure}"
-        found.append((f"{text}. They hold for this machine on that day, not for another one.", []))
-    partly = lines[(lines["p99_repeats"] > 0) & (lines["p99_repeats"] < lines["repeats"])]
-    if len(partly):
-        text = f"{len(partly)} of {len(lines)} figures have a p99 in only some repeats, the faster ones: it takes "
-        text += "1,000 calls. Where half have none it is left empty, else it is a least and marked ≥."
-        found.append((text, []))
-    if again := sum(row.get("attempt", "") not in ("", "0") for row in run.rows()):
-        found.append(
-            (f"{again} disturbed cells were measured again; of a cell, the less disturbed attempt counts.", [])
-        )
-    found += _listed(run)
-    if failed := run.failures():
-        found.append((f"{len(failed)} cells failed and gave no figure; they are named at the end.", []))
-    about = run.about()
-    if about.get("state") != FINISHED:
-        found.append(("This run is not complete.", []))
-    if resumed := run.environment().get("resumed"):
-        found.append((f"This run was interrupted and gone on with {len(resumed)} times.", []))
-    return found + [(f"Not measured: {line}.", []) for line in about["scenario"].get("left_out", [])]
-
-
-def _disturbed(cells: pd.DataFrame) -> str:
-    flags = cells["noise_flags"].fillna("")
-    count = int((flags != "").sum())
-    if not count:
-        return f"None of {len(cells)} repeats was seen to be disturbed."
-    counts = Counter(word for words in flags for word in words.split(";") if word)
-    words = "; ".join(
-        f"{word} {count}{f' ({FLAGS[word]})' if word in FLAGS else ''}" for word, count in counts.most_common()
-    )
-    seen = f"{count} of {len(cells)} repeats were disturbed and are in the figures all the same: {words}"
-    return f"{seen}. {disturbed.slow(cells)}."
-
-
-def _listed(run: Run) -> list[Warned]:
-    """What warnings.json of the run says: of the whole run as sentences, of single groups as a list to fold out."""
-    if not (run.folder / caveats.FILE).exists():
-        return []
-    listed = caveats.of(run)
-    # How few repeats there are is said with the intervals already, and how many are outlying with the disturbed.
-    general = [each for each in listed if not each.group and each.kind not in ("few-repeats", "outlying")]
-    found: list[Warned] = [(f"{each.message}.", []) for each in general]
-    for kind in dict.fromkeys(each.kind for each in listed if each.group):
-        texts = [str(each) for each in listed if each.group and each.kind == kind]
-        found.append((f"Of {len(texts)} figures: {KINDS.get(kind, kind)}.", texts))
-    return found
 
 
 def _environment(about: dict[str, Any]) -> list[tuple[str, str]]:

@@ -17,8 +17,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from scenarios.common.units import size, three
-from scenarios.plots import names, style
+from scenarios.common.units import size
+from scenarios.plots import names, sheet, style
 from scenarios.records.store import Run
 from scenarios.statistics import figures
 from scenarios.statistics.figures import Point
@@ -129,18 +129,10 @@ def _plot(scenario: str, lane: str, payload: str, found: dict[str, tuple[list[Po
     # Between the powers of ten where there are few of them.
     steps = (1, 2, 5) if high - low < 2 else (1,)
     marks = [step * 10.0**decade for decade in range(math.floor(low), math.ceil(high) + 1) for step in steps]
-    y_ticks = [Tick(place((0.0, mark))[1], _latency(mark)) for mark in marks if low <= math.log10(mark) <= high]
+    y_ticks = [Tick(place((0.0, mark))[1], sheet.time(mark)) for mark in marks if low <= math.log10(mark) <= high]
     return Plot(scenario, lane, payload, curves, x_ticks, y_ticks)
 
 
 def _nines(share: float) -> float:
     """The decimal logarithm of 1 / (1 - share)."""
     return -math.log10(1 - share)
-
-
-def _latency(value_us: float) -> str:
-    if value_us >= 1e6:
-        return f"{value_us / 1e6:g} s"
-    if value_us >= 1e3:
-        return f"{value_us / 1e3:g} ms"
-    return f"{value_us:g} µs" if value_us >= 1 else f"{three(value_us * 1000)} ns"

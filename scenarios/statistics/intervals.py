@@ -2,7 +2,8 @@
 
 Nothing is drawn and no distribution is assumed: the ends are order statistics, and how often such an interval holds the
 truth is counted. Values from few repeats have few intervals, so few confidences can be had. The one given is the
-narrowest that is 95% sure or more; where not even the whole range is, it is the range, and as sure as that.
+narrowest that is as sure as is asked for, 95% without a word; where not even the whole range is, it is the range, and
+as sure as that.
 
 *A median.* n values hold the true median between the k-th smallest and the k-th largest, unless fewer than k of them
 are on one side of it: 1 - 2 P(Bin(n, 1/2) < k) (David and Nagaraja, Order Statistics, 7.1). The range of 3 is 75% sure,
@@ -33,18 +34,18 @@ FEWEST = 3
 CONFIDENCE = 0.95
 
 
-def coverage(repeats: int) -> float:
-    """How sure the interval of a median over so many repeats is."""
-    return _innermost(_sides(repeats))[1]
+def coverage(repeats: int, level: float = CONFIDENCE) -> float:
+    """How sure the interval of a median over so many repeats is; `level`: as is asked for."""
+    return _innermost(_sides(repeats), level)[1]
 
 
-def of_median(repeats: Sequence[float] | Floats) -> Interval | None:
+def of_median(repeats: Sequence[float] | Floats, level: float = CONFIDENCE) -> Interval | None:
     """Interval of the median; None from fewer than :data:`FEWEST`, and where one is NaN: those that have no figure are
     the slower ones, and an interval of the others would be of something else."""
     ascending = np.sort(np.asarray(repeats, float))  # NaN last
     if ascending.size < FEWEST or np.isnan(ascending[-1]):
         return None
-    return _between(ascending, _innermost(_sides(ascending.size))[0])
+    return _between(ascending, _innermost(_sides(ascending.size), level)[0])
 
 
 def coverage_of_ratio(before: int, after: int) -> float:
@@ -92,13 +93,13 @@ def _between(ascending: Floats, place: int) -> Interval:
     return float(ascending[place - 1]), float(ascending[-place])
 
 
-def _innermost(ways: Sequence[int]) -> tuple[int, float]:
-    """The largest k with 1 - 2 P(u < k) of :data:`CONFIDENCE` or more, else 1; and that confidence."""
+def _innermost(ways: Sequence[int], level: float = CONFIDENCE) -> tuple[int, float]:
+    """The largest k with 1 - 2 P(u < k) of `level` or more, else 1; and that confidence."""
     total, below = sum(ways), ways[0]
     found = (1, 1 - 2 * below / total)
     for k, way in enumerate(ways[1:], 2):
         below += way
-        if (sure := 1 - 2 * below / total) < CONFIDENCE:
+        if (sure := 1 - 2 * below / total) < level:
             break
         found = (k, sure)
     return found

@@ -50,8 +50,9 @@ CASES_CAPTION = (
     "pale: more was offered than was answered; the benchmarking guide says how each is made"
 )
 RATES_CAPTION = (
-    "latency from the intended send, skipped calls taken for slower than any, ∞ where they decide; late: how late the "
-    "dispatcher sent calls though the caller was free; pale: more was offered than was answered"
+    "offered: on average, by chance a little more or less; latency from the intended send, skipped calls taken for "
+    "slower than any, ∞ where they decide; late: how late the dispatcher sent calls though the caller was free; pale: "
+    "more was offered than was answered"
 )
 
 

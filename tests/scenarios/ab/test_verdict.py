@@ -17,9 +17,9 @@ from scenarios.ab.verdict import (
     UNTOLD,
     Ratio,
     Verdict,
-    rank,
     ratio,
 )
+from scenarios.statistics.intervals import coverage
 from tests.docs.pages import ROOT
 from tests.docs.pages import blocks as blocks_of
 
@@ -41,20 +41,22 @@ def verdict(median: float, low: float, high: float, *, control: Ratio = QUIET, p
 def test_the_interval_is_as_sure_as_the_binomial_distribution_says(
     pairs: int, level: float, k: int, sure: float
 ) -> None:
-    assert rank(pairs, level) == (k, pytest.approx(sure, abs=5e-5))
+    found = ratio([1.0] * pairs, list(range(1, pairs + 1)), level)
+    assert (found.low, found.high) == (k, pairs + 1 - k)
+    assert found.sure == pytest.approx(sure, abs=5e-5)
 
 
 @pytest.mark.parametrize("level", [0.95, CONTROL_LEVEL])
 def test_every_number_of_pairs_that_can_be_asked_for_has_an_interval(level: float) -> None:
     for pairs in range(FEWEST_PAIRS, 200):
-        k, sure = rank(pairs, level)
-        assert 1 <= k <= pairs / 2
-        assert level <= sure < 1
+        found = ratio([1.0] * pairs, list(range(1, pairs + 1)), level)
+        assert 1 <= found.low < found.high <= pairs
+        assert level <= found.sure < 1
 
 
 def test_too_few_pairs_for_an_interval_are_refused() -> None:
     with pytest.raises(ValueError, match="7 pairs give no interval that is 99% sure"):
-        rank(FEWEST_PAIRS - 1, CONTROL_LEVEL)
+        ratio([1.0] * 7, [1.0] * 7, CONTROL_LEVEL)
 
 
 def test_a_ratio_is_the_median_of_pairs_and_lies_between_two_of_them() -> None:
@@ -172,7 +174,7 @@ def test_the_guide_shows_sentences_as_they_are_said() -> None:
     ratios = [Ratio(*map(float, NUMBER.findall(line)[:5])) for line in shown.text.splitlines()]
     a_a, b = (dataclasses.replace(each, sure=each.sure / 100, pairs=int(each.pairs)) for each in ratios)
     assert list(Verdict(a_a, b, 0.03).sentences()) == shown.text.splitlines()
-    assert [each.sure for each in (a_a, b)] == [pytest.approx(rank(21, level)[1], abs=5e-4) for level in (0.99, 0.95)]
+    assert [each.sure for each in (a_a, b)] == [pytest.approx(coverage(21, level), abs=5e-4) for level in (0.99, 0.95)]
 
 
 def test_slower_by_the_threshold_itself_is_not_yet_slower() -> None:

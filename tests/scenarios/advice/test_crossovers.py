@@ -5,15 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scenarios.advice.crossovers import FastestRange, crossovers, fastest_ranges
-from tests.scenarios.tables import cells, table
+from scenarios.advice.crossovers import FastestRange, crossovers, fastest_ranges, of_the_fastest
+from scenarios.advice.curves import Curves
+from tests.scenarios.tables import Cells, cells, table
 
 STEEP = {100: (10.0,) * 3, 10_000: (1000.0,) * 3}
 FLAT = {100: (100.0,) * 3, 10_000: (100.0,) * 3}
 
 
+def curves(*contenders: Cells) -> Curves:
+    return Curves(table(*contenders), "native")
+
+
 def test_curves_cross_where_their_lines_in_the_logarithms_do() -> None:
-    (found,) = crossovers(table(cells("steep", STEEP), cells("flat", FLAT)))
+    (found,) = crossovers(curves(cells("steep", STEEP), cells("flat", FLAT)))
     assert (found.smaller, found.larger) == ("steep", "flat")
     assert found.payload_bytes.value == pytest.approx(1000)
     assert found.payload_bytes.low == pytest.approx(1000)
@@ -25,15 +30,15 @@ def test_curves_cross_where_their_lines_in_the_logarithms_do() -> None:
 
 def test_curves_that_would_cross_only_beyond_the_last_payload_do_not() -> None:
     low = {size: [value / 11 for value in values] for size, values in STEEP.items()}
-    assert crossovers(table(cells("steep", low), cells("flat", FLAT))) == []
+    assert crossovers(curves(cells("steep", low), cells("flat", FLAT))) == []
 
 
 def test_curves_that_touch_do_not_cross_and_those_that_meet_at_a_measured_payload_cross_there() -> None:
     flat = {100: (10.0,) * 3, 1000: (10.0,) * 3, 10_000: (10.0,) * 3}
     touching = {100: (5.0,) * 3, 1000: (10.0,) * 3, 10_000: (5.0,) * 3}
-    assert crossovers(table(cells("a", flat), cells("b", touching))) == []
+    assert crossovers(curves(cells("a", flat), cells("b", touching))) == []
     meeting = {100: (5.0,) * 3, 1000: (10.0,) * 3, 10_000: (20.0,) * 3}
-    (found,) = crossovers(table(cells("a", flat), cells("b", meeting)))
+    (found,) = crossovers(curves(cells("a", flat), cells("b", meeting)))
     assert (found.smaller, found.larger) == ("b", "a")
     assert found.payload_bytes.value == pytest.approx(1000)
 
@@ -41,16 +46,16 @@ def test_curves_that_touch_do_not_cross_and_those_that_meet_at_a_measured_payloa
 def test_contenders_measured_at_different_payloads_are_compared_where_both_have_a_figure() -> None:
     # `kinked` is known at 1000 B, where `steep` is interpolated to 100 µs.
     kinked = {100: (100.0,) * 3, 1000: (100.0,) * 3, 10_000: (10.0,) * 3}
-    (found,) = crossovers(table(cells("steep", STEEP), cells("kinked", kinked)))
+    (found,) = crossovers(curves(cells("steep", STEEP), cells("kinked", kinked)))
     assert found.payload_bytes.value == pytest.approx(1000)
     narrow = {100: (1.0,) * 3}
-    assert crossovers(table(cells("steep", STEEP), cells("narrow", narrow))) == []
+    assert crossovers(curves(cells("steep", STEEP), cells("narrow", narrow))) == []
 
 
 def test_the_interval_is_that_of_the_crossovers_of_drawn_repeats() -> None:
     # In one repeat of three the curves meet at 200 B, in the others at 1000 B and 5000 B: as `flat` moves.
     moving = {100: (20.0, 100.0, 500.0), 10_000: (20.0, 100.0, 500.0)}
-    (found,) = crossovers(table(cells("steep", STEEP), cells("moving", moving)))
+    (found,) = crossovers(curves(cells("steep", STEEP), cells("moving", moving)))
     assert found.payload_bytes.value == pytest.approx(1000)
     assert found.payload_bytes.low == pytest.approx(200)
     assert found.payload_bytes.high == pytest.approx(5000)
@@ -60,21 +65,21 @@ def test_the_interval_is_that_of_the_crossovers_of_drawn_repeats() -> None:
 def test_a_crossover_that_noise_alone_could_have_made_is_not_clear() -> None:
     rng = np.random.default_rng(4)
     alike = [{size: rng.normal(100, 20, 5) for size in (100, 1000, 10_000, 100_000)} for _ in range(2)]
-    found = crossovers(table(cells("a", alike[0]), cells("b", alike[1])))
+    found = crossovers(curves(cells("a", alike[0]), cells("b", alike[1])))
     assert found
     assert not any(each.clear for each in found)
 
 
 def test_from_too_few_repeats_a_crossover_has_no_interval_and_is_not_clear() -> None:
     two = [{size: values[:2] for size, values in each.items()} for each in (STEEP, FLAT)]
-    (found,) = crossovers(table(cells("steep", two[0]), cells("flat", two[1])))
+    (found,) = crossovers(curves(cells("steep", two[0]), cells("flat", two[1])))
     assert found.payload_bytes.value == pytest.approx(1000)
     assert (found.payload_bytes.low, found.seen, found.clear) == (None, None, False)
 
 
 def test_a_repeat_that_one_of_the_two_lacks_is_left_out_of_the_interval() -> None:
     steep = cells("steep", {100: (10.0,) * 4, 10_000: (1000.0,) * 4})
-    (found,) = crossovers(table(steep[:-1], cells("flat", FLAT)))
+    (found,) = crossovers(curves(steep[:-1], cells("flat", FLAT)))
     assert found.seen == 1
 
 
@@ -82,21 +87,22 @@ def test_an_interval_holds_its_crossover_where_one_size_has_more_repeats() -> No
     # Of the three repeats that have both sizes two begin at 20 µs; of all five, three begin at 400.
     more = {100: (20.0, 20.0, 400.0, 400.0, 400.0), 10_000: (20.0,) * 3}
     steep = {100: (10.0,) * 5, 10_000: (1000.0,) * 3}
-    (found,) = crossovers(table(cells("steep", steep), cells("more", more)))
+    (found,) = crossovers(curves(cells("steep", steep), cells("more", more)))
     assert found.payload_bytes.low is not None
     assert found.payload_bytes.high is not None
     assert found.payload_bytes.low <= found.payload_bytes.value <= found.payload_bytes.high
 
 
 def test_the_fastest_reigns_from_crossover_to_crossover() -> None:
-    frame = table(
+    found = curves(
         cells("steep", STEEP),
         cells("flat", FLAT),
         cells("slow", {100: (500.0,) * 3, 10_000: (2000.0,) * 3}),
         cells("direct", {100: (0.1,) * 3, 10_000: (0.1,) * 3}, server_cpu=None),
     )
-    first, second = fastest_ranges(frame)
+    first, second = fastest_ranges(found)
     assert (first.contender, first.from_bytes) == ("steep", 100)
     assert second == FastestRange("flat", first.to_bytes, 10_000)
     assert first.to_bytes == pytest.approx(1000)
-    assert fastest_ranges(frame, contenders=["slow", "direct"]) == [FastestRange("direct", 100, 10_000)]
+    (crossing,) = of_the_fastest(found)
+    assert (crossing.smaller, crossing.larger) == ("steep", "flat")

@@ -9,15 +9,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenarios.advice import model
-from scenarios.advice.curves import AdviceError, Curves, Estimate, between
-from scenarios.advice.model import LOOKS_US, Advice, advise, break_even, cheaper, recommended, tie
+from scenarios.advice import negligible
+from scenarios.advice.choice import cheaper, recommended, tie
+from scenarios.advice.curves import AdviceError, Curves, Estimate, between, cpus, curves_of
+from scenarios.advice.model import LOOKS_US, answer
+from scenarios.advice.negligible import BreakEven
+from scenarios.advice.question import Advice, Question
 from scenarios.records import store
 from scenarios.statistics import figures
 from shm_rpc_bridge import budget
 from tests.scenarios.tables import Cells, cells, table
 
 REFERENCE = Path(__file__).parents[3] / "results" / "reference"
+
+
+def advise(
+    frame: pd.DataFrame, payload_bytes: float, rate: float, handler_us: float, lane: str = "native"
+) -> list[Advice]:
+    return answer(Curves(frame, lane), Question(payload_bytes, rate, handler_us, lane))
+
+
+def break_even(frame: pd.DataFrame, payload_bytes: float, share: float = 0.05) -> list[BreakEven]:
+    return negligible.break_even(Curves(frame, "native"), payload_bytes, share)
 
 
 def _row(rows: list[Advice], contender: str) -> Advice:
@@ -87,12 +100,16 @@ def test_cores_are_the_rate_times_the_cpu_time_of_a_call() -> None:
     assert row.cores == pytest.approx(0.25)
 
 
-@pytest.mark.parametrize(("rate", "clients"), [(1, 1), (2000, 1), (2001, 2), (4000, 2), (4001, 3)])
-def test_one_client_gets_one_call_after_the_other(rate: float, clients: int) -> None:
-    row = _row(advise(table(cells("a", {100: (90.0, 90.0, 90.0)}, mean=100)), 100, rate, 400), "a")
+@pytest.mark.parametrize(
+    ("rate", "clients"), [(1, 1), (2000, 1), (2001, 2), (4000, 2), (4001, 3), (10_000, 5), (10_001, None)]
+)
+def test_one_client_gets_one_call_after_the_other_and_the_server_runs_one_handler(
+    rate: float, clients: int | None
+) -> None:
+    row = _row(advise(table(cells("a", {100: (390.0, 390.0, 390.0)}, mean=400)), 100, rate, 100), "a")
     assert row.most_calls_per_s is not None
     assert row.most_calls_per_s.value == pytest.approx(2000)
-    assert row.clients == clients
+    assert (row.clients, row.gives) == (clients, clients == 1)
     assert row.utilization == pytest.approx(rate / 2000)
 
 
@@ -100,7 +117,7 @@ def test_one_client_gets_one_call_after_the_other(rate: float, clients: int) -> 
     ("rate", "handler_us", "limit"), [(1e6, 0, None), (2500, 400, None), (2501, 400, 2500), (30_000, 100, 10_000)]
 )
 def test_a_server_is_limited_by_its_handlers_time_alone(rate: float, handler_us: float, limit: float | None) -> None:
-    assert model.Question(100, rate, handler_us).server_limit == limit
+    assert Question(100, rate, handler_us).server_limit == limit
 
 
 def test_a_contender_that_gives_the_rate_is_recommended_before_one_with_a_lower_median() -> None:
@@ -110,7 +127,7 @@ def test_a_contender_that_gives_the_rate_is_recommended_before_one_with_a_lower_
     assert [row.contender for row in advise(frame, 100, 1_000, 0)] == ["uneven", "even"]
     best = recommended(advise(frame, 100, 1_000_000, 0))
     assert best is not None
-    assert best.contender == "uneven"
+    assert (best.contender, best.clients) == ("even", 50), "it takes the fewest clients, of which uneven needs 200"
 
 
 ADAPTIVE: tuple[Cells, ...] = (
@@ -343,19 +360,17 @@ def test_sizes_that_are_held_back_are_answered_within_a_quarter_or_not_at_all() 
     assert sum(answered) >= 0.9 * len(answered)
 
 
-def test_a_run_its_table_and_its_curves_give_the_same_answer() -> None:
+def test_a_run_says_how_many_cores_there_are() -> None:
     run = store.Run(REFERENCE)
-    frame = figures.frame(run.rows())
-    from_run = advise(run, 20_000, 500, 300)
-    assert advise(frame, 20_000, 500, 300) == advise(Curves(frame, "native"), 20_000, 500, 300)
-    cpus = len(run.environment()["cpus_usable"])
-    assert from_run == advise(Curves(frame, "native", cpus), 20_000, 500, 300), "which says how many cores there are"
-    assert recommended(from_run) is not None
+    whole = Curves(figures.frame(run.rows()), "native", len(run.environment()["cpus_usable"]))
+    question = Question(20_000, 500, 300)
+    assert answer(curves_of(run, "native"), question) == answer(whole, question)
+    assert cpus(run) == whole.cpus
 
 
 def test_a_run_without_cells_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AdviceError, match="has no finished cell"):
-        advise(store.Run(tmp_path), 100, 1, 0)
+        curves_of(store.Run(tmp_path), "native")
 
 
 def test_the_table_is_not_changed_by_being_asked() -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from scenarios.advice.choice import recommended
 from scenarios.advice.curves import AdviceError, Curves
-from scenarios.advice.model import Advice, Question, answer, recommended
+from scenarios.advice.model import answer
+from scenarios.advice.question import Advice, Question
 from scenarios.plan.load import ASLEEP, AWAKE, BUSY
 from scenarios.records import store
 from scenarios.statistics import figures
@@ -26,7 +28,8 @@ def _paced(rate: int, p50: float, how: str = "-asleep", size: int = 100, **more:
 
 def _of(frame: pd.DataFrame, **asked: object) -> Advice:
     question = {"payload_bytes": 100, "rate": 1000, "handler_us": 0} | asked
-    (row,) = answer(frame, Question(**question))  # type: ignore[arg-type]
+    asked_of = Question(**question)  # type: ignore[arg-type]
+    (row,) = answer(Curves(frame, asked_of.lane), asked_of)
     return row
 
 
@@ -101,7 +104,7 @@ def test_a_rate_that_a_contender_could_not_keep_tells_nothing_of_its_pauses() ->
 def test_a_contender_with_a_long_handler_is_given_its_parked_twins_pauses() -> None:
     ring = [row | {"wait": "adaptive"} for row in [*IDEAL, *_paced(1000, 60.0)]]
     twin = [row | {"contender": "ring-block", "p50_us": str(float(row["p50_us"]) + 5)} for row in ring]
-    rows = {row.contender: row for row in answer(table(ring, twin), Question(100, 1000, 200))}
+    rows = {row.contender: row for row in answer(Curves(table(ring, twin), "native"), Question(100, 1000, 200))}
     assert rows["ring"].figures_of == "ring-block"
     assert _p50(rows["ring"]) == 200 + 65
     assert rows["ring"].rates == (1000,)
@@ -118,12 +121,17 @@ def test_several_clients_share_the_rate_as_far_as_they_were_measured_to_get_it()
     alone = cells("ring", {100: (10.0,) * 3}, scenario="s")
     crowd = cells("ring", {100: (40.0,) * 3}, scenario="s/clients", clients="4", calls_per_s="120000")
     crowd += cells("ring", {100: (10.0,) * 3}, scenario="s/clients", clients="1", calls_per_s="99000")
+    crowd += cells("ring", {100: (20.0,) * 3}, scenario="s/clients", clients="2", calls_per_s="105000")
     frame = table(alone, crowd)
     cases = ((110_000, 1, 0, False), (110_000, 4, 0, True), (150_000, 4, 0, False), (110_000, 4, 5, False))
     for rate, clients, handler_us, gives in cases:
-        (row,) = answer(frame, Question(100, rate, handler_us, clients=clients, caller=BUSY))
-        assert row.gives_to(clients) == gives
-        assert recommended([row], clients) is row
+        row = _of(frame, rate=rate, handler_us=handler_us, clients=clients, caller=BUSY)
+        assert row.gives == gives
+        assert recommended([row]) is row
+    needed = ((100_000, 0, 1), (110_000, 0, 4), (110_000, 5, None), (150_000, 0, None))
+    for rate, handler_us, clients in needed:
+        assert _of(frame, rate=rate, handler_us=handler_us, caller=BUSY).clients == clients
+    assert _of(frame, payload_bytes=100, rate=99_000, clients=4, caller=BUSY).gives
 
 
 def test_a_caller_or_a_number_of_clients_there_is_not_is_refused() -> None:

@@ -9,7 +9,8 @@ import math
 
 import pytest
 
-from scenarios.advice.model import SHARE, Question
+from scenarios.advice.negligible import SHARE
+from scenarios.advice.question import Question
 from scenarios.analysis import advice
 from scenarios.analysis.advice import HANDLERS_US
 from scenarios.analysis.notebook import OpenedRun

@@ -91,7 +91,10 @@ def test_it_is_said_which_contender_overtakes_which_where_the_lines_cross(tmp_pa
     text = latency.where_they_cross(shown.opened(tmp_path, rising, level, never), "native").text
     reigns, _, *crossings = text.splitlines()
     assert reigns.endswith("has rising from 100 B to 6.7 KB; level from 6.7 KB to 10 KB.")
-    assert crossings == ["- level overtakes rising at 6.7 KB (6.7 KB to 6.7 KB in 95% of draws of its repeats)."]
+    between = "on a line between 100 B and 10 KB, as measured"
+    assert crossings == [
+        f"- rising is faster below about 6.7 KB (6.7 KB to 6.7 KB in 95% of draws of repeats), level above: {between}."
+    ]
 
 
 def test_a_tail_is_a_multiple_of_its_own_repeats_median(tmp_path: Path, twenty: OpenedRun) -> None:

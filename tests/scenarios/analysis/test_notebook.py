@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.advice.model import Question
+from scenarios.advice.question import Question
 from scenarios.analysis import advice, clients_and_rates, latency, parts
 from scenarios.analysis.notebook import OpenedRun, Picture, Prose
 from tests.scenarios.shown import opened
@@ -43,7 +43,7 @@ SHOWN: dict[str, Show] = {
     "best number": clients_and_rates.best_number,
     "fairness": clients_and_rates.fairness,
     "offered": lambda run: clients_and_rates.offered(run)[0],
-    "nothing skipped": clients_and_rates.nothing_skipped,
+    "highest served": clients_and_rates.highest_served,
     "answer": lambda run: advice.answer(run, QUESTION),
     "share": lambda run: advice.share_by_handler(run, QUESTION),
     "break even": lambda run: advice.break_even(run, QUESTION),
@@ -61,7 +61,7 @@ LACKING = {
     "best number",
     "fairness",
     "offered",
-    "nothing skipped",
+    "highest served",
     "share",
     "break even",
     "cores",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.advice.model import Question
+from scenarios.advice.question import Question
 from scenarios.analysis import advice, clients_and_rates, latency, notebook
 from scenarios.analysis.cores import UNCLEAR
 from scenarios.analysis.notebook import OpenedRun

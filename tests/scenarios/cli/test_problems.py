@@ -18,7 +18,7 @@ KEYS = {"kind", "file", "line", "key", "message"}
 
 @pytest.fixture(autouse=True)
 def _fakes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scenarios.cli.commands.Registered", lambda: CATALOGUE)
+    monkeypatch.setattr("scenarios.cli.measure.Registered", lambda: CATALOGUE)
 
 
 def _said(capsys: pytest.CaptureFixture[str], *arguments: str, code: int) -> list[dict[str, Any]]:

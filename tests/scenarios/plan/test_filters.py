@@ -85,7 +85,7 @@ def test_what_is_left_keeps_its_order_and_is_recorded_with_the_scenario(write: W
 @pytest.fixture
 def command(write: Write, results: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """`run` of a small scenario, without processes and pictures."""
-    monkeypatch.setattr("scenarios.cli.commands.Registered", lambda: CATALOGUE)
+    monkeypatch.setattr("scenarios.cli.measure.Registered", lambda: CATALOGUE)
     monkeypatch.setattr("scenarios.plots.pictures.draw", lambda run, console: [])
     monkeypatch.setattr(session, "run_cell", canned.run_cell())
     path = write(contenders='["plain", "pipes"]', repeats=2)

@@ -15,7 +15,7 @@ from matplotlib.text import Annotation, Text
 from rich.console import Console
 
 from contenders import registry
-from scenarios.advice.model import Question
+from scenarios.advice.question import Question
 from scenarios.analysis import advice, latency, notebook, parts
 from scenarios.analysis.notebook import OpenedRun, Picture
 from scenarios.plots import pictures, sheet, style

@@ -14,12 +14,12 @@ from playwright.sync_api import Browser, Page, expect
 from rich.console import Console
 
 from scenarios.advice import model, words
-from scenarios.advice.curves import Curves
+from scenarios.advice.curves import curves_of
+from scenarios.advice.question import Question
 from scenarios.common.units import unbroken
 from scenarios.records.store import Run
 from scenarios.report import answer
 from scenarios.report.page import write
-from scenarios.statistics.figures import frame
 from tests.scenarios import chromium
 
 COMMITTED = Path(__file__).parents[3] / "results" / "reference"
@@ -127,9 +127,9 @@ def test_the_page_says_what_the_decision_model_says(
 ) -> None:
     for field, value in (("lane", lane), ("payload", payload), ("rate", rate), ("handler", handler)):
         page.locator(f"#{field}").select_option(str(value))
-    curves = Curves(frame(Run(COMMITTED).rows()), lane)
-    question = model.Question(payload, rate, handler, lane)
-    rows = model.advise(curves, payload, rate, handler, lane)
+    curves = curves_of(Run(COMMITTED), lane)
+    question = Question(payload, rate, handler, lane)
+    rows = model.answer(curves, question)
     said = words.clauses(curves, question, rows, "")
     expect(page.locator("#answer .verdict")).to_have_text(unbroken(said[0][0]))
     shown = page.locator("#answer tbody th").all_inner_texts()

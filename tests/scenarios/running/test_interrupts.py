@@ -163,7 +163,7 @@ def test_an_interrupt_while_drawing_says_how_to_draw_and_leaves_no_torn_picture(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("scenarios.cli.commands.Registered", lambda: CATALOGUE)
+    monkeypatch.setattr("scenarios.cli.measure.Registered", lambda: CATALOGUE)
     drawn: list[str] = []
 
     def at(moment: str) -> None:
