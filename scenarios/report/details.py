@@ -10,6 +10,7 @@ SHOWN = (
     *("client_cpu_us_per_call", "server_cpu_us_per_call"),
     *("voluntary_switches_per_call", "involuntary_switches_per_call", "client_rss_mib", "server_rss_mib"),
     *("cold_start_ms", "fairness", "lateness_p50_us", "lateness_p99_us", "noise_flags"),
+    *("yardstick_codec_us", "yardstick_pingpong_us"),
 )
 """Columns of cells.csv that are shown, under their names there."""
 

@@ -39,6 +39,7 @@ FLAGS = {
     "load": "the machine was loaded before the cell began",
     "queue": "more processes were ready to run than there are CPUs",
     disturbed.OUTLYING: f"its p50 is {disturbed.FACTOR} times off the median of its repeats",
+    disturbed.PHASE: "the machine itself was slower or faster than for most cells, by its yardsticks",
 }
 """What the words in `noise_flags` mean, see :mod:`scenarios.measuring.noise`."""
 KINDS = {
@@ -47,6 +48,7 @@ KINDS = {
     "several-modes": "calls come in several speeds, and a median hides that",
     "stall": "one call took a twentieth of its cell or more",
     "disturbed": "every repeat was disturbed",
+    disturbed.PHASE: "repeats were measured in another phase of the machine than what they are compared with",
 }
 """What the kinds in warnings.json mean. Others are shown by their name."""
 
