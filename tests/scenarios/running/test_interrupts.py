@@ -24,6 +24,7 @@ from scenarios.plan.scenario import Scenario
 from scenarios.records import environment, store
 from scenarios.records.store import FINISHED, Run
 from scenarios.running import runner, session
+from scenarios.running.yardsticks import Reading, Yardsticks
 from tests.scenarios import canned
 from tests.scenarios.conftest import Write
 from tests.scenarios.fakes import CATALOGUE
@@ -75,6 +76,7 @@ def scenario(write: Write, moments: Moments, monkeypatch: pytest.MonkeyPatch) ->
         return result
 
     monkeypatch.setattr(session, "run_cell", run_cell)
+    monkeypatch.setattr(Yardsticks, "of_block", lambda self: Reading(0.5, 0.25))
     # Asks git and times the clock, which a hundred runs need not.
     about = {"taken": "now", "command": "", "load_average": [], "packages": {}, "git_commit": "c0ffee"}
     about |= {"git_dirty": False}
