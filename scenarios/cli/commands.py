@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from contenders.registry import Registered
+from contenders.registry import ContenderUnavailable, Registered
 from scenarios.cli.arguments import DEFAULT, RESULTS, parser, rate_per_s, size_bytes, time_us
 from scenarios.cli.problems import Reporter, errors_format
 from scenarios.common.errors import RunError, UsageError, UserError
@@ -126,8 +126,17 @@ def _asked_scenario(asked: argparse.Namespace, catalogue: Registered) -> Scenari
 def _filtered(scenario: Scenario, asked: argparse.Namespace) -> Scenario:
     chosen = filters.parse(asked.only, asked.skip)
     everything = dataclasses.replace(scenario, filter=filters.Filter())
-    chosen.check([cell.axes for cell in cells.expand(everything)], cells.AXES)
+    skipped = chosen.skip.get("contender", ())
+    left_out = [name for name in skipped if name in Registered() and not _available(name)]
+    chosen.check([cell.axes for cell in cells.expand(everything)], cells.AXES, left_out)
     return dataclasses.replace(scenario, filter=chosen)
+
+
+def _available(name: str) -> bool:
+    try:
+        return bool(Registered()[name])
+    except ContenderUnavailable:
+        return False
 
 
 def _to_be_written(asked: argparse.Namespace) -> store.Run:

@@ -35,6 +35,9 @@ BATCH = 50
 LIMIT_NS = 200_000_000
 """On CPUs that others want as well each byte may wait for the scheduler: after so long a reading is left at what it
 has, and a side that has heard nothing gives up."""
+CROWDED_NS = 20_000
+"""A round trip that takes longer, across sockets too, is a side that waits for a CPU: no speed of the machine, and
+there are flags for that."""
 START_S = 10.0
 """The other process is given so long to start, or to wake."""
 LOOKS = 10_000
@@ -118,7 +121,8 @@ class _Partner:
         self._pipe: Connection | None = None
 
     def pingpong_us(self) -> float | None:
-        """One round trip; None where the other process did not answer in time, which is seen in the empty field."""
+        """One round trip; None where the other process did not answer in time, or CPUs were crowded, which is seen in
+        the empty field."""
         pipe = self._started()
         memory = memoryview(self._shared).cast("B")
         memory[PING] = memory[PONG] = 0
@@ -136,7 +140,8 @@ class _Partner:
             now = clock()
             batches += [now - start] if answered else []
         memory[PING] = END
-        return median(batches) / len(BYTES) / 1000 if batches else None
+        round_trip_ns = median(batches) / len(BYTES) if batches else CROWDED_NS
+        return round_trip_ns / 1000 if round_trip_ns < CROWDED_NS else None
 
     def close(self) -> None:
         """End the process; it may be started again."""

@@ -27,6 +27,7 @@ TWO_CPUS = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="has one 
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Both sides answer, however busy the machine."""
     monkeypatch.setattr(yardsticks, "LIMIT_NS", 60_000_000_000)
+    monkeypatch.setattr(yardsticks, "CROWDED_NS", 60_000_000_000)
 
 
 def _partners() -> list[int]:
@@ -82,6 +83,13 @@ def test_a_block_has_one_reading_and_the_next_another(monkeypatch: pytest.Monkey
             seen.append(taken.of_block().codec_us)
         assert seen == [1, 1, 2, 2, 3]
         assert taken.of_block().pingpong_us is None, "it takes two CPUs"
+
+
+@TWO_CPUS
+def test_a_ping_pong_that_waits_for_a_cpu_is_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yardsticks, "CROWDED_NS", 1)
+    with Yardsticks() as taken:
+        assert taken.of_block().pingpong_us is None
 
 
 @TWO_CPUS
