@@ -109,9 +109,11 @@ def compare(before: Run, after: Run, floor: Floor, column: str = "p50_us", *, fo
         repeats = " and ".join(
             f"{run.id} has {_repeats(frame, column)}" for run, frame in zip(runs, within, strict=True)
         )
+        apart = sum(map(len, frames)) - sum(map(len, within))
+        phase = f" ({apart} cells of another phase of the machine left out)" if apart else ""
         raise ComparisonError(
-            f"nothing can be told from so few repeats: {repeats} of a group at most, and it takes {FEWEST_REPEATS} on "
-            f"both sides; measure with repeats = {FEWEST_REPEATS} or more (--force shows the ratios all the same)"
+            f"nothing can be told from so few repeats: {repeats} of a group at most{phase}, and it takes "
+            f"{FEWEST_REPEATS} on both sides; measure with repeats = {FEWEST_REPEATS} or more (--force shows the ratios all the same)"
         )
     waits = frames[0].set_index(list(GROUP))["wait"]
     in_process = {group for group, wait in waits.items() if wait == IN_PROCESS}

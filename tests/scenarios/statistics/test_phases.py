@@ -122,6 +122,14 @@ def test_runs_of_different_phases_are_refused_unless_forced(tmp_path: Path) -> N
     assert [each.verdict for each in comparison.compare(a, b, Floor(), force=True).groups] == [FOUND_SLOWER]
 
 
+def test_where_the_common_phase_has_too_few_repeats_that_is_said(tmp_path: Path) -> None:
+    a = run_of(tmp_path / "a", _with(repeats("shm", [50.0] * 3), [0.5] * 3))
+    b = run_of(tmp_path / "b", _with(repeats("shm", [50.0] * 4), [0.5, 0.5, 0.9, 0.9]))
+    why = r"b has 2 of a group at most \(2 cells of another phase of the machine left out\), and it takes 3"
+    with pytest.raises(ComparisonError, match=why):
+        comparison.compare(a, b, Floor())
+
+
 def test_a_run_without_yardsticks_is_compared_as_ever(tmp_path: Path) -> None:
     a = run_of(tmp_path / "a", repeats("shm", [50.0] * 4))
     b = run_of(tmp_path / "b", _with(repeats("shm", [90.0] * 4), [0.9] * 4))
