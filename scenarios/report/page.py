@@ -48,6 +48,7 @@ KINDS = {
     "several-modes": "calls come in several speeds, and a median hides that",
     "stall": "one call took a twentieth of its cell or more",
     "disturbed": "every repeat was disturbed",
+    "arrivals": "calls did not come as the load asks: their gaps are of another distribution, or depend on each other",
     disturbed.PHASE: "repeats were measured in another phase of the machine than what they are compared with",
 }
 """What the kinds in warnings.json mean. Others are shown by their name."""

@@ -180,6 +180,8 @@ def to_row(run_id: str, cell: Cell, wait: str, found: Measurement, machine: Read
         **dict(zip(store.OF_CLIENTS, found.client_p50_us() or (None, None), strict=True)),
         "lateness_p50_us": found.lateness_us(0.5),
         "lateness_p99_us": found.lateness_us(0.99),
+        "arrival_distance": found.arrivals.distance,
+        "arrival_autocorrelation": found.arrivals.autocorrelation,
     }
     for side, used in (("client", found.client), ("server", found.server)):
         row[f"{side}_page_faults_per_call"] = used.faults / made if used else None

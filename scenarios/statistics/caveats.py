@@ -14,6 +14,7 @@ few-calls      a repeat had too few calls for a p99 (1,000)
 repeats-differ the slowest repeat's p50 is more than twice the fastest's
 several-modes  calls come in several speeds: Hartigan's dip, see :func:`modes`
 stall          one call of a closed loop took a twentieth of its cell's time, and ten times the median
+arrivals       calls of an open loop did not come as was asked, see :mod:`scenarios.statistics.arrivals`
 disturbed      every repeat of the group has noise flags
 placement      repeats with both processes on one CPU differ from those on two, see :mod:`scenarios.statistics.where`
 page-faults    memory that the kernel had to find is a tenth of a call, see there
@@ -33,7 +34,7 @@ from scenarios.common.units import micros, size
 from scenarios.plan.cells import GROUP
 from scenarios.plan.load import CLOSED
 from scenarios.records.store import Row, Run
-from scenarios.statistics import disturbed, intervals, phases, where
+from scenarios.statistics import arrivals, disturbed, intervals, phases, where
 from scenarios.statistics.disturbed import disturbance
 from scenarios.statistics.figures import SAMPLES_BEYOND, Samples, chosen, frame
 
@@ -114,6 +115,7 @@ def find(run: Run) -> list[Caveat]:
     for group, each in groups.items():
         named = dict(zip(GROUP, group, strict=True))
         found += [Caveat(kind, named, text, about) for kind, text, about in where.caveats(each, fault_us)]
+        found += [Caveat(kind, named, text, about) for kind, text, about in arrivals.caveats(each)]
         found += [Caveat(kind, named, text, figures) for kind, text, figures in _of_group(each, run)]
     return found
 

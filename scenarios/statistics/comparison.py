@@ -113,7 +113,8 @@ def compare(before: Run, after: Run, floor: Floor, column: str = "p50_us", *, fo
         phase = f" ({apart} cells of another phase of the machine left out)" if apart else ""
         raise ComparisonError(
             f"nothing can be told from so few repeats: {repeats} of a group at most{phase}, and it takes "
-            f"{FEWEST_REPEATS} on both sides; measure with repeats = {FEWEST_REPEATS} or more (--force shows the ratios all the same)"
+            f"{FEWEST_REPEATS} on both sides; measure with repeats = {FEWEST_REPEATS} or more (--force shows the "
+            "ratios all the same)"
         )
     waits = frames[0].set_index(list(GROUP))["wait"]
     in_process = {group for group, wait in waits.items() if wait == IN_PROCESS}
