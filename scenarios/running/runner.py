@@ -23,7 +23,7 @@ from scenarios.plan.load import Load
 from scenarios.plan.scenario import Scenario
 from scenarios.records import environment, store
 from scenarios.records.store import Run
-from scenarios.running import reruns, session
+from scenarios.running import reruns, session, stopping
 from scenarios.running.combine import Measurement
 from scenarios.running.interrupts import terminated_as_interrupted
 from scenarios.running.progress import Display
@@ -85,7 +85,8 @@ def measure(
     """Measure what is not measured yet, then fill in what needs all repeats. Returns the number of failed
     cells. `yardsticks` are the run's own unless given.
 
-    Repeat by repeat, and after each the most disturbed of its cells once more: :mod:`scenarios.running.reruns`.
+    Repeat by repeat, and after each the most disturbed of its cells once more: :mod:`scenarios.running.reruns`. Cells
+    that need no further repeat have none: :mod:`scenarios.running.stopping`.
     Ctrl-C and SIGTERM end the running cell's processes and raise :class:`KeyboardInterrupt`; the run can be
     resumed. Cells that failed in an earlier part of the run are tried again.
     """
@@ -107,11 +108,13 @@ def measure(
                     run.write_json("failures.json", failures)
 
             for _, of_repeat in itertools.groupby(cells, lambda cell: cell.axes["repeat"]):
-                block = list(of_repeat)
+                whole = list(of_repeat)
+                block = stopping.unanswered(whole, run.rows(), scenario.precision)
+                display.leave_out(cell for cell in whole if cell not in block)
                 for cell in block:
                     if cell.key not in done:
                         attempt(cell)
-                while again := reruns.following(block, run.rows(), failures, scenario.reruns):
+                while block and (again := reruns.following(block, run.rows(), failures, scenario.reruns)):
                     display.add(again)
                     attempt(again)
         finish(run)

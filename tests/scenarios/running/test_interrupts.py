@@ -24,7 +24,6 @@ from scenarios.plan.scenario import Scenario
 from scenarios.records import environment, store
 from scenarios.records.store import FINISHED, Run
 from scenarios.running import runner, session
-from scenarios.running.yardsticks import Reading, Yardsticks
 from tests.scenarios import canned
 from tests.scenarios.conftest import Write
 from tests.scenarios.fakes import CATALOGUE
@@ -60,7 +59,7 @@ def moments(monkeypatch: pytest.MonkeyPatch) -> Moments:
 
 
 @pytest.fixture
-def scenario(write: Write, moments: Moments, monkeypatch: pytest.MonkeyPatch) -> Scenario:
+def scenario(write: Write, moments: Moments, still_machine: None, monkeypatch: pytest.MonkeyPatch) -> Scenario:
     """Four cells, of which one is measured again, and one fails."""
 
     def flags(cell: Cell) -> tuple[str, ...]:
@@ -76,7 +75,6 @@ def scenario(write: Write, moments: Moments, monkeypatch: pytest.MonkeyPatch) ->
         return result
 
     monkeypatch.setattr(session, "run_cell", run_cell)
-    monkeypatch.setattr(Yardsticks, "of_block", lambda self: Reading(0.5, 0.25))
     # Asks git and times the clock, which a hundred runs need not.
     about = {"taken": "now", "command": "", "load_average": [], "packages": {}, "git_commit": "c0ffee"}
     about |= {"git_dirty": False}
