@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from types import FrameType
 
 
@@ -36,6 +37,8 @@ def interrupts_held_back() -> Iterator[None]:
     The signal mask is inherited through exec, so not even the interpreter's start can be interrupted
     half-way.
     """
+    # multiprocessing starts its tracker with the first process, and lets SIGINT through again when it has.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
