@@ -118,6 +118,10 @@ class Registered(Mapping[str, type[Contender]]):
             raise KeyError(name)
         return load(name)
 
+    def __contains__(self, name: object) -> bool:
+        """Whether it is known; Mapping's own would load it, and fail with what cannot be loaded here."""
+        return name in names()
+
     def __iter__(self) -> Iterator[str]:
         return iter(names())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 
 from rich.console import Console
 
@@ -74,16 +75,29 @@ def show(comparison: Comparison, console: Console) -> None:
     if comparison.untold:
         few = f"{comparison.untold} of {len(comparison.groups)} groups"
         said.append(f"too few repeats to say anything: {few}; it takes {FEWEST_REPEATS} in both runs")
+    if comparison.left_out:
+        said.append(f"left out, measured in another phase of the machine: {_some(comparison)}")
     for run, groups in ((comparison.before, comparison.only_before), (comparison.after, comparison.only_after)):
         if groups:
-            more = f"; and {len(groups) - NAMED} more" if len(groups) > NAMED else ""
-            said.append(f"only in {run}: {'; '.join(groups[:NAMED])}{more}")
+            said.append(f"only in {run}: {_few(groups)}")
     console.print("\n".join(said), highlight=False)
     for obstacle in comparison.obstacles:
         console.print(f"[yellow]compared in spite of:[/] {obstacle}", highlight=False)
     if comparison.controls:
         text = f"contenders without another process changed as well ({'; '.join(comparison.controls)})"
         console.print(f"[yellow]the machine, Python or the codec changed:[/] {text}", highlight=False)
+
+
+def _some(comparison: Comparison) -> str:
+    """What was left out, and the groups that nothing is said of for it."""
+    gone = comparison.of_other_phases
+    names = f"; without another repeat in both runs: {_few(gone)}" if gone else ""
+    return f"{comparison.left_out} cells{names}"
+
+
+def _few(groups: Sequence[str]) -> str:
+    more = f"; and {len(groups) - NAMED} more" if len(groups) > NAMED else ""
+    return "; ".join(groups[:NAMED]) + more
 
 
 def _by_chance(comparison: Comparison) -> float:

@@ -9,7 +9,7 @@ import sys
 
 from rich.console import Console
 
-from contenders.registry import Registered
+from contenders.registry import ContenderUnavailable, Registered
 from scenarios.cli.arguments import DEFAULT, rate_per_s, size_bytes, time_us
 from scenarios.cli.problems import Reporter
 from scenarios.plan import cells, filters, scenario_files
@@ -136,5 +136,14 @@ def _asked_scenario(asked: argparse.Namespace, catalogue: Registered) -> Scenari
 def _filtered(scenario: Scenario, asked: argparse.Namespace) -> Scenario:
     chosen = filters.parse(asked.only, asked.skip)
     everything = dataclasses.replace(scenario, filter=filters.Filter())
-    chosen.check([cell.axes for cell in cells.expand(everything)], cells.AXES)
+    skipped = chosen.skip.get("contender", ())
+    left_out = [name for name in skipped if name in Registered() and not _available(name)]
+    chosen.check([cell.axes for cell in cells.expand(everything)], cells.AXES, left_out)
     return dataclasses.replace(scenario, filter=chosen)
+
+
+def _available(name: str) -> bool:
+    try:
+        return bool(Registered()[name])
+    except ContenderUnavailable:
+        return False

@@ -197,6 +197,7 @@ class File(_Table):
     seed: int = 1
     time_limit_s: Positive = 60.0
     reruns: FromZero = 1
+    precision: Annotated[float, Field(gt=0, lt=1)] | None = None
     include: Annotated[list[str], AfterValidator(_different)] = []
     cells: Annotated[list[Cells], BeforeValidator(_tables)] = []
 

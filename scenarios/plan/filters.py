@@ -7,7 +7,7 @@ Values are compared as text, payload sizes as bytes, so that "100 KB", "100KB" a
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from scenarios.common.errors import FilterError, allowed
@@ -46,8 +46,11 @@ class Filter:
             str(axes[axis]) in values for axis, values in self.skip.items()
         )
 
-    def check(self, cells: Iterable[Mapping[str, Any]], axes: Sequence[str]) -> None:
-        """Raises :class:`FilterError` for an axis or a value that none of `cells` has, and when none is left."""
+    def check(self, cells: Iterable[Mapping[str, Any]], axes: Sequence[str], left_out: Collection[str] = ()) -> None:
+        """Raises :class:`FilterError` for an axis or a value that none of `cells` has, and when none is left.
+
+        Contenders that are `left_out` already may be skipped all the same.
+        """
         cells = list(cells)
         for option, chosen in (("--only", self.only), ("--skip", self.skip)):
             for axis, values in chosen.items():
@@ -55,7 +58,8 @@ class Filter:
                     raise FilterError(f"{option}: there is no axis {axis!r}; {allowed(axis, AXES)}", option)
                 there = sorted({str(cell[axis]) for cell in cells}, key=lambda value: (len(value), value))
                 for value in values:
-                    if value not in there:
+                    already = option == "--skip" and axis == "contender" and value in left_out
+                    if value not in there and not already:
                         shown = [_shown(axis, each) for each in there]
                         given = _shown(axis, value)
                         what = f"nothing here has {_called(axis)}={given}; {allowed(given, shown)}"

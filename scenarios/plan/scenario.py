@@ -80,6 +80,9 @@ class Scenario:
     """How often a disturbed cell is measured again at most, see :mod:`scenarios.running.reruns`."""
     filter: Filter = dataclasses.field(default_factory=Filter)
     """Which of the cells are measured."""
+    precision: float | None = None
+    """Repeats end where half the interval of each p50 is within this share of it, and `repeats` is the limit, see
+    :mod:`scenarios.running.stopping`. None: all repeats."""
 
     def resolved(self) -> dict[str, Any]:
         """Everything that decides what is measured, as JSON types. Two runs with equal values are one

@@ -5,11 +5,14 @@ from __future__ import annotations
 import pandas as pd
 
 SHOWN = (
-    *("payload_bytes", "contender", "repeat", "order_index", "calls", "errors", "skipped", "offered_rps"),
+    *("payload_bytes", "contender", "repeat", "order_index", "calls", "errors", "skipped"),
+    *("offered_rps", "calls_per_s"),
     *("p50_us", "p90_us", "p99_us", "p999_us", "max_us", "mean_us"),
     *("client_cpu_us_per_call", "server_cpu_us_per_call"),
     *("voluntary_switches_per_call", "involuntary_switches_per_call", "client_rss_mib", "server_rss_mib"),
     *("cold_start_ms", "fairness", "lateness_p50_us", "lateness_p99_us", "noise_flags"),
+    *("arrival_distance", "arrival_autocorrelation"),
+    *("yardstick_codec_us", "yardstick_pingpong_us"),
 )
 """Columns of cells.csv that are shown, under their names there."""
 

@@ -18,6 +18,7 @@ FLAGS = {
     "load": "the machine was loaded before the cell began",
     "queue": "more processes were ready to run than there are CPUs",
     disturbed.OUTLYING: f"its p50 is {disturbed.FACTOR} times off the median of its repeats",
+    disturbed.PHASE: "the machine itself was slower or faster than for most cells, by its yardsticks",
 }
 """What the words in `noise_flags` mean, see :mod:`scenarios.measuring.noise`."""
 KINDS = {
@@ -26,6 +27,8 @@ KINDS = {
     "several-modes": "calls come in several speeds, and a median hides that",
     "stall": "one call took a twentieth of its cell or more",
     "disturbed": "every repeat was disturbed",
+    "arrivals": "calls did not come as the load asks: their gaps are of another distribution, or depend on each other",
+    disturbed.PHASE: "repeats were measured in another phase of the machine than what they are compared with",
     "placement": "repeats with both processes on one CPU differ from those on two",
     "page-faults": "memory that the kernel had to find is more than a tenth of a call",
 }

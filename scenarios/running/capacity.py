@@ -120,8 +120,10 @@ def _confirmed(holds: Holds, rate: int) -> bool:
 def search(questions: list[Question], kinds: Mapping[str, type[Contender]], results: Path, console: Console) -> Run:
     """Answer each question; the run with every trial in it, and the answers in its capacity.json.
 
-    Raises :class:`UsageError` for what cannot be measured, and what a cell raises.
+    Contenders that cannot be loaded here are named and left out. Raises :class:`UsageError` for what cannot be
+    measured, and where none is left, and what a cell raises.
     """
+    questions = _loadable(questions, kinds, console)
     for question in questions:
         kind = _kind(question, kinds)
         if question.clients > 1 and (kind.in_process or not kind(question.lane).many_clients):
@@ -139,13 +141,26 @@ def search(questions: list[Question], kinds: Mapping[str, type[Contender]], resu
     return run
 
 
+def _loadable(questions: list[Question], kinds: Mapping[str, type[Contender]], console: Console) -> list[Question]:
+    found, left_out = [], []
+    for question in questions:
+        if question.contender not in kinds:
+            raise UsageError(f"--contender: unknown value {question.contender!r}; allowed: {', '.join(kinds)}")
+        try:
+            _ = kinds[question.contender]
+        except ContenderUnavailable as error:
+            left_out.append(str(error))
+        else:
+            found.append(question)
+    if not found:
+        raise UsageError(f"--contender: {'; '.join(left_out)}")
+    for line in left_out:
+        console.print(f"left out: {line}", highlight=False)
+    return found
+
+
 def _kind(question: Question, kinds: Mapping[str, type[Contender]]) -> type[Contender]:
-    if question.contender not in kinds:
-        raise UsageError(f"--contender: unknown value {question.contender!r}; allowed: {', '.join(kinds)}")
-    try:
-        kind = kinds[question.contender]
-    except ContenderUnavailable as error:
-        raise UsageError(f"--contender: {error}") from None
+    kind = kinds[question.contender]
     if question.lane not in kind.lanes:
         raise UsageError(f"--lane: {question.contender} has no lane {question.lane!r}; it has {', '.join(kind.lanes)}")
     smallest = payloads.MINIMUM_BYTES[payloads.DEFAULT_KINDS["echo"][question.lane]]

@@ -28,7 +28,8 @@ from scenarios.measuring.usage import Usage
 from scenarios.plan.circumstances import Circumstances
 from scenarios.plan.load import Load
 from scenarios.running import surroundings
-from scenarios.statistics import figures
+from scenarios.statistics import arrivals, figures
+from scenarios.statistics.arrivals import NO_ARRIVALS, Arrivals
 
 IDEAL = Circumstances()
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
@@ -64,6 +65,8 @@ class Measurement:
     noise_flags: tuple[str, ...]
     noise: Mapping[str, float | None] = dataclasses.field(default_factory=dict)
     """The figures behind the flags, see :func:`scenarios.measuring.noise.figures`."""
+    arrivals: Arrivals = NO_ARRIVALS
+    """Open loop: how far the calls' arrivals are from what the load asks."""
 
     def percentiles(self) -> dict[str, float | None]:
         """The columns of cells.csv that come from latencies, µs."""
@@ -156,6 +159,7 @@ def combine(parts: Sequence[ClientResult], load: Load, cpus: int, circumstances:
         cold_start_ms=float(np.median([part.cold_start_ns for part in parts])) / 1e6,
         noise_flags=flags,
         noise=noise.figures(before, after, own),
+        arrivals=arrivals.of(np.where(was_free, starts, dues), load) if load.is_open else NO_ARRIVALS,
     )
 
 

@@ -91,7 +91,8 @@ def show(scenario: Scenario, cells: Sequence[Cell], console: Console) -> None:
         most *= 1 + RERUN_SHARE
     console.print(
         f"{len(cells)} cells; about {likely / 60:.1f} minutes, at most about {most / 60:.1f}"
-        f"{', disturbed cells measured again' if scenario.reruns else ''}",
+        f"{', disturbed cells measured again' if scenario.reruns else ''}"
+        f"{f', less where p50 is known within {scenario.precision:.3g}' if scenario.precision else ''}",
         highlight=False,
     )
 

@@ -56,6 +56,12 @@ class Display:
         self._total += 1
         self._bar.update(self._task, total=self._total)
 
+    def leave_out(self, cells: Iterable[Cell]) -> None:
+        """These are not to be measured any more."""
+        gone = [cell for cell in cells if self._todo.pop(cell.key, None)]
+        self._total -= len(gone)
+        self._bar.update(self._task, total=self._total)
+
     def begin(self, cell: Cell) -> None:
         """A cell is about to be measured: the last drawing until it is done."""
         self._started = time.monotonic()

@@ -6,6 +6,7 @@ wrong with the runner leaves a run that :func:`resume` goes on with: finished ce
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import traceback
 from collections.abc import Mapping
@@ -22,10 +23,11 @@ from scenarios.plan.load import Load
 from scenarios.plan.scenario import Scenario
 from scenarios.records import environment, store
 from scenarios.records.store import Run
-from scenarios.running import reruns, session
+from scenarios.running import reruns, session, stopping
 from scenarios.running.combine import Measurement
 from scenarios.running.interrupts import terminated_as_interrupted
 from scenarios.running.progress import Display
+from scenarios.running.yardsticks import UNREAD, Reading, Yardsticks
 from scenarios.statistics import caveats
 
 Catalogue = Mapping[str, type[Contender]]
@@ -77,16 +79,19 @@ def unfinished(results: Path, name: str | None = None) -> Run:
     raise RunError(f"there is no unfinished run{f' of {name}' if name else ''} in {results}{others}")
 
 
-def measure(run: Run, scenario: Scenario, catalogue: Catalogue, console: Console) -> int:
+def measure(
+    run: Run, scenario: Scenario, catalogue: Catalogue, console: Console, yardsticks: Yardsticks | None = None
+) -> int:
     """Measure what is not measured yet, then fill in what needs all repeats. Returns the number of failed
-    cells.
+    cells. `yardsticks` are the run's own unless given.
 
-    Repeat by repeat, and after each the most disturbed of its cells once more: :mod:`scenarios.running.reruns`.
+    Repeat by repeat, and after each the most disturbed of its cells once more: :mod:`scenarios.running.reruns`. Cells
+    that need no further repeat have none: :mod:`scenarios.running.stopping`.
     Ctrl-C and SIGTERM end the running cell's processes and raise :class:`KeyboardInterrupt`; the run can be
     resumed. Cells that failed in an earlier part of the run are tried again.
     """
     cells = expand(scenario)
-    with run.locked(), terminated_as_interrupted():
+    with run.locked(), terminated_as_interrupted(), yardsticks or Yardsticks() as of_machine:
         run.prepare_cells()
         done = run.finished_keys()
         failures = {key: why for key, why in run.failures().items() if key not in done}
@@ -95,7 +100,7 @@ def measure(run: Run, scenario: Scenario, catalogue: Catalogue, console: Console
 
             def attempt(cell: Cell) -> None:
                 display.begin(cell)
-                failure = _measure_cell(run, cell, scenario, catalogue, display)
+                failure = _measure_cell(run, cell, scenario, catalogue, display, of_machine.of_block())
                 if failure is not None:
                     failures[cell.key] = failure
                     run.write_json("failures.json", failures)
@@ -103,11 +108,13 @@ def measure(run: Run, scenario: Scenario, catalogue: Catalogue, console: Console
                     run.write_json("failures.json", failures)
 
             for _, of_repeat in itertools.groupby(cells, lambda cell: cell.axes["repeat"]):
-                block = list(of_repeat)
+                whole = list(of_repeat)
+                block = stopping.unanswered(whole, run.rows(), scenario.precision)
+                display.leave_out(cell for cell in whole if cell not in block)
                 for cell in block:
                     if cell.key not in done:
                         attempt(cell)
-                while again := reruns.following(block, run.rows(), failures, scenario.reruns):
+                while block and (again := reruns.following(block, run.rows(), failures, scenario.reruns)):
                     display.add(again)
                     attempt(again)
         finish(run)
@@ -123,7 +130,7 @@ def finish(run: Run) -> None:
 
 
 def _measure_cell(
-    run: Run, cell: Cell, scenario: Scenario, catalogue: Catalogue, display: Display
+    run: Run, cell: Cell, scenario: Scenario, catalogue: Catalogue, display: Display, machine: Reading
 ) -> dict[str, object] | None:
     """Measure and store one cell; None, or what failures.json is to say."""
     contender = catalogue[cell.contender]
@@ -140,14 +147,14 @@ def _measure_cell(
             "reason": str(error),
             "trace": trace,
         }
-    row = to_row(run.id, cell, contender.wait, found)
+    row = to_row(run.id, cell, contender.wait, found, machine)
     run.append(cell.key, row, found.latency_ns, found.samples())
     display.end(cell, f"p50 {micros(float(row['p50_us']))}" if row["p50_us"] else f"{row['calls']} calls")
     return None
 
 
-def to_row(run_id: str, cell: Cell, wait: str, found: Measurement) -> store.Row:
-    """A measured cell as a row of cells.csv."""
+def to_row(run_id: str, cell: Cell, wait: str, found: Measurement, machine: Reading = UNREAD) -> store.Row:
+    """A measured cell as a row of cells.csv; `machine` is the reading of its block."""
     calls, made = found.latency_ns.size, found.made
     server = found.server
     both = found.client + server if server else found.client
@@ -176,12 +183,15 @@ def to_row(run_id: str, cell: Cell, wait: str, found: Measurement) -> store.Row:
         **dict(zip(store.OF_CLIENTS, found.client_p50_us() or (None, None), strict=True)),
         "lateness_p50_us": found.lateness_us(0.5),
         "lateness_p99_us": found.lateness_us(0.99),
+        "arrival_distance": found.arrivals.distance,
+        "arrival_autocorrelation": found.arrivals.autocorrelation,
     }
     for side, used in (("client", found.client), ("server", found.server)):
         row[f"{side}_page_faults_per_call"] = used.faults / made if used else None
         row[f"{side}_migrations"] = used.migrations if used else None
         row[f"{side}_on_cpu"] = used.on_cpu if used and not used.migrations else None
     row |= dict.fromkeys(noise.FIGURES) | dict(found.noise)
+    row |= {f"yardstick_{name}": value for name, value in dataclasses.asdict(machine).items()}
     return {column: _field(row[column]) for column in store.COLUMNS}
 
 

@@ -6,10 +6,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
@@ -24,6 +23,7 @@ from scenarios.plan.cells import Cell
 from scenarios.plan.load import Load
 from scenarios.running import combine, surroundings
 from scenarios.running.combine import Measurement
+from scenarios.running.interrupts import interrupts_held_back
 
 LEAD_NS, LEAD_PER_CLIENT_NS = 5_000_000, 2_000_000
 """From naming the moment to begin until that moment: every client must have heard of it, have woken, and have taken
@@ -55,7 +55,7 @@ def run_cell(
     made = contender(cell.lane)
     load, around = Load.parse(cell.load), cell.circumstances
     with ExitStack() as stack:
-        with _interrupts_held_back():
+        with interrupts_held_back():
             stack.enter_context(surroundings.around(around))
         clients = []
         for number in range(cell.clients):
@@ -80,7 +80,7 @@ def run_cell(
         if not contender.in_process:
             server = ServerProcess(made, BenchService(), prepare=partial(prepare_server, around))
             stack.callback(server.stop)
-            with _interrupts_held_back(), surroundings.cpu_of_server(around):
+            with interrupts_held_back(), surroundings.cpu_of_server(around):
                 server.start()
             place = Server(server.address, server.pid)
         parts = _conduct(clients, place, time_limit_s, on_begin)
@@ -140,7 +140,7 @@ class _Client:
         self._process = context.Process(target=main, args=(task, self._its_pipe), name=self.name)
 
     def __enter__(self) -> Self:
-        with _interrupts_held_back():
+        with interrupts_held_back():
             self._process.start()
         self._its_pipe.close()
         return self
@@ -176,18 +176,3 @@ class _Client:
             self._process.join()
         self._process.close()
         self.pipe.close()
-
-
-@contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """A process started in here does not see Ctrl-C, which a terminal sends to all; the runner ends it
-    instead.
-
-    The signal mask is inherited through exec, so not even the interpreter's start can be interrupted
-    half-way.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -95,5 +95,7 @@ def a_a(
         obstacles=(),
         only_before=(),
         only_after=(),
+        of_other_phases=(),
+        left_out=0,
         controls=(),
     )

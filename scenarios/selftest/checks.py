@@ -4,7 +4,7 @@
 ``known delay``      calls that are made to take 2 ms longer are measured as taking what they took, within
                      :data:`DELAY_SHARE`, see :mod:`scenarios.selftest.known_delays`
 ``stopped server``   a server stopped for 100 ms in an open loop is charged with every call it kept waiting
-``burner``, ``pinned pair``, ``worn heap``
+``burner``, ``pinned pair``, ``worn heap``, ``phase``
                      what circumstances do to a figure is found and named, see :mod:`scenarios.selftest.mechanisms`
 ``A/A``              no contender differs from itself, see :mod:`scenarios.selftest.aa`
 """
@@ -128,7 +128,7 @@ def same_twice(results: Path) -> Outcome:
 
 CHECKS: Sequence[Callable[[], Outcome]] = (
     *(floor, known_delay, stopped_server),
-    *(mechanisms.burner, mechanisms.pinned_pair, mechanisms.worn_heap),
+    *(mechanisms.burner, mechanisms.pinned_pair, mechanisms.worn_heap, mechanisms.phase),
 )
 """Without the A/A run, which is one: it needs a place for its results."""
 

@@ -8,10 +8,13 @@ kind           when
 =============  ========================================================================================
 few-repeats    fewer than 6: the range of so few repeats cannot hold the true median 95% of the time
 outlying       repeats are far above their group's median: how many, and how many of them the system flagged
+phase          cells were measured in another phase of the machine, or in another than what they are compared with, see
+               :mod:`scenarios.statistics.phases`
 few-calls      a repeat had too few calls for a p99 (1,000)
 repeats-differ the slowest repeat's p50 is more than twice the fastest's
 several-modes  calls come in several speeds: Hartigan's dip, see :func:`modes`
 stall          one call of a closed loop took a twentieth of its cell's time, and ten times the median
+arrivals       calls of an open loop did not come as was asked, see :mod:`scenarios.statistics.arrivals`
 disturbed      every repeat of the group has noise flags
 placement      repeats with both processes on one CPU differ from those on two, see :mod:`scenarios.statistics.where`
 page-faults    memory that the kernel had to find is a tenth of a call, see there
@@ -31,7 +34,7 @@ from scenarios.common.units import micros, size
 from scenarios.plan.cells import GROUP
 from scenarios.plan.load import CLOSED
 from scenarios.records.store import Row, Run
-from scenarios.statistics import disturbed, intervals, where
+from scenarios.statistics import arrivals, disturbed, intervals, phases, where
 from scenarios.statistics.disturbed import disturbance
 from scenarios.statistics.figures import SAMPLES_BEYOND, Samples, chosen, frame
 
@@ -65,7 +68,7 @@ class Caveat:
     kind: str
     group: Mapping[str, str]
     message: str
-    figures: Mapping[str, float]
+    figures: Mapping[str, Any]
 
     def __str__(self) -> str:
         if not self.group:
@@ -100,13 +103,19 @@ def find(run: Run) -> list[Caveat]:
         what = f"intervals are their range, {sure:.0%} sure" if few >= intervals.FEWEST else "no intervals"
         message = f"few repeats ({few}): {what}; 95% needs 6"
         found.append(Caveat("few-repeats", {}, message, {"repeats": few, "coverage": sure}))
-    slow = disturbed.slow(frame(rows))
+    cells = frame(rows)
+    slow = disturbed.slow(cells)
     if slow.cells:
         found.append(Caveat("outlying", {}, str(slow), slow._asdict()))
+    if of_another := phases.caveat(cells):
+        found.append(Caveat(disturbed.PHASE, {}, *of_another))
+    for axes, text, about in phases.mixed(cells):
+        found.append(Caveat(disturbed.PHASE, dict(zip(GROUP, axes, strict=True)), text, about))
     fault_us = run.environment().get("page_fault_us")
     for group, each in groups.items():
         named = dict(zip(GROUP, group, strict=True))
         found += [Caveat(kind, named, text, about) for kind, text, about in where.caveats(each, fault_us)]
+        found += [Caveat(kind, named, text, about) for kind, text, about in arrivals.caveats(each)]
         found += [Caveat(kind, named, text, figures) for kind, text, figures in _of_group(each, run)]
     return found
 

@@ -20,7 +20,7 @@ from scenarios.plan.cells import GROUP
 from scenarios.plan.load import CLOSED
 from scenarios.records import environment
 from scenarios.records.store import FINISHED, Run
-from scenarios.statistics import figures
+from scenarios.statistics import figures, phases
 from scenarios.statistics.significance import (
     FASTER,
     FEWEST_REPEATS,
@@ -52,6 +52,10 @@ class Comparison:
     only_before: tuple[str, ...]
     """Groups that the other run does not have a figure for, and that are not lost."""
     only_after: tuple[str, ...]
+    of_other_phases: tuple[str, ...]
+    """Groups that both have, but not in a phase of the machine that is common to both runs."""
+    left_out: int
+    """Cells of both runs that were measured in another phase than most."""
     controls: tuple[str, ...]
     """In-process contenders that changed: nothing but the machine, Python or the codec can have done that."""
 
@@ -89,7 +93,9 @@ def compare(before: Run, after: Run, floor: Floor, column: str = "p50_us", *, fo
         head = f"{before.id} and {after.id} cannot be compared (--force does it all the same):"
         raise ComparisonError("\n  ".join([head, *found]), [Mistake(each) for each in found])
     frames = [figures.frame(run.rows()) for run in runs]
-    common = differences(frames[0], frames[1], floor, column)
+    medians = phases.usual(*frames)
+    within = frames if force else [phases.of_usual(each, medians) for each in frames]
+    common = differences(within[0], within[1], floor, column)
     gone = lost(frames[0], frames[1], [why["axes"] for why in after.failures().values()], column)
     if not common and not gone:
         name = column.removesuffix("_us")
@@ -101,16 +107,20 @@ def compare(before: Run, after: Run, floor: Floor, column: str = "p50_us", *, fo
         raise ComparisonError("\n  ".join([head, *has, remedy]))
     if not gone and not force and all(math.isnan(each.low) for each in common):
         repeats = " and ".join(
-            f"{run.id} has {_repeats(frame, column)}" for run, frame in zip(runs, frames, strict=True)
+            f"{run.id} has {_repeats(frame, column)}" for run, frame in zip(runs, within, strict=True)
         )
+        apart = sum(map(len, frames)) - sum(map(len, within))
+        phase = f" ({apart} cells of another phase of the machine left out)" if apart else ""
         raise ComparisonError(
-            f"nothing can be told from so few repeats: {repeats} of a group at most, and it takes {FEWEST_REPEATS} on "
-            f"both sides; measure with repeats = {FEWEST_REPEATS} or more (--force shows the ratios all the same)"
+            f"nothing can be told from so few repeats: {repeats} of a group at most{phase}, and it takes "
+            f"{FEWEST_REPEATS} on both sides; measure with repeats = {FEWEST_REPEATS} or more (--force shows the "
+            "ratios all the same)"
         )
     waits = frames[0].set_index(list(GROUP))["wait"]
     in_process = {group for group, wait in waits.items() if wait == IN_PROCESS}
     seen = {tuple(each.group.values()) for each in (*common, *gone)}
-    alone = [[_named(group) for group in figures_of(each, column) if group not in seen] for each in frames]
+    had = [figures_of(each, column) for each in frames]
+    alone = [[_named(group) for group in had[side] if group not in {*seen, *had[not side]}] for side in (0, 1)]
     result = Comparison(
         before=before.id,
         after=after.id,
@@ -120,6 +130,8 @@ def compare(before: Run, after: Run, floor: Floor, column: str = "p50_us", *, fo
         obstacles=tuple(found),
         only_before=tuple(alone[0]),
         only_after=tuple(alone[1]),
+        of_other_phases=tuple(_named(group) for group in had[0] if group in had[1] and group not in seen),
+        left_out=sum(map(len, frames)) - sum(map(len, within)),
         controls=(),
     )
     moved = [each for each in result.differing() if tuple(each.group.values()) in in_process]
@@ -130,6 +142,7 @@ def obstacles(before: Run, after: Run) -> list[str]:
     """What speaks against comparing two runs, one phrase each."""
     found = [f"{run.id} is not finished" for run in (before, after) if run.about().get("state") != FINISHED]
     found += environment.incomparable(before.environment(), after.environment())
+    found += filter(None, [phases.between(*(figures.frame(run.rows()) for run in (before, after)))])
     asked = [_asked(run) for run in (before, after)]
     for where in sorted(asked[0].keys() & asked[1].keys()):
         if asked[0][where] != asked[1][where]:

@@ -31,7 +31,7 @@ from scenarios.plan.cells import AXES, GROUP
 from scenarios.plan.circumstances import DEFAULTS
 from scenarios.plan.load import CLOSED, Load
 from scenarios.records.store import COLUMNS, WORDS, Row
-from scenarios.statistics import disturbed, intervals
+from scenarios.statistics import disturbed, intervals, phases
 from scenarios.statistics.disturbed import disturbance
 
 Samples = np.ndarray[Any, np.dtype[np.int64]]
@@ -103,9 +103,10 @@ def sureness(repeats: Iterable[int]) -> str:
 def frame(rows: list[Row], *, every_attempt: bool = False) -> pd.DataFrame:
     """Rows of cells.csv as a table with numbers in it, one per cell; empty fields are NaN, no flags an empty string.
 
-    A percentile that is missing where calls were skipped is infinite: those calls were slower than any. Two columns
-    more: `cpu_us`, of client and server per call, and `skipped_share`, of the calls that were due. To the flags is
-    added that a cell is outlying: :func:`scenarios.statistics.disturbed.marked`.
+    A percentile that is missing where calls were skipped is infinite: those calls were slower than any. Three columns
+    more: `cpu_us`, of client and server per call, `skipped_share`, of the calls that were due, and `phase`, of the
+    machine (:mod:`scenarios.statistics.phases`). To the flags is added that a cell is outlying or of another phase:
+    :func:`scenarios.statistics.disturbed.marked`.
     """
     table = pd.DataFrame(rows if every_attempt else chosen(rows), columns=list(COLUMNS))
     for column in table.columns:
@@ -114,7 +115,7 @@ def frame(rows: list[Row], *, every_attempt: bool = False) -> pd.DataFrame:
     skipped = table["skipped"].fillna(0)
     for column in PERCENTILES:
         table[column] = table[column].where(table[column].notna() | (skipped == 0), np.inf)
-    return disturbed.marked(table).assign(
+    return disturbed.marked(table.assign(phase=phases.of(table))).assign(
         attempt=table["attempt"].fillna(0).astype(int),
         cpu_us=table["client_cpu_us_per_call"] + table["server_cpu_us_per_call"].fillna(0),
         skipped_share=(skipped / (table["calls"] + skipped)).fillna(0.0),
@@ -177,7 +178,7 @@ def summary(cells: pd.DataFrame) -> pd.DataFrame:
     :func:`of_all` says of that. `noisy`, `flags`: how many were disturbed, and by what. `wait`.
     """
     groups = cells.groupby(list(GROUP), sort=False)
-    numbers = [name for name in cells.columns if name not in {*WORDS, *GROUP}]
+    numbers = [name for name in cells.columns if name not in {*WORDS, *GROUP, "phase"}]
     counts = groups[numbers].count()
     lines = groups[numbers].median().where(2 * counts.to_numpy() > groups.size().to_numpy()[:, None])
     more = groups.agg(
@@ -214,12 +215,14 @@ def _splitter(groups: Any) -> Callable[[pd.Series[Any]], list[np.ndarray[Any, An
 def ratios(cells: pd.DataFrame, base: str, column: str = "p50_us") -> pd.DataFrame:
     """Each contender's `column` as a multiple of `base`'s: the median of the ratios within each repeat.
 
-    Paired, because what a repeat's moment does to both cancels. Columns: the group's axes, `ratio`, and the interval
-    over its pairs, `low` and `high` (NaN from fewer than three). Groups `base` was not measured in have no line.
+    Paired, because what a repeat's moment does to both cancels; only where both were measured in one phase of the
+    machine. Columns: the group's axes, `ratio`, and the interval over its pairs, `low` and `high` (NaN from fewer than
+    three). Groups without a pair have no line.
     """
     axes = [axis for axis in GROUP if axis != "contender"]
-    of_base = cells.loc[cells["contender"] == base, [*axes, "repeat", column]]
-    paired = cells[[*AXES, column]].merge(of_base, on=[*axes, "repeat"], suffixes=("", "_base"))
+    moment = ["repeat", "phase"]
+    of_base = cells.loc[cells["contender"] == base, [*axes, *moment, column]]
+    paired = cells[[*GROUP, *moment, column]].merge(of_base, on=[*axes, *moment], suffixes=("", "_base"))
     paired["ratio"] = paired[column] / paired[f"{column}_base"]
     lines = [
         (*group, of_repeats(each), *(intervals.of_median(each.to_numpy()) or NONE))

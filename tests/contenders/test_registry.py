@@ -125,6 +125,13 @@ def test_a_missing_dependency_is_named_with_what_to_install(
     assert (caught.value.name, package in caught.value.remedy) == (name, True)
 
 
+def test_a_contender_that_cannot_be_loaded_here_is_known_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking whether there is one imported it, and ended in a traceback."""
+    monkeypatch.setitem(registry.BUILT_IN, "shm", "no_such_package.module:Shm")
+    assert "shm" in registry.Registered()
+    assert "shm-" not in registry.Registered()
+
+
 def test_a_third_party_module_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, third_party="not_installed_anywhere.contender:Some")
     with pytest.raises(ContenderUnavailable, match="pip install not_installed_anywhere"):

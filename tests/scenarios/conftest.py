@@ -13,6 +13,7 @@ from scenarios.plan import scenario_files
 from scenarios.records import environment
 from scenarios.records.store import Run
 from scenarios.running import runner
+from scenarios.running.yardsticks import Reading, Yardsticks
 from tests.scenarios import shown
 from tests.scenarios.fakes import CATALOGUE
 from tests.scenarios.twenty import rows
@@ -47,6 +48,12 @@ def _the_code_may_change(monkeypatch: pytest.MonkeyPatch) -> None:
 def _a_width_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tables are as wide as the tests say, not as the terminal they are started from."""
     monkeypatch.delenv("COLUMNS", raising=False)
+
+
+@pytest.fixture
+def still_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Yardsticks that are always the same, for tests that compare what runs contain."""
+    monkeypatch.setattr(Yardsticks, "of_block", lambda self: Reading(0.5, 0.25))
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from contenders import registry
 from scenarios.cli.commands import main
 from scenarios.common.errors import FilterError, RunError
 from scenarios.plan import filters, scenario_files
@@ -54,6 +55,25 @@ def test_a_cell_is_kept_when_it_has_an_only_value_of_each_axis_and_no_skipped_on
     only: list[str], skip: list[str], left: int
 ) -> None:
     assert _left(only, skip) == left
+
+
+def test_what_is_left_out_already_may_be_skipped() -> None:
+    skipped = filters.parse([], ["contender=grpc"])
+    skipped.check(CELLS, AXES, ["grpc"])
+    with pytest.raises(FilterError, match="nothing here has contender=grpc"):
+        skipped.check(CELLS, AXES, ["iceoryx2"])
+    with pytest.raises(FilterError, match="nothing here has contender=grpc"):
+        filters.parse(["contender=grpc"], []).check(CELLS, AXES, ["grpc"])
+
+
+def test_a_scenario_with_a_missing_package_runs_with_it_skipped_or_not(
+    write: Write, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry.BUILT_IN, "pynng", "no_such_package:Pynng")
+    path = str(write(contenders='["direct", "pynng"]'))
+    assert main(["plan", path]) == 0
+    assert "left out: contender pynng is not available: pip install no_such_package" in capsys.readouterr().out
+    assert main(["plan", path, "--skip", "contender=pynng"]) == 0
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from contenders import registry
 from scenarios.cli.commands import main
 from scenarios.records.store import FINISHED, Run
 from scenarios.running.capacity import LOWEST_RATE, STEP, grid_index, grid_rate, highest
@@ -82,6 +83,20 @@ def test_every_trial_is_a_row_with_its_samples(tmp_path: Path, capsys: pytest.Ca
     assert answer["rate"] <= answer["closed_rate"]
     shown = capsys.readouterr().out
     assert f"{answer['rate']:,}" in shown
+
+
+def test_a_contender_whose_package_is_missing_is_left_out_alone_and_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry.BUILT_IN, "pynng", "no_such_package:Pynng")
+    common = ["--p99", "10s", "--seconds", "50ms", "--results", str(tmp_path)]
+    assert main(["capacity", "--contender", "pynng", *common]) == 2
+    assert "contender pynng is not available: pip install no_such_package" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+    assert main(["capacity", "--contender", "pynng,direct", *common]) == 0
+    answers = json.loads((tmp_path / "latest" / "capacity.json").read_text())["answers"]
+    assert len(answers) == 1
+    assert "left out: contender pynng is not available" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(

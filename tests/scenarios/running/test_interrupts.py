@@ -59,7 +59,7 @@ def moments(monkeypatch: pytest.MonkeyPatch) -> Moments:
 
 
 @pytest.fixture
-def scenario(write: Write, moments: Moments, monkeypatch: pytest.MonkeyPatch) -> Scenario:
+def scenario(write: Write, moments: Moments, still_machine: None, monkeypatch: pytest.MonkeyPatch) -> Scenario:
     """Four cells, of which one is measured again, and one fails."""
 
     def flags(cell: Cell) -> tuple[str, ...]:

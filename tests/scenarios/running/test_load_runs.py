@@ -67,6 +67,9 @@ def test_an_open_loop_offers_its_rate_to_every_contender_through_one_dispatcher(
         assert (float(row["offered_rps"]), row["errors"], row["fairness"]) == (500.0, "0", "")
         assert latency.size == service.size == due.size == int(row["calls"])
         assert (latency >= service).all(), "it begins before the call is sent"
+        # How far off is the machine's affair; that the schedule's moments alone are as asked, test_arrivals says.
+        assert 0 <= float(row["arrival_distance"]) <= 1
+        assert (row["arrival_autocorrelation"] == "") == ("constant" in row["load"])
         offered.setdefault(row["load"], []).append((due.size + int(row["skipped"]), due.tolist()))
     assert [each[0] for each in offered["500/s-constant"]] == [50] * 3
     assert all(each == offered["500/s"][0] for each in offered["500/s"]), "all face the same bursts"

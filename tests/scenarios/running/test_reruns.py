@@ -111,7 +111,7 @@ def test_an_attempt_that_failed_is_not_repeated_for_ever(write: Write) -> None:
 
 
 def test_an_interrupted_run_goes_on_with_the_same_choice(
-    write: Write, results: Path, monkeypatch: pytest.MonkeyPatch
+    write: Write, results: Path, still_machine: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(contenders=FOUR, repeats=2, reruns=1)
     answer = canned.run_cell(_disturbed("plain", "pipes", until=9))

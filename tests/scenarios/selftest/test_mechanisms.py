@@ -14,7 +14,7 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mechanisms, "SECONDS", 0.2)
 
 
-@pytest.mark.parametrize("check", [mechanisms.burner, mechanisms.pinned_pair, mechanisms.worn_heap])
+@pytest.mark.parametrize("check", [mechanisms.burner, mechanisms.pinned_pair, mechanisms.worn_heap, mechanisms.phase])
 def test_what_was_done_to_a_cell_is_found(check) -> None:  # type: ignore[no-untyped-def]
     outcome = check()
     assert outcome.passed, outcome
