@@ -16,7 +16,7 @@ from time import monotonic, perf_counter, sleep
 from typing import Callable, List, Optional, Type, TypeVar
 
 from .budget import FULL, ROUND_SECONDS, Budget
-from .posix import Semaphore, counted, new_tally, offer_core
+from .posix import Semaphore, no_outcome, offer_core
 
 Result = TypeVar("Result")
 
@@ -101,7 +101,7 @@ def _looks_per_round(semaphore: Semaphore) -> int:
 class Waiter:
     """Waits for one semaphore. Used by one thread at a time; the semaphore is its owner's to close."""
 
-    __slots__ = ("_budget", "_looks", "_parked", "_recheck", "_semaphore", "_slice", "_spins_forever", "taken")
+    __slots__ = ("_budget", "_looks", "_outcome", "_recheck", "_semaphore", "_slice", "_spins_forever", "taken")
 
     def __init__(
         self, semaphore: Semaphore, strategy: str, recheck: Callable[[], None], slice_seconds: float = SLICE
@@ -110,7 +110,7 @@ class Waiter:
         self._semaphore = semaphore
         self.taken = False
         """Whether a token was taken that nobody has made use of yet: set here, cleared by who does."""
-        self._parked = new_tally()
+        self._outcome = no_outcome()
         self._slice = slice_seconds
         self._recheck = recheck
         self._spins_forever = strategy == "spin"
@@ -167,11 +167,11 @@ class Waiter:
             raise
 
     def _park(self, deadline: float) -> bool:
-        park, tally = self._semaphore.park, self._parked
-        before = counted(tally)
+        park, outcome = self._semaphore.park, self._outcome
+        outcome.append(-1)
         start = now = monotonic()
         try:
-            while not park(max(0.0, min(self._slice, deadline - now)), tally):
+            while not park(min(now + self._slice, deadline), outcome):
                 self._recheck()  # at the deadline too
                 now = monotonic()
                 if now >= deadline:
@@ -179,7 +179,7 @@ class Waiter:
                     return False
             self.taken = True
         except BaseException:
-            self.taken = counted(tally) > before
+            self.taken = not outcome[0]
             raise
         self._budget.parked(monotonic() - start)
         return True

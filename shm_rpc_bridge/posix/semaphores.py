@@ -6,11 +6,10 @@ import functools
 import os
 import stat
 import struct
-import sys
 import time
-from itertools import filterfalse
-from operator import length_hint
-from typing import Any, Callable, Iterator, List, Protocol
+from collections import deque
+from itertools import islice, repeat
+from typing import Any, Callable, Deque, Iterator, List, Protocol
 
 import posix_ipc
 
@@ -21,17 +20,13 @@ from .held import Handles, Held
 from .refusals import FOLDER, is_out_of_memory, refuse_if_odd, report_not_ours, translated
 from .segments import free_and_total, is_full
 
-Tally = Iterator[int]
-"""Counts what happened, each time in the same step of C as that happened: no handler of a signal comes between."""
+Outcome = Deque[int]
+"""What came of the last wait that parked: 0 when it took a token, -1 when not. Noted in the same step of C in which it
+was taken, so that no handler of a signal comes between."""
 
 
-def new_tally() -> Tally:
-    return iter(range(sys.maxsize))
-
-
-def counted(tally: Tally) -> int:
-    """How often it has happened."""
-    return sys.maxsize - length_hint(tally)
+def no_outcome() -> Outcome:
+    return deque((-1,), maxlen=1)
 
 
 class Semaphore(Protocol):
@@ -45,10 +40,10 @@ class Semaphore(Protocol):
     def trywait(self) -> Callable[[], int]:
         """Take a token, if there is one, and keep the GIL: 0, or -1 where there was none, as sem_trywait says it."""
 
-    def park(self, timeout: float, *tallies: Tally) -> bool:
-        """Take a token and count that in each of the tallies, waiting for it up to `timeout` seconds that no setting of
-        the wall clock changes, where the system can do that. False, perhaps sooner, if there is none. What the handler
-        of a signal raises, this raises: only the tallies know then whether a token was taken."""
+    def park(self, until: float, outcome: Outcome) -> bool:
+        """Take a token, waiting for it until that time on CLOCK_MONOTONIC, in seconds, which no setting of the wall
+        clock changes, where the system can do that. False, perhaps sooner, if there is none. What the handler of a
+        signal raises, this raises: only the outcome, which must be -1 before, knows then whether a token was taken."""
 
     def release(self) -> Any:
         """Add a token."""
@@ -115,8 +110,9 @@ class _SystemSemaphore(posix_ipc.Semaphore):  # type: ignore[misc]  # posix_ipc 
     semaphore in a process, so this one, made by name again, waits on the very same.
     """
 
-    __slots__ = ("_addresses", "trywait")
+    __slots__ = ("_addresses", "_until", "_waits", "trywait")
     _addresses: List[int]
+    _waits: Iterator[int]
     trywait: Callable[[], int]
 
     def find_address(self, name: str) -> None:
@@ -127,22 +123,31 @@ class _SystemSemaphore(posix_ipc.Semaphore):  # type: ignore[misc]  # posix_ipc 
             address = ctypes.c_void_p(self._addresses[0])
         except IndexError:  # or closed in the meantime, by a signal's handler
             raise OSError(ctypes.get_errno(), "sem_open") from None
+        self._until = until = _Timespec()
+        if _HAS_CLOCKWAIT:
+            self._waits = map(
+                _libc.sem_clockwait, repeat(address), repeat(time.CLOCK_MONOTONIC), repeat(ctypes.byref(until))
+            )
         self.trywait = functools.partial(_trywait, address)
 
-    def park(self, timeout: float, *tallies: Tally) -> bool:
+    def park(self, until: float, outcome: Outcome) -> bool:
         if not _HAS_CLOCKWAIT:
-            busy_or_interrupted = contextlib.suppress(posix_ipc.BusyError, posix_ipc.SignalError)
-            with signals.held_back() as some, busy_or_interrupted:
-                limit = min(timeout, signals.HOLD_SECONDS) if some else timeout
-                return next(zip(map(self.acquire, (limit,)), *tallies), None) is not None
-            return False
-        until = _Timespec(*divmod(time.monotonic_ns() + int(timeout * 1e9), 1_000_000_000))
-        # In C from the wait, which releases the GIL, to the note of what came of it.
-        wait = map(_libc.sem_clockwait, self._addresses, (time.CLOCK_MONOTONIC,), (until,))
-        return next(zip(filterfalse(None, wait), *tallies), None) is not None
+            return self._park_on_the_wall_clock(until, outcome)
+        seconds = int(until)
+        self._until.tv_sec, self._until.tv_nsec = seconds, int((until - seconds) * 1e9)
+        outcome.extend(islice(self._waits, 1))  # in C from the wait, which releases the GIL, to the note of what came
+        return not outcome[0]
+
+    def _park_on_the_wall_clock(self, until: float, outcome: Outcome) -> bool:
+        timeout = max(0.0, until - time.monotonic())
+        busy_or_interrupted = contextlib.suppress(posix_ipc.BusyError, posix_ipc.SignalError)
+        with signals.held_back() as some, busy_or_interrupted:
+            limit = min(timeout, signals.HOLD_SECONDS) if some else timeout
+            outcome.extend(map(bool, map(self.acquire, (limit,))))  # which returns None
+        return not outcome[0]
 
     def close(self) -> None:
-        self.trywait = _closed
+        self.trywait, self._waits = _closed, iter(())
         addresses = getattr(self, "_addresses", [])
         while addresses:
             _libc_with_gil.sem_close(addresses.pop())

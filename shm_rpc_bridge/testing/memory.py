@@ -214,10 +214,9 @@ class _MemorySemaphore:
         return self._tokens.count
 
     def trywait(self) -> int:
-        return 0 if self.park(0) else -1
+        return 0 if self.park(0, posix.no_outcome()) else -1
 
-    def park(self, timeout: float, *tallies: posix.Tally) -> bool:
-        until = time.monotonic() + timeout
+    def park(self, until: float, outcome: posix.Outcome) -> bool:
         with self._open() as tokens:
             while not tokens.count:
                 left = until - time.monotonic()
@@ -225,8 +224,7 @@ class _MemorySemaphore:
                     return False
                 tokens.changed.wait(left)
             tokens.count -= 1
-            for tally in tallies:
-                next(tally)
+            outcome.append(0)
         return True
 
     def release(self) -> None:

@@ -206,8 +206,8 @@ class _WatchedSemaphore:
             self._watch.tell(f"acquire {self._watch.object}", AFTER)
         return missing
 
-    def park(self, timeout: float, *tallies: posix.Tally) -> bool:
-        taken = self._semaphore.park(timeout, *tallies)
+    def park(self, until: float, outcome: posix.Outcome) -> bool:
+        taken = self._semaphore.park(until, outcome)
         if taken:
             self._watch.tell(f"acquire {self._watch.object}", AFTER)
         return taken

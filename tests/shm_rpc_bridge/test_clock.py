@@ -14,10 +14,11 @@ from .services import OLD_LIBC, PATIENCE, calling, register_methods, started
 pytestmark = pytest.mark.fault("clock-set")
 
 PARK = """
+import time
 from shm_rpc_bridge import posix
 semaphore = posix.create_semaphore({name!r}, 0, [])
 posix.unlink_semaphore({name!r})
-if not semaphore.park(0.01):
+if not semaphore.park(time.monotonic() + 0.01, posix.no_outcome()):
     print("in time")
 """
 

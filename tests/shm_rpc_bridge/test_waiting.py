@@ -42,13 +42,10 @@ class FakeSemaphore:
         self.tokens -= 1
         return 0
 
-    def park(self, timeout, *tallies):
+    def park(self, until, outcome):
         self.parked += 1
-        if FakeSemaphore.trywait(self):
-            return False
-        for tally in tallies:
-            next(tally)
-        return True
+        outcome.append(FakeSemaphore.trywait(self))
+        return not outcome[0]
 
     def release(self):
         self.tokens += 1
@@ -155,7 +152,7 @@ def test_a_side_that_parks_looks_back_as_soon_as_the_other_one_probes(two_cpus, 
     semaphore = FakeSemaphore(tokens=0)
 
     def park_for(seconds):
-        def park(timeout, *tallies):
+        def park(until, outcome):
             semaphore.tokens = 0
             clock[0] += seconds
             return True
@@ -197,11 +194,11 @@ def test_a_lost_wake_up_is_made_good_by_the_client(name):
     with RPCClient(name, timeout=PATIENCE) as client:
         held = []
         doorbell = posix.open_semaphore(names.doorbell(name, Control.open(name, held).generation), held)
-        assert doorbell.park(PATIENCE)  # for the channel that was announced
+        assert doorbell.park(monotonic() + PATIENCE, posix.no_outcome())  # for the channel that was announced
         answers = []
         calling = threading.Thread(target=lambda: answers.append(client.call("add", a=1, b=2)))
         calling.start()
-        assert doorbell.park(PATIENCE)  # for the request
+        assert doorbell.park(monotonic() + PATIENCE, posix.no_outcome())  # for the request
         serving = threading.Thread(target=server.start)
         serving.start()
         calling.join(PATIENCE)
@@ -347,8 +344,8 @@ class Interrupting(FakeSemaphore):
     def trywait(self):
         return self._interrupted(super().trywait)
 
-    def park(self, timeout, *tallies):
-        return self._interrupted(super().park, timeout, *tallies)
+    def park(self, until, outcome):
+        return self._interrupted(super().park, until, outcome)
 
     def _interrupted(self, wait, *args):
         if self.when == "before":
@@ -412,9 +409,9 @@ class Parks(FakeSemaphore):
         self.comes_after = comes_after
         self.slices = []
 
-    def park(self, timeout, *tallies):
-        self.slices.append(timeout)
-        self.clock[0] += timeout
+    def park(self, until, outcome):
+        self.slices.append(until - self.clock[0])
+        self.clock[0] = max(self.clock[0], until)
         return len(self.slices) > self.comes_after
 
 
@@ -429,11 +426,11 @@ def test_a_parked_wait_is_cut_into_slices_between_which_the_peer_is_looked_for(c
     assert semaphore.slices == [1.0, 1.0, 1.0]
 
 
-def test_a_parked_wait_whose_deadline_has_passed_takes_what_is_there_and_never_waits_less_than_nothing(clock):
+def test_a_parked_wait_whose_deadline_has_passed_asks_once_whether_there_is_a_token(clock):
     clock[0] = 9.0
     semaphore = Parks(clock)
     assert not Waiter(semaphore, "block", nothing).wait(5.0)
-    assert semaphore.slices == [0.0]
+    assert semaphore.slices == [-4.0]
 
 
 def test_after_a_wait_in_vain_the_next_one_looks_half_as_long(two_cpus, clock):
