@@ -237,7 +237,7 @@ def test_a_server_is_rung_for_again_only_while_a_request_lies_there(pool, server
     body = channel.body
     body.recheck()
     assert not body.doorbell.value
-    body.channel.request.send(b"never answered", 1, POLL)
+    body.channel.request.send(b"never answered", 1)
     for _ in range(2):
         body.recheck()
         assert body.doorbell.value == 1
