@@ -21,6 +21,7 @@ import numpy as np
 
 from scenarios.ab.checkouts import Checkout, check_file
 from scenarios.ab.process import Process
+from scenarios.plan.circumstances import CLIENT_THREAD, NOTHING, SERVER_THREAD
 
 LEAD_NS, LEAD_PER_CLIENT_NS = 5_000_000, 2_000_000
 """From naming the moment to begin until that moment: every client must have heard of it."""
@@ -42,6 +43,8 @@ class Calls:
     """Calls per second of all clients together, at an even pace; None: back to back."""
     clients: int
     seconds: float
+    beside: str = NOTHING
+    """Or a thread that computes all the time, in each client or in the server."""
 
     @property
     def library(self) -> Mapping[str, str]:
@@ -66,11 +69,13 @@ def measure(checkout: Checkout, calls: Calls, scratch: Path) -> Figures:
     """Measure one block. Raises :class:`scenarios.common.errors.CheckoutError` when it gives no number."""
     name = f"ab-{os.getpid()}-{secrets.token_hex(4)}"
     options: dict[str, Any] = {"name": name, "library": calls.library}
+    of_server = options | {"computes": calls.beside == SERVER_THREAD}
     gap_ns = round(calls.clients / calls.rate * 1e9) if calls.rate else 0
     own = {"payload_bytes": calls.payload_bytes, "seconds": calls.seconds, "gap_ns": gap_ns}
+    own["computes"] = calls.beside == CLIENT_THREAD
     with ExitStack() as stack:
         stack.callback(_remove, name)
-        server = stack.enter_context(Process("server", checkout, options, scratch))
+        server = stack.enter_context(Process("server", checkout, of_server, scratch))
         clients = [
             stack.enter_context(
                 Process("client", checkout, options | own | {"offset_ns": gap_ns * number // calls.clients}, scratch)

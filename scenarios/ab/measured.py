@@ -79,12 +79,24 @@ def serve(library: Any, options: dict[str, Any]) -> None:
         os._exit(1)
 
     threading.Thread(target=obey, daemon=True).start()
+    if options["computes"]:
+        compute_in_a_thread()
     server.register("echo", lambda payload: payload)
     say(about(library))
     try:
         server.start()
     finally:
         server.close()
+
+
+def compute_in_a_thread() -> None:
+    """Have a thread that wants the interpreter's lock until the process ends."""
+
+    def compute() -> None:
+        while True:
+            sum(range(1_000))
+
+    threading.Thread(target=compute, daemon=True).start()
 
 
 class Client:
@@ -103,6 +115,8 @@ class Client:
         say(about(self._library))
         server_pid = self._heard.get()
         client = self._library.RPCClient(options["name"], **options["library"])
+        if options["computes"]:
+            compute_in_a_thread()
         try:
             closed(client.call, payloads, min(WARMUP_S, options["seconds"]), WARMUP_CALLS)
             if options["gap_ns"]:

@@ -20,6 +20,7 @@ from scenarios.ab.verdict import FEWEST_PAIRS, NOT_SLOWER, SLOWER, Verdict
 from scenarios.cli import layout
 from scenarios.common.errors import UsageError
 from scenarios.common.units import figure, size
+from scenarios.plan.circumstances import NOTHING
 from scenarios.running.interrupts import terminated_as_interrupted
 
 FIGURES = {"p50_us": "p50 µs", "p99_us": "p99 µs", "client_cpu_us": "client CPU µs", "server_cpu_us": "server CPU µs"}
@@ -43,9 +44,10 @@ class Question:
         wait = f", wait {calls.wait}" if calls.wait else ""
         pace = f"{calls.rate:,.10g} calls/s at an even pace" if calls.rate else "back to back"
         clients = f"{calls.clients} client{'s' if calls.clients > 1 else ''}"
+        beside = "" if calls.beside == NOTHING else f", beside {calls.beside}"
         return (
-            f"echo of {size(calls.payload_bytes)}, {codec}{wait}, {pace}, {clients}; {self.blocks} blocks a side of "
-            f"{calls.seconds:g} s in fresh processes, in random order (seed {self.seed})"
+            f"echo of {size(calls.payload_bytes)}, {codec}{wait}, {pace}, {clients}{beside}; {self.blocks} blocks a "
+            f"side of {calls.seconds:g} s in fresh processes, in random order (seed {self.seed})"
         )
 
 

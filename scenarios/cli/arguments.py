@@ -15,7 +15,7 @@ from contenders.interface import LANES
 from scenarios.cli.problems import FORMATS
 from scenarios.common.errors import Mistake, UsageError, UserError
 from scenarios.common.units import SIZE, UNITS
-from scenarios.plan.circumstances import NOTHING
+from scenarios.plan.circumstances import CLIENT_THREAD, NOTHING, SERVER_THREAD
 from scenarios.plan.filters import AXES
 from scenarios.plan.load import ASLEEP, CALLERS
 from scenarios.records import environment
@@ -101,6 +101,8 @@ def parser() -> Parser:
     ab.add_argument("--wait", metavar="HOW", help="adaptive, block or spin; default: the library's, adaptive")
     ab.add_argument("--rate", metavar="CALLS", help="per second, all clients together, evenly; default: back to back")
     ab.add_argument("--clients", type=at_least_one, default=1, metavar="N", help="default: %(default)s")
+    beside_help = "a thread that computes all the time, in each client or in the server; default: %(default)s"
+    ab.add_argument("--beside", choices=(NOTHING, CLIENT_THREAD, SERVER_THREAD), default=NOTHING, help=beside_help)
     ab.add_argument("--blocks", type=at_least_one, default=21, metavar="N", help="of each side; default: %(default)s")
     ab.add_argument("--seconds", default="0.3s", metavar="TIME", help="of calls in a block; default: %(default)s")
     ab.add_argument("--seed", type=count, default=1, metavar="N", help="of the order; default: %(default)s")

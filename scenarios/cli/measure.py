@@ -75,6 +75,7 @@ def ab(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
             rate=rate_per_s(asked.rate, "--rate") if asked.rate else None,
             clients=asked.clients,
             seconds=time_us(asked.seconds, "--seconds") / 1e6,
+            beside=asked.beside,
         ),
         blocks=asked.blocks,
         threshold=asked.threshold,

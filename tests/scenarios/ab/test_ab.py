@@ -102,6 +102,13 @@ def test_paced_calls_are_as_many_as_the_rate_says_whoever_makes_them(scratch: Pa
     assert found.p99_us != found.p99_us  # of so few there is none
 
 
+@pytest.mark.parametrize(("side", "other"), [("client", "server"), ("server", "client")])
+def test_a_thread_computes_in_the_side_that_was_asked_for(scratch: Path, side: str, other: str) -> None:
+    """Its CPU is that side's: a core of it, however few calls there are."""
+    found = one_block(str(PROJECT), scratch, rate=100.0, seconds=0.3, beside=f"{side}-thread")
+    assert getattr(found, f"{side}_cpu_us") > 2 * getattr(found, f"{other}_cpu_us")
+
+
 def test_a_library_that_knows_no_codec_is_measured_unless_one_is_asked_for(copy: Copy, scratch: Path) -> None:
     old = copy("RPCClient.__init__ = lambda self, name, _of=RPCClient.__init__: _of(self, name)")
     assert one_block(old, scratch).calls >= 1
