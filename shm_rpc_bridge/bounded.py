@@ -7,14 +7,17 @@ Dijkstra (1965), of one message. What a signal's handler interrupts by raising i
 from typing import Optional, Tuple
 
 from . import posix
-from .buffer import HEADER, Buffer, Message, Terms, read_message_header, write_message_header
+from .buffer import HEADER, Buffer, Taken, Terms, read_message_header, write_message_header
 from .exceptions import RPCTimeoutError
+from .messages import ONE, Message
 from .posix import Semaphore
 from .waiting import Waiter
 
 
 class BoundedBuffer(Buffer):
     """One end of one direction. Each end is used by one thread at a time; its owner holds what it consists of."""
+
+    _kinds = (ONE,)
 
     __slots__ = ("_empty", "_view", "_wait_empty")
 
@@ -50,8 +53,8 @@ class BoundedBuffer(Buffer):
             waiter.taken = not posted and (tried or waiter.taken)
             raise
 
-    def receive(self, deadline: float) -> Tuple[int, Message]:
-        """Take one message: its sequence and a copy of it. Raises RPCTimeoutError when none comes by the deadline."""
+    def receive(self, deadline: float) -> Taken:
+        """Take one message, as a copy. Raises RPCTimeoutError when none comes by the deadline."""
         waiter = self._wait_full
         given = False
         try:

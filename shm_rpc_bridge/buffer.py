@@ -7,16 +7,17 @@ the token of `empty` lying; :mod:`shm_rpc_bridge.bounded` is for ends that do no
 """
 
 import os
-from typing import Callable, NamedTuple, Optional, Tuple, Type, TypeVar, Union
+from typing import Callable, NamedTuple, Optional, Tuple, Type, TypeVar
 
 from . import layout, names, posix
 from .exceptions import RPCTimeoutError, RPCTransportError
+from .messages import BATCH, ONE, Message
 from .posix import Semaphore
 from .scratch import FROM, Scratch
 from .waiting import Waiter
 
-Message = Union[bytes, bytearray, memoryview]
-"""What can be sent: bytes, or a flat view of them."""
+Taken = Tuple[int, Message, int]
+"""Sequence, message and kind, see :mod:`.layout`."""
 
 HEADER = layout.REGION_HEADER_SIZE
 write_message_header = layout.MESSAGE.pack_into
@@ -42,6 +43,8 @@ AnyBuffer = TypeVar("AnyBuffer", bound="Buffer")
 
 class Buffer:
     """One end of one direction. Each end is used by one thread at a time; its owner holds what it consists of."""
+
+    _kinds: Tuple[int, ...] = (ONE, BATCH)
 
     __slots__ = ("_capacity", "_full", "_map", "_max_message_size", "_scratch", "_segment", "_wait_full")
 
@@ -90,37 +93,37 @@ class Buffer:
         self._map = self._segment.map
         self._capacity = self._segment.size - HEADER
 
-    def send(self, message: Message, sequence: int) -> None:
+    def send(self, message: Message, sequence: int, kind: int = ONE) -> None:
         """Write one message and post it. To be called once the reader has taken the one before."""
         size = len(message)
         if size > self._capacity:
             self._make_room(size)
         buffer = self._map
-        write_message_header(buffer, 0, size, 0, 0, sequence)
+        write_message_header(buffer, 0, size, kind, 0, sequence)
         buffer[HEADER : HEADER + size] = message
         self._full.release()
 
-    def receive(self, deadline: float) -> Tuple[int, Message]:
-        """Take one message: its sequence and a copy of it. Raises RPCTimeoutError when none comes by the deadline."""
+    def receive(self, deadline: float) -> Taken:
+        """Take one message, as a copy. Raises RPCTimeoutError when none comes by the deadline."""
         if not self._wait_full.wait(deadline):
             raise RPCTimeoutError("no message in time")
         return self._copy_out()
 
-    def take(self) -> Optional[Tuple[int, Message]]:
+    def take(self) -> Optional[Taken]:
         """What :meth:`receive` returns if a message is there, else None. Never waits."""
         if self._full.trywait():
             return None
         return self._copy_out()
 
-    def _copy_out(self) -> Tuple[int, Message]:
+    def _copy_out(self) -> Taken:
         size, kind, flags, sequence = read_message_header(self._map, 0)
         if size > self._capacity or kind or flags:
             self._check_header(size, kind, flags)
         # A copy, so that nothing decodes memory which another process can still change.
         if size < FROM or self._scratch is None:
-            return sequence, self._map[HEADER : HEADER + size]
+            return sequence, self._map[HEADER : HEADER + size], kind
         with memoryview(self._map) as region, region[HEADER : HEADER + size] as message:
-            return sequence, self._scratch.copy(message)
+            return sequence, self._scratch.copy(message), kind
 
     def seems_full(self) -> bool:
         """A hint, not proof, that a message is waiting."""
@@ -145,7 +148,7 @@ class Buffer:
     def _check_header(self, size: int, kind: int, flags: int) -> None:
         """The rare header: of a message larger than what is mapped here, or of no writer of this library."""
         name = self._segment.name
-        if kind or flags:
+        if kind not in self._kinds or flags:
             raise RPCTransportError(f"{name} is damaged: message of unknown kind {kind}, flags {flags:#x}")
         if size > self._max_message_size:
             raise RPCTransportError(

@@ -9,11 +9,13 @@ from typing import Any, Callable, Dict, Optional, TypeVar, Union
 
 from . import codec as codecs
 from . import names
+from .batch import Batch, Settle
 from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
 from .connection import ClientChannel
 from .exceptions import NOT_SENT, RPCTimeoutError, RPCTransportError
 from .failures import PING
 from .handle import Handle, Origin
+from .messages import BATCH
 from .pool import ChannelPool, counts_as_use
 from .proxies import Remote, proxy_of, typed
 from .remote_errors import HandedOut
@@ -116,19 +118,57 @@ class RPCClient:
                 origin.held.add(came.number)
                 return Handle(origin, came, timeout)
             except (RPCTimeoutError, RPCTransportError) as error:
-                never_ran = not error.may_have_run and not channel.connection.is_alive()
-                pool.put_back(channel)
-                if response is not None:  # it is the method's
-                    raise
-                told = self._about(error, method)
-                if lost is not None or not never_ran or isinstance(error, RPCTimeoutError) or pool.is_closed:
-                    raise told from None
-                lost = told
+                lost = self._lost(error, channel, method, lost, response is not None)
                 continue
             except BaseException:
                 pool.put_back(channel)
                 raise
             pool.discard(channel)
+
+    def _exchange_batch(self, shown: str, message: bytes, settle: Settle) -> None:
+        pool, timeout = self._pool, self._timeout
+        deadline = math.inf if timeout is None else monotonic() + timeout
+        answered = False
+        lost: Optional[Exception] = None
+        while True:
+            channel = self._channel(shown, deadline, lost)
+            try:
+                if channel.take():
+                    response = channel.exchange(message, deadline, BATCH)
+                    answered = True
+                    settle(shown, response, channel.answered_kind)
+                    pool.put_back(channel)
+                    return
+            except (RPCTimeoutError, RPCTransportError) as error:
+                lost = self._lost(error, channel, shown, lost, answered)
+                continue
+            except BaseException:
+                pool.put_back(channel)
+                raise
+            pool.discard(channel)
+
+    def _channel(self, method: str, deadline: float, lost: Optional[Exception]) -> ClientChannel:
+        """An idle one, or a new one."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._opened(method, deadline, lost)
+
+    def _lost(
+        self, error: Exception, channel: ClientChannel, method: str, lost: Optional[Exception], is_answered: bool
+    ) -> Exception:
+        """After a request has failed on that channel: what to say of it, if it may be sent once more; else raises it.
+
+        `lost`: what this has returned before. `is_answered`: whether the error is the method's own.
+        """
+        never_ran = not getattr(error, "may_have_run", True) and not channel.connection.is_alive()
+        self._pool.put_back(channel)
+        if is_answered:
+            raise error
+        told = self._about(error, method)
+        if lost is not None or not never_ran or isinstance(error, RPCTimeoutError) or self._pool.is_closed:
+            raise told from None
+        return told
 
     def _exchange(
         self, method: str, shown: str, args: Any, params: Any, channel: ClientChannel, deadline: float
@@ -156,6 +196,15 @@ class RPCClient:
         told = kind(f"{method!r} on {self.name!r}{took}: {error}")
         vars(told).update(vars(error))  # whether it may have run
         return told
+
+    def batch(self) -> Batch:
+        """Many calls in one message: ``with client.batch() as batch: batch.call("f", 1)``, then ``batch.results()``.
+
+        They are sent when the block ends, run one after the other in the server, before any other call, and answered
+        together, within one timeout. Each has its own result or exception: see :class:`.batch.Batch`. A method whose
+        result stays in the server as an object cannot be called so.
+        """
+        return Batch(self._encode, self._decode, self._exchange_batch)
 
     @property
     def remote(self) -> Any:
@@ -256,6 +305,7 @@ def _connect(
 
 counts_as_use(RPCClient.call, "channel")
 counts_as_use(RPCClient._exchange, "channel")
+counts_as_use(RPCClient._exchange_batch, "channel")
 _pools: "weakref.WeakSet[ChannelPool]" = weakref.WeakSet()
 
 

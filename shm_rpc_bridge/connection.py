@@ -7,9 +7,10 @@ from typing import Collection, Optional, Protocol, Set
 
 from . import channel as channels
 from . import layout, names, posix, serving, stacks
-from .buffer import Message, Terms
+from .buffer import Terms
 from .control import Control
 from .exceptions import NOT_SENT, RPCError, RPCTimeoutError, RPCTransportError
+from .messages import ONE, Message
 from .scratch import Scratch
 
 
@@ -200,6 +201,8 @@ class ClientChannel:
         """Which has used it last."""
         self.is_clean = False
         """Whether no earlier call's request or response can still be in it, so that it may be used again."""
+        self.answered_kind = ONE
+        """Of the last response: that of its request, unless the server says why there is none."""
         self._control_map: IntAt = body.control.map
         self._bell = body.doorbell.release
         self._sequence = 0
@@ -211,7 +214,7 @@ class ClientChannel:
         self._request, self._response = self.body.open(request_size, max_message_size, wait)
         self.is_clean = True
 
-    def exchange(self, message: bytes, deadline: float) -> Message:
+    def exchange(self, message: bytes, deadline: float, kind: int = ONE) -> Message:
         """Send a request and return its response, which is valid until the next call.
 
         Raises RPCTimeoutError or RPCTransportError; afterwards :attr:`is_clean` says whether the channel is of
@@ -223,14 +226,14 @@ class ClientChannel:
         self.is_clean = False
         body = self.body
         try:
-            self._request.send(message, sequence)
+            self._request.send(message, sequence, kind)
         except RPCError as error:  # nothing was sent
             self.is_clean = not body.is_refused() and not body.closed
             raise RPCTransportError(f"{error} {NOT_SENT}") from None
         self._bell()
         try:
             while True:
-                answered, response = self._response.receive(deadline)
+                answered, response, self.answered_kind = self._response.receive(deadline)
                 if answered == sequence and not body.closed:  # else woken by interrupt(), perhaps in mid-write
                     self.is_clean = True
                     if body.scratch.memory:

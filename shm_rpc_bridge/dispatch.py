@@ -22,9 +22,15 @@ from .failures import (
     Failure,
     described,
 )
+from .messages import BATCH, joined, parted
 from .objects import Classes, Objects, Unknown
 
 logger = logging.getLogger("shm_rpc_bridge")
+
+
+_IN_BATCH = -1
+"""What stands for the kind of a request that is one of a batch."""
+_ALONE = "an object of class {} stays here, and a batch cannot have a handle to it: call this method on its own"
 
 
 class Dispatch:
@@ -77,6 +83,8 @@ class Dispatch:
 
     def answer(self, request: Request) -> bytes:
         """The response to one request, exactly one, whatever its method does."""
+        if request[3] == BATCH:
+            return self._answer_batch(request)
         try:
             method, args, params = self._decode(request[2])
         except (RPCSerializationError, MemoryError) as error:
@@ -103,6 +111,24 @@ class Dispatch:
         except BaseException as error:  # CancelledError and GeneratorExit, too, are the caller's affair
             why = parameters.refused(function, method, args, params, error) if type(error) is TypeError else ""
             return self.failed(TypeError(why), PARAMETERS_REFUSED) if why else self.failed(error)
+
+    def _answer_batch(self, request: Request) -> bytes:
+        """One message of the responses to all requests in one, which are answered in turn."""
+        served, sequence, message, _ = request
+        try:
+            parts = parted(message)
+        except ValueError as error:
+            return joined([self.failed(RPCSerializationError(f"not a batch: {error}"), REQUEST_REFUSED)])
+        responses = []
+        for part in parts:
+            if self._exit is None:
+                responses.append(self.answer((served, sequence, part, _IN_BATCH)))
+            else:
+                ends = RPCSerializationError("an earlier call of this batch has ended the server")
+                responses.append(self.failed(ends, REQUEST_REFUSED))
+        if self._exit is None:
+            self.failure = None  # of one call, not of the batch
+        return joined(responses)
 
     def failed(self, error: BaseException, kind: str = METHOD_FAILED) -> bytes:
         """The response that a call has failed with that error."""
@@ -148,6 +174,8 @@ class Dispatch:
 
     def _handed_out(self, request: Request, value: Any) -> bytes:
         """Keep an object, and answer with its number."""
+        if request[3] == _IN_BATCH:
+            return self.failed(RPCSerializationError(_ALONE.format(class_name(value))), RESULT_REFUSED)
         served = request[0]
         client = served.request.creator()
         if self._objects_kept(client) >= self._max_objects:

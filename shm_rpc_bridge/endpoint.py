@@ -8,11 +8,12 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 from . import channel as channels
 from . import names, posix
-from .buffer import Message, Terms
+from .buffer import Terms
 from .control import Control
 from .exceptions import RPCTransportError
 from .header import Offer
 from .life import Life
+from .messages import Message
 from .scratch import Scratch
 from .waiting import Waiter
 
@@ -36,8 +37,8 @@ class _Served:
         """What the server keeps for this channel's client; dropped with the channel."""
 
 
-Request = Tuple[_Served, int, Message]
-"""Who asked, the sequence of the response, and the message, which is valid until the next request is taken."""
+Request = Tuple[_Served, int, Message, int]
+"""Who asked, the sequence of the response, the message and its kind; valid until the next request is taken."""
 
 
 class Endpoint:
@@ -114,12 +115,12 @@ class Endpoint:
         """
         if self.is_closed:  # the method has forked, and this is the child
             return
-        served, sequence, _ = request
+        served, sequence, _, kind = request
         if served.response.seems_full():
             self._refuse(served, "its client does not take its responses")
             return
         try:
-            served.response.send(response, sequence)
+            served.response.send(response, sequence, kind)
         except (RPCTransportError, MemoryError) as error:
             self._respond_instead(served, sequence, error, instead(error))
 
@@ -247,8 +248,8 @@ class Endpoint:
             return None
         if taken is None:
             return None
-        sequence, message = taken
-        return served, sequence, message
+        sequence, message, kind = taken
+        return served, sequence, message, kind
 
     def _look_who_rang(self) -> None:
         """It was no request: open the channels that are announced, free the slots that were left."""

@@ -9,7 +9,7 @@ A *region* is the shared memory of one buffer (one direction of one channel)::
       +--------+------+------+----------+--------+-------+-----+----------------+------+------+-----+------+--------
       `----- written with each message -' `----- written once, by the creator ------------------' by the opener
 
-``kind`` and ``flags`` are 0 in this version: room for frames beside JSON, streams and errors of the transport.
+``kind`` is 0 for one message and 1 for several in one, see :mod:`.messages`; ``flags`` are 0 in this version.
 
 The *control segment* is one per server: who it is and which slots (= channels) are taken::
 

@@ -11,9 +11,10 @@ from typing import Any, Callable, Optional, Set, Tuple, cast
 
 from . import layout, names, posix, stacks
 from .bounded import BoundedBuffer
-from .buffer import Message, Terms
+from .buffer import Terms
 from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
 from .exceptions import RPCError, RPCTransportError
+from .messages import Message
 from .rendezvous import End
 from .waiting import deadline_after, retry_until, validated_strategy
 
@@ -126,7 +127,7 @@ class SharedMemoryTransport:
             try:
                 if self._closed:  # asked once this thread is noted, which close() asks for
                     self._refuse_if_closed()
-                self._answering, message = request.receive(deadline)
+                self._answering, message, _ = request.receive(deadline)
             except RPCError:
                 request.put_back()
                 self._reader = 0
@@ -202,7 +203,7 @@ class SharedMemoryTransport:
                 try:
                     if self._closed:  # asked once this thread is noted, which close() asks for
                         self._refuse_if_closed()
-                    sequence, message = response.receive(deadline)
+                    sequence, message, _ = response.receive(deadline)
                 except RPCError:
                     response.put_back()
                     self._reader = 0

@@ -1,6 +1,7 @@
 """The examples, run as a user would: server and client as scripts in two processes."""
 
 import contextlib
+import re
 import signal
 import subprocess
 import sys
@@ -66,4 +67,12 @@ def test_a_function_is_taken_out_of_a_program_and_its_process_ends_with_it():
         "with a discount 48.6",
         "not sold: there is no 'fork' to sell",
     ]
+    assert posix.list_own_objects("srb:pricing-") == []
+
+
+def test_calls_are_timed_one_by_one_and_together():
+    lines = client("batch.py", "0.02")
+    assert len(lines) == 3
+    for line in lines:
+        assert re.fullmatch(r"one by one [\d,]+ calls/s, 100 together [\d,]+ calls/s: [\d.]+ times", line)
     assert posix.list_own_objects("srb:pricing-") == []
