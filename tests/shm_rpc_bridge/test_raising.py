@@ -66,6 +66,29 @@ def test_raised_anywhere_in_a_call_the_next_one_gets_its_own_answer_and_nothing_
         assert descriptors() <= before + 4  # of one channel in place of another
 
 
+def test_raised_anywhere_in_a_batch_the_next_one_gets_its_own_answers_and_nothing_is_leaked(name):
+    numbers = iter(range(10**9))
+    with stopping(name), RPCClient(name, timeout=PATIENCE) as client:
+
+        def live():
+            with client.batch() as batch:
+                for _ in range(2):
+                    batch.call("echo", next(numbers))
+            return batch.results()
+
+        live()
+        before = descriptors()
+
+        def check(raising):
+            number = next(numbers)
+            assert live() == [number + 1, number + 2], raising.where
+
+        at_every_moment(live, check, every=2)
+        live()
+        gc.collect()
+        assert descriptors() <= before + 4  # of one channel in place of another
+
+
 @pytest.mark.parametrize("wait", ["adaptive", "block", "spin"])
 def test_raised_anywhere_in_connecting_calling_and_closing_nothing_is_left_and_the_next_client_is_served(name, wait):
     """183 descriptors were left after 1,000 alarms, 176 of them even after `close`."""
