@@ -41,7 +41,7 @@ class Origin:
                     why = "this has interrupted a call through the handle's channel, as a signal's handler may"
                 elif number not in self.held:
                     why = "the handle is closed"
-                elif not self.is_open or not self.channel.take():
+                elif not self._is_usable():
                     why = "the handle is lost: its server has ended, or a call through its channel has failed before"
                 else:
                     try:
@@ -65,13 +65,17 @@ class Origin:
             self._end_if_unused()
             if tell and self.is_open and self._lock.acquire(blocking=False):
                 try:
-                    if not self._is_calling and self.channel.take():
+                    if not self._is_calling and self._is_usable():
                         self._tell_dropped(deadline_after(timeout))
                 except (RPCTimeoutError, RPCTransportError):
                     pass  # then the channel is of no more use, and with it go the objects
                 finally:
                     self._lock.release()
                 self._end_if_unused()
+
+    def _is_usable(self) -> bool:
+        """Asked with the lock: of a call that has failed, another thread may get it before the channel is closed."""
+        return self.is_open and self.channel.is_clean and self.channel.take()
 
     def _tell_dropped(self, deadline: float) -> None:
         numbers = []

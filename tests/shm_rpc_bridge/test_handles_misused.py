@@ -8,7 +8,14 @@ from typing import Protocol
 
 import pytest
 
-from shm_rpc_bridge import RPCClient, RPCMethodError, RPCSerializationError, RPCServer, RPCTransportError
+from shm_rpc_bridge import (
+    RPCClient,
+    RPCMethodError,
+    RPCSerializationError,
+    RPCServer,
+    RPCTimeoutError,
+    RPCTransportError,
+)
 from shm_rpc_bridge.testing import in_memory
 
 from .forks import status_of
@@ -173,6 +180,25 @@ def test_closing_waits_for_no_call_of_another_thread(shop):
         assert waiting.result(PATIENCE) == 1
     with pytest.raises(RPCTransportError, match="the handle is closed"):
         basket.price()
+
+
+def test_no_thread_calls_through_a_channel_whose_call_has_failed_and_that_is_not_closed_yet(shop):
+    """One that had waited for that call sent its own request, beside the late response."""
+    basket = shop.with_options(timeout=0.1).call("basket")
+    end, outcomes = basket._origin._end_if_unused, []
+
+    def let_another_in():
+        basket._origin._end_if_unused = end
+        with calling(basket.price) as other:
+            outcomes.append(other.exception(PATIENCE))
+        end()
+
+    basket._origin._end_if_unused = let_another_in
+    with pytest.raises(RPCTimeoutError, match="whether it ran is unknown"):
+        basket.wait()
+    (refused,) = outcomes
+    assert "the handle is lost" in str(refused)
+    assert refused.may_have_run is False
 
 
 def test_an_object_is_held_before_another_thread_can_close_the_channel(shop):
