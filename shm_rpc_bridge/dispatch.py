@@ -40,6 +40,8 @@ class Dispatch:
         """`max_objects`: how many objects are kept for a client process, of which `objects_kept` tells the number."""
         self.failure: Optional[Tuple[Failure, BaseException]] = None
         """What the last answer says; None when that is a result. Who has sent it calls :meth:`settle`."""
+        self.is_inherited = False
+        """Whether this is a forked child's copy, in which a batch goes no further: its parent runs the rest."""
         self._exit: Optional[BaseException] = None
         self._codec = codec
         self._decode, self._encode = codec.decode_request, codec.encode_result
@@ -121,6 +123,8 @@ class Dispatch:
             return joined([self.failed(RPCSerializationError(f"not a batch: {error}"), REQUEST_REFUSED)])
         responses = []
         for part in parts:
+            if self.is_inherited:
+                break
             if self._exit is None:
                 responses.append(self.answer((served, sequence, part, _IN_BATCH)))
             else:

@@ -192,6 +192,8 @@ class RPCServer:
         self._stopping = True
         self._closed = True
         signals.restore(self._handlers)
+        if hasattr(self, "_dispatch"):
+            self._dispatch.is_inherited = True
         if hasattr(self, "_endpoint"):
             self._endpoint.close()
 

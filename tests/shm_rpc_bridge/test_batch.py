@@ -1,5 +1,6 @@
 """Many calls in one message: each has its own outcome, and whatever becomes of the message, all are told."""
 
+import os
 import threading
 
 import pytest
@@ -19,6 +20,7 @@ from shm_rpc_bridge.messages import BATCH, joined, parted
 from shm_rpc_bridge.testing import in_memory
 
 from .children import hanging_server
+from .forks import CHILDS_STATUS, status_of_a_fork
 from .services import PATIENCE, calling, context, process, register_methods, serving, started
 
 
@@ -222,6 +224,32 @@ def test_a_call_that_ends_the_server_is_answered_and_the_ones_after_it_have_not_
             calls[2].result()
         assert not told.value.may_have_run
         assert ran == [1]
+
+
+@pytest.mark.fault("batch")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_what_follows_a_call_that_forks_is_run_by_the_parent_alone(name):
+    """The child went on with the batch, too: each call after it ran twice."""
+    ours, methods = os.pipe()
+    parent = os.getpid()
+
+    def serve(server):
+        server.start()
+        if os.getpid() != parent:
+            os._exit(CHILDS_STATUS)
+
+    server = RPCServer(name)
+    server.register("fork", status_of_a_fork)
+    server.register("note", lambda: os.write(methods, b"x"))
+    with calling(serve, server), RPCClient(name, timeout=PATIENCE) as client:
+        with client.batch() as batch:
+            batch.call("fork")
+            batch.call("note")
+        server.stop()
+    assert batch.results() == [CHILDS_STATUS, 1]
+    assert os.read(ours, 10) == b"x"
+    os.close(ours)
+    os.close(methods)
 
 
 @pytest.mark.fault("batch")
