@@ -1,6 +1,6 @@
 """Batch: many calls in one message, and their results in one."""
 
-from typing import Any, Callable, List, Optional
+from typing import Any, Callable, List, Optional, Sequence
 
 from .exceptions import RPCSerializationError
 from .messages import BATCH, Message, joined, parted
@@ -95,13 +95,13 @@ class Batch:
 
     def _settle(self, shown: str, response: Message, kind: int) -> None:
         decode = self._decode
-        if kind != BATCH:  # the server says why there are none
-            decode(shown, response)
-            raise _not_theirs(shown, "one result")
         try:
-            responses = parted(response)
+            responses: Sequence[Message] = parted(response) if kind == BATCH else [response]
         except ValueError as error:
             raise _not_theirs(shown, error) from None
+        if kind != BATCH or len(responses) == 1 != len(self._calls):  # the server says why there are none
+            decode(shown, responses[0])
+            raise _not_theirs(shown, "one result")
         if len(responses) != len(self._calls):
             raise _not_theirs(shown, f"{len(responses):,} results")
         for each, own in zip(self._calls, responses):

@@ -115,12 +115,14 @@ class Dispatch:
             return self.failed(TypeError(why), PARAMETERS_REFUSED) if why else self.failed(error)
 
     def _answer_batch(self, request: Request) -> bytes:
-        """One message of the responses to all requests in one, which are answered in turn."""
+        """One message of the responses to all requests in one, which are answered in turn; or of why there are none."""
         served, sequence, message, _ = request
         try:
             parts = parted(message)
         except ValueError as error:
             return joined([self.failed(RPCSerializationError(f"not a batch: {error}"), REQUEST_REFUSED)])
+        except MemoryError as error:
+            return joined([self.failed(error, REQUEST_REFUSED)])
         responses = []
         for part in parts:
             if self.is_inherited:
@@ -130,9 +132,13 @@ class Dispatch:
             else:
                 ends = RPCSerializationError("an earlier call of this batch has ended the server")
                 responses.append(self.failed(ends, REQUEST_REFUSED))
+        try:
+            response = joined(responses)
+        except MemoryError as error:
+            return joined([self.failed(error)])
         if self._exit is None:
             self.failure = None  # of one call, not of the batch
-        return joined(responses)
+        return response
 
     def failed(self, error: BaseException, kind: str = METHOD_FAILED) -> bytes:
         """The response that a call has failed with that error."""

@@ -13,10 +13,10 @@ import time
 
 import pytest
 
-from shm_rpc_bridge import RPCClient, RPCError, RPCMethodError, RPCTransportError, cleanup, posix
+from shm_rpc_bridge import RPCClient, RPCError, RPCMethodError, RPCSerializationError, RPCTransportError, cleanup, posix
 from shm_rpc_bridge.testing import leftovers
 
-from .services import PATIENCE, calling, server_process, serving
+from .services import PATIENCE, calling, process, run_server, server_process, serving
 from .steps import until
 from .strangers import limit_memory
 from .test_full_memory import ROOT
@@ -44,6 +44,34 @@ def test_a_request_that_a_server_has_no_memory_for_fails_alone(name, spare):
             limit_memory(server.pid, -1)
             assert large.call("length", data="x" * (32 * MIB)) == 32 * MIB
             large.call("stop")
+        server.join(PATIENCE)
+        assert server.exitcode == 0
+
+
+@pytest.mark.fault("memory-short")
+@pytest.mark.parametrize(
+    ("call", "spare", "told"),
+    [
+        ((10, "length", "x" * 3 * MIB), 75, RPCSerializationError),
+        ((30, "text_of", 3 * MIB), 150, MemoryError),
+    ],
+    ids=["requests", "results"],
+)
+def test_a_batch_that_a_server_has_no_memory_for_fails_alone(name, call, spare, told):
+    """Each of its calls had enough; where there was none for all of them together, MemoryError ended the server."""
+    count, *arguments = call
+    with process(run_server, name, {"codec": "pickle"}) as server:
+        with RPCClient(name, timeout=PATIENCE, wait_for_server=PATIENCE, codec="pickle") as client:
+            batch = client.batch()
+            for _ in range(count):
+                batch.call(*arguments)
+            assert client.call("add", a=1, b=1) == 2
+            limit_memory(server.pid, spare * MIB)
+            with pytest.raises(told, match="MemoryError" if told is RPCSerializationError else None):
+                batch.send()
+            limit_memory(server.pid, -1)
+            assert client.call("add", a=2, b=2) == 4
+            client.call("stop")
         server.join(PATIENCE)
         assert server.exitcode == 0
 
