@@ -7,6 +7,7 @@ import pytest
 
 from shm_rpc_bridge import RPCTimeoutError, RPCTransportError, layout
 from shm_rpc_bridge.bounded import BoundedBuffer
+from shm_rpc_bridge.messages import ONE
 from shm_rpc_bridge.testing import AFTER, at, watched
 from shm_rpc_bridge.waiting import POLL
 from tests.shm_rpc_bridge.pairs import pairs_of
@@ -33,7 +34,7 @@ def test_there_is_room_for_one_message_and_the_second_leaves_the_first_as_it_was
     with pytest.raises(RPCTimeoutError, match="the peer has not taken the previous message in time"):
         pair.writer.send_when_empty(b"second", 2, POLL)
     assert pair.is_in_balance()
-    assert pair.reader.receive(POLL) == (1, b"first")
+    assert pair.reader.receive(POLL) == (1, b"first", ONE)
     with pytest.raises(RPCTimeoutError, match="no message in time"):
         pair.reader.receive(POLL)
     with pytest.raises(RPCTimeoutError, match="no message in time"):
@@ -144,7 +145,7 @@ def take_the_token_in_hand(pair, interruptions):
 
 
 def receive(pair, interruptions):
-    assert pair.reader.receive(POLL) == (1, b"message")
+    assert pair.reader.receive(POLL) == (1, b"message", ONE)
 
 
 def receive_interrupted_at_its_end(pair, interruptions):
@@ -179,7 +180,7 @@ def test_who_has_given_a_message_back_makes_none_out_of_what_its_writer_has_in_h
     pair.writer.put_back()
     assert pair.is_in_balance()
     pair.writer.send_when_empty(b"next", 2, POLL)
-    assert pair.reader.receive(POLL) == (2, b"next")
+    assert pair.reader.receive(POLL) == (2, b"next", ONE)
 
 
 def test_who_has_waited_for_room_and_sent_makes_no_room_out_of_what_its_reader_has_in_hand(pair):
@@ -219,7 +220,7 @@ def test_a_send_that_was_interrupted_before_its_post_leaves_room_once_it_is_put_
     pair.writer.put_back()
     assert pair.reader.take() is None
     pair.writer.send_when_empty(b"next", 2, POLL)
-    assert pair.reader.receive(POLL) == (2, b"next")
+    assert pair.reader.receive(POLL) == (2, b"next", ONE)
     assert pair.is_in_balance()
 
 
@@ -228,7 +229,7 @@ def test_a_send_that_was_interrupted_after_its_post_is_sent_and_putting_back_giv
         connect, "release request_full", AFTER, lambda pair: pair.writer.send_when_empty(b"sent", 1, POLL)
     )
     pair.writer.put_back()
-    assert pair.reader.receive(POLL) == (1, b"sent")
+    assert pair.reader.receive(POLL) == (1, b"sent", ONE)
     pair.writer.put_back()
     assert pair.is_in_balance()
 
@@ -242,7 +243,7 @@ def test_a_message_whose_taking_was_interrupted_is_there_again_once_it_is_put_ba
     pair = interrupted(connect, "acquire request_full", AFTER, act)
     assert not pair.full.value
     pair.reader.put_back()
-    assert getattr(pair.reader, receive)(POLL) == (1, b"kept")
+    assert getattr(pair.reader, receive)(POLL)[:2] == (1, b"kept")
     if receive == "receive_view":
         pair.reader.release_view()
     assert pair.is_in_balance()
@@ -270,14 +271,14 @@ def test_a_view_whose_release_was_interrupted_after_its_room_was_given_is_not_gi
     pair.reader.put_back()
     assert pair.is_in_balance()
     pair.writer.send_when_empty(b"next", 2, POLL)
-    assert pair.reader.receive(POLL) == (2, b"next")
+    assert pair.reader.receive(POLL) == (2, b"next", ONE)
 
 
 def test_a_view_that_is_put_back_can_be_taken_again(pair):
     pair.writer.send_when_empty(b"seen", 1, POLL)
     pair.reader.receive_view(POLL)
     pair.reader.put_back()
-    assert pair.reader.receive(POLL) == (1, b"seen")
+    assert pair.reader.receive(POLL) == (1, b"seen", ONE)
     pair.reader.release_view()
     assert pair.is_in_balance()
 
@@ -289,7 +290,7 @@ def test_putting_back_where_nothing_was_interrupted_changes_nothing(pair):
     for end in (pair.writer, pair.reader):
         end.put_back()
     assert pair.is_in_balance()
-    assert pair.reader.receive(POLL) == (1, b"kept")
+    assert pair.reader.receive(POLL) == (1, b"kept", ONE)
 
 
 def test_a_buffer_whose_memory_is_forgotten_is_of_no_use_and_its_view_goes_with_who_has_it(pair):

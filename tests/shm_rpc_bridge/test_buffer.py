@@ -7,6 +7,7 @@ import pytest
 
 from shm_rpc_bridge import RPCTimeoutError, RPCTransportError, layout, posix
 from shm_rpc_bridge.buffer import Buffer, Terms, checked_identity
+from shm_rpc_bridge.messages import ONE
 from shm_rpc_bridge.scratch import FROM, Scratch
 from shm_rpc_bridge.waiting import POLL
 from tests.shm_rpc_bridge.pairs import CAPACITY, NAMES, pairs_of
@@ -28,7 +29,7 @@ def test_a_message_arrives_as_a_copy_with_its_sequence_and_there_is_room_for_the
         pair.writer.send(message, sequence)
         assert pair.reader.seems_full()
         taken = pair.reader.receive(POLL)
-        assert taken == (sequence, bytes(message))
+        assert taken == (sequence, bytes(message), ONE)
         assert type(taken[1]) is bytes
         assert not pair.reader.seems_full()
     assert pair.capacity == CAPACITY
@@ -39,9 +40,9 @@ def test_a_region_grows_to_twice_its_size_at_least_and_never_beyond_the_limit(co
     for size, capacity in ((CAPACITY + 1, 200), (200, 200), (450, 450), (500, 500), (451, 500)):
         pair.writer.send(b"x" * size, 1)
         assert pair.capacity == capacity
-        assert pair.reader.receive(POLL) == (1, b"x" * size)
+        assert pair.reader.receive(POLL) == (1, b"x" * size, ONE)
     pair.writer.send(b"small", 2)
-    assert pair.reader.receive(POLL) == (2, b"small")
+    assert pair.reader.receive(POLL) == (2, b"small", ONE)
     assert pair.capacity == 500
 
 
@@ -52,7 +53,7 @@ def test_a_message_larger_than_the_limit_is_refused_with_both_numbers_and_the_re
     assert not isinstance(caught.value, RPCTimeoutError)
     assert pair.capacity == CAPACITY
     pair.writer.send(b"x", 1)
-    assert pair.reader.receive(POLL) == (1, b"x")
+    assert pair.reader.receive(POLL) == (1, b"x", ONE)
 
 
 @pytest.mark.parametrize(("limit", "readers_limit"), [(300, 1000), (1000, 300)])
@@ -70,7 +71,7 @@ def test_who_opens_takes_the_smaller_of_both_limits(connect, limit, readers_limi
 @pytest.mark.parametrize(
     ("header", "told"),
     [
-        ((1, 1, 0, 0), "message of unknown kind 1, flags 0x0"),
+        ((1, 2, 0, 0), "message of unknown kind 2, flags 0x0"),
         ((1, 0, 0x10, 0), "message of unknown kind 0, flags 0x10"),
         ((1001, 0, 0, 0), "message of 1,001 bytes, max_message_size is 1,000"),
         ((CAPACITY + 1, 0, 0, 0), "message of 101 bytes in 100"),
@@ -91,7 +92,7 @@ def test_a_message_withdrawn_is_never_received_and_there_is_room_for_another(pai
     assert pair.writer.withdraw()
     assert pair.reader.take() is None
     pair.writer.send(b"kept", 2)
-    assert pair.reader.take() == (2, b"kept")
+    assert pair.reader.take() == (2, b"kept", ONE)
     assert not pair.writer.withdraw()
 
 
@@ -105,15 +106,15 @@ def test_large_messages_are_copied_into_memory_that_is_used_again_and_small_ones
     pair.writer.send(b"a" * (FROM - 1), 1)
     assert type(pair.reader.receive(POLL)[1]) is bytes
     pair.writer.send(b"b" * FROM, 2)
-    sequence, first = pair.reader.receive(POLL)
+    sequence, first, _ = pair.reader.receive(POLL)
     assert (sequence, first) == (2, b"b" * FROM)
     pair.writer.send(b"c" * FROM, 3)
-    assert pair.reader.receive(POLL) == (3, b"c" * FROM)
+    assert pair.reader.receive(POLL) == (3, b"c" * FROM, ONE)
     assert first == b"c" * FROM
     without = connect_again(pair)
     pair.writer.send(b"d" * FROM, 4)
     taken = without.receive(POLL)
-    assert taken == (4, b"d" * FROM)
+    assert taken == (4, b"d" * FROM, ONE)
     assert type(taken[1]) is bytes
 
 
@@ -149,4 +150,4 @@ def test_a_header_of_no_region_is_refused_with_what_is_wrong(pair):
 def test_without_a_deadline_a_message_that_is_there_is_received_at_once(connect, wait):
     pair = connect(wait=wait)
     pair.writer.send(b"there", 1)
-    assert pair.reader.receive(math.inf) == (1, b"there")
+    assert pair.reader.receive(math.inf) == (1, b"there", ONE)

@@ -9,6 +9,7 @@ import pytest
 from shm_rpc_bridge import RPCMethodError, RPCSerializationError, RPCTransportError, codec
 from shm_rpc_bridge.dispatch import Dispatch
 from shm_rpc_bridge.failures import CALL_OBJECT, LET_GO, PING
+from shm_rpc_bridge.messages import ONE
 from shm_rpc_bridge.remote_errors import HandedOut
 
 JSON = codec.chosen("json")
@@ -45,7 +46,7 @@ class Server:
         return len(self.channel.objects or ())
 
     def message(self, method, *args, **params):
-        return self.dispatch.answer((self.channel, 1, JSON.encode_request(method, args, params)))
+        return self.dispatch.answer((self.channel, 1, JSON.encode_request(method, args, params), ONE))
 
     def call(self, method, *args, **params):
         return JSON.decode_response(method, self.message(method, *args, **params))
@@ -141,7 +142,7 @@ def test_what_ends_the_process_is_told_first_and_raised_when_that_is_settled(ser
 
 
 def test_a_request_that_cannot_be_read_is_told_as_such_and_no_method_runs(server):
-    answer = server.dispatch.answer((server.channel, 1, b"no request"))
+    answer = server.dispatch.answer((server.channel, 1, b"no request", ONE))
     with pytest.raises(RPCSerializationError, match=r"in the server: .*\(the method has not run\)"):
         JSON.decode_response("add", answer)
 

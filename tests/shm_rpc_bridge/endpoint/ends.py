@@ -61,7 +61,8 @@ class Client:
         self.channel.body.doorbell.release()
 
     def answer(self):
-        return Answer(*self.response.receive(POLL))
+        sequence, message, _ = self.response.receive(POLL)
+        return Answer(sequence, message)
 
     def is_refused(self):
         return self.channel.body.is_refused()
