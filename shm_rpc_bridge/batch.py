@@ -14,10 +14,11 @@ errors call it."""
 class Pending:
     """One call of a batch."""
 
-    __slots__ = ("_error", "_value", "method")
+    __slots__ = ("_error", "_message", "_value", "method")
 
-    def __init__(self, method: str) -> None:
+    def __init__(self, method: str, message: bytes) -> None:
         self.method = method
+        self._message = message  # until it was sent
         self._value: Any = None
         self._error: Optional[BaseException] = _NOT_SENT
 
@@ -47,15 +48,13 @@ class Batch:
         self._decode = decode
         self._exchange = exchange
         self._calls: List[Pending] = []
-        self._messages: List[bytes] = []
         self._is_sent = False
 
     def call(self, method: str, /, *args: Any, **params: Any) -> Pending:
         """Add a call; its parameters are encoded now. Raises RPCSerializationError, and the batch is as it was."""
         if self._is_sent:
             raise RuntimeError("this batch was sent: begin another one")
-        self._messages.append(self._encode(method, args, params))
-        pending = Pending(method)
+        pending = Pending(method, self._encode(method, args, params))
         self._calls.append(pending)
         return pending
 
@@ -85,13 +84,14 @@ class Batch:
             return
         try:
             calls = f"{len(self._calls):,} call{'s' if len(self._calls) > 1 else ''}"
-            self._exchange(f"a batch of {calls}", joined(self._messages), self._settle)
+            self._exchange(f"a batch of {calls}", joined([each._message for each in self._calls]), self._settle)
         except BaseException as error:
             for each in self._calls:
                 each._error = error
             raise
         finally:
-            self._messages.clear()
+            for each in self._calls:
+                each._message = b""
 
     def _settle(self, shown: str, response: Message, kind: int) -> None:
         decode = self._decode

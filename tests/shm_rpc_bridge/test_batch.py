@@ -1,5 +1,6 @@
 """Many calls in one message: each has its own outcome, and whatever becomes of the message, all are told."""
 
+import itertools
 import os
 import threading
 
@@ -21,6 +22,7 @@ from shm_rpc_bridge.testing import in_memory
 
 from .children import hanging_server
 from .forks import CHILDS_STATUS, status_of_a_fork
+from .raising import RaiseAt
 from .services import PATIENCE, calling, context, process, register_methods, serving, started
 
 
@@ -224,6 +226,27 @@ def test_a_call_that_ends_the_server_is_answered_and_the_ones_after_it_have_not_
             calls[2].result()
         assert not told.value.may_have_run
         assert ran == [1]
+
+
+@pytest.mark.fault("batch")
+@pytest.mark.parametrize("handler", ["raises", "adds a call"])
+def test_a_handler_that_interrupts_the_adding_of_a_call_leaves_each_with_its_own_result(client, handler):
+    """The request of one call stood beside the note of another: results went astray, or all were refused."""
+    for moment in itertools.count(1):
+        batch, calls = client.batch(), {}
+
+        def add(what, batch=batch, calls=calls):
+            calls[what] = batch.call("echo", what)
+
+        at = RaiseAt(moment, None if handler == "raises" else lambda add=add: add("handler's"))
+        at.run(lambda add=add: add("interrupted"))
+        if at.where is None:
+            break
+        add("last")
+        batch.send()
+        for what, pending in calls.items():
+            assert pending.result() == what, at.where
+    assert moment > 3
 
 
 @pytest.mark.fault("batch")
