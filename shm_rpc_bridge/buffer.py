@@ -99,8 +99,8 @@ class Buffer:
         if size > self._capacity:
             self._make_room(size)
         buffer = self._map
-        write_message_header(buffer, 0, size, kind, 0, sequence)
         buffer[HEADER : HEADER + size] = message
+        write_message_header(buffer, 0, size, kind, 0, sequence)  # last: for who is woken without a message just now
         self._full.release()
 
     def receive(self, deadline: float) -> Taken:

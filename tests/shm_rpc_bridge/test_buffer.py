@@ -2,6 +2,7 @@
 
 import math
 import os
+import sys
 
 import pytest
 
@@ -11,6 +12,15 @@ from shm_rpc_bridge.messages import ONE
 from shm_rpc_bridge.scratch import FROM, Scratch
 from shm_rpc_bridge.waiting import POLL
 from tests.shm_rpc_bridge.pairs import CAPACITY, NAMES, pairs_of
+
+
+def with_tracing(trace, function):
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        function()
+    finally:
+        sys.settrace(before)
 
 
 @pytest.fixture
@@ -99,6 +109,21 @@ def test_a_message_withdrawn_is_never_received_and_there_is_room_for_another(pai
 def test_a_reader_that_waits_is_woken_without_a_message(pair):
     pair.writer.interrupt_reader()
     assert pair.full.value == 1
+
+
+def test_a_reader_woken_in_the_middle_of_a_message_never_sees_its_sequence_before_all_of_it(pair):
+    """Whoever closes, or whose server's process ends, is woken so: it took the rest of the message before for it."""
+    seen = set()
+
+    def look(*_):
+        pair.reader.interrupt_reader()
+        seen.add(pair.reader.receive(POLL)[:2])
+        return look
+
+    pair.writer.send(b"before", 1)
+    pair.reader.receive(POLL)
+    with_tracing(look, lambda: pair.writer.send(b"after!", 2))
+    assert {message for sequence, message in seen if sequence == 2} == {b"after!"}
 
 
 def test_large_messages_are_copied_into_memory_that_is_used_again_and_small_ones_are_not(connect):
