@@ -87,9 +87,9 @@ class _Timespec(ctypes.Structure):
 
 _libc = ctypes.CDLL(None)
 _libc.sem_init.argtypes = ctypes.c_void_p, ctypes.c_int, ctypes.c_uint
+# sem_clockwait and sem_trywait have no argtypes: converting by them asks for more of the stack, and where there is none
+# left, a RecursionError, ctypes makes an ArgumentError of that.
 _HAS_CLOCKWAIT = hasattr(_libc, "sem_clockwait")
-if _HAS_CLOCKWAIT:
-    _libc.sem_clockwait.argtypes = ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(_Timespec)
 # These keep the GIL. sem_open and sem_close do, as posix_ipc's, because they hold a lock of the C library, for which a
 # process that is forked meanwhile would wait for ever; the others because whoever gives the GIL up for an instant has
 # it taken by a thread that computes, which keeps it for a switch interval, 5 ms.
