@@ -5,11 +5,11 @@ import os
 import warnings
 import weakref
 from time import monotonic
-from typing import Any, Callable, Dict, Optional, TypeVar, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, Optional, TypeVar, Union
 
 from . import codec as codecs
 from . import names
-from .batch import Batch, Settle
+from .batch import Batch, Settle, mapped
 from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
 from .connection import ClientChannel
 from .exceptions import NOT_SENT, RPCTimeoutError, RPCTransportError
@@ -205,6 +205,16 @@ class RPCClient:
         result stays in the server as an object cannot be called so.
         """
         return Batch(self._encode, self._decode, self._exchange_batch)
+
+    def map(self, method: str, /, *iterables: Iterable[Any], at_once: int = 100) -> Iterator[Any]:
+        """The results of `method` for each element, or for those of several iterables side by side, as ``map`` does.
+
+        `at_once`: how many calls go in one message, within one timeout. They are sent when the first of their results
+        is asked for. Raises what a call has raised where its result would be.
+        """
+        if isinstance(at_once, bool) or not isinstance(at_once, int) or at_once < 1:
+            raise ValueError(f"at_once must be 1 or more calls, not {at_once!r}")
+        return mapped(self.batch, method, zip(*iterables), at_once)
 
     @property
     def remote(self) -> Any:
