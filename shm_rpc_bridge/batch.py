@@ -1,6 +1,7 @@
 """Batch: many calls in one message, and their results in one."""
 
-from typing import Any, Callable, List, Optional, Sequence
+from itertools import islice
+from typing import Any, Callable, Iterator, List, Optional, Sequence
 
 from .exceptions import RPCSerializationError
 from .messages import BATCH, Message, joined, parted
@@ -65,6 +66,9 @@ class Batch:
     def __len__(self) -> int:
         return len(self._calls)
 
+    def __iter__(self) -> Iterator[Pending]:
+        return iter(self._calls)
+
     def __enter__(self) -> "Batch":
         return self
 
@@ -110,6 +114,15 @@ class Batch:
                 each._error = None
             except Exception as error:  # what a method has raised, or that it cannot be had
                 each._error = error
+
+
+def mapped(new_batch: Callable[[], Batch], method: str, arguments: Iterator[Any], at_once: int) -> Iterator[Any]:
+    """See :meth:`.client.RPCClient.map`."""
+    while chunk := list(islice(arguments, at_once)):
+        with new_batch() as batch:
+            for each in chunk:
+                batch.call(method, *each)
+        yield from (pending.result() for pending in batch)
 
 
 def _not_theirs(shown: str, why: object) -> RPCSerializationError:

@@ -4,12 +4,13 @@ import math
 import os
 import warnings
 import weakref
+from concurrent.futures import Future
 from time import monotonic
-from typing import Any, Callable, Dict, Optional, TypeVar, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, Optional, TypeVar, Union
 
 from . import codec as codecs
 from . import names
-from .batch import Batch, Settle
+from .batch import Batch, Settle, mapped
 from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
 from .connection import ClientChannel
 from .exceptions import NOT_SENT, RPCTimeoutError, RPCTransportError
@@ -19,6 +20,7 @@ from .messages import BATCH
 from .pool import ChannelPool, counts_as_use
 from .proxies import Remote, proxy_of, typed
 from .remote_errors import HandedOut
+from .submitting import Threads
 from .waiting import validated_strategy, validated_timeout
 
 Interface = TypeVar("Interface")
@@ -79,6 +81,7 @@ class RPCClient:
         self._options: Dict[str, Any] = {}
         self._pool = pool = ChannelPool(name, buffer_size, max_message_size, wait, chosen.name)
         self._idle = pool.idle
+        self._threads = Threads()
         _pools.add(pool)
         try:
             pool.put_back(pool.open_channel(math.inf if wait_for_server is None else wait_for_server))
@@ -197,6 +200,15 @@ class RPCClient:
         vars(told).update(vars(error))  # whether it may have run
         return told
 
+    def submit(self, method: str, /, *args: Any, **params: Any) -> "Future[Any]":
+        """Call in another thread: its Future has the result, or the exception. So calls to several servers overlap.
+
+        A client has 16 such threads, made when they are first needed; further calls wait for one. The timeout counts
+        from when a call begins. Closing the client ends all with RPCTransportError, those that wait as well.
+        """
+        self._pool.refuse_if_closed()
+        return self._threads.submit(self.call, method, *args, **params)
+
     def batch(self) -> Batch:
         """Many calls in one message: ``with client.batch() as batch: batch.call("f", 1)``, then ``batch.results()``.
 
@@ -205,6 +217,16 @@ class RPCClient:
         result stays in the server as an object cannot be called so.
         """
         return Batch(self._encode, self._decode, self._exchange_batch)
+
+    def map(self, method: str, /, *iterables: Iterable[Any], at_once: int = 100) -> Iterator[Any]:
+        """The results of `method` for each element, or for those of several iterables side by side, as ``map`` does.
+
+        `at_once`: how many calls go in one message, within one timeout. They are sent when the first of their results
+        is asked for. Raises what a call has raised where its result would be.
+        """
+        if isinstance(at_once, bool) or not isinstance(at_once, int) or at_once < 1:
+            raise ValueError(f"at_once must be 1 or more calls, not {at_once!r}")
+        return mapped(self.batch, method, zip(*iterables), at_once)
 
     @property
     def remote(self) -> Any:
@@ -258,6 +280,7 @@ class RPCClient:
     def close(self) -> None:
         """Close every channel; calls that other threads are in end at once with RPCTransportError. Idempotent."""
         self._pool.close()
+        self._threads.close()
 
     def __enter__(self) -> "RPCClient":
         return self

@@ -48,11 +48,11 @@ class ChannelPool:
         channel = None
         try:
             with self._lock:
-                self._refuse_if_closed()
+                self.refuse_if_closed()
                 self._reap()
                 channel = self._connected().new_channel()
             channel.open(*self._terms)
-            self._refuse_if_closed()  # meanwhile, when this channel could not be interrupted yet
+            self.refuse_if_closed()  # meanwhile, when this channel could not be interrupted yet
             return channel
         except BaseException as error:
             if channel is not None:
@@ -63,7 +63,8 @@ class ChannelPool:
                 raise RPCTransportError(why) from None
             raise
 
-    def _refuse_if_closed(self) -> None:
+    def refuse_if_closed(self) -> None:
+        """Raises RPCTransportError once it is closed."""
         if self.is_closed:
             raise RPCTransportError(self._closed())
 
@@ -82,7 +83,7 @@ class ChannelPool:
         self._connections.append(connection)
         try:
             connection.open()
-            self._refuse_if_closed()  # meanwhile, by what has interrupted this thread
+            self.refuse_if_closed()  # meanwhile, by what has interrupted this thread
         except BaseException:
             connection.is_retired = True
             connection.reap()  # closing has let go of it before it had all that it has now

@@ -126,6 +126,23 @@ def test_a_batch_is_sent_once(client):
     assert batch.results() == [3]
 
 
+def test_map_asks_for_results_in_order_some_at_a_time_and_raises_where_one_has_failed(client, server):
+    ran = []
+    server.register("halve", lambda number, by: ran.append(number) or number / by)
+    results = client.map("halve", iter(range(6)), [1, 2, 1, 0, 1, 1], at_once=2)
+    assert ran == []
+    assert [next(results), next(results)] == [0, 0.5]
+    assert ran == [0, 1]
+    assert next(results) == 2
+    assert ran == [0, 1, 2, 3]
+    with pytest.raises(ZeroDivisionError):
+        next(results)
+    assert list(client.map("echo", [])) == []
+    for wrong in (0, True, 1.5):
+        with pytest.raises(ValueError, match="at_once must be 1 or more"):
+            client.map("echo", [1], at_once=wrong)
+
+
 @pytest.mark.fault("batch")
 @pytest.mark.parametrize(
     ("method", "argument", "kind", "may_have_run"),
