@@ -150,6 +150,8 @@ class _Body:
         if why := control.why_server_is_dead():
             raise RPCTransportError(f"server {control.name!r} ({posix.described(control.process)}) {why}")
         if self.is_refused():
+            if self.closed:  # since it was asked: the server takes what wakes this end for a response that nobody takes
+                raise RPCTransportError("the client was closed during the call")
             raise RPCTransportError(f"server {control.name!r} has refused this channel: its log says why")
         if self.channel is not None and self.channel.request.seems_full() and not self.doorbell.value:
             self.doorbell.release()  # a wake-up was lost

@@ -137,3 +137,18 @@ def test_closing_a_client_while_its_answer_is_being_written_gives_no_half_answer
                 with pytest.raises(RPCTransportError, match="closed"):
                     call.result(PATIENCE)
                 pause.resume()
+
+
+def test_a_client_that_is_closed_while_its_call_looks_for_the_server_is_closed_and_not_refused(monkeypatch):
+    """The server had answered by then, and found in the response's place what was to wake the call."""
+    with in_memory(), RPCServer("closing"), RPCClient("closing", timeout=0) as client:
+        (body,) = client._pool._connections[0]._channels
+
+        def close():
+            client.close()
+            body.control.refuse(body.slot, body.token)
+            return ""
+
+        monkeypatch.setattr(body.control, "why_server_is_dead", close)
+        with pytest.raises(RPCTransportError, match="closed during the call"):
+            client.call("anything")
