@@ -147,7 +147,7 @@ class _SystemSemaphore(posix_ipc.Semaphore):  # type: ignore[misc]  # posix_ipc 
         return not outcome[0]
 
     def close(self) -> None:
-        self.trywait, self._waits = _closed, iter(())
+        self.trywait, self._waits = _closed, map(_closed, repeat(0))
         addresses = getattr(self, "_addresses", [])
         while addresses:
             _libc_with_gil.sem_close(addresses.pop())
@@ -155,7 +155,7 @@ class _SystemSemaphore(posix_ipc.Semaphore):  # type: ignore[misc]  # posix_ipc 
             super().close()
 
 
-def _closed() -> int:
+def _closed(*_: object) -> int:
     raise Closed("the semaphore was closed before")
 
 

@@ -80,7 +80,7 @@ def test_a_memory_semaphore_behaves_as_a_real_one(name):
         seen.append(semaphore.value)
         same.close()
         same.close()
-        for use in (same.release, same.trywait):
+        for use in (same.release, same.trywait, lambda: same.park(monotonic() + 0.001, posix.no_outcome())):
             with pytest.raises(posix.Closed):
                 use()
         semaphore.close()
