@@ -12,23 +12,32 @@ from typing import Any
 
 from contenders.direct import Direct
 from contenders.interface import Caller, Contender
+from contenders.service import BenchService
+
+TELL = "tell"
+STUCK = "stuck: "
 
 
-class Stuck:
-    """Its `echo` never returns. Its payload names a FIFO, opened once the handler runs."""
+class Telling(BenchService):
+    """The service of the benchmark, whose `echo` answers two texts in its own way.
+
+    :data:`TELL`: where it runs and how garbage is collected there, in four words. :data:`STUCK` and the name of a FIFO:
+    never. The FIFO is opened once the handler runs.
+    """
 
     def echo(self, payload: Any) -> Any:
-        name = payload if isinstance(payload, str) else bytes(payload).decode()
-        with open(name, "wb"):  # whoever opens the other end now knows that the call is here
-            pass
-        signal.sigwait({signal.SIGUSR1})
+        if payload == TELL:
+            return f"{os.getpid()} {threading.get_native_id()} {gc.isenabled()} {gc.get_freeze_count()}"
+        text = payload if isinstance(payload, str) else bytes(payload).decode(errors="replace") if _raw(payload) else ""
+        if text.startswith(STUCK):
+            with open(text.removeprefix(STUCK), "wb"):  # whoever opens the other end now knows that the call is here
+                pass
+            signal.sigwait({signal.SIGUSR1})
+        return payload
 
 
-class Telling:
-    """Its `echo` says where it runs and how garbage is collected there: four words."""
-
-    def echo(self, payload: Any) -> str:
-        return f"{os.getpid()} {threading.get_native_id()} {gc.isenabled()} {gc.get_freeze_count()}"
+def _raw(payload: Any) -> bool:
+    return isinstance(payload, (bytes, bytearray, memoryview))
 
 
 class BrokenServer(Contender):

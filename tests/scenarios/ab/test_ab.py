@@ -22,8 +22,8 @@ from scenarios.cli.commands import main
 from scenarios.common.errors import CheckoutError
 from scenarios.records.environment import PROJECT
 
-SHORT = ["--blocks", "11", "--seconds", "50ms", "--threshold", "50%", "--json"]
-"""A busy machine may double what a call takes; with 200 µs more it is ten times as long. One pair of 11 may be bad."""
+SHORT = ["--blocks", "9", "--seconds", "50ms", "--threshold", "50%", "--json"]
+"""A busy machine may double what a call takes; with 200 µs more it is ten times as long. One pair of 9 may be bad."""
 SLOWER = "of = RPCClient.call; RPCClient.call = lambda *a, **k: (__import__('time').sleep(2e-4), of(*a, **k))[1]"
 PATIENCE = 30
 SHARED_MEMORY = Path("/dev/shm")
@@ -71,7 +71,7 @@ def test_a_line_that_costs_200_us_is_found_to_be_slower(copy: Copy, capsys: pyte
     assert (code, found["outcome"], found["exit_code"]) == (1, "slower", 1)
     assert found["before"]["file"] == str(PROJECT / "shm_rpc_bridge" / "__init__.py")
     assert found["after"]["file"] == f"{changed}/shm_rpc_bridge/__init__.py"
-    assert [len(found["blocks_of"][side]) for side in ("A", "A again", "B")] == [11, 11, 11]
+    assert [len(found["blocks_of"][side]) for side in ("A", "A again", "B")] == [9, 9, 9]
     assert min(each["p50_us"] for each in found["blocks_of"]["B"]) > 200
 
 

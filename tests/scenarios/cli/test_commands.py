@@ -15,7 +15,7 @@ repeats = 3
 reruns = 0
 [[cells]]
 lanes = ["json"]
-contenders = ["noop", "direct", "shm", "grpc-uds"]
+contenders = ["noop", "direct", "shm", "mp-pipe"]
 payload_sizes = ["100 B", "1KB"]
 calls = 30
 warmup_calls = 1
@@ -54,7 +54,7 @@ def test_the_table_names_every_contender_with_its_cost_and_ratio(
 ) -> None:
     assert main(["table", "--results", str(measured)]) == 0
     shown = capsys.readouterr().out
-    for text in ("tiny, lane json", "noop", "direct", "grpc-uds", "CPU", "longest", "cold start", "of x shm"):
+    for text in ("tiny, lane json", "noop", "direct", "mp-pipe", "CPU", "longest", "cold start", "of x shm"):
         assert text in shown
     assert "neither is subtracted" in shown
     assert str(_run(measured).folder) in shown
@@ -128,7 +128,7 @@ def test_a_users_mistake_is_one_sentence_and_exit_code_2(
 def test_a_run_with_failed_cells_names_them_and_exits_with_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = TINY.replace("repeats = 3", "repeats = 1\ntime_limit_s = 0.001").replace(', "shm", "grpc-uds"', "")
+    text = TINY.replace("repeats = 3", "repeats = 1\ntime_limit_s = 0.001").replace(', "shm", "mp-pipe"', "")
     (tmp_path / "hasty.toml").write_text(text)
     assert main(["run", str(tmp_path / "hasty.toml"), "--results", str(tmp_path / "results")]) == 1
     said = capsys.readouterr()

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from scenarios.cli import table
 from scenarios.plots import clients_and_rates, pictures, style
+from scenarios.plots.sheet import Sheet
 from scenarios.statistics.clients_and_rates import by_clients, by_rate
 from scenarios.statistics.figures import frame, headline
 from tests.scenarios.rows import row, run_of
@@ -138,19 +139,15 @@ def test_contenders_left_out_are_named_below_the_table(tmp_path: Path, capsys: p
     assert "left out: pipe takes one client" in capsys.readouterr().out
 
 
-def _draw(*rows: list[dict[str, str]]) -> set[str]:
-    """Lay out every sheet there is data for, as saving would; their names."""
+def _sheets(*rows: list[dict[str, str]]) -> dict[str, Sheet]:
     with style.applied():
-        sheets = clients_and_rates.sheets(_cells(*rows))
-        for sheet in sheets.values():
-            sheet.figure.draw_without_rendering()
-    return set(sheets)
+        return clients_and_rates.sheets(_cells(*rows))
 
 
 def test_there_is_a_picture_of_what_was_measured_and_of_nothing_else() -> None:
-    assert _draw(PLAIN) == set()
-    assert _draw(CLIENTS) == {"clients"}
-    assert _draw(PLAIN, LOAD) == {"load"}
+    assert set(_sheets(PLAIN)) == set()
+    assert set(_sheets(CLIENTS)) == {"clients"}
+    assert set(_sheets(PLAIN, LOAD)) == {"load"}
 
 
 def test_a_run_of_load_alone_has_no_picture_of_latency_by_payload(tmp_path: Path) -> None:
@@ -160,9 +157,12 @@ def test_a_run_of_load_alone_has_no_picture_of_latency_by_payload(tmp_path: Path
 
 def test_rates_that_nobody_served_are_drawn() -> None:
     unserved = {"p50_us": "", "p99_us": "", "skipped": 9000}
-    assert _draw([_offered("shm", rate, i, 10, **unserved) for rate in (1000, 2000) for i in range(3)]) == {"load"}
+    sheets = _sheets([_offered("shm", rate, i, 10, **unserved) for rate in (1000, 2000) for i in range(3)])
+    assert set(sheets) == {"load"}
+    with style.applied():
+        sheets["load"].figure.draw_without_rendering()
 
 
 def test_several_lanes_have_a_picture_each() -> None:
     both = [each | {"lane": lane} for each in (*CLIENTS, *LOAD) for lane in ("json", "native")]
-    assert _draw(both) == {"clients_json", "clients_native", "load_json", "load_native"}
+    assert set(_sheets(both)) == {"clients_json", "clients_native", "load_json", "load_native"}
