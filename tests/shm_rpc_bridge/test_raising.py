@@ -26,14 +26,6 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _quick_collections():
-    """What other tests have imported is not gone through hundreds of times."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
 @contextlib.contextmanager
 def stopping(name, **options):
     """A server in a process of its own, stopped at the end."""

@@ -44,14 +44,6 @@ def _measure(task: client.Task) -> client.ClientResult:
     return client.measure(task, corpus, None, time.perf_counter_ns)
 
 
-@pytest.fixture
-def collector() -> Any:
-    """`measure` freezes what is alive, for a process that then ends."""
-    yield
-    gc.unfreeze()
-
-
-@pytest.mark.usefixtures("collector")
 def test_a_measurement_has_all_calls_and_their_cost() -> None:
     found = _measure(_task(calls=200))
     assert len(found.start_ns) == len(found.end_ns) == 200 * 8
@@ -61,14 +53,12 @@ def test_a_measurement_has_all_calls_and_their_cost() -> None:
     assert found.server_after is None
 
 
-@pytest.mark.usefixtures("collector")
 @pytest.mark.parametrize("method", ["add", "process"])
 def test_the_service_decides_what_is_right(method: str) -> None:
     kind = {"add": "numbers", "process": "document"}[method]
     assert _measure(_task(method=method, payload=kind)).end_ns
 
 
-@pytest.mark.usefixtures("collector")
 def test_garbage_is_collected_while_calls_are_timed_and_what_was_there_before_is_frozen() -> None:
     found: list[tuple[bool, bool]] = []
 
@@ -82,7 +72,6 @@ def test_garbage_is_collected_while_calls_are_timed_and_what_was_there_before_is
     assert gc.isenabled()
 
 
-@pytest.mark.usefixtures("collector")
 def test_an_open_loop_makes_every_call_of_its_schedule_and_knows_what_waiting_cost() -> None:
     found = _measure(_task(load=Load(10_000.0, constant=True), seconds=0.02, calls=1000))
     assert len(found.start_ns) == len(found.due_ns) == 200 * 8
@@ -91,7 +80,6 @@ def test_an_open_loop_makes_every_call_of_its_schedule_and_knows_what_waiting_co
     assert found.harness_cpu_ns > 0
 
 
-@pytest.mark.usefixtures("collector")
 def test_each_repeat_has_arrivals_of_its_own() -> None:
     def dues(repeat: int) -> list[int]:
         found = _measure(_task(load=Load(10_000.0), seconds=0.01, repeat=repeat))
@@ -100,7 +88,6 @@ def test_each_repeat_has_arrivals_of_its_own() -> None:
     assert dues(0) == dues(0) != dues(1)
 
 
-@pytest.mark.usefixtures("collector")
 def test_waiting_for_the_clock_is_not_the_callers_cpu_time() -> None:
     """Between two calls of an in-process contender, which take 1 µs, the dispatcher spins for some 100 µs."""
     found = _measure(_task(load=Load(500.0, constant=True), seconds=0.2, calls=1000))
@@ -110,7 +97,6 @@ def test_waiting_for_the_clock_is_not_the_callers_cpu_time() -> None:
     assert found.client.voluntary < 50, "a sleep before each of 100 calls is the dispatcher's switch too"
 
 
-@pytest.mark.usefixtures("collector")
 @pytest.mark.parametrize("load", [Load(), Load(2000.0)])
 def test_the_clients_begin_at_the_moment_they_are_told(load: Load) -> None:
     moments: list[int] = []
@@ -126,7 +112,6 @@ def test_the_clients_begin_at_the_moment_they_are_told(load: Load) -> None:
     assert min(starts) >= moment
 
 
-@pytest.mark.usefixtures("collector")
 def test_a_server_is_not_charged_for_what_it_spins_before_the_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     moments: list[int] = []
     readings: list[int] = []
