@@ -117,7 +117,7 @@ class Endpoint:
             return
         served, sequence, _, kind = request
         if served.response.seems_full():
-            self._refuse(served, "its client does not take its responses")
+            self._refuse(served, "its client has not taken the response before: it is closing, or damaged")
             return
         try:
             served.response.send(response, sequence, kind)

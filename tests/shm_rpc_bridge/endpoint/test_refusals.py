@@ -53,7 +53,7 @@ def test_a_client_that_does_not_take_its_responses_is_refused(server, warnings):
     server.endpoint.respond(request, b"no room", none_instead)
     assert client.is_refused()
     (warning,) = warnings()
-    assert warning.endswith("refused: its client does not take its responses")
+    assert warning.endswith("refused: its client has not taken the response before: it is closing, or damaged")
     other.ask(b"other")
     assert server.serve() == b"other"
 
