@@ -13,7 +13,7 @@ from . import names
 from .batch import Batch, Settle, mapped
 from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
 from .connection import ClientChannel
-from .exceptions import NOT_SENT, RPCTimeoutError, RPCTransportError
+from .exceptions import NOT_SENT, RPCError, RPCTimeoutError, RPCTransportError
 from .failures import PING
 from .handle import Handle, Origin
 from .messages import BATCH
@@ -158,13 +158,13 @@ class RPCClient:
             return self._opened(method, deadline, lost)
 
     def _lost(
-        self, error: Exception, channel: ClientChannel, method: str, lost: Optional[Exception], is_answered: bool
+        self, error: RPCError, channel: ClientChannel, method: str, lost: Optional[Exception], is_answered: bool
     ) -> Exception:
         """After a request has failed on that channel: what to say of it, if it may be sent once more; else raises it.
 
         `lost`: what this has returned before. `is_answered`: whether the error is the method's own.
         """
-        never_ran = not getattr(error, "may_have_run", True) and not channel.connection.is_alive()
+        never_ran = not error.may_have_run and not channel.connection.is_alive()
         self._pool.put_back(channel)
         if is_answered:
             raise error
