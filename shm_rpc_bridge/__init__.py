@@ -7,6 +7,9 @@
     with RPCClient("calc") as client:                # in another
         client.call("add", a=1, b=2)                 # 3
 
+    async with AsyncRPCClient("calc") as client:     # or in an event loop, any number of calls at once
+        await client.call("add", a=1, b=2)           # 3
+
     with spawn("mypackage.pricing") as client:       # both in one step: a module's functions in a process of their own
         client.call("quote", 12, currency="EUR")
 
@@ -30,11 +33,13 @@ from .server import RPCServer
 from .transport import SharedMemoryTransport
 
 if TYPE_CHECKING:
+    from .aio import AsyncRPCClient
     from .spawning import SpawnedClient, spawn
 
 __version__ = "0.2.0"
 
 __all__ = [
+    "AsyncRPCClient",
     "Handle",
     "RPCClient",
     "RPCError",
@@ -52,7 +57,11 @@ logging.getLogger("shm_rpc_bridge").addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> Any:
-    """What starts processes is imported when it is asked for."""
+    """What starts processes, or needs asyncio, is imported when it is asked for."""
+    if name == "AsyncRPCClient":
+        from .aio import AsyncRPCClient
+
+        return AsyncRPCClient
     if name in ("SpawnedClient", "spawn"):
         from . import spawning
 

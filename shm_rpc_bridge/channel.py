@@ -1,5 +1,7 @@
 """One channel: a request buffer and a response buffer, six objects in shared memory that two processes open.
 
+One that is multiplexed has a bell besides, see :mod:`.lane`.
+
 Their names are gone as soon as both have opened them, so that no death leaves any behind.
 """
 
@@ -46,13 +48,18 @@ class Channel(NamedTuple):
 
 
 def create(
-    channel: names.ChannelNames, request_size: int, response_size: int, terms: Terms, held: posix.Held
+    channel: names.ChannelNames,
+    request_size: int,
+    response_size: int,
+    terms: Terms,
+    held: posix.Held,
+    kind: Type[Buffer] = Buffer,
 ) -> Channel:
     """Create the six objects, the request region first; what there is of them when this raises stands in `held`."""
     room = min(request_size, terms.max_message_size)
-    request = Buffer.create(names.request_buffer(channel), room, terms, held)
+    request = kind.create(names.request_buffer(channel), room, terms, held)
     room = min(response_size, terms.max_message_size)
-    return Channel(request, Buffer.create(names.response_buffer(channel), room, terms, held))
+    return Channel(request, kind.create(names.response_buffer(channel), room, terms, held))
 
 
 def open_existing(channel: names.ChannelNames, terms: Terms, held: posix.Held, kind: Type[Buffer] = Buffer) -> Channel:
@@ -62,9 +69,10 @@ def open_existing(channel: names.ChannelNames, terms: Terms, held: posix.Held, k
 
 
 def unlink(channel: names.ChannelNames) -> None:
-    """Remove what is there of a channel's six names, the request region last: while it stands, something may."""
+    """Remove what is there of a channel's names, the request region last: while it stands, something may."""
     segments, semaphores = names.segments_and_semaphores(channel)
     for name in semaphores:
         posix.unlink_semaphore(name)
+    posix.unlink_segment(names.bell(channel))
     for name in reversed(segments):
         posix.unlink_segment(name)

@@ -3,15 +3,14 @@
 import os
 import weakref
 from threading import get_ident
-from typing import Collection, Optional, Protocol, Set
+from typing import Collection, Optional, Protocol, Set, Union
 
-from . import channel as channels
 from . import layout, names, posix, serving, stacks
-from .buffer import Terms
+from .body import Body
 from .control import Control
 from .exceptions import NOT_SENT, RPCError, RPCTimeoutError, RPCTransportError
+from .link import Link
 from .messages import ONE, Message
-from .scratch import Scratch
 
 
 class Connection:
@@ -25,7 +24,7 @@ class Connection:
         self.name = name
         self._codec = codec
         self._held: posix.Held = []
-        self._channels: Set[_Body] = set()
+        self._channels: Set[Body] = set()
         self._control: Optional[Control] = None
         self.is_open = False
         self.is_retired = False
@@ -53,17 +52,26 @@ class Connection:
     def new_channel(self) -> "ClientChannel":
         """One that is not open yet. Dropped by whoever has it, or lost, it is closed by :meth:`reap`."""
         assert self._control is not None
-        body = _Body(self._control, self._doorbell)
+        body = Body(self._control, self._doorbell)
         channel = ClientChannel(self, body)
         body.user = weakref.ref(channel)
         self._channels.add(body)
         return channel
 
-    def close_channel(self, channel: "ClientChannel") -> None:
+    def new_link(self) -> Link:
+        """One that is not open yet, for many calls at once. Dropped by whoever has it, it is closed by :meth:`reap`."""
+        assert self._control is not None
+        body = Body(self._control, self._doorbell)
+        link = Link(body)
+        body.user = weakref.ref(link)
+        self._channels.add(body)
+        return link
+
+    def close_channel(self, channel: "Union[ClientChannel, Link]") -> None:
         """No thread may be inside the channel."""
         self._close(channel.body)
 
-    def _close(self, body: "_Body") -> None:
+    def _close(self, body: "Body") -> None:
         body.close()
         self._channels.discard(body)
 
@@ -102,87 +110,6 @@ class Connection:
             self._control.forget_memory()
 
 
-class _Body:
-    """What a channel consists of and must be let go, and what is asked during its waits. It outlives its user: what a
-    signal's handler, raising, has made somebody lose is known by that, and closed."""
-
-    user: "weakref.ref[ClientChannel]"
-
-    def __init__(self, control: Control, doorbell: posix.Semaphore) -> None:
-        self.control = control
-        self.doorbell = doorbell
-        self.closed = False
-        self.scratch = Scratch()
-        self.channel: Optional[channels.Channel] = None
-        self.slot = -1
-        self.token = 0
-        self._held: posix.Held = []
-        self._names: Optional[names.ChannelNames] = None
-
-    def open(self, request_size: int, max_message_size: int, wait: str) -> channels.Channel:
-        """Claim a slot and create the channel in it; sizes in bytes. Raises RPCTransportError."""
-        control = self.control
-        self.token = int.from_bytes(os.urandom(8), "little") or 1
-        self.slot = control.claim_slot(self, self.token)
-        self._names = names.slot(control.name, control.generation, self.slot, self.token)
-        limit = min(max_message_size, control.max_message_size)
-        terms = Terms(limit, wait, self.recheck, scratch=self.scratch, token=self.token)
-        self.channel = channel = channels.create(self._names, request_size, control.buffer_size, terms, self._held)
-        control.announce_slot(self.slot)
-        self.doorbell.release()  # so that the server opens it, and takes its names away, before the first call
-        return channel
-
-    def interrupt(self) -> None:
-        self.closed = True
-        if self.channel is not None:
-            self.channel.response.interrupt_reader()
-
-    def is_refused(self) -> bool:
-        return self.control.is_refused(self.slot, self.token)
-
-    def recheck(self) -> None:
-        """Raises RPCTransportError when there is nothing to wait for any more."""
-        control = self.control
-        if self.closed:
-            raise RPCTransportError("the client was closed during the call")
-        if not control.is_serving():
-            raise RPCTransportError(f"server {control.name!r} ({posix.described(control.process)}) has closed")
-        if why := control.why_server_is_dead():
-            raise RPCTransportError(f"server {control.name!r} ({posix.described(control.process)}) {why}")
-        if self.is_refused():
-            if self.closed:  # since it was asked: the server takes what wakes this end for a response that nobody takes
-                raise RPCTransportError("the client was closed during the call")
-            raise RPCTransportError(f"server {control.name!r} has refused this channel: its log says why")
-        if self.channel is not None and self.channel.request.seems_full() and not self.doorbell.value:
-            self.doorbell.release()  # a wake-up was lost
-
-    def close(self) -> None:
-        """Leave the slot to the server to reclaim. Idempotent."""
-        self.closed = True
-        user = self.user()
-        if user is not None:
-            user.forget_server()
-        if self._names is not None:
-            # Most often the server has opened it and removed them; or, closing, removed what there was of them by then.
-            channels.unlink(self._names)
-            self._names = None
-        self._let_go()
-        self.control.leave_slots(self)
-        if self.slot >= 0:
-            self.doorbell.release()
-            self.slot = -1
-
-    def drop_inherited(self) -> None:
-        self.closed = True
-        self._let_go()
-
-    def _let_go(self) -> None:
-        channel, self.channel = self.channel, None
-        posix.let_go(self._held)
-        if channel is not None:
-            channel.forget_memory()
-
-
 class IntAt(Protocol):
     """Bytes, of which one at a time is looked at."""
 
@@ -195,7 +122,7 @@ _NO_SERVER = bytes(layout.CONTROL_HEADER_SIZE)
 class ClientChannel:
     """One client's way to the server, one call at a time, by whoever has it; :meth:`Connection.interrupt` ends that."""
 
-    def __init__(self, connection: Connection, body: _Body) -> None:
+    def __init__(self, connection: Connection, body: Body) -> None:
         """Nothing of it exists before :meth:`open`."""
         self.connection = connection
         self.body = body

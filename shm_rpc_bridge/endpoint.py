@@ -4,16 +4,18 @@ import contextlib
 import logging
 from itertools import chain
 from time import monotonic
-from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, Union
 
 from . import channel as channels
-from . import names, posix
-from .buffer import Terms
+from . import layout, names, posix
+from .buffer import Buffer, Terms
 from .control import Control
 from .exceptions import RPCTransportError
 from .header import Offer
+from .lane import Lane
 from .life import Life
 from .messages import Message
+from .multiplexed import Requests, Responses, Turns
 from .scratch import Scratch
 from .waiting import Waiter
 
@@ -28,10 +30,18 @@ class _Served:
 
     __slots__ = ("held", "objects", "request", "response", "slot", "token")
 
-    def __init__(self, slot: int, token: int, channel: channels.Channel, held: posix.Held) -> None:
+    def __init__(
+        self,
+        slot: int,
+        token: int,
+        request: Union[Buffer, Requests],
+        response: Union[Buffer, Responses],
+        held: posix.Held,
+    ) -> None:
         self.slot = slot
         self.token = token
-        self.request, self.response = channel
+        self.request = request
+        self.response = response
         self.held = held
         self.objects: Any = None
         """What the server keeps for this channel's client; dropped with the channel."""
@@ -57,6 +67,7 @@ class Endpoint:
         self._circle_is_old = False
         self._leaving: List[_Served] = []  # of the life before, when the name had to be taken again
         self._last = 0
+        self._turns = Turns()
         self.is_closed = False
         self._is_abandoned = False
         self._next_sweep = 0.0
@@ -77,7 +88,13 @@ class Endpoint:
         life.begin(self._offer)
         self._control = life.control
         self._doorbell = life.doorbell
-        self._wait_for_bell = Waiter(life.doorbell, self._wait, _nothing, _SWEEP_INTERVAL).wait
+        self._waiter = Waiter(life.doorbell, self._wait, _nothing, _SWEEP_INTERVAL)
+        self._parker = Waiter(life.doorbell, "block", _nothing, _SWEEP_INTERVAL)
+        self._wait_for_bell = self._waiter.wait
+
+    def park_at_once(self, is_shared: bool) -> None:
+        """Whether other threads of this process work for it: a thread that looks for a request keeps the GIL."""
+        self._wait_for_bell = (self._parker if is_shared else self._waiter).wait
 
     def next_request(self, deadline: float) -> Optional[Request]:
         """Take the next request, round robin over the channels; :meth:`respond` to it before taking another one.
@@ -85,16 +102,18 @@ class Endpoint:
         None when there was none within half a second or until `deadline`, or who rang only came, left or took a request
         back.
         """
-        now = monotonic()
-        if now >= self._next_sweep:
-            self._next_sweep = now + _SWEEP_INTERVAL
-            self._look_after()
-        if not self._wait_for_bell(min(deadline, self._next_sweep)):
+        if monotonic() >= self._next_sweep:
+            self.look_after()
+        turns = self._turns
+        if turns.owing:
+            turns.send_what_is_owed()
+        is_behind = bool(turns.behind) and turns.is_behind()
+        if not is_behind and not self._wait_for_bell(min(deadline, self._next_sweep)):
             self._look_who_rang()
             return None
         # One ring was taken. When no other is pending there is one request at most, most likely the last caller's
         # next one; else everyone comes before the last caller comes again.
-        if self._doorbell.value:
+        if is_behind or self._doorbell.value:
             self._open_announced()  # who is new rings once, and must not wait until all others are silent
         else:
             request = self._take(self._last)
@@ -113,9 +132,9 @@ class Endpoint:
         `instead` makes of the reason. Responses to a client that is gone, or does not take them, are dropped: nobody
         waits for it.
         """
-        if self.is_closed:  # the method has forked, and this is the child
-            return
         served, sequence, _, kind = request
+        if self.is_closed or not served.held:  # the method has forked, and this is the child; or its client has gone
+            return
         if served.response.seems_full():
             self._refuse(served, "its client has not taken the response before: it is closing, or damaged")
             return
@@ -170,8 +189,12 @@ class Endpoint:
             self._lives[-1].end()
             self._lives.pop()
 
-    def _look_after(self) -> None:
-        """What is done twice a second: for those who died, for memory that is not used, for the name."""
+    def look_after(self) -> None:
+        """Twice a second, by :meth:`next_request`: for those who died, for memory that is not used, for the name."""
+        now = monotonic()
+        if now < self._next_sweep:
+            return
+        self._next_sweep = now + _SWEEP_INTERVAL
         assert self._terms.scratch is not None
         self._drop_leaving()
         self._sweep(self._control.without_owner(self._control.slots_in_use()))
@@ -217,7 +240,7 @@ class Endpoint:
         for served in list(self._leaving):
             if served.request.seems_full():
                 self._doorbell.release()  # its own bell is not heard any more
-            else:
+            elif served.response not in self._turns.owing:
                 served.response.interrupt_reader()
                 self._drop(served)
         while len(self._lives) > 1 and not self._leaving:
@@ -269,7 +292,7 @@ class Endpoint:
             self._drop(served)  # its client has left, and another came before that was seen
         held = self._opening = []
         try:
-            channel = channels.open_existing(own_names, self._terms, held)
+            ends = self._opened(own_names, held, layout.is_multiplexed(token))
             channels.unlink(own_names)
         except posix.NotFoundError:  # its client has closed it again
             posix.let_go(held)
@@ -280,8 +303,20 @@ class Endpoint:
             self._control.refuse(slot, token)
             return
         logger.debug("channel %d opened", slot)
-        self._channels[slot] = _Served(slot, token, channel, held)
+        self._channels[slot] = _Served(slot, token, *ends, held)
         self._circle_is_old = True
+
+    def _opened(
+        self, own_names: names.ChannelNames, held: posix.Held, is_multiplexed: bool
+    ) -> Tuple[Union[Buffer, Requests], Union[Buffer, Responses]]:
+        if not is_multiplexed:
+            return channels.open_existing(own_names, self._terms, held)
+        request, response = channels.open_existing(own_names, self._terms, held, Lane)
+        assert isinstance(request, Lane)
+        assert isinstance(response, Lane)
+        bell = posix.open_bell(names.bell(own_names), held)
+        responses = Responses(response, bell, self._turns)
+        return Requests(request, responses, self._turns), responses
 
     def _sweep(self, slots: List[int]) -> None:
         """Free those of `slots` whose clients have left or died."""

@@ -2,14 +2,16 @@
 
 A *region* is the shared memory of one buffer (one direction of one channel)::
 
-      0        4      6      8          16       24      28    32               40     48     49    50     64
-      +--------+------+------+----------+--------+-------+-----+----------------+------+------+-----+------+--------
-      | size   | kind | flags| sequence | magic  |version| pid |max_message_size| token| libc |found|      | message
-      | u32    | u16  | u16  | u64      | 8 bytes| u32   | u32 | u64            | u64  | u8   | u8  | zero | size bytes
-      +--------+------+------+----------+--------+-------+-----+----------------+------+------+-----+------+--------
+      0        4      6      8          16       24      28    32               40     48     49    50       52     64
+      +--------+------+------+----------+--------+-------+-----+----------------+------+------+-----+--------+------+---
+      | size   | kind | flags| sequence | magic  |version| pid |max_message_size| token| libc |found|waiting |      |
+      | u32    | u16  | u16  | u64      | 8 bytes| u32   | u32 | u64            | u64  | u8   | u8  |u8, u8  | zero |
+      +--------+------+------+----------+--------+-------+-----+----------------+------+------+-----+--------+------+---
       `----- written with each message -' `----- written once, by the creator ------------------' by the opener
 
-``kind`` is 0 for one message and 1 for several in one, see :mod:`.messages`; ``flags`` are 0 in this version.
+From 64 on comes the message, of `size` bytes. ``kind`` says whether it is one or holds several, see :mod:`.messages`;
+``flags`` are 0 in this version. ``waiting`` is for multiplexed channels, see :mod:`.lane`: 1 while the reader sleeps
+until there is a message, and 1 while the writer has more and waits for room.
 
 The *control segment* is one per server: who it is and which slots (= channels) are taken::
 
@@ -25,6 +27,7 @@ The *control segment* is one per server: who it is and which slots (= channels) 
       +------------------------+-----------------+------------+-------------------+-----------------+--------------+
 
 A *token* is a random number in the names of a channel's objects, which nobody else can guess before they are there.
+That of a multiplexed channel is odd, that of one for one call at a time even.
 ``libc`` tells glibc from musl, whose semaphores are laid out differently.
 All integers are little-endian and every field is naturally aligned. Ordering is never taken from these bytes:
 what is written before a semaphore is posted is read after it was waited for.
@@ -32,7 +35,7 @@ what is written before a semaphore is posted is read after it was waited for.
 
 import struct
 
-VERSION = 4
+VERSION = 5
 REGION_MAGIC = b"SRBregn\0"
 CONTROL_MAGIC = b"SRBctrl\0"
 
@@ -43,6 +46,8 @@ REGION_IDENTITY = struct.Struct("<8sIIQQB")
 REGION_IDENTITY_OFFSET = 16
 REGION_FOUND_OFFSET = 49
 """1 once the opener of a transport has all of it: from then on a peer that is not there is dead, not awaited."""
+READER_WAITING_OFFSET = 50
+WRITER_WAITING_OFFSET = 51
 REGION_HEADER_SIZE = 64
 """Bytes before the message: one cache line, so the payload starts on the next."""
 LARGEST_MESSAGE = 2**32 - 1
@@ -75,6 +80,11 @@ REMOVER_LOCK = 1 << 30
 def slot_lock(slot: int) -> int:
     """The byte of the control segment that the client which owns `slot` keeps locked."""
     return 1 + slot
+
+
+def is_multiplexed(token: int) -> bool:
+    """Whether many calls go through that channel at once."""
+    return bool(token & 1)
 
 
 def token_offset(max_channels: int, slot: int) -> int:

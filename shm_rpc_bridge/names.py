@@ -9,6 +9,7 @@ server is met by the next one; a channel's carry its token, so nobody can be the
     srb:calc:5f3a...:doorbell               semaphore
     srb:calc:5f3a...:7:9d02...:request      region of slot 7, and likewise ...:response
     srb:calc:5f3a...:7:9d02...:request_empty    semaphore, and likewise request_full, response_empty, response_full
+    srb:calc:5f3a...:7:9d03...:bell         of a multiplexed channel: FIFO
     srbt:pipe                               request region of a transport that is used on its own
     srbt:pipe:9d02...:request ...           the same until it is opened, and the other five
 """
@@ -17,6 +18,7 @@ import re
 from typing import NamedTuple, Tuple
 
 PREFIX = "srb:"
+BELL = ":bell"
 TRANSPORT_PREFIX = "srbt:"
 _VALID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", re.ASCII)
 
@@ -76,6 +78,11 @@ def doorbell(name: str, generation: int) -> str:
 
 def slot(name: str, generation: int, number: int, token: int) -> ChannelNames:
     return _channel(f"{generation_prefix(name, generation)}:{number}:{token:016x}")
+
+
+def bell(channel: ChannelNames) -> str:
+    """Of a multiplexed channel."""
+    return channel.request[: -len(":request")] + BELL
 
 
 def public_transport(name: str) -> str:

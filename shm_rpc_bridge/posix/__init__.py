@@ -1,6 +1,6 @@
 """All that touches the operating system: segments, semaphores and locks, and one table for what it may refuse.
 
-Everything another process can see is made, opened, listed or removed by one of nine functions here, which
+Everything another process can see is made, opened, listed or removed by one of eleven functions here, which
 :class:`Backend` describes; what they give out is then used directly. Tests put others in their place: see
 :func:`using`, and :mod:`shm_rpc_bridge.testing`, which has a backend that keeps everything in this process and one that
 stops at named steps.
@@ -24,6 +24,7 @@ if not (posix_ipc.SEMAPHORE_TIMEOUT_SUPPORTED and sys.platform.startswith("linux
     )
 
 from .backend import OPERATIONS, Backend
+from .bells import Bell, create_bell, open_bell
 from .held import Closable, Held, close_all, let_go
 from .listing import Listed, list_own_objects
 from .locks import LockFile
@@ -36,6 +37,7 @@ from .semaphores import (
     Outcome,
     Semaphore,
     create_semaphore,
+    fence,
     no_outcome,
     offer_core,
     open_semaphore,
@@ -47,6 +49,7 @@ __all__ = [
     "LIBC",
     "AlreadyExistsError",
     "Backend",
+    "Bell",
     "Closable",
     "Closed",
     "Held",
@@ -58,9 +61,11 @@ __all__ = [
     "Segment",
     "Semaphore",
     "close_all",
+    "create_bell",
     "create_segment",
     "create_semaphore",
     "described",
+    "fence",
     "is_gone",
     "let_go",
     "link_segment",
@@ -68,6 +73,7 @@ __all__ = [
     "no_memory",
     "no_outcome",
     "offer_core",
+    "open_bell",
     "open_lock_file",
     "open_segment",
     "open_semaphore",

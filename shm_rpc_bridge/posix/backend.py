@@ -2,6 +2,7 @@
 
 from typing import List, Protocol
 
+from .bells import Bell
 from .held import Held
 from .listing import Listed
 from .locks import LockFile
@@ -35,6 +36,12 @@ class Backend(Protocol):
 
     def unlink_semaphore(self, name: str) -> bool:
         """Remove a semaphore's name, if it is there; processes that have it open keep it."""
+
+    def create_bell(self, name: str, held: Held) -> Bell:
+        """A new bell, of which this is the reading end. Raises AlreadyExistsError."""
+
+    def open_bell(self, name: str, held: Held) -> Bell:
+        """The writing end of an existing bell, refused unless it is private and ours. NotFoundError: nobody reads."""
 
     def open_lock_file(self, name: str, held: Held) -> LockFile:
         """The segment `name` for the sake of its locks. Raises NotFoundError; refuses what is not private and ours."""

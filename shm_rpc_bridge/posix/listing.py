@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import stat
 from typing import List, NamedTuple
 
+from ..names import BELL
 from .refusals import FOLDER, oddness, translated
 from .semaphores import SEMAPHORE_PREFIX
 
@@ -32,5 +34,6 @@ def list_own_objects(prefix: str) -> List[Listed]:
                 with contextlib.suppress(FileNotFoundError):
                     status = entry.stat(follow_symlinks=False)
                     if status.st_uid == os.geteuid():
-                        found.append(Listed(name, is_semaphore, status.st_size, oddness(status)))
+                        is_kind = stat.S_ISFIFO if name.endswith(BELL) else stat.S_ISREG
+                        found.append(Listed(name, is_semaphore, status.st_size, oddness(status, is_kind)))
     return sorted(found)

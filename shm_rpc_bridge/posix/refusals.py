@@ -5,7 +5,7 @@ import errno
 import logging
 import os
 import stat
-from typing import Iterator
+from typing import Callable, Iterator
 
 import posix_ipc
 
@@ -100,19 +100,20 @@ def report_not_ours(name: str, path: str) -> None:
     logger.warning("%s stays%s", name, _whose(path))
 
 
-def oddness(status: os.stat_result) -> str:
-    """Why the object is none of this library and this user, or ""."""
+def oddness(status: os.stat_result, is_kind: Callable[[int], bool] = stat.S_ISREG) -> str:
+    """Why the object is none of this library and this user, or "". `is_kind`: of which kind its mode must be."""
     if status.st_uid != os.geteuid():
         return f"belongs to user {status.st_uid}, not to this process's {os.geteuid()}"
-    if not stat.S_ISREG(status.st_mode):
-        return f"is {what_it_is(status)}, not a regular file: remove it"
+    if not is_kind(status.st_mode):
+        expected = "a regular file" if is_kind is stat.S_ISREG else "a FIFO"
+        return f"is {what_it_is(status)}, not {expected}: remove it"
     if stat.S_IMODE(status.st_mode) & 0o077:
         return f"is open to other users (mode {stat.S_IMODE(status.st_mode):04o}, expected 0600): remove it"
     return ""
 
 
-def refuse_if_odd(name: str, status: os.stat_result) -> None:
-    """RPCTransportError unless it is a regular file, private and ours."""
-    odd = oddness(status)
+def refuse_if_odd(name: str, status: os.stat_result, is_kind: Callable[[int], bool] = stat.S_ISREG) -> None:
+    """RPCTransportError unless it is of that kind, private and ours."""
+    odd = oddness(status, is_kind)
     if odd:
         raise RPCTransportError(f"{name} {odd}")

@@ -100,6 +100,19 @@ _libc_with_gil.sem_close.argtypes = (ctypes.c_void_p,)
 offer_core: Callable[[], int] = ctypes.PyDLL(None).sched_yield
 """``os.sched_yield`` that keeps the GIL."""
 _trywait = ctypes.PyDLL(None).sem_trywait
+_post = ctypes.PyDLL(None).sem_post
+_own = ctypes.create_string_buffer(_SEMAPHORE_SIZE)
+_libc.sem_init(_own, 0, 0)
+
+
+def fence() -> None:
+    """What was written to shared memory before this is written before anything is read after it.
+
+    Semaphores order what goes from who posts to who waits; two who each write and then look at what the other has
+    written need this in between. A semaphore of this process alone is posted and taken: two atomic steps on one place.
+    """
+    _post(_own)
+    _trywait(_own)
 
 
 class _SystemSemaphore(posix_ipc.Semaphore):  # type: ignore[misc]  # posix_ipc has no type information

@@ -40,6 +40,7 @@ class MemoryBackend:
         self._lock = threading.Lock()
         self._files: Dict[str, int] = {}
         self._semaphores: Dict[str, _Tokens] = {}
+        self._bells: Dict[str, int] = {}  # their writing ends
         self._opened: weakref.WeakSet[_MemorySegment] = weakref.WeakSet()
 
     def create_segment(self, name: str, size: int, held: posix.Held) -> posix.Segment:
@@ -73,7 +74,7 @@ class MemoryBackend:
 
     def unlink_segment(self, name: str) -> bool:
         with self._lock:
-            fd = self._files.pop(name, -1)
+            fd = self._files.pop(name, self._bells.pop(name, -1))
         if fd >= 0:
             os.close(fd)
         return fd >= 0
@@ -96,6 +97,19 @@ class MemoryBackend:
         with self._lock:
             return self._semaphores.pop(name, None) is not None
 
+    def create_bell(self, name: str, held: posix.Held) -> posix.Bell:
+        with self._lock:
+            if name in self._files or name in self._bells:
+                raise posix.AlreadyExistsError(f"{name} exists already")
+            reader, self._bells[name] = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        return _noted(posix.Bell([reader]), held)
+
+    def open_bell(self, name: str, held: posix.Held) -> posix.Bell:
+        with self._lock:
+            if name not in self._bells:
+                raise posix.NotFoundError(f"{name} does not exist")
+            return _noted(posix.Bell([os.dup(self._bells[name])]), held)
+
     def open_lock_file(self, name: str, held: posix.Held) -> posix.LockFile:
         return _noted(_MemoryLockFile(name, self._open(name), self), held)
 
@@ -103,11 +117,12 @@ class MemoryBackend:
         with self._lock:
             found = [posix.Listed(name, False, os.fstat(fd).st_size) for name, fd in self._files.items()]
             found += [posix.Listed(name, True, 0) for name in self._semaphores]
+            found += [posix.Listed(name, False, 0) for name in self._bells]
         return sorted(listed for listed in found if listed.name.startswith(prefix))
 
     def close(self) -> None:
         """Forget everything. Idempotent."""
-        for name in list(self._files):
+        for name in [*self._files, *self._bells]:
             self.unlink_segment(name)
         self._semaphores.clear()
 

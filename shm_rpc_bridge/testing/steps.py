@@ -4,7 +4,8 @@ A step is an action, such as ``release request_full``, and when: before it, afte
 message. Actions are named for what they are done to (the last part of an object's name, see
 :mod:`shm_rpc_bridge.names`)::
 
-    create, open, unlink, map    request, response, control; all but map also: request_full ..., doorbell
+    create, open, unlink, map    request, response, control; all but map also: request_full ..., doorbell, bell
+    ring                         bell
     acquire, release             request_empty, request_full, response_empty, response_full, doorbell
     write                        request, response: the message, of which DURING is the middle
     lock, unlock                 server, slot; of a transport: creator, opener; of what a dead one has left: remover
@@ -13,6 +14,7 @@ message. Actions are named for what they are done to (the last part of an object
                                  segment unlink is also that of the name it had before
     say closed                   the control segment's state
     say found                    in a transport's request region, by its opener
+    say reader waits, say writer waits    in a region of a multiplexed channel: asked for, and answered by ringing
     claim, announce, leave       a slot's state, by the client
     serve, free                  a slot's state, by the server
 
@@ -42,8 +44,8 @@ class Step(NamedTuple):
 
 
 Hook = Callable[[Step], Optional[bool]]
-"""Called in the thread that does the step. True before a ``release``, an ``unlink`` or a write of a state leaves it
-out; an exception comes out of the library's call."""
+"""Called in the thread that does the step. True before a ``release``, a ``ring``, an ``unlink`` or a write of a state
+leaves it out; an exception comes out of the library's call."""
 
 
 @contextlib.contextmanager
@@ -115,6 +117,11 @@ _SLOT_STATES = {
     layout.SLOT_FREE: "free slot",
 }
 _CONTROL_STATES = {layout.CLOSED: "say closed"}
+_REGION_BYTES = {
+    layout.REGION_FOUND_OFFSET: "say found",
+    layout.READER_WAITING_OFFSET: "say reader waits",
+    layout.WRITER_WAITING_OFFSET: "say writer waits",
+}
 
 
 class _Watch:
@@ -179,6 +186,14 @@ class _WatchedBackend:
         watch = _Watch(self._hook, name)
         return bool(watch.around("unlink", lambda: self._backend.unlink_semaphore(name), droppable=True))
 
+    def create_bell(self, name: str, held: posix.Held) -> posix.Bell:
+        watch = _Watch(self._hook, name)
+        return _WatchedBell(watch.around("create", lambda: self._backend.create_bell(name, held)), watch)
+
+    def open_bell(self, name: str, held: posix.Held) -> posix.Bell:
+        watch = _Watch(self._hook, name)
+        return _WatchedBell(watch.around("open", lambda: self._backend.open_bell(name, held)), watch)
+
     def open_lock_file(self, name: str, held: posix.Held) -> posix.LockFile:
         watch = _Watch(self._hook, name)
         watch.tell("open locks", BEFORE)
@@ -219,6 +234,19 @@ class _WatchedSemaphore:
         self._semaphore.close()
 
 
+class _WatchedBell(posix.Bell):
+    """Shares the descriptor with the one that is watched, which its owner closes."""
+
+    __slots__ = ("_watch",)
+
+    def __init__(self, bell: posix.Bell, watch: _Watch) -> None:
+        super().__init__(bell._fds)
+        self._watch = watch
+
+    def ring(self) -> None:
+        self._watch.around("ring", super().ring, droppable=True)
+
+
 class _WatchedMap(mmap.mmap):
     """Only what is assigned to is watched; what is packed into it is the headers beside."""
 
@@ -242,7 +270,7 @@ class _WatchedMap(mmap.mmap):
             watch.tell(action, AFTER)
             return
         if watch.object != "control":
-            action = "say found"
+            action = _REGION_BYTES[key]
         elif key >= layout.CONTROL_HEADER_SIZE:
             action = _SLOT_STATES.get(value, f"write {watch.object}")
         else:

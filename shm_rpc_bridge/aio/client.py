@@ -1,0 +1,292 @@
+"""AsyncRPCClient: the calls of an RPCClient, awaited."""
+
+import asyncio
+import os
+import warnings
+from time import monotonic
+from typing import Any, Callable, Optional, Set, TypeVar, Union
+
+from .. import codec as codecs
+from .. import names, posix
+from ..channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
+from ..connection import Connection
+from ..exceptions import NOT_SENT, RPCError, RPCSerializationError, RPCTimeoutError, RPCTransportError
+from ..failures import LET_GO, PING
+from ..link import Link
+from ..messages import ONE
+from ..proxies import Remote, proxy_of, typed
+from ..remote_errors import HandedOut
+from ..waiting import validated_timeout
+from .session import Session
+
+Interface = TypeVar("Interface")
+
+
+class _Kept:
+    """What an option is that keeps its value."""
+
+
+_KEPT = _Kept()
+
+
+class _Way:
+    """To whichever life of its server there is: what a client and those made by its with_options share."""
+
+    def __init__(self, name: str, buffer_size: int, max_message_size: int, codec: str) -> None:
+        """Sizes in bytes. Opens nothing yet."""
+        self._name = name
+        self._terms = buffer_size, max_message_size
+        self._codec = codec
+        self._current: Optional[Session] = None
+        self._before: Set[Session] = set()  # whose servers have been replaced, with calls that are answered still
+        self._loop: Optional[asyncio.AbstractEventLoop] = None
+        self._process = os.getpid()
+        self.is_closed = False
+
+    @property
+    def holds_anything(self) -> bool:
+        return self._current is not None and self._process == os.getpid()
+
+    async def session(self, patience: float) -> Session:
+        """To the server there is now, or is within `patience` seconds. Raises RPCTransportError."""
+        current = self._current
+        if current is not None and current.is_current() and self._loop is asyncio.get_running_loop():
+            return current
+        deadline = monotonic() + patience
+        pause = 0.001
+        while True:
+            try:
+                return self._connected()
+            except posix.NotFoundError as error:
+                left = deadline - monotonic()
+                if left <= 0:
+                    waited = f" (waited {patience:.3g} s for it)" if patience > 0 else ""
+                    raise RPCTransportError(f"{error}{waited}") from None
+            await asyncio.sleep(min(pause, left))
+            pause = min(pause * 2, 0.05)
+
+    def _connected(self) -> Session:
+        """Takes some hundred microseconds and waits for nobody."""
+        self._refuse_if_unusable()
+        current = self._current
+        if current is not None:
+            if current.is_current():
+                return current
+            self._leave(current)
+        connection = Connection(self._name, self._codec)
+        link: Optional[Link] = None
+        try:
+            connection.open()
+            link = connection.new_link()
+            link.open(*self._terms)
+            session = self._current = Session(connection, link)
+            return session
+        except BaseException:
+            connection.is_retired = True
+            if link is not None:
+                connection.close_channel(link)
+            connection.reap()
+            raise
+
+    def _refuse_if_unusable(self) -> None:
+        if self.is_closed:
+            raise RPCTransportError(f"the client of {self._name!r} is closed")
+        if os.getpid() != self._process:
+            raise RPCTransportError(
+                f"the client of {self._name!r} belongs to process {self._process} and cannot be used in its forked "
+                f"child {os.getpid()}: construct another one there"
+            )
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+        elif self._loop is not loop:
+            raise RPCTransportError(f"the client of {self._name!r} belongs to another event loop: construct one here")
+
+    def _leave(self, session: Session) -> None:
+        """Its server has closed or was replaced: whoever waits is answered still, if at all."""
+        self._current = None
+        if session.is_idle():
+            session.end(RPCTransportError("its server was replaced"))
+        elif not session.is_closed:
+            self._before.add(session)
+            session.on_idle = lambda: self._end_before(session)
+
+    def _end_before(self, session: Session) -> None:
+        self._before.discard(session)
+        session.end(RPCTransportError("its server was replaced"))
+
+    def close_from_anywhere(self) -> None:
+        """As :meth:`close`, from whichever thread, now or when the loop has its next turn."""
+        if self._loop is not None and self._loop.is_running():
+            self._loop.call_soon_threadsafe(self.close)
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """Let go of everything. Idempotent. In the loop, or when that does not run any more."""
+        self.is_closed = True
+        current, self._current = self._current, None
+        for session in [*([current] if current is not None else []), *self._before]:
+            session.end(RPCTransportError("the client was closed during the call"))
+        self._before.clear()
+
+
+class AsyncRPCClient:
+    """Calls the methods of the server `name` on this host, from one event loop.
+
+    Any number of calls may be under way at once, from any tasks of that loop, through one channel: what is begun in one
+    turn of the loop goes in one message. No thread is made, nothing is polled; the loop sleeps until the server rings.
+    A call that is cancelled disturbs no other, and is never run if the server had not taken it. When the server was
+    restarted, the next call connects to the new one. Whoever constructs it closes it, or uses ``async with``. It does
+    not survive ``fork``: construct another one in the child.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        buffer_size: int = DEFAULT_BUFFER_SIZE,
+        timeout: Optional[float] = 5.0,
+        *,
+        wait_for_server: float = 0.0,
+        max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE,
+        codec: Any = "json",
+        strict: bool = False,
+    ) -> None:
+        """Nothing is connected before ``async with``, :meth:`connect` or the first call.
+
+        `wait_for_server`: seconds that :meth:`connect` waits for a server that is not there yet; calls do not, see
+        :meth:`with_options`. The other arguments are those of :class:`.RPCClient`. ValueError or TypeError for bad
+        ones.
+        """
+        names.validated(name)
+        validated_sizes(buffer_size, max_message_size)
+        validated_timeout(wait_for_server, "wait_for_server")
+        self.name = name
+        self._timeout = validated_timeout(timeout)
+        self._wait_for_server = wait_for_server
+        self._patience = 0.0
+        self._codec = chosen = codecs.chosen(codec, strict)
+        self._encode = chosen.encode_request
+        self._decode: Callable[[str, Any], Any] = chosen.decode_response
+        self._way = _Way(name, buffer_size, max_message_size, chosen.name)
+
+    async def connect(self) -> None:
+        """Connect, if that was not done. Raises RPCTransportError when there is no server or one of another codec."""
+        await self._way.session(self._wait_for_server)
+
+    async def call(self, method: str, /, *args: Any, **params: Any) -> Any:
+        """Call `method` in the server with these arguments, by position and by name, and return its result.
+
+        Raises what :meth:`.RPCClient.call` does, and CancelledError where it is cancelled: then the method may have run
+        only if the server had taken the request. A request that certainly has not run, because its server closed or
+        died first, is sent once more if another one is there by then.
+        """
+        timeout = self._timeout
+        message = self._encode(method, args, params)
+        deadline = None if timeout is None else monotonic() + timeout
+        lost: Optional[Exception] = None
+        while True:
+            session = await self._session(method, deadline, lost)
+            try:
+                left = None if deadline is None else max(0.0, deadline - monotonic())
+                _, response = await session.exchange(message, ONE, left)
+            except (RPCTimeoutError, RPCTransportError) as error:
+                lost = self._lost(error, session, method, lost)
+                continue
+            except MemoryError:
+                raise
+            try:
+                return self._decode(method, response)
+            except HandedOut as came:
+                self._let_go(session, came)
+                raise RPCSerializationError(
+                    f"the result of {method!r} is a {came.class_name} that stays in the server, and this client has no "
+                    "handles: call it with an RPCClient (the method has run)",
+                    may_have_run=True,
+                ) from None
+
+    async def _session(self, method: str, deadline: Optional[float], lost: Optional[Exception]) -> Session:
+        left = self._patience if deadline is None else min(self._patience, deadline - monotonic())
+        try:
+            return await self._way.session(left)
+        except RPCTransportError as error:
+            if lost is not None:
+                raise RPCTransportError(f"{lost}; {error}") from None
+            raise RPCTransportError(f"{method!r} on {self.name!r}: {error} {NOT_SENT}") from None
+
+    def _lost(self, error: RPCError, session: Session, method: str, lost: Optional[Exception]) -> Exception:
+        """What to say of a request that has failed, if it may be sent once more; else raises it."""
+        took = f" took more than {self._timeout} s" if isinstance(error, RPCTimeoutError) else ""
+        kind = RPCTimeoutError if took else RPCTransportError
+        told = kind(f"{method!r} on {self.name!r}{took}: {error}", may_have_run=error.may_have_run)
+        if lost is not None or error.may_have_run or took or session.server_is_alive() or self._way.is_closed:
+            raise told from None
+        return told
+
+    def _let_go(self, session: Session, came: HandedOut) -> None:
+        """Let the server forget an object that nobody here can have."""
+        message = self._encode(LET_GO, (came.number,), {})
+        task = asyncio.ensure_future(session.exchange(message, ONE, self._timeout))
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    @property
+    def remote(self) -> Any:
+        """The server's methods as methods: ``await client.remote.add(1, b=2)``."""
+        return Remote(self.call)
+
+    def proxy(self, interface: Callable[..., Interface]) -> Interface:
+        """The server's methods as `interface` declares them, with ``async def``; as :meth:`.RPCClient.proxy`."""
+        return proxy_of(interface, self, self._codec.keeps_types)
+
+    async def ping(self) -> float:
+        """Seconds that a call without a method takes. Raises what a call raises: the server lives and answers."""
+        before = monotonic()
+        await self.call(PING)
+        return monotonic() - before
+
+    def with_options(
+        self,
+        *,
+        timeout: Union[float, _Kept, None] = _KEPT,
+        wait_for_server: Union[float, _Kept] = _KEPT,
+        returns: Any = _KEPT,
+    ) -> "AsyncRPCClient":
+        """This client with other options, on the same channel; as :meth:`.RPCClient.with_options`."""
+        other = object.__new__(type(self))
+        vars(other).update(vars(self), _is_owner=False, _owner=self)  # which is not dropped before this
+        if not isinstance(timeout, _Kept):
+            other._timeout = validated_timeout(timeout)
+        if not isinstance(wait_for_server, _Kept):
+            validated_timeout(wait_for_server, "wait_for_server")
+            other._patience = wait_for_server
+        if not isinstance(returns, _Kept):
+            other._decode = typed(self._codec.decode_response, returns)
+        return other
+
+    _is_owner = True
+
+    async def close(self) -> None:
+        """Let go of everything; calls that tasks are in end at once with RPCTransportError. Idempotent."""
+        self._way.close()
+
+    async def __aenter__(self) -> "AsyncRPCClient":
+        await self.connect()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def __del__(self) -> None:
+        way: Optional[_Way] = getattr(self, "_way", None)
+        if self._is_owner and way is not None and way.holds_anything and not way.is_closed:
+            way.close_from_anywhere()  # first: where warnings are errors, the next line is one
+            warnings.warn(f"AsyncRPCClient({self.name!r}) was never closed", ResourceWarning, stacklevel=2)
+
+    def __reduce__(self) -> Any:
+        raise TypeError("an AsyncRPCClient belongs to its event loop: construct another one where it is used")
+
+    def __copy__(self) -> "AsyncRPCClient":
+        raise TypeError("a client is not copied: share it, or construct another one")
+
+    def __deepcopy__(self, memo: Any) -> "AsyncRPCClient":
+        return self.__copy__()

@@ -1,0 +1,196 @@
+"""One multiplexed channel in one event loop: who waits for which answer, and what becomes of them."""
+
+import asyncio
+import os
+import weakref
+from typing import Callable, Dict, Optional, Tuple
+
+from ..connection import Connection
+from ..exceptions import RPCError, RPCTimeoutError, RPCTransportError
+from ..link import Link
+from ..messages import Message
+
+_LOOK_SECONDS = 0.5
+"""Between looks, while there are calls, whether the server lives: its death is heard at once unless a child of it has
+its end of the bell open."""
+
+_REASONS_ASKED = 100
+"""Times, every other millisecond, until nothing better is known of a channel's end than that."""
+
+Answer = Tuple[int, Message]
+"""The kind of a response, and itself."""
+
+
+class Session:
+    """Used in one loop. It ends when it is closed, or its server has ended; then all who wait for it are told."""
+
+    def __init__(self, connection: Connection, link: Link) -> None:
+        """`link`: open; both are closed by this."""
+        self._loop = asyncio.get_running_loop()
+        self._connection = connection
+        self._link = link
+        self._waiting: Dict[int, asyncio.Future[Answer]] = {}
+        self._is_advancing = False
+        self._look: Optional[asyncio.TimerHandle] = None
+        self._process = os.getpid()
+        self.on_idle: Callable[[], None] = _nothing
+        """Called when nobody waits for an answer any more."""
+        self.is_closed = False
+        _sessions.add(self)
+        self._loop.add_reader(link.bell.fd, self._heard)
+
+    def is_current(self) -> bool:
+        """Whether further calls go through it."""
+        return not self.is_closed and self._link.is_current()
+
+    def is_idle(self) -> bool:
+        return not self._waiting
+
+    def server_is_alive(self) -> bool:
+        return not self.is_closed and self._connection.is_alive()
+
+    async def exchange(self, message: Message, kind: int, timeout: Optional[float]) -> Answer:
+        """Send a request and return its response. Cancelled, or after `timeout` seconds, it wants no answer any more.
+
+        Raises RPCTimeoutError or RPCTransportError, which say whether the server had taken the request.
+        """
+        if self.is_closed:
+            raise RPCTransportError("the client is closed")
+        number = self._link.begin(message, kind)
+        future = self._waiting[number] = self._loop.create_future()
+        self._advance_soon()
+        if self._look is None:
+            self._look = self._loop.call_later(_LOOK_SECONDS, self._look_after)
+        timer = None if timeout is None else self._loop.call_later(timeout, self._expire, number)
+        try:
+            answer: Answer = await future
+            return answer
+        except asyncio.CancelledError:
+            self._abandon(number)
+            raise
+        finally:
+            if timer is not None:
+                timer.cancel()
+            if not self._waiting:
+                self.on_idle()
+
+    def _advance_soon(self) -> None:
+        """Once in this turn of the loop, so that what is begun in the same turn goes in one message."""
+        if not self._is_advancing:
+            self._is_advancing = True
+            self._loop.call_soon(self._advance)
+
+    def _advance(self) -> None:
+        self._is_advancing = False
+        if self.is_closed:
+            return
+        try:
+            for number, kind, response in self._link.advance():
+                future = self._waiting.pop(number, None)
+                if future is not None and not future.done():
+                    future.set_result((kind, response))
+            if not self._link.park():
+                self._advance_soon()  # after the others of this loop
+        except BaseException as error:  # a damaged message, or what a signal's handler raises: nothing is sure any more
+            self.end(error if isinstance(error, RPCTransportError) else RPCTransportError(f"interrupted: {error!r}"))
+            if not isinstance(error, RPCTransportError):
+                raise
+
+    def _heard(self) -> None:
+        if self._link.bell.silence():
+            self._advance()
+            return
+        self._advance()  # its last words
+        if not self.is_closed:
+            self._loop.remove_reader(self._link.bell.fd)
+            self._link.forget_server()
+            self._end_when_known_why(_REASONS_ASKED)
+
+    def _end_when_known_why(self, times: int) -> None:
+        """Of a process that dies, one file is closed after the other; its locks may go last."""
+        if self.is_closed:
+            return
+        try:
+            self._link.body.recheck()
+        except RPCTransportError as error:
+            self.end(error)
+            return
+        if times:
+            self._loop.call_later(0.002, self._end_when_known_why, times - 1)
+        else:
+            self.end(RPCTransportError("its server has closed this channel"))
+
+    def _look_after(self) -> None:
+        self._look = None
+        if self.is_closed:
+            return
+        try:
+            self._link.body.recheck()
+        except RPCTransportError as error:
+            self._advance()
+            self.end(error)
+            return
+        self._advance()  # a wake-up was lost
+        if self._waiting:
+            self._look = self._loop.call_later(_LOOK_SECONDS, self._look_after)
+
+    def _expire(self, number: int) -> None:
+        future = self._waiting.get(number)
+        if future is not None and not future.done():
+            never_runs = self._abandon(number)
+            outcome = "the server had not taken it, so it never runs" if never_runs else "whether it ran is unknown"
+            future.set_exception(RPCTimeoutError(f"no answer in time ({outcome})", may_have_run=not never_runs))
+
+    def _abandon(self, number: int) -> bool:
+        """True when the request certainly never runs."""
+        if self._waiting.pop(number, None) is None or self.is_closed:
+            return False
+        never_runs = self._link.abandon(number)
+        self._advance_soon()  # what was taken back with it
+        return never_runs
+
+    def end(self, why: RPCError) -> None:
+        """Tell all who wait, and let go of everything. Idempotent."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        if self._look is not None:
+            self._look.cancel()
+        never_run = self._link.give_up()
+        waiting, self._waiting = self._waiting, {}
+        if self._loop.is_closed():  # and with it all who waited
+            waiting = {}
+        else:
+            self._loop.remove_reader(self._link.bell.fd)
+        for number, future in waiting.items():
+            if not future.done():
+                never_runs = number in never_run
+                outcome = "the server had not taken it, so it never runs" if never_runs else "whether it ran is unknown"
+                future.set_exception(RPCTransportError(f"{why} ({outcome})", may_have_run=not never_runs))
+        self._let_go()
+
+    def _let_go(self) -> None:
+        self._connection.is_retired = True
+        self._connection.close_channel(self._link)
+        self._connection.reap()
+
+    def leave_to_parent(self) -> None:
+        """In a forked child: let go of what is the parent's; its loop, which the child shares, is left alone."""
+        self.is_closed = True
+        self._waiting = {}
+        self._connection.drop_inherited()
+
+
+def _nothing() -> None:
+    """What is done when nobody has asked for anything."""
+
+
+_sessions: "weakref.WeakSet[Session]" = weakref.WeakSet()
+
+
+def _leave_sessions_to_parent() -> None:
+    for session in list(_sessions):
+        session.leave_to_parent()
+
+
+os.register_at_fork(after_in_child=_leave_sessions_to_parent)

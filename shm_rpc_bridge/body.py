@@ -1,0 +1,123 @@
+"""What a client's channel consists of: a slot, six objects in shared memory, and what is asked while it waits."""
+
+import os
+import weakref
+from typing import Optional, Protocol, Tuple, Type
+
+from . import channel as channels
+from . import names, posix
+from .buffer import Buffer, Terms
+from .control import Control
+from .exceptions import RPCTransportError
+from .lane import Lane
+from .scratch import Scratch
+
+
+class User(Protocol):
+    """Who calls through a channel."""
+
+    thread: int
+    """Which has used it last."""
+
+    def forget_server(self) -> None:
+        """It is closed: there is no server any more for whoever still has it."""
+
+
+class Body:
+    """What a channel consists of and must be let go, and what is asked during its waits. It outlives its user: what a
+    signal's handler, raising, has made somebody lose is known by that, and closed."""
+
+    user: "weakref.ref[User]"
+
+    def __init__(self, control: Control, doorbell: posix.Semaphore) -> None:
+        self.control = control
+        self.doorbell = doorbell
+        self.closed = False
+        self.scratch = Scratch()
+        self.channel: Optional[channels.Channel] = None
+        self.bell: Optional[posix.Bell] = None
+        """Of a multiplexed channel."""
+        self.slot = -1
+        self.token = 0
+        self._held: posix.Held = []
+        self._names: Optional[names.ChannelNames] = None
+
+    def open(self, request_size: int, max_message_size: int, wait: str) -> channels.Channel:
+        """Claim a slot and create the channel in it; sizes in bytes. Raises RPCTransportError."""
+        return self._open(request_size, max_message_size, wait, Buffer)
+
+    def open_multiplexed(self, request_size: int, max_message_size: int) -> Tuple[Lane, Lane, posix.Bell]:
+        """As :meth:`open`, of lanes, and with the bell that the server rings."""
+        request, response = self._open(request_size, max_message_size, "block", Lane)
+        assert isinstance(request, Lane)
+        assert isinstance(response, Lane)
+        assert self.bell is not None
+        return request, response, self.bell
+
+    def _open(self, request_size: int, max_message_size: int, wait: str, kind: Type[Buffer]) -> channels.Channel:
+        control = self.control
+        # Its lowest bit says of which kind the channel is.
+        self.token = int.from_bytes(os.urandom(8), "little") & ~1 or 2
+        if kind is Lane:
+            self.token |= 1
+        self.slot = control.claim_slot(self, self.token)
+        self._names = names.slot(control.name, control.generation, self.slot, self.token)
+        limit = min(max_message_size, control.max_message_size)
+        terms = Terms(limit, wait, self.recheck, scratch=self.scratch, token=self.token)
+        if kind is Lane:
+            self.bell = posix.create_bell(names.bell(self._names), self._held)
+        sizes = request_size, control.buffer_size
+        self.channel = channel = channels.create(self._names, *sizes, terms, self._held, kind)
+        control.announce_slot(self.slot)
+        self.doorbell.release()  # so that the server opens it, and takes its names away, before the first call
+        return channel
+
+    def interrupt(self) -> None:
+        self.closed = True
+        if self.channel is not None:
+            self.channel.response.interrupt_reader()
+
+    def is_refused(self) -> bool:
+        return self.control.is_refused(self.slot, self.token)
+
+    def recheck(self) -> None:
+        """Raises RPCTransportError when there is nothing to wait for any more."""
+        control = self.control
+        if self.closed:
+            raise RPCTransportError("the client was closed during the call")
+        if not control.is_serving():
+            raise RPCTransportError(f"server {control.name!r} ({posix.described(control.process)}) has closed")
+        if why := control.why_server_is_dead():
+            raise RPCTransportError(f"server {control.name!r} ({posix.described(control.process)}) {why}")
+        if self.is_refused():
+            if self.closed:  # since it was asked: the server takes what wakes this end for a response that nobody takes
+                raise RPCTransportError("the client was closed during the call")
+            raise RPCTransportError(f"server {control.name!r} has refused this channel: its log says why")
+        if self.channel is not None and self.channel.request.seems_full() and not self.doorbell.value:
+            self.doorbell.release()  # a wake-up was lost
+
+    def close(self) -> None:
+        """Leave the slot to the server to reclaim. Idempotent."""
+        self.closed = True
+        user = self.user()
+        if user is not None:
+            user.forget_server()
+        if self._names is not None:
+            # Most often the server has opened it and removed them; or, closing, removed what there was of them by then.
+            channels.unlink(self._names)
+            self._names = None
+        self._let_go()
+        self.control.leave_slots(self)
+        if self.slot >= 0:
+            self.doorbell.release()
+            self.slot = -1
+
+    def drop_inherited(self) -> None:
+        self.closed = True
+        self._let_go()
+
+    def _let_go(self) -> None:
+        channel, self.channel = self.channel, None
+        posix.let_go(self._held)
+        if channel is not None:
+            channel.forget_memory()

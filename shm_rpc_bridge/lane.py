@@ -1,0 +1,148 @@
+"""One direction of a multiplexed channel: a buffer into which a message goes that holds many, without ever waiting.
+
+The writer takes `empty`, writes and posts `full`; the reader takes `full`, copies and posts `empty`. Who finds nothing
+to take, or no room, says so in a byte of the region and goes: the other end, seeing it, rings a bell. Each writes its
+own word first and looks for the other's after a :func:`.posix.fence`, so that at least one sees the other's; a wake-up
+that is lost all the same is made good by a look twice a second.
+"""
+
+from collections import deque
+from typing import Deque, List, Optional
+
+from . import layout, posix
+from .buffer import HEADER, Buffer, Terms, write_message_header
+from .exceptions import RPCTransportError
+from .messages import MANY, NUMBERED, Message, Numbered, numbered, numbered_parts
+from .posix import Semaphore
+
+TOGETHER = 256 * 1024
+"""Bytes that are sent in one message at the most, unless one alone is larger."""
+
+
+class Lane(Buffer):
+    """One end of it. Used by one thread at a time; its owner holds what it consists of."""
+
+    _kinds = (MANY,)
+
+    __slots__ = ("_empty", "_has_room", "_sequence", "queue", "queued_bytes")
+
+    def __init__(self, segment: posix.Segment, empty: Semaphore, full: Semaphore, terms: Terms) -> None:
+        """Use a region and its semaphores."""
+        super().__init__(segment, empty, full, terms._replace(scratch=None, wait="block"))
+        self._empty = empty
+        self._has_room = False
+        self._sequence = 0
+        self.queue: Deque[Numbered] = deque()
+        """What waits for room."""
+        self.queued_bytes = 0
+
+    def put(self, number: int, kind: int, message: Message) -> None:
+        """Have it sent by the next :meth:`flush` that finds room. RPCTransportError or MemoryError if it never can."""
+        size = NUMBERED.size + len(message)
+        if size > self._capacity:  # now, and not when nobody asks for it any more
+            self._make_room(size)
+        self.queue.append((number, kind, message))
+        self.queued_bytes += size
+
+    def flush(self) -> List[Numbered]:
+        """Send as many as fit into one message, if there is room for it: these."""
+        queue = self.queue
+        if not queue or not (self._has_room or not self._empty.trywait()):
+            return []
+        self._has_room = True
+        sent = [queue.popleft()]
+        size = NUMBERED.size + len(sent[0][2])
+        room = min(self._capacity, TOGETHER)
+        while queue and size + NUMBERED.size + len(queue[0][2]) <= room:
+            size += NUMBERED.size + len(queue[0][2])
+            sent.append(queue.popleft())
+        self.queued_bytes -= size
+        self._write(sent)
+        self._has_room = False
+        self._full.release()
+        posix.fence()
+        return sent
+
+    def drop(self, number: int) -> bool:
+        """Do not send that one. False when it waits no more."""
+        for queued in self.queue:
+            if queued[0] == number:
+                self.queue.remove(queued)
+                self.queued_bytes -= NUMBERED.size + len(queued[2])
+                return True
+        return False
+
+    def put_back(self, messages: List[Numbered]) -> None:
+        """Have these sent first, which were taken back."""
+        self.queue.extendleft(reversed(messages))
+        self.queued_bytes += sum(NUMBERED.size + len(message) for _, _, message in messages)
+
+    def _write(self, messages: List[Numbered]) -> None:
+        buffer = self._map
+        start = HEADER + NUMBERED.size
+        if len(messages) == 1:
+            ((number, kind, message),) = messages
+            end = start + len(message)
+            buffer[HEADER:start] = NUMBERED.pack(1, number, kind, len(message))
+            buffer[start:end] = message
+        else:
+            whole = numbered(messages)
+            end = HEADER + len(whole)
+            buffer[HEADER:end] = whole
+        self._sequence += 1
+        write_message_header(buffer, 0, end - HEADER, MANY, 0, self._sequence)
+
+    def take_back(self) -> bool:
+        """The writer's: take back the last message, of which the reader has not taken anything. True: it never will."""
+        if self._full.trywait():
+            return False
+        self._has_room = True
+        return True
+
+    def take_all(self) -> Optional[List[Numbered]]:
+        """The messages in one, and room for the next one; None when there is none. Raises RPCTransportError."""
+        if self._full.trywait():
+            return None
+        sequence, message, _ = self._copy_out()
+        if sequence == self._sequence:  # woken by interrupt_reader()
+            return []
+        self._sequence = sequence
+        try:
+            parts = numbered_parts(bytes(message))
+        except ValueError as error:
+            raise RPCTransportError(f"{self._segment.name} is damaged: {error}") from None
+        self._empty.release()
+        posix.fence()
+        return parts
+
+    # What one end says to the other before it goes.
+
+    def say_reader_waits(self) -> bool:
+        """Ask the writer to ring when it has sent something. False when something is there already."""
+        self._map[layout.READER_WAITING_OFFSET] = 1
+        posix.fence()
+        return not self._full.value
+
+    def reader_waits(self) -> bool:
+        """Whether to ring now, once."""
+        return self._asked(layout.READER_WAITING_OFFSET)
+
+    def say_writer_waits(self) -> bool:
+        """Ask the reader to ring when it has made room. False when there is room already."""
+        self._map[layout.WRITER_WAITING_OFFSET] = 1
+        posix.fence()
+        return not self._empty.value
+
+    def writer_waits(self) -> bool:
+        """Whether to ring now, once."""
+        return self._asked(layout.WRITER_WAITING_OFFSET)
+
+    def _asked(self, offset: int) -> bool:
+        asks = self._map[offset]
+        if asks:
+            self._map[offset] = 0
+        return bool(asks)
+
+    def has_message(self) -> bool:
+        """A hint, not proof, that a message is waiting."""
+        return self._full.value > 0

@@ -1,0 +1,130 @@
+"""The server's end of a multiplexed channel, in the words of one for a call at a time: requests and responses.
+
+A message of it brings many requests; they are given out one by one, and answered in any order, each by its number.
+"""
+
+from collections import deque
+from typing import Deque, Optional, Set
+
+from . import posix
+from .buffer import Taken
+from .lane import Lane
+from .messages import ONE, Message, Numbered
+
+MOST_UNTAKEN, MOST_UNTAKEN_BYTES = 1000, 64 << 20
+"""Responses that a client has not taken, from which on no more of its requests are: it is slow, or stopped."""
+
+
+class Turns:
+    """Of one server: the channels that have to be looked at although nobody has rung for them."""
+
+    def __init__(self) -> None:
+        self.behind: Set[Requests] = set()
+        """Those of which requests were taken and not given out."""
+        self.owing: Set[Responses] = set()
+        """Those with responses that wait for room."""
+
+    def is_behind(self) -> bool:
+        """Whether there is a request that nobody rings for any more."""
+        return any(requests.seems_full() for requests in self.behind)
+
+    def send_what_is_owed(self) -> None:
+        """To those clients that have made room since."""
+        for responses in list(self.owing):
+            responses.flush()
+
+
+class Responses:
+    """What goes to one client. Used by one thread."""
+
+    def __init__(self, lane: Lane, bell: posix.Bell, turns: Turns) -> None:
+        self._lane = lane
+        self._bell = bell
+        self._turns = turns
+
+    def send(self, message: Message, number: int, kind: int = ONE) -> None:
+        """Send it now, or when there is room. Raises RPCTransportError or MemoryError when it never can be."""
+        self._lane.put(number, kind, message)
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what fits, and ring where the client waits for it; what is left is sent when it has made room."""
+        lane = self._lane
+        while lane.queue:
+            if lane.flush():
+                self.ring_if_awaited()
+            elif lane.say_writer_waits():
+                self._turns.owing.add(self)
+                return
+        self._turns.owing.discard(self)
+
+    def ring_if_awaited(self) -> None:
+        if self._lane.reader_waits():
+            self._bell.ring()
+
+    def ring(self) -> None:
+        self._bell.ring()
+
+    @property
+    def is_untaken(self) -> bool:
+        """Whether so much waits for the client that it gets no more."""
+        return len(self._lane.queue) >= MOST_UNTAKEN or self._lane.queued_bytes >= MOST_UNTAKEN_BYTES
+
+    @property
+    def is_owing(self) -> bool:
+        return bool(self._lane.queue)
+
+    def seems_full(self) -> bool:
+        """False: whatever waits for room, one response more does no harm."""
+        return False
+
+    def interrupt_reader(self) -> None:
+        """Wake the client though there is nothing for it, to look at what has changed. Ends normal use."""
+        self._lane.interrupt_reader()
+        self._bell.ring()
+
+    def forget_memory(self) -> None:
+        """Once what it consists of was let go."""
+        self._turns.owing.discard(self)
+        self._lane.queue.clear()
+        self._lane.forget_memory()
+
+
+class Requests:
+    """What comes from one client. Used by one thread."""
+
+    def __init__(self, lane: Lane, responses: Responses, turns: Turns) -> None:
+        self._lane = lane
+        self._responses = responses
+        self._turns = turns
+        self._taken: Deque[Numbered] = deque()
+
+    def seems_full(self) -> bool:
+        """A hint, not proof, that a request is waiting."""
+        return not self._responses.is_untaken and (bool(self._taken) or self._lane.has_message())
+
+    def take(self) -> Optional[Taken]:
+        """The next request, if there is one: its number, itself and its kind. Raises RPCTransportError if damaged."""
+        taken = self._taken
+        if not taken:
+            taken.extend(self._lane.take_all() or ())
+            if not taken:
+                return None
+            if self._lane.writer_waits():
+                self._responses.ring()
+            if len(taken) > 1:
+                self._turns.behind.add(self)
+        number, kind, message = taken.popleft()
+        if not taken:
+            self._turns.behind.discard(self)
+        return number, message, kind
+
+    def creator(self) -> int:
+        """The process of the client, by its own word."""
+        return self._lane.creator()
+
+    def forget_memory(self) -> None:
+        """Once what it consists of was let go."""
+        self._turns.behind.discard(self)
+        self._taken.clear()
+        self._lane.forget_memory()
