@@ -1,8 +1,11 @@
 """What a server's methods are, and the one response to each request. Nothing here waits."""
 
+import copy
+import functools
 import inspect
 import logging
-from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple, Type
+from types import CoroutineType
+from typing import Any, Callable, Coroutine, Dict, Iterator, List, Optional, Set, Tuple, Type
 
 from . import parameters
 from .classes import class_name, text_of
@@ -28,21 +31,32 @@ from .objects import Classes, Objects, Unknown
 logger = logging.getLogger("shm_rpc_bridge")
 
 
-_IN_BATCH = -1
-"""What stands for the kind of a request that is one of a batch."""
+IN_BATCH = -1
+"""What stands for the kind of a request that is one of a batch: its response cannot come later than the next one's."""
+Failed = Tuple[Failure, BaseException]
+"""What a response says that is no result, and the exception behind it."""
+Defer = Callable[["Dispatch", Request, str, "Coroutine[Any, Any, Any]"], Optional[bytes]]
+"""Has a coroutine awaited elsewhere, where :meth:`Dispatch.outcome` makes the response of what comes of it: that, or
+None when it comes later."""
+
 _ALONE = "an object of class {} stays here, and a batch cannot have a handle to it: call this method on its own"
 
 
 class Dispatch:
-    """The methods of one server. They are called in the thread that calls :meth:`answer`; any thread may add some."""
+    """The methods of one server. They are called in the thread that calls :meth:`answer`; any thread may add some.
 
-    def __init__(self, codec: Codec, max_objects: int, objects_kept: Callable[[int], int]) -> None:
+    Each thread that answers has one of its own, see :meth:`for_thread`.
+    """
+
+    def __init__(self, codec: Codec, max_objects: int, objects_kept: Callable[[int], int], defer: Defer) -> None:
         """`max_objects`: how many objects are kept for a client process, of which `objects_kept` tells the number."""
-        self.failure: Optional[Tuple[Failure, BaseException]] = None
+        self.failure: Optional[Failed] = None
         """What the last answer says; None when that is a result. Who has sent it calls :meth:`settle`."""
         self.is_inherited = False
         """Whether this is a forked child's copy, in which a batch goes no further: its parent runs the rest."""
-        self._exit: Optional[BaseException] = None
+        self.exit: Optional[BaseException] = None
+        """What a method has raised to end the server."""
+        self._defer = defer
         self._codec = codec
         self._decode, self._encode = codec.decode_request, codec.encode_result
         self._methods: Dict[str, Callable[..., Any]] = {PING: _nothing}
@@ -51,10 +65,14 @@ class Dispatch:
         self._max_objects = max_objects
         self._objects_kept = objects_kept
 
+    def for_thread(self) -> "Dispatch":
+        """The same methods, for another thread."""
+        return copy.copy(self)
+
     def add(self, functions: Dict[str, Callable[..., Any]], prefix: str = "") -> List[str]:
         """Answer calls of them under their names with `prefix` before them, which are returned. All, or none.
 
-        Raises ValueError for a name that is taken, TypeError for what cannot be called, or only awaited.
+        Raises ValueError for a name that is taken, TypeError for what cannot be called.
         """
         if not isinstance(prefix, str):
             raise TypeError(f"prefix must be a str, not {type(prefix).__name__}")
@@ -62,17 +80,16 @@ class Dispatch:
             if not isinstance(name, str):
                 raise TypeError(f"a method's name must be a str, not {type(name).__name__}")
             self._check(prefix + name, func)
+        if any(map(_is_awaited, functions.values())):
+            self._kept.add(id(CoroutineType))
         self._methods.update({prefix + name: func for name, func in functions.items()})
         return [prefix + name for name in functions]
 
     def _check(self, name: str, func: Callable[..., Any]) -> None:
         if not callable(func):
             raise TypeError(f"method {name!r} must be callable, not {type(func).__name__}")
-        if inspect.iscoroutinefunction(func):
-            raise TypeError(
-                f"method {name!r} is an async function, and a server has no event loop: register one that runs it, "
-                "for example with asyncio.run"
-            )
+        if inspect.isasyncgenfunction(func):
+            raise TypeError(f"method {name!r} is an async generator, of which nothing can be returned at once")
         if name in (CALL_OBJECT, LET_GO):
             raise ValueError(f"{name!r} is a name of the library's own: give the method another one")
         if name in self._methods:
@@ -83,8 +100,8 @@ class Dispatch:
         self._classes[kind] = methods
         self._kept.add(id(kind))
 
-    def answer(self, request: Request) -> bytes:
-        """The response to one request, exactly one, whatever its method does."""
+    def answer(self, request: Request) -> Optional[bytes]:
+        """The response to one request, exactly one, whatever its method does; None when that comes later."""
         if request[3] == BATCH:
             return self._answer_batch(request)
         try:
@@ -99,8 +116,10 @@ class Dispatch:
             except KeyError:
                 function, method, args = self._of_object(request, method, args)
             result = function(*args, **params)
-            if self._classes and id(type(result)) in self._kept:
-                return self._handed_out(request, result)
+            if self._kept and id(type(result)) in self._kept:
+                if type(result) is not CoroutineType:
+                    return self._handed_out(request, result)
+                return self._defer(self, request, method, result)
             kind = RESULT_REFUSED
             return self._encode(method, result)
         except RPCSerializationError as error:  # the result's, or what the method was told by another server
@@ -108,11 +127,28 @@ class Dispatch:
         except Unknown as unknown:
             return self._told(Failure(METHOD_UNKNOWN, "LookupError", str(unknown)), unknown)
         except (SystemExit, KeyboardInterrupt) as error:  # once the caller knows, this process ends
-            self._exit = error
+            self.exit = error
             return self.failed(error)
         except BaseException as error:  # CancelledError and GeneratorExit, too, are the caller's affair
             why = parameters.refused(function, method, args, params, error) if type(error) is TypeError else ""
             return self.failed(TypeError(why), PARAMETERS_REFUSED) if why else self.failed(error)
+
+    def outcome(self, request: Request, method: str, get: Callable[[], Any]) -> bytes:
+        """The response of what a coroutine has come to: `get` returns its result, or raises what it has raised."""
+        kind = METHOD_FAILED
+        try:
+            result = get()
+            if id(type(result)) in self._kept:
+                return self._handed_out(request, result)
+            kind = RESULT_REFUSED
+            return self._encode(method, result)
+        except RPCSerializationError as error:
+            return self.failed(error, kind)
+        except (SystemExit, KeyboardInterrupt) as error:
+            self.exit = error
+            return self.failed(error)
+        except BaseException as error:
+            return self.failed(error)
 
     def _answer_batch(self, request: Request) -> bytes:
         """One message of the responses to all requests in one, which are answered in turn; or of why there are none."""
@@ -127,8 +163,10 @@ class Dispatch:
         for part in parts:
             if self.is_inherited:
                 break
-            if self._exit is None:
-                responses.append(self.answer((served, sequence, part, _IN_BATCH)))
+            if self.exit is None:
+                own = self.answer((served, sequence, part, IN_BATCH))
+                assert own is not None
+                responses.append(own)
             else:
                 ends = RPCSerializationError("an earlier call of this batch has ended the server")
                 responses.append(self.failed(ends, REQUEST_REFUSED))
@@ -136,7 +174,7 @@ class Dispatch:
             response = joined(responses)
         except MemoryError as error:
             return joined([self.failed(error)])
-        if self._exit is None:
+        if self.exit is None:
             self.failure = None  # of one call, not of the batch
         return response
 
@@ -146,8 +184,12 @@ class Dispatch:
 
     def instead(self, refusal: Exception) -> Iterator[bytes]:
         """What to answer where the answer cannot be sent: of a failure less and less, then that it cannot be sent."""
-        if self.failure is not None:
-            failure, error = self.failure
+        return self.instead_of(self.failure, refusal)
+
+    def instead_of(self, failed: Optional[Failed], refusal: Exception) -> Iterator[bytes]:
+        """As :meth:`instead`, of an answer that says so."""
+        if failed is not None:
+            failure, error = failed
             why = f"(shortened on the way: {text_of(refusal)})"
             for length, original in ((100_000, error), (1_000, error), (100_000, None), (1_000, None), (100, None)):
                 yield self._encoded(failure.shortened(length, why), original)
@@ -156,8 +198,8 @@ class Dispatch:
     def settle(self) -> None:
         """Forget the failure that was told, and with it what the method had; raise what it has raised to end this."""
         self.failure = None
-        if self._exit is not None:
-            raise self._exit
+        if self.exit is not None:
+            raise self.exit
 
     def _told(self, failure: Failure, error: BaseException) -> bytes:
         logger.debug("a call failed: %s: %s", failure.type_name, failure.text)
@@ -184,7 +226,7 @@ class Dispatch:
 
     def _handed_out(self, request: Request, value: Any) -> bytes:
         """Keep an object, and answer with its number."""
-        if request[3] == _IN_BATCH:
+        if request[3] == IN_BATCH:
             return self.failed(RPCSerializationError(_ALONE.format(class_name(value))), RESULT_REFUSED)
         served = request[0]
         client = served.request.creator()
@@ -195,6 +237,14 @@ class Dispatch:
             served.objects = Objects(self._classes)
         number = served.objects.keep(value)
         return self._codec.encode_failure(Failure(HANDED_OUT, class_name(value), str(number)), None)
+
+
+def _is_awaited(func: Callable[..., Any]) -> bool:
+    """Whether it is an async function, or an object or partial of one."""
+    while isinstance(func, functools.partial):
+        func = func.func
+    called = vars(type(func)).get("__call__")  # of an object
+    return inspect.iscoroutinefunction(func) or inspect.iscoroutinefunction(called)
 
 
 def _nothing() -> None:

@@ -7,16 +7,21 @@ import threading
 import weakref
 from time import monotonic
 from types import ModuleType
-from typing import Any, Callable, Iterable, List, Optional, Type, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Iterable, List, Optional, Type, TypeVar
 
 from . import codec as codecs
 from . import names, offered, serving, signals
 from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
+from .deferred import Deferred
 from .dispatch import Dispatch
-from .endpoint import Endpoint
+from .endpoint import Endpoint, Request
 from .exceptions import RPCTimeoutError, RPCTransportError
 from .header import Offer
-from .waiting import deadline_after, validated_strategy, validated_timeout
+from .waiting import SLICE, deadline_after, validated_strategy, validated_timeout
+from .workers import Workers
+
+if TYPE_CHECKING:
+    from .coroutines import Loop
 
 logger = logging.getLogger("shm_rpc_bridge")
 
@@ -24,12 +29,14 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class RPCServer:
-    """Serves registered functions to any number of clients on this host, one call at a time.
+    """Serves registered functions to any number of clients on this host.
 
-    Clients can connect from the moment it is constructed and are answered while :meth:`start` runs, in whichever
-    thread that is. :meth:`stop`, :meth:`close` and :meth:`register` may be called from any thread. Close it, or use
-    it in a ``with`` block, or let :meth:`start` end: each removes everything it has in /dev/shm. A server does not
-    survive ``fork``: construct it in the process that serves.
+    One call at a time, in the thread of :meth:`start`, unless there are `threads`; async functions run in an event loop
+    of the server's own, in a thread, or in that of :meth:`serve`. Clients can connect from the moment it is constructed
+    and are answered while :meth:`start` runs, in whichever thread that is. :meth:`stop`, :meth:`close` and
+    :meth:`register` may be called from any thread. Close it, or use it in a ``with`` block, or let :meth:`start` end:
+    each removes everything it has in /dev/shm. A server does not survive ``fork``: construct it in the process that
+    serves.
     """
 
     def __init__(
@@ -42,6 +49,7 @@ class RPCServer:
         max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE,
         max_channels: int = 1024,
         max_objects: int = 256,
+        threads: int = 0,
         codec: Any = "json",
         strict: bool = False,
     ) -> None:
@@ -52,10 +60,12 @@ class RPCServer:
         `wait`: "adaptive" (spin for tens of microseconds after a request, then park), "block" (park at once) or
         "spin" (burn a core). `max_channels`: how many channels can be open at once; one per client and concurrent
         call, 17 bytes each here. `max_objects`: how many objects each client process may have handles to, see
-        :meth:`register_class`. `codec`: "json", "json+types", "msgpack", "pickle", or an object with ``dumps`` and
-        ``loads``; every client must have the same. A pickle can run any code where it is read: "pickle" trusts every
-        process of this user. `strict`, of codec "json": refuse results that would not arrive as they are, such as
-        tuples, dates and NaN; clients need not have it.
+        :meth:`register_class`. `threads`: how many run methods, one call each at a time, so that a slow method holds
+        up no other call; 0: the thread of :meth:`start` runs one after the other, which is the quickest. `codec`:
+        "json", "json+types", "msgpack", "pickle", or an object with ``dumps`` and ``loads``; every client must have the
+        same. A pickle can run any code where it is read: "pickle" trusts every process of this user. `strict`, of codec
+        "json": refuse results that would not arrive as they are, such as tuples, dates and NaN; clients need not have
+        it.
         Raises RPCTransportError when a living server has the name, ValueError or TypeError for bad arguments.
         """
         names.validated(name)
@@ -63,6 +73,7 @@ class RPCServer:
         validated_strategy(wait)
         _validated_number("max_channels", max_channels, 1, 65_536)
         _validated_number("max_objects", max_objects, 0, 2**31 - 1)
+        _validated_number("threads", threads, 0, 1024)
         self.name = name
         self._timeout = validated_timeout(timeout)
         self._stopping = False
@@ -70,19 +81,23 @@ class RPCServer:
         self._closed = False
         self._process = os.getpid()
         self._handlers: signals.Handlers = []
+        self._threads = threads
         _servers.add(self)
         chosen = codecs.chosen(codec, strict)
         self._endpoint = Endpoint(name, Offer(max_channels, buffer_size, max_message_size, chosen.name), wait)
-        self._dispatch = Dispatch(chosen, max_objects, self._endpoint.objects_kept)
+        self._dispatch = Dispatch(chosen, max_objects, self._endpoint.objects_kept, self._await)
+        self._deferred = Deferred(self._dispatch, self._endpoint.respond, self._endpoint.wake)
+        self._loop: Optional[Loop] = None
+        self._loop_lock = threading.Lock()
         # At the latest when the interpreter exits.
         self._finalizer = weakref.finalize(self, _end, self._endpoint, self._running)
         self._endpoint.open()
         logger.debug("server %r is ready", name)
 
     def register(self, name: str, func: Callable[..., Any]) -> None:
-        """Let clients call `func` as `name`.
+        """Let clients call `func` as `name`. While an async function awaits, other calls are served.
 
-        Raises ValueError if the name is taken, TypeError for what cannot be called, or only awaited.
+        Raises ValueError if the name is taken, TypeError for what cannot be called.
         """
         self._dispatch.add({name: func})
 
@@ -93,7 +108,7 @@ class RPCServer:
 
         `only`: which; else those in its ``__all__``; else those it defines that begin with no underscore and are no
         classes. All are registered, or none: ValueError for a name that it does not have or that is taken, and when it
-        has no public function; TypeError for what cannot be called, or only awaited.
+        has no public function; TypeError for what cannot be called.
         """
         return self._dispatch.add(offered.functions_of(module, only), prefix)
 
@@ -155,6 +170,13 @@ class RPCServer:
             finally:
                 self.close()
 
+    async def serve(self) -> None:
+        """:meth:`start` in the running event loop, in which async methods then run; cancelled, it stops the server.
+
+        Methods that are not async run in threads beside it.
+        """
+        await self._own_loop().serve_beside(self.start, self.stop)
+
     def _leave(self) -> None:
         """Put back what :meth:`start` has changed of this process and thread. Idempotent."""
         signals.restore(self._handlers)
@@ -196,6 +218,8 @@ class RPCServer:
             self._dispatch.is_inherited = True
         if hasattr(self, "_endpoint"):
             self._endpoint.close()
+        if hasattr(self, "_deferred"):
+            self._deferred.under_way = 0
 
     def _refuse_in_child(self) -> None:
         if os.getpid() != self._process:
@@ -205,21 +229,80 @@ class RPCServer:
             )
 
     def _serve(self) -> None:
+        try:
+            if self._threads:
+                self._serve_with_workers()
+            else:
+                self._serve_alone()
+            if self._loop is not None:
+                self._loop.cancel_all()
+            self._deferred.finish()
+        finally:
+            if self._loop is not None:
+                self._loop.end()
+
+    def _serve_alone(self) -> None:
         next_request, respond = self._endpoint.next_request, self._endpoint.respond
-        dispatch = self._dispatch
+        dispatch, deferred = self._dispatch, self._deferred
         answer, instead = dispatch.answer, dispatch.instead
         timeout = self._timeout
         idle_deadline = deadline_after(timeout)
         while not self._stopping:  # after a fork in a method the child leaves here
+            if deferred.under_way:
+                deferred.send_ready()
+                self._endpoint.park_at_once(deferred.under_way > 0)
             request = next_request(idle_deadline)
             if request is not None:
-                respond(request, answer(request), instead)
-                if dispatch.failure is not None:
-                    dispatch.settle()
+                response = answer(request)
+                if response is not None:
+                    respond(request, response, instead)
+                    if dispatch.failure is not None:
+                        dispatch.settle()
+                else:
+                    deferred.under_way += 1
                 if timeout is not None:
                     idle_deadline = deadline_after(timeout)
-            elif monotonic() >= idle_deadline:
-                raise RPCTimeoutError(f"server {self.name!r} had no request for {timeout} s")
+            elif monotonic() >= idle_deadline and not deferred.under_way:
+                raise self._was_idle()
+
+    def _serve_with_workers(self) -> None:
+        endpoint, deferred = self._endpoint, self._deferred
+        endpoint.park_at_once(True)
+        workers = Workers(self._threads, self._dispatch, deferred, self.name)
+        has_worker = False
+        idle_deadline = deadline_after(self._timeout)
+        try:
+            while not self._stopping:
+                deferred.send_ready()
+                # A request that nobody can run yet stays its client's, who takes it back at its deadline.
+                has_worker = has_worker or workers.reserve(SLICE)
+                if not has_worker:
+                    endpoint.look_after()
+                    continue
+                request = endpoint.next_request(idle_deadline)
+                if request is not None:
+                    workers.hand_over(request)
+                    has_worker = False
+                    deferred.under_way += 1
+                    idle_deadline = deadline_after(self._timeout)
+                elif monotonic() >= idle_deadline and not deferred.under_way:
+                    raise self._was_idle()
+        finally:
+            workers.end()
+
+    def _was_idle(self) -> RPCTimeoutError:
+        return RPCTimeoutError(f"server {self.name!r} had no request for {self._timeout} s")
+
+    def _await(self, dispatch: Dispatch, request: Request, method: str, coroutine: Any) -> Optional[bytes]:
+        return self._own_loop().defer(dispatch, request, method, coroutine)
+
+    def _own_loop(self) -> "Loop":
+        with self._loop_lock:
+            if self._loop is None:
+                from .coroutines import Loop  # and with it asyncio, which most servers have no use for
+
+                self._loop = Loop(self._dispatch, self._deferred, self.name)
+            return self._loop
 
 
 def _validated_number(what: str, number: int, least: int, most: int) -> None:

@@ -33,13 +33,17 @@ class Channel(SimpleNamespace):
         super().__init__(objects=None, request=SimpleNamespace(creator=lambda: CLIENT))
 
 
+def _never(*_):
+    raise AssertionError("there is nothing to be awaited")
+
+
 class Server:
     """Asks a dispatch as a client would that has one channel."""
 
     def __init__(self, spoken=JSON, max_objects=2):
         self.channel = Channel()
         self.asked_about = []
-        self.dispatch = Dispatch(spoken, max_objects, self._kept)
+        self.dispatch = Dispatch(spoken, max_objects, self._kept, _never)
 
     def _kept(self, client):
         self.asked_about.append(client)
@@ -82,8 +86,8 @@ def test_names_of_the_librarys_own_are_refused(server, name):
     assert server.dispatch.add({name: print}, prefix="my.") == ["my." + name]
 
 
-async def later():
-    pass
+async def items():
+    yield 1
 
 
 @pytest.mark.parametrize(
@@ -92,7 +96,7 @@ async def later():
         ({"add": max}, 7, "^prefix must be a str, not int$"),
         ({7: max}, "", "^a method's name must be a str, not int$"),
         ({"none": None}, "", "^method 'none' must be callable, not NoneType$"),
-        ({"later": later}, "my.", "^method 'my.later' is an async function"),
+        ({"items": items}, "my.", "^method 'my.items' is an async generator"),
     ],
 )
 def test_what_cannot_be_a_method_is_refused_and_what_came_with_it_is_not_added(server, functions, prefix, told):

@@ -1,0 +1,102 @@
+"""The event loop in which a server's coroutines run."""
+
+import asyncio
+import threading
+from typing import Any, Callable, Coroutine, Optional, Set
+
+from .deferred import Deferred
+from .dispatch import IN_BATCH, Dispatch
+from .endpoint import Request
+
+Awaited = Coroutine[Any, Any, Any]
+
+
+class Loop:
+    """The event loop in which a server's coroutines run: one of its own, in a thread, or one that somebody runs."""
+
+    def __init__(self, dispatch: Dispatch, deferred: Deferred, name: str) -> None:
+        """`name`: the server's."""
+        self._dispatch = dispatch.for_thread()
+        self._deferred = deferred
+        self._name = name
+        self._lock = threading.Lock()
+        self._loop: Optional[asyncio.AbstractEventLoop] = None
+        self._thread: Optional[threading.Thread] = None
+        self._tasks: Set[asyncio.Task[Any]] = set()
+
+    async def serve_beside(self, start: Callable[[], None], stop: Callable[[], None]) -> None:
+        """Run coroutines in the running loop, and the server that `start` serves and `stop` stops in a thread."""
+        self._loop = loop = asyncio.get_running_loop()
+        serving = loop.run_in_executor(None, start)
+        try:
+            await asyncio.shield(serving)
+        except asyncio.CancelledError:
+            stop()
+            await serving  # which answers, in this loop, what is under way
+            raise
+
+    def defer(self, dispatch: Dispatch, request: Request, method: str, coroutine: Awaited) -> Optional[bytes]:
+        """Have it awaited, and answered then; at once where the answer cannot come later. From any other thread.
+
+        `dispatch`: that of the thread.
+        """
+        if request[3] == IN_BATCH:
+            get = asyncio.run_coroutine_threadsafe(_guarded(coroutine), self._running()).result()
+            return dispatch.outcome(request, method, get)
+        served, sequence, _, kind = request
+        self._running().call_soon_threadsafe(self._begin, (served, sequence, b"", kind), method, coroutine)
+        return None
+
+    def _begin(self, request: Request, method: str, coroutine: Awaited) -> None:
+        task = asyncio.ensure_future(self._answer(request, method, coroutine))
+        self._tasks.add(task)  # a loop has weak references only
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, request: Request, method: str, coroutine: Awaited) -> None:
+        get = await _guarded(coroutine)
+        self._deferred.add(request, self._dispatch.outcome(request, method, get), self._dispatch)
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(target=_run_loop, args=(loop,), name=f"{self._name}-loop", daemon=True)
+                self._thread.start()
+            return self._loop
+
+    def cancel_all(self) -> None:
+        """Cancel what runs; each is answered all the same. From any thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in self._tasks])
+
+    def end(self) -> None:
+        """End the loop if it is the server's own. From its thread."""
+        if self._thread is not None and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._thread = self._loop = None
+
+
+async def _guarded(coroutine: Awaited) -> Callable[[], Any]:
+    """What gives its result, or raises what it has raised: a loop is ended by some exceptions, a server is not."""
+    try:
+        result = await coroutine
+    except BaseException as error:
+        return _raiser(error)
+    return lambda: result
+
+
+def _raiser(error: BaseException) -> Callable[[], Any]:
+    def get() -> Any:
+        raise error
+
+    return get
+
+
+def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_forever()
+        loop.run_until_complete(loop.shutdown_asyncgens())
+    finally:
+        loop.close()

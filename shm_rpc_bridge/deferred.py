@@ -1,0 +1,69 @@
+"""Calls of a server that are under way outside its own thread, and the answers that come of them.
+
+The server's thread alone takes requests and sends responses. Methods may run in :mod:`.workers`, coroutines in an
+event loop, see :mod:`.coroutines`; what they answer is noted here, and the server woken to send it.
+"""
+
+from queue import Empty, SimpleQueue
+from typing import Callable, Iterable, NamedTuple, Optional
+
+from .dispatch import Dispatch, Failed
+from .endpoint import Request
+from .messages import Message
+
+Respond = Callable[[Request, Message, Callable[[Exception], Iterable[Message]]], None]
+"""See :meth:`.endpoint.Endpoint.respond`."""
+
+
+class Answered(NamedTuple):
+    """One call that is over."""
+
+    request: Request
+    response: bytes
+    failed: Optional[Failed]
+    """What the response says, when it is no result."""
+    exit: Optional[BaseException]
+    """What its method has raised to end the server."""
+
+
+class Deferred:
+    """Of one server. Any thread may :meth:`add`; all else is the server's thread's."""
+
+    def __init__(self, dispatch: Dispatch, respond: Respond, wake: Callable[[], None]) -> None:
+        """`wake`: makes the server's thread look here."""
+        self._dispatch = dispatch
+        self._respond = respond
+        self._wake = wake
+        self._ready: SimpleQueue[Answered] = SimpleQueue()
+        self.under_way = 0
+        """Calls whose answers have not come yet: added to by who lets one run elsewhere."""
+
+    def add(self, request: Request, response: bytes, dispatch: Dispatch) -> None:
+        """`dispatch`: that of the thread which has answered, and calls this."""
+        failed, dispatch.failure = dispatch.failure, None
+        ends, dispatch.exit = dispatch.exit, None
+        self._ready.put(Answered(request, response, failed, ends))
+        self._wake()
+
+    def send_ready(self) -> None:
+        """Send what has come. Raises what a method has raised to end the server."""
+        while not self._ready.empty():
+            self._send(self._ready.get())
+
+    def finish(self) -> None:
+        """Wait for all that is under way, and send it."""
+        while self.under_way:
+            try:
+                self._send(self._ready.get(timeout=_LOOK_SECONDS))
+            except Empty:  # a handler of a signal has its turn, and a forked child sees that nothing is under way there
+                continue
+
+    def _send(self, answered: Answered) -> None:
+        self.under_way -= 1
+        request, response, failed, ends = answered
+        self._respond(request, response, lambda refusal: self._dispatch.instead_of(failed, refusal))
+        if ends is not None:
+            raise ends
+
+
+_LOOK_SECONDS = 0.5

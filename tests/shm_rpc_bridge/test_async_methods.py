@@ -1,0 +1,207 @@
+"""Methods that are async functions: while one awaits, others are served, in a loop of the server or the program."""
+
+import asyncio
+import functools
+import threading
+
+import pytest
+
+from shm_rpc_bridge import (
+    RPCClient,
+    RPCMethodError,
+    RPCSerializationError,
+    RPCServer,
+    RPCTimeoutError,
+    RPCTransportError,
+)
+from shm_rpc_bridge.testing import leftovers
+
+from .services import PATIENCE, calling, register_methods, started
+
+pytestmark = pytest.mark.parametrize("threads", [0, 2])
+
+
+class Waiting:
+    """An async method that many calls can be in until the test lets them go on."""
+
+    def __init__(self):
+        self.entered, self.loops = threading.Semaphore(0), set()
+        self.go_on = threading.Event()
+        self.cancelled = 0
+
+    async def hold(self, number=0):
+        self.loops.add(asyncio.get_running_loop())
+        self.entered.release()
+        try:
+            while not self.go_on.is_set():
+                await asyncio.sleep(0.001)
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        return number
+
+    def wait_until_in(self, calls):
+        for _ in range(calls):
+            assert self.entered.acquire(timeout=PATIENCE)
+
+
+@pytest.fixture
+def waiting():
+    return Waiting()
+
+
+@pytest.fixture
+def server(name, threads, waiting):
+    server = RPCServer(name, threads=threads)
+    register_methods(server)
+    server.register("hold", waiting.hold)
+    with started(server):
+        yield server
+
+
+@pytest.fixture
+def client(server):
+    with RPCClient(server.name, timeout=PATIENCE) as client:
+        yield client
+
+
+def test_while_one_awaits_others_are_served(client, waiting):
+    held = [client.submit("hold", number) for number in range(10)]
+    waiting.wait_until_in(10)
+    assert client.call("add", 1, 1) == 2
+    waiting.go_on.set()
+    assert [each.result(PATIENCE) for each in held] == list(range(10))
+    assert len(waiting.loops) == 1
+
+
+async def double(number):
+    return 2 * number
+
+
+class Doubling:
+    async def __call__(self, number):
+        return 2 * number
+
+
+@pytest.mark.parametrize("function", [double, Doubling(), functools.partial(double)])
+def test_async_functions_partials_and_objects_are_awaited(client, server, function):
+    server.register("double", function)
+    assert client.call("double", 4) == 8
+    assert client.call("double", number=5) == 10
+    with pytest.raises(TypeError, match="double") as refused:
+        client.call("double", 1, 2)
+    assert refused.value.may_have_run is False
+
+
+async def fail(kind):
+    raise {"value": ValueError("no"), "cancelled": asyncio.CancelledError()}[kind]
+
+
+def test_what_one_raises_is_its_callers_and_the_server_goes_on(client, server):
+    server.register_function(fail)
+    with pytest.raises(ValueError, match="no"):
+        client.call("fail", "value")
+    with pytest.raises(RPCMethodError, match="CancelledError"):
+        client.call("fail", "cancelled")
+    assert client.call("add", 1, 1) == 2
+
+
+def test_a_result_that_cannot_be_encoded_is_told(client, server):
+    async def make():
+        return {1, 2}
+
+    server.register_function(make)
+    with pytest.raises(RPCSerializationError, match="the result of 'make' is a set") as told:
+        client.call("make")
+    assert told.value.may_have_run
+
+
+@pytest.mark.fault("async-methods")
+def test_a_method_that_exits_ends_the_server_once_its_caller_knows(name, threads):
+    async def leave():
+        raise SystemExit(7)
+
+    server = RPCServer(name, threads=threads)
+    server.register_function(leave)
+    with calling(server.start) as ends, RPCClient(name, timeout=PATIENCE) as client:
+        with pytest.raises(RPCMethodError, match="SystemExit: 7"):
+            client.call("leave")
+        with pytest.raises(SystemExit):
+            ends.result(PATIENCE)
+    assert not leftovers(name)
+
+
+def test_in_a_batch_they_run_in_order_like_all_others(client, server):
+    ran = []
+
+    async def note(number):
+        await asyncio.sleep(0)
+        ran.append(number)
+        return number
+
+    server.register_function(note)
+    with client.batch() as batch:
+        for number in range(5):
+            batch.call("note", number)
+            batch.call("add", number, 1)
+    assert batch.results() == [0, 1, 1, 2, 2, 3, 3, 4, 4, 5]
+    assert ran == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.fault("async-methods")
+def test_a_caller_that_is_gone_meanwhile_costs_its_answer_alone(client, server, waiting):
+    with RPCClient(server.name, timeout=0.05) as impatient, pytest.raises(RPCTimeoutError):
+        impatient.call("hold")
+    for _ in range(3):
+        with RPCClient(server.name, timeout=PATIENCE) as other:
+            assert other.call("add", 1, 1) == 2
+    waiting.go_on.set()
+    assert client.call("hold", 3) == 3
+
+
+@pytest.mark.fault("async-methods")
+def test_stopping_cancels_what_awaits_and_answers_it(name, threads, waiting):
+    server = RPCServer(name, threads=threads)
+    server.register("hold", waiting.hold)
+    with calling(server.start) as ends, RPCClient(name, timeout=PATIENCE) as client:
+        held = [client.submit("hold", number) for number in range(3)]
+        waiting.wait_until_in(3)
+        server.stop()
+        for each in held:
+            with pytest.raises(RPCMethodError, match="CancelledError"):
+                each.result(PATIENCE)
+        ends.result(PATIENCE)
+    assert waiting.cancelled == 3
+    assert not leftovers(name)
+
+
+def test_a_server_serves_in_the_programs_own_loop_until_that_is_cancelled(name, threads, waiting):
+    async def program():
+        server = RPCServer(name, threads=threads)
+        register_methods(server)
+        server.register("hold", waiting.hold)
+        serving = asyncio.ensure_future(server.serve())
+        client = await asyncio.to_thread(RPCClient, name, timeout=PATIENCE)
+        assert await asyncio.to_thread(client.call, "add", 1, 1) == 2
+        held = client.submit("hold", 5)
+        assert await asyncio.to_thread(waiting.entered.acquire, timeout=PATIENCE)
+        assert waiting.loops == {asyncio.get_running_loop()}
+        serving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await serving
+        with pytest.raises(RPCMethodError, match="CancelledError"):
+            held.result(PATIENCE)
+        with pytest.raises(RPCTransportError):
+            await asyncio.to_thread(client.call, "add", 1, 1)
+        client.close()
+
+    asyncio.run(program())
+    assert not leftovers(name)
+
+
+def test_an_async_generator_is_refused(name, threads):
+    async def items():
+        yield 1
+
+    with RPCServer(name, threads=threads) as server, pytest.raises(TypeError, match="'items' is an async generator"):
+        server.register_function(items)
