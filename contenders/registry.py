@@ -29,6 +29,8 @@ BUILT_IN = {
     "shm-block": "contenders.shm_block:ShmBlock",
     "shm-spin": "contenders.shm_spin:ShmSpin",
     "shm-msgpack": "contenders.shm_msgpack:ShmMsgpack",
+    "shm-async": "contenders.shm_async:ShmAsync",
+    "shm-threads": "contenders.shm_threads:ShmThreads",
     "grpc-uds": "contenders.grpc_uds:GrpcUds",
     "grpc-tcp": "contenders.grpc_tcp:GrpcTcp",
     "grpc-aio": "contenders.grpc_aio:GrpcAio",

@@ -39,6 +39,9 @@ class Shm(Contender):
     codec: ClassVar[str] = "json"
     """The codec of every lane but ``pickle`` and ``bytes``, by its name."""
 
+    threads: ClassVar[int] = 0
+    """Of the server, that run handlers; 0: one after the other."""
+
     def __init__(self, lane: str) -> None:
         super().__init__(lane)
         self.many_clients = lane != "bytes"
@@ -51,7 +54,7 @@ class Shm(Contender):
         if self.lane == "bytes":
             self._serve_bytes(methods_of(service), address, ready)
             return
-        with RPCServer(address, wait=self.wait, codec=self._codec) as server:
+        with RPCServer(address, wait=self.wait, threads=self.threads, codec=self._codec) as server:
             for name, method in methods_of(service).items():
                 server.register(name, method)
             ready(server.stop)

@@ -27,6 +27,8 @@ TYPICAL_US = dict(
         ("shm", 8),
         ("shm-spin", 8),
         ("shm-msgpack", 8),
+        ("shm-async", 60),
+        ("shm-threads", 60),
         ("iceoryx2", 20),
     ]
     + [
