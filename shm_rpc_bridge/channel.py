@@ -31,6 +31,14 @@ def validated_sizes(buffer_size: int, max_message_size: int) -> None:
             raise ValueError(f"{what} must be 1 to {most:,} bytes, not {size:,}")
 
 
+def validated_number(what: str, number: int, least: int, most: int) -> None:
+    """``TypeError`` or ``ValueError`` unless it is an int from `least` to `most`."""
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise TypeError(f"{what} must be an int, not {type(number).__name__}")
+    if not least <= number <= most:
+        raise ValueError(f"{what} must be {least:,} to {most:,}, not {number}")
+
+
 class Channel(NamedTuple):
     """Two buffers. What they consist of is its owner's to let go; names that still exist, to :func:`unlink`."""
 

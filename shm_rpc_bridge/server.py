@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Callable, Iterable, List, Optional, Type,
 
 from . import codec as codecs
 from . import names, offered, serving, signals
-from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
+from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_number, validated_sizes
 from .deferred import Deferred
 from .dispatch import Dispatch
 from .endpoint import Endpoint, Request
 from .exceptions import RPCTimeoutError, RPCTransportError
 from .header import Offer
 from .waiting import SLICE, deadline_after, validated_strategy, validated_timeout
-from .workers import Workers
+from .workers import MOST_THREADS, Workers
 
 if TYPE_CHECKING:
     from .coroutines import Loop
@@ -71,9 +71,9 @@ class RPCServer:
         names.validated(name)
         validated_sizes(buffer_size, max_message_size)
         validated_strategy(wait)
-        _validated_number("max_channels", max_channels, 1, 65_536)
-        _validated_number("max_objects", max_objects, 0, 2**31 - 1)
-        _validated_number("threads", threads, 0, 1024)
+        validated_number("max_channels", max_channels, 1, 65_536)
+        validated_number("max_objects", max_objects, 0, 2**31 - 1)
+        validated_number("threads", threads, 0, MOST_THREADS)
         self.name = name
         self._timeout = validated_timeout(timeout)
         self._stopping = False
@@ -303,13 +303,6 @@ class RPCServer:
 
                 self._loop = Loop(self._dispatch, self._deferred, self.name)
             return self._loop
-
-
-def _validated_number(what: str, number: int, least: int, most: int) -> None:
-    if isinstance(number, bool) or not isinstance(number, int):
-        raise TypeError(f"{what} must be an int, not {type(number).__name__}")
-    if not least <= number <= most:
-        raise ValueError(f"{what} must be {least:,} to {most:,}, not {number}")
 
 
 _servers: "weakref.WeakSet[RPCServer]" = weakref.WeakSet()

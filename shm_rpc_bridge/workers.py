@@ -9,6 +9,8 @@ from .deferred import Deferred
 from .dispatch import Dispatch
 from .endpoint import Request
 
+MOST_THREADS = 1024
+
 
 class Workers:
     """Threads that run methods, one call each at a time. They end when the process does, at the latest."""

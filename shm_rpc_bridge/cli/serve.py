@@ -72,6 +72,7 @@ def _made(chosen: Any) -> RPCServer:
             name,
             chosen.buffer_size,
             wait=chosen.wait,
+            threads=chosen.threads,
             max_message_size=chosen.max_message_size,
             codec=chosen.codec,
             strict=chosen.strict,

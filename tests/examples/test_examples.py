@@ -76,3 +76,11 @@ def test_calls_are_timed_one_by_one_and_together():
     for line in lines:
         assert re.fullmatch(r"one by one [\d,]+ calls/s, 100 together [\d,]+ calls/s: [\d.]+ times", line)
     assert posix.list_own_objects("srb:pricing-") == []
+
+
+def test_awaited_calls_are_timed_one_by_one_and_many_at_once():
+    lines = client("awaited.py", "0.02")
+    assert len(lines) == 3
+    for line in lines:
+        assert re.fullmatch(r"RPCClient [\d,]+ calls/s; awaited: one by one [\d,]+, 64 at once [\d,]+", line)
+    assert posix.list_own_objects("srb:pricing-") == []

@@ -76,6 +76,14 @@ def test_options_reach_server_and_client_and_other_processes_may_call_it_by_its_
             assert other.call("exact", 1)[0] == 1
 
 
+def test_methods_run_in_as_many_threads_as_are_asked_for(fifo):
+    with spawn(PRICING, threads=2, **QUICK) as client:
+        slow = client.submit("enter", fifo)  # returns once somebody reads there
+        assert client.call("quote", 12, currency="USD") == 48
+        assert entered(fifo) == ""
+        assert slow.result(PATIENCE) is None
+
+
 def test_strict_holds_on_both_sides():
     with spawn(PRICING, strict=True, **QUICK) as client:
         assert client.call("quote", 12) == 36
@@ -125,6 +133,7 @@ def test_a_pickled_client_is_one_like_any_other():
         ({"ready_within": None}, ValueError, "ready_within must be seconds, not None"),
         ({"wait": "fast"}, ValueError, "wait must be one of"),
         ({"buffer_size": 0}, ValueError, "buffer_size must be 1 to"),
+        ({"threads": -1}, ValueError, "threads must be 0 to 1,024, not -1"),
     ],
 )
 def test_bad_arguments_are_refused_before_anything_is_started(arguments, kind, told, monkeypatch):
