@@ -146,10 +146,12 @@ class Buffer:
         self._adopt_mapping()
 
     def _check_header(self, size: int, kind: int, flags: int) -> None:
-        """The rare header: of a message larger than what is mapped here, or of no writer of this library."""
+        """Of a message that is not one alone, larger than what is mapped here, or of no writer of this library."""
         name = self._segment.name
         if kind not in self._kinds or flags:
             raise RPCTransportError(f"{name} is damaged: message of unknown kind {kind}, flags {flags:#x}")
+        if size <= self._capacity:
+            return
         if size > self._max_message_size:
             raise RPCTransportError(
                 f"{name} is damaged: message of {size:,} bytes, max_message_size is {self._max_message_size:,}"
