@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from shm_rpc_bridge import RPCClient, posix
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
@@ -83,4 +85,15 @@ def test_awaited_calls_are_timed_one_by_one_and_many_at_once():
     assert len(lines) == 3
     for line in lines:
         assert re.fullmatch(r"RPCClient [\d,]+ calls/s; awaited: one by one [\d,]+, 64 at once [\d,]+", line)
+    assert posix.list_own_objects("srb:pricing-") == []
+
+
+def test_a_web_application_is_timed_before_and_after_a_function_is_taken_out_of_it():
+    pytest.importorskip("fastapi")
+    pytest.importorskip("uvicorn")
+    lines = client("web.py", "0.05")
+    shown = ["in the application", "AsyncRPCClient", "RPCClient in a thread", "ProcessPoolExecutor"] * 3
+    assert len(lines) == len(shown)
+    for line, way in zip(lines, shown):
+        assert re.fullmatch(rf"{way}: [\d,]+ requests/s", line)
     assert posix.list_own_objects("srb:pricing-") == []
