@@ -339,6 +339,7 @@ def test_calls_begin_while_others_run_and_all_learn_that_the_server_is_gone(
         assert isinstance(turn.exception(LIMIT_SECONDS), ServerGone)
         for take in under_way:
             assert isinstance(background.start(take).exception(LIMIT_SECONDS), ServerGone)
+        contender.serve(BenchService(), server.address, lambda stop: stop())  # removes what the dead one could not
 
 
 @pytest.mark.parametrize("contender", [each for each in LIVES if each not in SEVERAL], indirect=True, scope="module")
