@@ -1,6 +1,7 @@
 """asyncio's own streams over a Unix domain socket, each message after its length: RPC without a library.
 
-The server runs handlers in its event loop, one at a time; callers belong to one loop, and one task at a time.
+The server runs handlers in its event loop, one at a time, and answers in order: with several calls in flight a caller
+writes them one after the other. Callers belong to one loop, and one task at a time.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -37,6 +38,7 @@ class AsyncioUds(Contender):
     name = "asyncio-uds"
     summary = "asyncio streams with a length prefix over a Unix domain socket, nothing but the standard library."
     is_async: ClassVar[bool] = True
+    several_in_flight = True
     stream_limit_bytes: ClassVar[int] = 64 * 1024
     """What a stream may hold before it stops reading from its socket."""
     loop_name: ClassVar[str] = "asyncio's own"
@@ -66,6 +68,7 @@ class AsyncioUds(Contender):
             "event loop": self.loop_name,
             "codec": MESSAGE_LANES[self.lane].codec,
             "stream limit": f"{self.stream_limit_bytes} bytes",
+            "in flight": "written one after the other; one stream answers them in their order",
             "server workers": "1 (the event loop)",
         }
 
@@ -113,6 +116,21 @@ class _StreamCaller(AsyncCaller):
         request = self._lane.request(method, payload)
         try:
             await _send(self._writer, request)
+            response = await _receive(self._reader)
+        except (asyncio.IncompleteReadError, OSError) as error:
+            raise ServerGone(str(error)) from error
+        return self._lane.result(response)
+
+    def begin(self, method: str, payload: Any) -> Awaitable[Any]:
+        request = self._lane.request(method, payload)
+        if self._writer.is_closing():
+            raise ServerGone("the connection is closed")
+        self._writer.writelines((_LENGTH.pack(len(request)), request))
+        return self._answer()
+
+    async def _answer(self) -> Any:
+        # No drain(): a server whose answers nobody reads stops reading, and both would wait.
+        try:
             response = await _receive(self._reader)
         except (asyncio.IncompleteReadError, OSError) as error:
             raise ServerGone(str(error)) from error

@@ -1,14 +1,15 @@
 """gRPC's asyncio API, ``grpc.aio``, on both sides, over a Unix domain socket.
 
 The lanes are those of the synchronous contenders (:mod:`contenders.grpc_base`). Handlers are coroutine functions and
-run in the server's event loop, one at a time. A caller may be shared by the tasks of its loop.
+run in the server's event loop, one at a time. A caller may be shared by the tasks of its loop; several calls in flight
+are calls that are awaited later, as the API has it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -40,6 +41,7 @@ class GrpcAio(Contender):
     name = "grpc-aio"
     summary = "gRPC for Python, asyncio API, over a Unix domain socket."
     is_async: ClassVar[bool] = True
+    several_in_flight = True
     connect_seconds: ClassVar[float] = 10.0
     """How long a channel may take to become ready; a refused connection fails at once."""
 
@@ -67,6 +69,7 @@ class GrpcAio(Contender):
             "API": "grpc.aio, unary",
             "event loop": "asyncio's own",
             "codec": CODECS[self.lane],
+            "in flight": "calls that are awaited later, one HTTP/2 stream each",
             "server workers": "1 (the event loop)",
             "I/O threads": IO_THREADS,
             **{option: str(value) for option, value in {**SERVER_OPTIONS, **CHANNEL_OPTIONS}.items()},
@@ -104,6 +107,14 @@ async def _connected(channel: grpc.aio.Channel) -> None:
         state = channel.get_state(try_to_connect=True)
 
 
+_Started = tuple[Awaitable[Any], Callable[[Any], Any]]
+"""A reply that can be awaited, and what makes a result of it."""
+
+
+def _as_it_is(reply: Any) -> Any:
+    return reply
+
+
 class _AioCaller(AsyncCaller):
     def __init__(self, channel: grpc.aio.Channel, lane: str) -> None:
         self._channel = channel
@@ -111,30 +122,42 @@ class _AioCaller(AsyncCaller):
         self._stubs = stub_methods(channel) if lane == "native" else {}
         raw: Any = channel.unary_unary(f"/{RAW_SERVICE}/{'echo' if lane == 'bytes' else 'call'}")
         self._raw = raw
-        exchanges = {"bytes": self._exchange_bytes, "json": self._exchange_json, "native": self._exchange_native}
-        self._exchange = exchanges[lane]
+        starts = {"bytes": self._start_bytes, "json": self._start_json, "native": self._start_native}
+        self._start = starts[lane]
 
     async def call(self, method: str, payload: Any) -> Any:
+        return await self.begin(method, payload)
+
+    def begin(self, method: str, payload: Any) -> Awaitable[Any]:
         try:
-            return await self._exchange(method, payload)
+            reply, result = self._start(method, payload)
+        except grpc.aio.UsageError as error:  # how a closed channel refuses a call
+            if self._closed:
+                raise ServerGone("this caller is closed") from error
+            raise
+        return self._answer(reply, result)
+
+    async def _answer(self, reply: Awaitable[Any], result: Callable[[Any], Any]) -> Any:
+        try:
+            return result(await reply)
         except grpc.RpcError as error:
             raise caller_error(error) from error
-        except (grpc.aio.UsageError, asyncio.CancelledError) as error:  # how a closed channel refuses a call
+        except (grpc.aio.UsageError, asyncio.CancelledError) as error:  # and what it leaves of one that is on its way
             if self._closed:
                 raise ServerGone("this caller is closed") from error
             raise
 
-    async def _exchange_bytes(self, method: str, payload: Any) -> Any:
-        return await self._raw(echo_only(method, payload))
+    def _start_bytes(self, method: str, payload: Any) -> _Started:
+        return self._raw(echo_only(method, payload)), _as_it_is
 
-    async def _exchange_json(self, method: str, payload: Any) -> Any:
-        return codec.decode_response(await self._raw(codec.encode_request(method, payload)))
+    def _start_json(self, method: str, payload: Any) -> _Started:
+        return self._raw(codec.encode_request(method, payload)), codec.decode_response
 
-    async def _exchange_native(self, method: str, payload: Any) -> Any:
+    def _start_native(self, method: str, payload: Any) -> _Started:
         called = self._stubs.get(method)
         if called is None:
             raise unknown(method)
-        return called.result(await called.stub(called.request(payload)))
+        return called.stub(called.request(payload)), called.result
 
     async def close(self) -> None:
         self._closed = True

@@ -1,8 +1,8 @@
 """What gRPC over a Unix socket and over TCP share: options, server, lanes and the way errors travel.
 
 Lane ``bytes`` is a method without serializers, lane ``json`` the same with orjson on top, lane ``native`` the
-generated stubs (:mod:`contenders.grpc_native`). Calls are unary and synchronous: no ``.future()``, whose
-callbacks run on a thread of their own. A caller may be shared by threads.
+generated stubs (:mod:`contenders.grpc_native`). Calls are unary and synchronous; ``.future()``, whose callbacks run on
+a thread of their own, is used where several are in flight. A caller may be shared by threads.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ RAW_SERVICE = "shm_rpc_bridge.bench.Raw"
 class GrpcContender(Contender):
     """A gRPC contender but for its address: subclasses say what that means to a server and to a channel."""
 
+    several_in_flight = True
     workers: ClassVar[int] = 1
     """Threads that run handlers: as many as every other contender has."""
     connect_seconds: ClassVar[float] = 10.0
@@ -91,6 +92,7 @@ class GrpcContender(Contender):
         return {
             "API": "sync, unary",
             "codec": CODECS[self.lane],
+            "in flight": ".future() of the stub, one HTTP/2 stream each",
             "server workers": str(self.workers),
             "I/O threads": IO_THREADS,
             **{option: str(value) for option, value in options.items()},
@@ -125,7 +127,13 @@ class _BytesCaller(GrpcCaller):
         self._echo: Any = channel.unary_unary(f"/{RAW_SERVICE}/echo")
 
     def exchange(self, method: str, payload: Any) -> Any:
-        return (self._echo if method == "echo" else self._channel.unary_unary(f"/{RAW_SERVICE}/{method}"))(payload)
+        return self._method(method)(payload)
+
+    def start(self, method: str, payload: Any) -> tuple[Any, Callable[[Any], Any]]:
+        return self._method(method).future(payload), bytes
+
+    def _method(self, name: str) -> Any:
+        return self._echo if name == "echo" else self._channel.unary_unary(f"/{RAW_SERVICE}/{name}")
 
 
 class _JsonCaller(GrpcCaller):
@@ -135,6 +143,9 @@ class _JsonCaller(GrpcCaller):
 
     def exchange(self, method: str, payload: Any) -> Any:
         return codec.decode_response(self._call(codec.encode_request(method, payload)))
+
+    def start(self, method: str, payload: Any) -> tuple[Any, Callable[[Any], Any]]:
+        return self._call.future(codec.encode_request(method, payload)), codec.decode_response
 
 
 _CALLERS: Mapping[str, Callable[[grpc.Channel], Caller]] = {

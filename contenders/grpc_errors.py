@@ -80,6 +80,10 @@ class GrpcCaller(Caller):
     def exchange(self, method: str, payload: Any) -> Any:
         """Make the call and return its result."""
 
+    @abc.abstractmethod
+    def start(self, method: str, payload: Any) -> tuple[Any, Callable[[Any], Any]]:
+        """Send the call: gRPC's future of the reply, and what makes a result of that."""
+
     def call(self, method: str, payload: Any) -> Any:
         try:
             return self.exchange(method, payload)
@@ -89,6 +93,24 @@ class GrpcCaller(Caller):
             if self._closed:
                 raise ServerGone("this caller is closed") from error
             raise
+
+    def begin(self, method: str, payload: Any) -> Callable[[], Any]:
+        try:
+            reply, result = self.start(method, payload)
+        except ValueError as error:
+            if self._closed:
+                raise ServerGone("this caller is closed") from error
+            raise
+
+        def answer() -> Any:
+            try:
+                return result(reply.result())
+            except grpc.RpcError as error:
+                raise caller_error(error) from error
+            except grpc.FutureCancelledError as error:  # the channel was closed meanwhile
+                raise ServerGone("this caller is closed") from error
+
+        return answer
 
     def close(self) -> None:
         self._closed = True

@@ -41,7 +41,7 @@ def add_native_handlers(
 class Method(NamedTuple):
     """A method of the stub, and how payloads become messages and replies results."""
 
-    stub: Callable[[Any], Any]
+    stub: Any
     request: Callable[[Any], Any]
     result: Callable[[Any], Any]
 
@@ -78,3 +78,9 @@ class NativeCaller(GrpcCaller):
         if called is None:
             raise unknown(method)
         return called.result(called.stub(called.request(payload)))
+
+    def start(self, method: str, payload: Any) -> tuple[Any, Callable[[Any], Any]]:
+        called = self._methods.get(method)
+        if called is None:
+            raise unknown(method)
+        return called.stub.future(called.request(payload)), called.result

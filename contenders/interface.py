@@ -9,7 +9,7 @@ says what is compared: ``bytes`` (raw bytes, no codec), ``json`` (the same docum
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -54,6 +54,14 @@ class Caller(abc.ABC):
         which takes milliseconds for 2 MB.)
         """
 
+    def begin(self, method: str, payload: Any) -> Callable[[], Any]:
+        """Send a call without waiting for its answer. What is returned waits for it, and is called once.
+
+        Only where the contender has `several_in_flight`. Results are taken in the order in which their calls were
+        begun, and :meth:`call` is used when all of them have been. Either step raises what :meth:`call` raises.
+        """
+        raise NotImplementedError("one call at a time")
+
     @abc.abstractmethod
     def close(self) -> None:
         """Release the connection. Idempotent."""
@@ -75,6 +83,10 @@ class AsyncCaller(abc.ABC):
     @abc.abstractmethod
     async def call(self, method: str, payload: Any) -> Any:
         """As :meth:`Caller.call`, awaited."""
+
+    def begin(self, method: str, payload: Any) -> Awaitable[Any]:
+        """As :meth:`Caller.begin`: the call is on its way when this returns, and its result is awaited."""
+        raise NotImplementedError("one call at a time")
 
     @abc.abstractmethod
     async def close(self) -> None:
@@ -98,6 +110,9 @@ class Contender(abc.ABC):
     """True for asyncio's own: a client in an event loop uses :meth:`connect_async`, and that is what is timed."""
     many_clients: bool = True
     """False when one address takes a single client; ask the object, for it may depend on the lane."""
+    several_in_flight: bool = False
+    """True when one caller can have several calls on their way at once, with an API or a protocol made for that:
+    `begin` of its callers. Ask the object, for it may depend on the lane."""
 
     def __init__(self, lane: str) -> None:
         if lane not in self.lanes:

@@ -2,7 +2,8 @@
 
 A pool belongs to the program that uses it, so there is no server to connect to: the runner's client process owns
 the pool, and serving is having it. What is measured is ``submit(...).result()`` with one worker: the call passes
-through two queues and, on the client's side, through the two threads of the executor. Callers may be shared.
+through two queues and, on the client's side, through the two threads of the executor; with several calls in flight
+they wait in these queues. Callers may be shared.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import secrets
 import signal
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import CancelledError, ProcessPoolExecutor
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,7 @@ class ProcessPool(Contender):
     summary = "concurrent.futures.ProcessPoolExecutor with one worker, owned by the caller's own process."
     lanes = ("native", "pickle")
     in_process = True
+    several_in_flight = True
 
     def new_address(self, folder: Path) -> str:
         return f"{self.name}-{secrets.token_hex(8)}"
@@ -63,6 +66,7 @@ class ProcessPool(Contender):
         return {
             "transport": "pipes and queues of multiprocessing",
             "API": "ProcessPoolExecutor.submit(...).result()",
+            "in flight": "a Future each, in the pool's queues",
             "codec": OWN_CODEC,
             "start method": "spawn",
             "server workers": str(_WORKERS),
@@ -91,21 +95,30 @@ class _PoolCaller(Caller):
         self.server_pid = worker
 
     def call(self, method: str, payload: Any) -> Any:
+        return _result(self._submit(method, payload))
+
+    def begin(self, method: str, payload: Any) -> Callable[[], Any]:
+        return partial(_result, self._submit(method, payload))
+
+    def _submit(self, method: str, payload: Any) -> Future[tuple[Any, ...]]:
         if self._pool is None:
             raise ServerGone("this caller is closed")
         try:
-            called = self._pool.submit(_run, method, payload)
+            return self._pool.submit(_run, method, payload)
         except RuntimeError as error:  # broken, or shut down
             raise ServerGone(str(error)) from error
-        try:
-            answer = called.result()
-        except (BrokenProcessPool, CancelledError) as error:
-            raise ServerGone(str(error) or "the pool has shut down") from error
-        except Exception as error:  # the payload or the result cannot be pickled
-            raise CallError(type(error).__name__, str(error)) from error
-        if len(answer) > 1:
-            raise CallError(answer[1], answer[2])
-        return answer[0]
 
     def close(self) -> None:
         self._pool = None
+
+
+def _result(called: Future[tuple[Any, ...]]) -> Any:
+    try:
+        answer = called.result()
+    except (BrokenProcessPool, CancelledError) as error:
+        raise ServerGone(str(error) or "the pool has shut down") from error
+    except Exception as error:  # the payload or the result cannot be pickled
+        raise CallError(type(error).__name__, str(error)) from error
+    if len(answer) > 1:
+        raise CallError(answer[1], answer[2])
+    return answer[0]

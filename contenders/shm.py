@@ -2,13 +2,15 @@
 
 Lanes ``json`` and ``native`` are RPCServer and RPCClient: JSON is this library's own idiom. Lane ``pickle`` is the same
 with ``codec="pickle"``. Lane ``bytes`` is its SharedMemoryTransport, which joins two processes and no more. Callers of
-the others may be shared by threads.
+the others may be shared by threads, and several calls in flight are ``RPCClient.submit``, which has threads for them.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError, Future
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -44,7 +46,7 @@ class Shm(Contender):
 
     def __init__(self, lane: str) -> None:
         super().__init__(lane)
-        self.many_clients = lane != "bytes"
+        self.many_clients = self.several_in_flight = lane != "bytes"
         self._codec = "pickle" if lane == "pickle" else self.codec
 
     def new_address(self, folder: Path) -> str:
@@ -97,6 +99,7 @@ class Shm(Contender):
             **(
                 {"copying": f"below {VIEW_FROM_BYTES // 1024} KiB, views from there up"} if self.lane == "bytes" else {}
             ),
+            **({"in flight": "RPCClient.submit: 16 threads, a channel each"} if self.several_in_flight else {}),
             "wait": self.wait,
             "buffer size": f"{SharedMemoryTransport.DEFAULT_BUFFER_SIZE} bytes at first, grows",
             "server workers": "1",
@@ -114,17 +117,35 @@ class _ClientCaller(Caller):
     def call(self, method: str, payload: Any) -> Any:
         try:
             return self._client.call(method, payload=payload)
-        except RPCMethodError as error:
-            raise CallError(error.remote_type, error.remote_message) from error
-        except RPCSerializationError as error:
-            raise CallError(type(error).__name__, str(error)) from error
-        except RPCError as error:
-            raise ServerGone(str(error)) from error
         except Exception as error:  # codec "pickle" raises what the handler raised
-            raise CallError(type(error).__name__, str(error)) from error
+            raise _told(error) from error
+
+    def begin(self, method: str, payload: Any) -> Callable[[], Any]:
+        try:
+            return partial(_result, self._client.submit(method, payload=payload))
+        except RPCError as error:
+            raise _told(error) from error
 
     def close(self) -> None:
         self._client.close()
+
+
+def _result(called: Future[Any]) -> Any:
+    try:
+        return called.result()
+    except CancelledError as error:
+        raise ServerGone("this caller is closed") from error
+    except Exception as error:  # as of a call
+        raise _told(error) from error
+
+
+def _told(error: Exception) -> Exception:
+    """What an exception of a call is to the caller of a contender."""
+    if isinstance(error, RPCMethodError):
+        return CallError(error.remote_type, error.remote_message)
+    if isinstance(error, RPCError) and not isinstance(error, RPCSerializationError):
+        return ServerGone(str(error))
+    return CallError(type(error).__name__, str(error))
 
 
 class _TransportCaller(Caller):

@@ -1,7 +1,8 @@
 """concurrent.futures' thread pool: functions sent to another thread of the caller's own process, by reference.
 
 What many programs have before they are split: the work leaves the calling thread, and no process. What is measured is
-``submit(...).result()`` with one worker, so a call wakes one thread and its answer another. Callers may be shared.
+``submit(...).result()`` with one worker, so a call wakes one thread and its answer another; with several calls in
+flight they wait in the pool's queue. Callers may be shared.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,6 +30,7 @@ class ThreadPool(Contender):
     summary = "concurrent.futures.ThreadPoolExecutor with one worker, in the caller's own process, by reference."
     lanes: ClassVar[tuple[str, ...]] = LANES
     in_process = True
+    several_in_flight = True
 
     def new_address(self, folder: Path) -> str:
         return f"{self.name}-{secrets.token_hex(8)}"
@@ -52,6 +55,7 @@ class ThreadPool(Contender):
         return {
             "transport": "none: a queue between two threads",
             "API": "ThreadPoolExecutor.submit(...).result()",
+            "in flight": "a Future each, in the pool's queue",
             "codec": "none",
             "server workers": str(_WORKERS),
         }
@@ -63,6 +67,12 @@ class _PoolCaller(Caller):
         self._methods = methods
 
     def call(self, method: str, payload: Any) -> Any:
+        return _result(self._submit(method, payload))
+
+    def begin(self, method: str, payload: Any) -> Callable[[], Any]:
+        return partial(_result, self._submit(method, payload))
+
+    def _submit(self, method: str, payload: Any) -> Future[Any]:
         if self._pool is None:
             raise ServerGone("this caller is closed")
         try:
@@ -70,15 +80,18 @@ class _PoolCaller(Caller):
         except LookupError as error:
             raise CallError(type(error).__name__, str(error)) from error
         try:
-            called = self._pool.submit(function, payload)
+            return self._pool.submit(function, payload)
         except RuntimeError as error:  # shut down
             raise ServerGone(str(error)) from error
-        try:
-            return called.result()
-        except CancelledError as error:
-            raise ServerGone("the pool has shut down") from error
-        except Exception as error:  # a user's handler ran: anything may come out of it
-            raise CallError(type(error).__name__, str(error)) from error
 
     def close(self) -> None:
         self._pool = None
+
+
+def _result(called: Future[Any]) -> Any:
+    try:
+        return called.result()
+    except CancelledError as error:
+        raise ServerGone("the pool has shut down") from error
+    except Exception as error:  # a user's handler ran: anything may come out of it
+        raise CallError(type(error).__name__, str(error)) from error

@@ -7,13 +7,12 @@ from typing import Any
 
 import zmq
 
-from contenders.interface import PLAIN_LANES
-from contenders.zmq_ipc import ZmqIpc
-from contenders.zmq_lanes import Wire, receive_parts
+from contenders.interface import PLAIN_LANES, Caller, ServerGone
+from contenders.zmq_ipc import ZmqCaller, ZmqIpc
+from contenders.zmq_lanes import ZMQ_LANES, Wire, receive_parts
 
 HIGH_WATER_MARK = 10_000
-"""Messages per direction and peer before a send blocks (DEALER) or drops (ROUTER). One is ever under way per
-caller here; stated because a pipelined load needs it above its window."""
+"""Messages per direction and peer before a send blocks (DEALER) or drops (ROUTER): above what is ever in flight."""
 
 
 class ZmqDealer(ZmqIpc):
@@ -26,6 +25,7 @@ class ZmqDealer(ZmqIpc):
     lanes = PLAIN_LANES
     client_socket = zmq.DEALER
     server_socket = zmq.ROUTER
+    several_in_flight = True
 
     def configure(self, socket: zmq.Socket[bytes]) -> None:
         socket.set_hwm(HIGH_WATER_MARK)
@@ -48,9 +48,33 @@ class ZmqDealer(ZmqIpc):
             server.send(identity, zmq.SNDMORE)
             wire.send(server, respond(request))
 
+    def connect(self, address: str) -> Caller:
+        return _DealerCaller(self, address, ZMQ_LANES[self.lane])
+
     def settings(self) -> Mapping[str, str]:
         return {
             **super().settings(),
             "sockets": "DEALER/ROUTER, blocking",
             "high-water mark": f"{HIGH_WATER_MARK} messages, both ways, both ends",
+            "in flight": "sent one after the other; one ROUTER answers them in their order",
         }
+
+
+class _DealerCaller(ZmqCaller):
+    def begin(self, method: str, payload: Any) -> Callable[[], Any]:
+        lane, wire, socket = self._lane, self._lane.wire, self._socket
+        request = lane.request(method, payload)
+        large = wire.is_large(request)
+        try:
+            wire.send(socket, request)
+        except zmq.ZMQError as error:
+            raise ServerGone(str(error)) from error
+
+        def result() -> Any:
+            try:
+                response = self.receive(wire, socket, large)
+            except zmq.ZMQError as error:  # closed
+                raise ServerGone(str(error)) from error
+            return lane.result(method, response)
+
+        return result

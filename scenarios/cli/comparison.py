@@ -10,6 +10,7 @@ from rich.console import Console
 
 from scenarios.cli import layout
 from scenarios.common.units import micros, size, three
+from scenarios.plan import circumstances
 from scenarios.statistics.comparison import Comparison
 from scenarios.statistics.significance import (
     APART,
@@ -109,4 +110,4 @@ def _label(each: Difference) -> str:
     """The contender, and what else tells it from its neighbours."""
     further = [f"{each.group['clients']} clients"] if each.group["clients"] != 1 else []
     further += [str(each.group["load"])] if each.group["load"] != "closed" else []
-    return ", ".join([str(each.group["contender"]), *further])
+    return ", ".join([str(each.group["contender"]), *further, *circumstances.of(each.group).words()])

@@ -227,7 +227,7 @@ def _measure_connected(
     if task.load.is_open:
         driver.open(work, record, backlog(task))
     else:
-        driver.closed(work, record, round(task.seconds * 1e9), FEWEST_CALLS)
+        _closed(task, driver, work, record, round(task.seconds * 1e9), FEWEST_CALLS)
     client = usage.of_self().since(client_before)
     server_after = usage.of_process(server_pid) if server_pid else None
     machine_after = noise.read(frequency=True)
@@ -265,11 +265,19 @@ def _warm_up(task: Task, driver: Driver, work: Work) -> None:
     """Run the timed loops themselves: the interpreter specialises the very code that is then timed."""
     limit_ns = int(task.seconds * 1e9 * WARMUP_SHARE)
     if task.warmup_calls:
-        driver.closed(work, Record(task.warmup_calls), limit_ns, 1)
+        _closed(task, driver, work, Record(task.warmup_calls), limit_ns, 1)
     if task.load.is_open:
         soon = time.perf_counter_ns()
         due = array("q", (soon + i * OPEN_WARMUP_GAP_NS for i in range(OPEN_WARMUP_CALLS)))
         driver.open(work, Record.of_schedule(due), OPEN_WARMUP_CALLS)
+
+
+def _closed(task: Task, driver: Driver, work: Work, record: Record, limit_ns: int, fewest: int) -> None:
+    """The closed loop of the task, which is a plain one where one call is in flight."""
+    if task.circumstances.in_flight == 1:
+        driver.closed(work, record, limit_ns, fewest)
+    else:
+        driver.in_flight(work, record, limit_ns, fewest, task.circumstances.in_flight)
 
 
 def backlog(task: Task) -> int:

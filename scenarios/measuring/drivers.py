@@ -35,6 +35,10 @@ class Driver(abc.ABC):
         """See :func:`scenarios.measuring.loops.closed`."""
 
     @abc.abstractmethod
+    def in_flight(self, work: Work, record: Record, limit_ns: int, fewest: int, in_flight: int) -> None:
+        """See :func:`scenarios.measuring.loops.closed_in_flight`."""
+
+    @abc.abstractmethod
     def open(self, work: Work, record: Record, backlog: int) -> None:
         """See :func:`scenarios.measuring.loops.open_loop`."""
 
@@ -73,6 +77,11 @@ class _Blocking(Driver):
     def closed(self, work: Work, record: Record, limit_ns: int, fewest: int) -> None:
         loops.closed(self.call, work, record, limit_ns, fewest)
 
+    def in_flight(self, work: Work, record: Record, limit_ns: int, fewest: int, in_flight: int) -> None:
+        if self._caller is None:
+            raise RuntimeError("not connected")
+        loops.closed_in_flight(self._caller.begin, work, record, limit_ns, fewest, in_flight)
+
     def open(self, work: Work, record: Record, backlog: int) -> None:
         loops.open_loop(self.call, work, record, backlog)
 
@@ -95,6 +104,10 @@ class _Awaiting(Driver):
 
     def closed(self, work: Work, record: Record, limit_ns: int, fewest: int) -> None:
         self._runner.run(loops.closed_async(self._caller.call, work, record, limit_ns, fewest))
+
+    def in_flight(self, work: Work, record: Record, limit_ns: int, fewest: int, in_flight: int) -> None:
+        begin = self._caller.begin
+        self._runner.run(loops.closed_in_flight_async(begin, work, record, limit_ns, fewest, in_flight))
 
     def open(self, work: Work, record: Record, backlog: int) -> None:
         self._runner.run(loops.open_loop_async(self._caller.call, work, record, backlog))

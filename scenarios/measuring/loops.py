@@ -6,6 +6,10 @@ processes of the machine: several clients' stamps can be laid side by side.
 
 *Closed*: one call at a time, the next as soon as the last answer is checked.
 
+*Closed, several in flight*: so many calls are begun, then the oldest one's answer is taken and checked and another call
+begun. A call takes from just before it was begun to just after its answer was taken, which is its turn: answers are
+taken in the order of the calls, as the stamps are. At the end those under way are taken, too.
+
 *Open*: a schedule made beforehand says when each call is meant to be sent. A call that falls due while the caller
 is busy waits in a queue and counts its latency from the moment it was meant to be sent, so a server that stops for
 100 ms is charged with every call it kept waiting, not with one (no coordinated omission; G. Tene, wrk2). A queue
@@ -26,7 +30,7 @@ import asyncio
 import time
 from array import array
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from itertools import cycle
 from typing import Any
 
@@ -126,6 +130,79 @@ async def closed_async(
         if end > deadline and i + 1 >= fewest:
             break
     record.made = i + 1
+
+
+def closed_in_flight(
+    begin: Callable[[str, Any], Callable[[], Any]],
+    work: Work,
+    record: Record,
+    limit_ns: int,
+    fewest: int,
+    in_flight: int,
+) -> None:
+    """As :func:`closed`, with so many calls under way at once; `begin` is :meth:`contenders.interface.Caller.begin`."""
+    clock, method, starts, ends = time.perf_counter_ns, work.method, record.start, record.end
+    deadline, most = clock() + limit_ns, len(record.start)
+    turns, under_way = zip(cycle(work.payloads), cycle(work.answers)), deque[tuple[Callable[[], Any], Any]]()
+    begun = made = 0
+    while True:
+        while begun < most and len(under_way) < in_flight:
+            payload, answer = next(turns)
+            starts[begun] = clock()
+            under_way.append((begin(method, payload), answer))
+            begun += 1
+        if not under_way:
+            break
+        take, answer = under_way.popleft()
+        result = take()
+        end = clock()
+        ends[made] = end
+        if not same(result, answer):
+            raise WrongAnswer(difference(made, result, answer))
+        del result, take
+        made += 1
+        if end > deadline and begun >= fewest:
+            most = begun
+    record.made = made
+
+
+async def closed_in_flight_async(
+    begin: Callable[[str, Any], Awaitable[Any]],
+    work: Work,
+    record: Record,
+    limit_ns: int,
+    fewest: int,
+    in_flight: int,
+) -> None:
+    """As :func:`closed_in_flight`, awaiting each result inside the running event loop."""
+    clock, method, starts, ends = time.perf_counter_ns, work.method, record.start, record.end
+    deadline, most = clock() + limit_ns, len(record.start)
+    turns, under_way = zip(cycle(work.payloads), cycle(work.answers)), deque[tuple[Awaitable[Any], Any]]()
+    begun = made = 0
+    try:
+        while True:
+            while begun < most and len(under_way) < in_flight:
+                payload, answer = next(turns)
+                starts[begun] = clock()
+                under_way.append((begin(method, payload), answer))
+                begun += 1
+            if not under_way:
+                break
+            reply, answer = under_way.popleft()
+            result = await reply
+            end = clock()
+            ends[made] = end
+            if not same(result, answer):
+                raise WrongAnswer(difference(made, result, answer))
+            del result, reply
+            made += 1
+            if end > deadline and begun >= fewest:
+                most = begun
+    finally:
+        for reply, _ in under_way:  # none, unless a call has failed: nobody will await these
+            if isinstance(reply, Coroutine):
+                reply.close()
+    record.made = made
 
 
 class Dispatcher:

@@ -37,9 +37,7 @@ def key_of(axes: Mapping[str, object]) -> str:
     attempt = int(str(axes.get("attempt") or 0))
     again = f"_attempt{attempt}" if attempt else ""
     # Ideal circumstances have no words, as the names of older runs have none.
-    words = [axes.get(axis, default) for axis, default in circumstances.DEFAULTS.items()]
-    ideal = tuple(circumstances.DEFAULTS.values())
-    told = [str(word) for word, default in zip(words, ideal, strict=True) if word not in (default, "")]
+    told = [words.replace(" ", "-") for words in circumstances.of(axes).words()]
     named = [f"{axes[axis]}".replace("/", ".") for axis in AXES if axis not in circumstances.DEFAULTS]
     return "_".join([*named[:-1], *told, named[-1]]) + again
 
@@ -88,7 +86,7 @@ class Cell:
 
     @property
     def circumstances(self) -> Circumstances:
-        """What runs beside it, where, in what memory."""
+        """What runs beside it, where, in what memory, and how many calls a client has under way."""
         return circumstances.of(self.axes)
 
     @property
@@ -165,5 +163,6 @@ def _product(scenario: str, block: Block, repeat: int) -> list[Cell]:
             pairs, sized, block.clients, block.load, block.circumstances()
         )
         if clients == 1 or contender not in block.one_client.get(lane, ())
+        if around.in_flight == 1 or contender not in block.one_in_flight.get(lane, ())
         if contender not in block.in_process or not circumstances.needs_server(around)
     ]

@@ -1,4 +1,4 @@
-"""Under which circumstances calls are measured: what runs beside them, on which CPUs, in what memory. Pure.
+"""Under which circumstances calls are measured: beside what, on which CPUs, in what memory, how many at once. Pure.
 
 Every figure of the other scenarios is of ideal ones: two processes that do nothing else, on CPUs that nobody else
 wants, fresh from their start. Programs have others:
@@ -9,6 +9,9 @@ wants, fresh from their start. Programs have others:
 ``placement``   "free": where the scheduler puts them; "together": both on one CPU; "apart": one CPU each, of their own
 ``heap``        "fresh"; "worn": of processes that have run for a while: freed blocks of all sizes between others that
                 live, and an allocator that has learned to keep large ones
+``in_flight``   1: a client has one call under way, and sends the next when it has the answer; 16: it has sent so many
+                before it takes the oldest one's answer, and sends another. Of closed loops: calls that are offered at a
+                rate have a queue instead
 
 The rhythm of the calls is part of the load: :mod:`scenarios.plan.load`.
 """
@@ -31,17 +34,21 @@ BURNERS = re.compile(r"([1-9]\d?)-burners?\Z")
 QUOTA = re.compile(r"quota-([1-9]\d{0,3})%\Z")
 BESIDE = '"nothing", "2-burners" (a number of processes), "client-thread", "server-thread", "quota-100%" (of a CPU)'
 
-DEFAULTS: Mapping[str, str] = {"beside": NOTHING, "placement": FREE, "heap": FRESH}
+IN_FLIGHT = "in_flight"
+DEFAULTS: Mapping[str, str | int] = {"beside": NOTHING, "placement": FREE, "heap": FRESH, IN_FLIGHT: 1}
 """The axes, and what an older run was measured with, which has no columns for them."""
+SURROUNDINGS = tuple(axis for axis in DEFAULTS if axis != IN_FLIGHT)
+"""Those that are not the client's own choice."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Circumstances:
-    """One value of each of the three axes."""
+    """One value of each of the axes."""
 
     beside: str = NOTHING
     placement: str = FREE
     heap: str = FRESH
+    in_flight: int = 1
 
     @property
     def burners(self) -> int:
@@ -55,14 +62,20 @@ class Circumstances:
         match = QUOTA.match(self.beside)
         return int(match[1]) / 100 if match else None
 
+    def words(self) -> list[str]:
+        """What is not ideal, axis by axis: "2-burners", "together", "worn", "4 in flight"."""
+        words = [word for axis in SURROUNDINGS if (word := getattr(self, axis)) != DEFAULTS[axis]]
+        return [*words, *([f"{self.in_flight} in flight"] if self.in_flight > 1 else [])]
+
     def in_words(self) -> str:
-        """What is not ideal: "2-burners, together, worn"; empty where everything is."""
-        return ", ".join(each for axis, each in dataclasses.asdict(self).items() if each != DEFAULTS[axis])
+        """The words in one; empty where everything is ideal."""
+        return ", ".join(self.words())
 
 
 def of(axes: Mapping[str, object]) -> Circumstances:
     """Those of a cell's axes or of a row; ideal ones where it says nothing."""
-    return Circumstances(**{axis: str(axes.get(axis) or default) for axis, default in DEFAULTS.items()})
+    surroundings = {axis: str(axes.get(axis) or DEFAULTS[axis]) for axis in SURROUNDINGS}
+    return Circumstances(**surroundings, in_flight=int(str(axes.get(IN_FLIGHT) or 1)))
 
 
 def completed(axes: Mapping[str, Any]) -> dict[str, Any]:

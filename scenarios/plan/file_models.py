@@ -23,6 +23,8 @@ from scenarios.plan.toml_mistakes import unknown
 
 MOST_CLIENTS = 64
 """Each is a process: more would measure the scheduler."""
+MOST_IN_FLIGHT = 1024
+"""Of one client; more only wait in queues."""
 LARGEST_BYTES = 100_000_000
 RUNS_NO_METHOD = ("noop",)
 """Contenders that hand the payload back without calling anything: only an echo has that answer."""
@@ -64,6 +66,12 @@ def _size(value: object) -> object:
 def _few(value: int) -> int:
     if not 1 <= value <= MOST_CLIENTS:
         raise ValueError(f"{value} is not allowed; allowed: 1 to {MOST_CLIENTS}")
+    return value
+
+
+def _window(value: int) -> int:
+    if not 1 <= value <= MOST_IN_FLIGHT:
+        raise ValueError(f"{value} is not allowed; allowed: 1 to {MOST_IN_FLIGHT}")
     return value
 
 
@@ -120,6 +128,7 @@ class Cells(_Table):
     beside: Annotated[list[Annotated[str, AfterValidator(validated_beside)]], *Some] = [NOTHING]
     placement: Annotated[list[Annotated[str, _one_of(PLACEMENTS)]], *Some] = [FREE]
     heap: Annotated[list[Annotated[str, _one_of(HEAPS)]], *Some] = [FRESH]
+    in_flight: Annotated[list[Annotated[int, AfterValidator(_window)]], *Some] = [1]
     repeats: Count | None = None
 
     @field_validator("method")
@@ -161,6 +170,17 @@ class Cells(_Table):
         if wrong or len(unavailable) == len(contenders):
             raise ValueError("; ".join([*wrong, *unavailable]))
         return contenders
+
+    @field_validator("in_flight")
+    @classmethod
+    def _of_closed_loops(cls, in_flight: list[int], info: ValidationInfo) -> list[int]:
+        """A client of an open loop has one call under way, and a queue."""
+        rates = [load for load in info.data.get("load", ()) if load != CLOSED]
+        if rates and max(in_flight) > 1:
+            raise ValueError(
+                f"{max(in_flight)} cannot go with load {rates[0]!r}: calls in flight are of load {CLOSED!r}"
+            )
+        return in_flight
 
     @field_validator("payload_sizes")
     @classmethod

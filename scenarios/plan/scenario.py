@@ -16,7 +16,7 @@ from typing import Any
 from scenarios.plan.circumstances import FREE, FRESH, NOTHING, Circumstances
 from scenarios.plan.filters import Filter
 
-PER_LANE = ("contenders", "one_client")
+PER_LANE = ("contenders", "one_client", "one_in_flight")
 """A block's mappings from lanes to contenders."""
 
 
@@ -52,13 +52,16 @@ class Block:
     beside: tuple[str, ...] = (NOTHING,)
     placement: tuple[str, ...] = (FREE,)
     heap: tuple[str, ...] = (FRESH,)
+    in_flight: tuple[int, ...] = (1,)
     """See :mod:`scenarios.plan.circumstances`."""
+    one_in_flight: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    """Lane to the contenders whose clients can have one call under way only: they have no cell with more."""
     in_process: tuple[str, ...] = ()
     """Contenders that serve in the client's process: no cell where a server of its own is what it is about."""
 
     def circumstances(self) -> list[Circumstances]:
         """Every combination of them."""
-        axes = itertools.product(self.beside, self.placement, self.heap)
+        axes = itertools.product(self.beside, self.placement, self.heap, self.in_flight)
         return [Circumstances(*each) for each in axes]
 
 

@@ -96,6 +96,8 @@ def _block(cells: Cells, catalogue: Catalogue, repeats: int, left_out: list[str]
         beside=_possible(cells.beside, quotas.why_no_quota, left_out),
         placement=_possible(cells.placement, quotas.why_no_placement, left_out),
         heap=tuple(cells.heap),
+        in_flight=tuple(cells.in_flight),
+        one_in_flight=_one_in_flight(contenders, cells.in_flight, catalogue, left_out),
         in_process=tuple(sorted(name for name in named if catalogue[name].in_process)),
         repeats=cells.repeats or repeats,
         one_client=_one_client(contenders, cells.clients, catalogue, left_out),
@@ -141,6 +143,25 @@ def _one_client(
             found.setdefault(lane, []).append(name)
             left_out.append(f"{name} in lane {lane} {why}: not measured with {several} clients")
     return {lane: tuple(names) for lane, names in found.items()}
+
+
+def _one_in_flight(
+    contenders: dict[str, tuple[str, ...]], in_flight: list[int], catalogue: Catalogue, left_out: list[str]
+) -> dict[str, tuple[str, ...]]:
+    """Lane to those of the contenders whose clients have one call under way only, where more are asked for."""
+    several = ", ".join(str(count) for count in in_flight if count > 1)
+    found: dict[str, tuple[str, ...]] = {}
+    for lane, names in contenders.items() if several else ():
+        found[lane] = tuple(name for name in names if not _several_in_flight(catalogue[name], lane))
+        for name in found[lane]:
+            elsewhere = any(_several_in_flight(catalogue[name], each) for each in catalogue[name].lanes)
+            where = f"{name} in lane {lane}" if elsewhere else name
+            left_out.append(f"{where} has one call per client under way: not measured with {several} in flight")
+    return found
+
+
+def _several_in_flight(contender: type[Contender], lane: str) -> bool:
+    return contender(lane).several_in_flight
 
 
 def _overlap(blocks: tuple[Block, ...]) -> tuple[int, str] | None:

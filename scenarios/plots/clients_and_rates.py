@@ -1,5 +1,5 @@
-"""Pictures of several clients and of offered rates: throughput, fairness and latency against the number of clients;
-latency and what was answered against the offered rate. Drawn from cells.csv alone.
+"""Pictures of several clients, of several calls in flight and of offered rates: throughput, latency and fairness or
+cost against their number; latency and what was answered against the offered rate. Drawn from cells.csv alone.
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ def sheets(cells: pd.DataFrame) -> dict[str, Sheet]:
         for part, lines in _parts(clients_and_rates.by_clients(cells), ["scenario", "lane", "payload_bytes"]):
             found[f"clients{part}"] = _sheet(lines, f"Several clients, each as fast as it is answered, {_words(lines)}")
             _panels(found[f"clients{part}"], lines, "client processes", _CLIENTS)
+    axes = ["scenario", "lane", "payload_bytes", "clients"]
+    for part, lines in _parts(clients_and_rates.by_in_flight(cells), axes):
+        found[f"in_flight{part}"] = _sheet(lines, f"Several calls in flight per client, {_words(lines)}")
+        _panels(found[f"in_flight{part}"], lines, "calls in flight", _IN_FLIGHT)
     if len(clients_and_rates.offered(cells)):
         axes = ["scenario", "lane", "payload_bytes", "clients", "constant"]
         for part, lines in _parts(clients_and_rates.by_rate(cells), axes):
@@ -73,11 +77,26 @@ def _panels(sheet: Sheet, lines: pd.DataFrame, x_label: str, quantities: dict[st
         axes.set_xlabel(x_label)
 
 
-def _throughput(axes: Axes, part: pd.DataFrame) -> None:
-    _lines(axes, part, "clients", "calls_per_s", ribbon=True)
-    if _log_upwards(axes):
-        plain_numbers(axes.yaxis)
-    _clients_along_x(axes, part)
+def _throughput(x: str) -> Fill:
+    def fill(axes: Axes, part: pd.DataFrame) -> None:
+        _lines(axes, part, x, "calls_per_s", ribbon=True)
+        if _log_upwards(axes):
+            plain_numbers(axes.yaxis)
+        _numbers_along_x(axes, part, x)
+
+    return fill
+
+
+def _in_flight(column: str) -> Fill:
+    """A time against the calls in flight."""
+
+    def fill(axes: Axes, part: pd.DataFrame) -> None:
+        _lines(axes, part, "in_flight", column)
+        if _log_upwards(axes):
+            times(axes.yaxis)
+        _numbers_along_x(axes, part, "in_flight")
+
+    return fill
 
 
 def _client_latency(column: str) -> Fill:
@@ -91,13 +110,13 @@ def _client_latency(column: str) -> Fill:
         _lines(axes, part, "clients", column, ribbon=column == "p50_us")
         if _log_upwards(axes):
             times(axes.yaxis)
-        _clients_along_x(axes, part)
+        _numbers_along_x(axes, part, "clients")
 
     return fill
 
 
 def _fairness(axes: Axes, part: pd.DataFrame) -> None:
-    _clients_along_x(axes, part)
+    _numbers_along_x(axes, part, "clients")
     _lines(axes, part[part["clients"] > 1], "clients", "fairness")
     axes.axhline(1, color=style.SOFT, linewidth=0.8)
     if part["fairness"].replace(np.inf, np.nan).max() > 5 and _log_upwards(axes):
@@ -106,9 +125,9 @@ def _fairness(axes: Axes, part: pd.DataFrame) -> None:
         axes.set_ylim(0.9, None)
 
 
-def _clients_along_x(axes: Axes, part: pd.DataFrame) -> None:
+def _numbers_along_x(axes: Axes, part: pd.DataFrame, x: str) -> None:
     axes.set_xscale("log", base=2)
-    ticks_at(axes.xaxis, sorted(set(part["clients"])), lambda value: f"{value:.0f}")
+    ticks_at(axes.xaxis, sorted(set(part[x])), lambda value: f"{value:.0f}")
 
 
 def _rate_latency(column: str) -> Fill:
@@ -180,10 +199,16 @@ def _lines(axes: Axes, part: pd.DataFrame, x: str, y: str, *, ribbon: bool = Fal
 
 
 _CLIENTS: dict[str, Fill] = {
-    "calls/s of all clients": _throughput,
+    "calls/s of all clients": _throughput("clients"),
     "most calls of a client over fewest": _fairness,
     "p50 (band: fastest to slowest client)": _client_latency("p50_us"),
     "p99": _client_latency("p99_us"),
+}
+_IN_FLIGHT: dict[str, Fill] = {
+    "calls/s": _throughput("in_flight"),
+    "CPU of a call, client and server": _in_flight("cpu_us"),
+    "p50": _in_flight("p50_us"),
+    "p99": _in_flight("p99_us"),
 }
 _RATES: dict[str, Fill] = {
     "p50 since the call was due": _rate_latency("p50_us"),

@@ -37,7 +37,8 @@ COLUMNS = tuple(
     fastest_client_p50_us slowest_client_p50_us
     beside placement heap client_page_faults_per_call server_page_faults_per_call
     client_migrations server_migrations client_on_cpu server_on_cpu
-    yardstick_codec_us yardstick_pingpong_us arrival_distance arrival_autocorrelation""".split()  # noqa: SIM905
+    yardstick_codec_us yardstick_pingpong_us arrival_distance arrival_autocorrelation
+    in_flight""".split()  # noqa: SIM905
 )
 """Of cells.csv, in order. Units are in the names; an empty field is a number that does not exist. New ones
 are added at the end: a file of an older version has fewer, and is read as if they were empty."""
@@ -128,7 +129,7 @@ class Run:
         reader = csv.DictReader(io.StringIO(whole))
         if unknown := set(reader.fieldnames or ()) - set(COLUMNS) - RETIRED:
             raise RunError(f"{self.cells_file} has columns this version does not know: {', '.join(sorted(unknown))}")
-        empty = dict.fromkeys(COLUMNS, "") | dict(circumstances.DEFAULTS)
+        empty = dict.fromkeys(COLUMNS, "") | {axis: str(of) for axis, of in circumstances.DEFAULTS.items()}
         return [empty | {column: row[column] for column in row if column not in RETIRED} for row in reader]
 
     def finished_keys(self) -> set[str]:

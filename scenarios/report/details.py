@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from scenarios.plan.circumstances import DEFAULTS
+
 SHOWN = (
     *("payload_bytes", "contender", "repeat", "order_index", "calls", "errors", "skipped"),
     *("offered_rps", "calls_per_s"),
@@ -20,7 +22,8 @@ SHOWN = (
 def details(cells: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     """Every cell as it stands in cells.csv, all attempts, one row each: heads and texts. Axes that do not vary and
     columns that are empty are left out."""
-    varying = [axis for axis in ("clients", "load", "attempt") if axis in cells and cells[axis].nunique() > 1]
+    axes = ("clients", "load", *DEFAULTS, "attempt")
+    varying = [axis for axis in axes if axis in cells and cells[axis].nunique() > 1]
     columns = [*varying, *(column for column in SHOWN if column in cells and (cells[column] != "").any())]
     places = {column: pd.to_numeric(cells[column].replace("", "0")) for column in ("payload_bytes", "repeat")}
     ordered = cells.assign(**places).sort_values(["payload_bytes", "contender", *varying, "repeat"])

@@ -5,7 +5,9 @@ the others had the server to themselves, and the calls they began later are not 
 until the last call has its answer.
 
 *Calls per second.* All calls of the window over its length. What checking the answers took is the harness' work, and
-in a closed loop taken off that length, as it is off the CPU time.
+in a closed loop taken off that length, as it is off the CPU time. Not where several calls are in flight: the others are
+answered meanwhile, so that it costs no time where the server is what takes it, and a rate may be too low, never too
+high.
 
 *Fairness.* Most calls of a client over fewest, in a closed loop; 1 is fair.
 
@@ -124,7 +126,8 @@ def combine(parts: Sequence[ClientResult], load: Load, cpus: int, circumstances:
         counts = [int(np.searchsorted(each, until, "right")) for each in start]
         start = [each[:count] for each, count in zip(start, counts, strict=True)]
         end = [each[:count] for each, count in zip(end, counts, strict=True)]
-        checks_ns = sum(count * part.check_ns for count, part in zip(counts, parts, strict=True)) / len(parts)
+        if circumstances.in_flight == 1:
+            checks_ns = sum(count * part.check_ns for count, part in zip(counts, parts, strict=True)) / len(parts)
     starts, ends = np.concatenate(start), np.concatenate(end)
     if not starts.size:
         raise ValueError("no call was made: the schedule is empty; offer a higher rate, or for longer")

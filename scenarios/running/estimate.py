@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -101,13 +102,15 @@ def show(scenario: Scenario, cells: Sequence[Cell], console: Console) -> None:
 
 def _asked(cells: Sequence[Cell]) -> tuple[str, ...]:
     """What is asked of one contender: payloads, clients, load, calls and repeats as text."""
-    told = [cell.circumstances.in_words() for cell in cells]
+    told = [dataclasses.replace(cell.circumstances, in_flight=1).in_words() for cell in cells]
     around = {words: words or "ideal" for words in told}
+    in_flight = {cell.circumstances.in_flight: str(cell.circumstances.in_flight) for cell in cells}
     return (
         f"payload {_listed({cell.payload_bytes: size(cell.payload_bytes) for cell in cells})}",
         f"clients {_listed({cell.clients: str(cell.clients) for cell in cells})}",
         f"load {_listed({(Load.parse(cell.load).rate or 0, cell.load): cell.load for cell in cells})}",
         *([f"circumstances {_listed(around)}"] if any(around) else []),
+        *([f"in flight {_listed(in_flight)}"] if max(in_flight) > 1 else []),
         f"up to {_listed({-cell.calls: f'{cell.calls:,}' for cell in cells})} calls",
         f"repeats {len({cell.axes['repeat'] for cell in cells})}",
     )

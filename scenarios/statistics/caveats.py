@@ -31,6 +31,7 @@ from typing import Any
 import numpy as np
 
 from scenarios.common.units import micros, size
+from scenarios.plan import circumstances
 from scenarios.plan.cells import GROUP
 from scenarios.plan.load import CLOSED
 from scenarios.records.store import Row, Run
@@ -74,7 +75,8 @@ class Caveat:
         if not self.group:
             return self.message
         where = f"{self.group['contender']}, lane {self.group['lane']}, {size(float(self.group['payload_bytes']))}"
-        return f"{self.group['scenario']}, {where}: {self.message}"
+        words = [self.group["scenario"], where, *circumstances.of(self.group).words()]
+        return f"{', '.join(words)}: {self.message}"
 
 
 def of(run: Run) -> list[Caveat]:
@@ -178,5 +180,6 @@ def _stall(row: Row) -> tuple[float, float] | None:
     if row["load"] != CLOSED or not (row["max_us"] and row["p50_us"] and row["mean_us"]):
         return None
     longest_us = float(row["max_us"])
-    share = longest_us * int(row["clients"]) / (float(row["mean_us"]) * int(row["calls"]))
+    at_once = int(row["clients"]) * circumstances.of(row).in_flight
+    share = longest_us * at_once / (float(row["mean_us"]) * int(row["calls"]))
     return (longest_us, share) if share >= STALL_SHARE and longest_us >= STALL_FOLD * float(row["p50_us"]) else None

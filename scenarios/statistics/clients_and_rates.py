@@ -1,4 +1,5 @@
-"""What many clients and offered rates lead to: the lines of :func:`scenarios.statistics.figures.summary` about them."""
+"""What many clients, several calls in flight and offered rates lead to: the lines of
+:func:`scenarios.statistics.figures.summary` about them."""
 
 from __future__ import annotations
 
@@ -21,6 +22,15 @@ def by_clients(cells: pd.DataFrame) -> pd.DataFrame:
     closed = figures.ideal(cells, cells["load"] == CLOSED)
     several = closed[closed.groupby("scenario")["clients"].transform("max") > 1]
     return figures.summary(several).sort_values(list(GROUP), ignore_index=True)
+
+
+def by_in_flight(cells: pd.DataFrame) -> pd.DataFrame:
+    """Closed loops, a line per number of calls in flight, of the scenarios that have more than one; contenders with a
+    single one included. Those of other surroundings are :mod:`scenarios.statistics.real`'s. Columns: those of a
+    summary."""
+    told = figures.of_several_in_flight(cells) - figures.of_circumstances(cells)
+    lines = figures.summary(cells[(cells["load"] == CLOSED) & cells["scenario"].isin(told)])
+    return lines.sort_values(list(GROUP), ignore_index=True)
 
 
 def offered(cells: pd.DataFrame) -> pd.DataFrame:

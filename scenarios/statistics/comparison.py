@@ -16,6 +16,7 @@ import pandas as pd
 
 from scenarios.common.errors import ComparisonError, Mistake
 from scenarios.common.units import size, three
+from scenarios.plan import circumstances
 from scenarios.plan.cells import GROUP
 from scenarios.plan.load import CLOSED
 from scenarios.records import environment
@@ -169,7 +170,8 @@ def _named(group: tuple[Any, ...]) -> str:
     axes = dict(zip(GROUP, group, strict=True))
     several = f", {axes['clients']} clients" if axes["clients"] != 1 else ""
     load = f", {axes['load']}" if axes["load"] != CLOSED else ""
-    return f"{axes['contender']}, lane {axes['lane']}, {size(float(axes['payload_bytes']))}{several}{load}"
+    around = "".join(f", {words}" for words in circumstances.of(axes).words())
+    return f"{axes['contender']}, lane {axes['lane']}, {size(float(axes['payload_bytes']))}{several}{load}{around}"
 
 
 def _repeats(cells: pd.DataFrame, column: str) -> int:

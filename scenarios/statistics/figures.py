@@ -21,14 +21,14 @@ Where a disturbed cell was measured again, one attempt counts: :func:`chosen`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from scenarios.plan.cells import AXES, GROUP
-from scenarios.plan.circumstances import DEFAULTS
+from scenarios.plan.circumstances import DEFAULTS, IN_FLIGHT, SURROUNDINGS
 from scenarios.plan.load import CLOSED, Load
 from scenarios.records.store import COLUMNS, WORDS, Row
 from scenarios.statistics import disturbed, intervals, phases
@@ -117,25 +117,37 @@ def frame(rows: list[Row], *, every_attempt: bool = False) -> pd.DataFrame:
         table[column] = table[column].where(table[column].notna() | (skipped == 0), np.inf)
     return disturbed.marked(table.assign(phase=phases.of(table))).assign(
         attempt=table["attempt"].fillna(0).astype(int),
+        in_flight=table["in_flight"].fillna(1).astype(int),
         cpu_us=table["client_cpu_us_per_call"] + table["server_cpu_us_per_call"].fillna(0),
         skipped_share=(skipped / (table["calls"] + skipped)).fillna(0.0),
     )
 
 
 def of_circumstances(cells: pd.DataFrame) -> set[str]:
-    """The scenarios that have other circumstances than ideal ones, or callers that sleep: they are told of together,
+    """The scenarios that have other surroundings than ideal ones, or callers that sleep: they are told of together,
     :mod:`scenarios.statistics.real`."""
-    ideal = (cells[list(DEFAULTS)] == list(DEFAULTS.values())).all(axis=1)
+    ideal = _as_by_default(cells, SURROUNDINGS)
     asleep = cells["load"].map(lambda load: Load.parse(load).asleep).astype(bool)
     return set(cells.loc[~ideal | asleep, "scenario"])
 
 
+def of_several_in_flight(cells: pd.DataFrame) -> set[str]:
+    """The scenarios whose clients have several calls in flight, in some cells: they are told of together,
+    :func:`scenarios.statistics.clients_and_rates.by_in_flight`."""
+    return set(cells.loc[cells[IN_FLIGHT] > 1, "scenario"])
+
+
 def ideal(cells: pd.DataFrame, kind: pd.Series[bool]) -> pd.DataFrame:
-    """Those of a kind that nothing was beside, on CPUs of the scheduler's choice, in fresh processes. Not of a scenario
-    that tells of other circumstances, unless there are no others."""
-    found = cells[kind & (cells[list(DEFAULTS)] == list(DEFAULTS.values())).all(axis=1)]
-    alone = found[~found["scenario"].isin(of_circumstances(cells))]
+    """Those of a kind that nothing was beside, on CPUs of the scheduler's choice, in fresh processes, one call per
+    client at a time. Not of a scenario that tells of other circumstances, unless there are no others."""
+    found = cells[kind & _as_by_default(cells, tuple(DEFAULTS))]
+    alone = found[~found["scenario"].isin(of_circumstances(cells) | of_several_in_flight(cells))]
     return alone if len(alone) else found
+
+
+def _as_by_default(cells: pd.DataFrame, axes: Sequence[str]) -> pd.Series[bool]:
+    """Whether each cell has, on these axes, what a run has without a word."""
+    return (cells[list(axes)] == [DEFAULTS[axis] for axis in axes]).all(axis=1)
 
 
 def headline(cells: pd.DataFrame) -> pd.DataFrame:

@@ -53,6 +53,7 @@ def case(row: Mapping[Any, Any]) -> str:
     around = of(row)
     parts = [_rhythm(str(row["load"])), _beside(around), _PLACES.get(around.placement, "")]
     parts += ["worn heap"] if around.heap == WORN else []
+    parts += [f"{around.in_flight} in flight"] if around.in_flight > 1 else []
     return ", ".join(filter(None, parts))
 
 
@@ -64,6 +65,7 @@ def _place(row: Mapping[Any, Any]) -> tuple[Any, ...]:
         PLACEMENTS.index(around.placement),
         HEAPS.index(around.heap),
         beside,
+        around.in_flight,
         load.is_open,
         not load.asleep,
         -(load.rate or 0),

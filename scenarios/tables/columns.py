@@ -100,9 +100,10 @@ def _p99(line: Line) -> str:
 CONTENDER = Column("contender", "", "contender")
 PAYLOAD = Column("payload", "", "payload_bytes", lambda line: size(line["payload_bytes"]))
 CLIENTS = Column("clients", "", "clients", lambda line: f"{line['clients']:.0f}")
+IN_FLIGHT = Column("in flight", "per client", "in_flight", lambda line: f"{line['in_flight']:.0f}")
 OFFERED = Column("offered", "calls/s", "rate", lambda line: f"{line['rate']:,.0f}{' even' if line['constant'] else ''}")
 CASE = Column("circumstances", "", "case")
-KEYS = (PAYLOAD, CONTENDER, CLIENTS, OFFERED, CASE)
+KEYS = (PAYLOAD, CONTENDER, CLIENTS, IN_FLIGHT, OFFERED, CASE)
 """They say what a line is about."""
 
 P50 = Column("p50", "µs", "p50_us", small=lambda line: interval(line["p50_low"], line["p50_high"]))

@@ -1,4 +1,5 @@
-"""Which tables a run has: latency by payload, every figure of one client, several clients, offered rates."""
+"""Which tables a run has: latency by payload, every figure of one client, several clients, several calls in flight,
+offered rates."""
 
 from __future__ import annotations
 
@@ -31,6 +32,10 @@ OF_CLIENTS = [
     *(columns.CONTENDER, columns.CLIENTS, columns.ANSWERED, columns.P50, columns.SLOWEST_CLIENT, columns.P99),
     *(columns.LONGEST, columns.FAIRNESS, columns.CPU, columns.SWITCHES, columns.DISTURBED),
 ]
+OF_IN_FLIGHT = [
+    *(columns.CONTENDER, columns.CLIENTS, columns.IN_FLIGHT, columns.ANSWERED, columns.P50, columns.P99),
+    *(columns.LONGEST, columns.CPU, columns.SWITCHES, columns.DISTURBED),
+]
 OF_RATES = [
     *(columns.CONTENDER, columns.CLIENTS, columns.OFFERED, columns.ANSWERED, columns.SKIPPED, columns.P50),
     *(columns.P99, columns.LATE_P50, columns.LATE_P99, columns.CPU, columns.SWITCHES, columns.DISTURBED),
@@ -44,6 +49,10 @@ OF_CASES = [
 CLIENTS_CAPTION = (
     "p50: of all calls, so mostly of the clients that make the most; fairness: most calls of a client over fewest; "
     "CPU: clients + server"
+)
+IN_FLIGHT_CAPTION = (
+    "a client sends so many calls before it takes the answer to the oldest, and another when it has it; latency from "
+    "sending a call to having taken its answer, in turn; CPU: client + server"
 )
 CASES_CAPTION = (
     "asleep: the caller sleeps until it calls, and its call begins when it has woken; awake: it computes until then; "
@@ -121,11 +130,12 @@ def _cases(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def of_load(cells: pd.DataFrame) -> list[Table]:
-    """Of closed loops of several clients, of calls at an offered rate, and of calls as programs make them, those a run
-    has the data for."""
+    """Of closed loops of several clients and of several calls in flight, of calls at an offered rate, and of calls as
+    programs make them, those a run has the data for."""
     found = []
     for kind, of_kind, shown, caption in (
         ("several clients, closed loop", clients_and_rates.by_clients(cells), OF_CLIENTS, CLIENTS_CAPTION),
+        ("several calls in flight", clients_and_rates.by_in_flight(cells), OF_IN_FLIGHT, IN_FLIGHT_CAPTION),
         ("open loop", clients_and_rates.by_rate(cells), OF_RATES, RATES_CAPTION),
         ("calls as programs make them", _cases(cells), OF_CASES, CASES_CAPTION),
     ):

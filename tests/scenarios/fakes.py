@@ -7,7 +7,7 @@ import contextlib
 import os
 import pickle
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from multiprocessing.connection import Client, Listener
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,7 @@ class Pipes(Contender):
 
     name = "pipes"
     many_clients = False
+    several_in_flight = True
 
     def new_address(self, folder: Path) -> str:
         return str(folder / "socket")
@@ -105,6 +106,10 @@ class _PipesCaller(Caller):
         self._connection.send((method, payload))
         return self._connection.recv()
 
+    def begin(self, method: str, payload: Any) -> Callable[[], Any]:
+        self._connection.send((method, payload))
+        return self._connection.recv
+
     def close(self) -> None:
         self._connection.close()
 
@@ -114,6 +119,7 @@ class Streams(Contender):
 
     name = "streams"
     is_async = True
+    several_in_flight = True
 
     def new_address(self, folder: Path) -> str:
         return str(folder / "socket")
@@ -152,6 +158,10 @@ class _StreamsCaller(AsyncCaller):
         assert asyncio.get_running_loop() is self._loop
         _write(self._writer, (method, payload))
         return await _read(self._reader)
+
+    def begin(self, method: str, payload: Any) -> Awaitable[Any]:
+        _write(self._writer, (method, payload))
+        return _read(self._reader)
 
     async def close(self) -> None:
         self._writer.close()

@@ -21,7 +21,7 @@ AXES = {
     "clients": "1",
     "load": "closed",
     "repeat": "0",
-    **DEFAULTS,
+    **{axis: str(of) for axis, of in DEFAULTS.items()},
 }
 
 

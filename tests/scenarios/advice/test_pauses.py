@@ -64,6 +64,18 @@ def test_between_rates_it_lies_on_a_line_over_the_logarithm_of_the_rate_up_to_ca
     assert _p50(_of(table(IDEAL, _paced(10, 400.0), _paced(1000, 60.0)), rate=1)) == 400, "no deeper than in 100 ms"
 
 
+def test_calls_of_which_several_are_in_flight_change_no_answer_about_one_at_a_time() -> None:
+    alone, beside = table(IDEAL, _paced(1000, 60.0)), {"scenario": "s/beside", "beside": "2-burners"}
+    burned = cells("ring", {100: (40.0,) * 3}, **beside)
+    several = cells("ring", {100: (900.0,) * 3}, scenario="s/in-flight", in_flight="16", calls_per_s="9000000")
+    several += cells("ring", {100: (900.0,) * 3}, **beside, in_flight="16")
+    mixed = table(IDEAL, _paced(1000, 60.0), burned, several)
+    for caller in (ASLEEP, BUSY):
+        assert _of(mixed, caller=caller) == _of(alone, caller=caller)
+    asked = {"caller": BUSY, "beside": "2-burners"}
+    assert _of(mixed, **asked) == _of(table(IDEAL, _paced(1000, 60.0), burned), **asked)
+
+
 def test_each_caller_has_its_own_figures_and_one_that_is_busy_has_no_pauses() -> None:
     frame = table(IDEAL, _paced(1000, 60.0), _paced(1000, 80.0, ""))
     assert _p50(_of(frame, caller=ASLEEP)) == 60

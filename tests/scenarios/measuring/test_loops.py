@@ -91,6 +91,80 @@ def test_an_answer_of_another_call_is_found(run: Callable[..., None]) -> None:
         run(lambda *_: next(answers), _echo("a", "b"), Record(9))
 
 
+class Window:
+    """Calls that are begun and taken later: how many are under way, most of them at once, in which order."""
+
+    def __init__(self, answer: Call = lambda _, payload: payload) -> None:
+        self.under_way = self.most = 0
+        self.begun: list[Any] = []
+        self._answer = answer
+
+    def begin(self, method: str, payload: Any) -> Callable[[], Any]:
+        self.begun.append((method, payload))
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+
+        def take() -> Any:
+            self.under_way -= 1
+            return self._answer(method, payload)
+
+        return take
+
+
+def _in_flight(window: Window, work: Work, record: Record, count: int, limit_ns: int = LIMIT_NS, few: int = 1) -> None:
+    loops.closed_in_flight(window.begin, work, record, limit_ns, few, count)
+
+
+def _in_flight_async(
+    window: Window, work: Work, record: Record, count: int, limit_ns: int = LIMIT_NS, few: int = 1
+) -> None:
+    def begin(method: str, payload: Any) -> Awaitable[Any]:
+        take = window.begin(method, payload)
+
+        async def taken() -> Any:
+            await asyncio.sleep(0)
+            return take()
+
+        return taken()
+
+    asyncio.run(loops.closed_in_flight_async(begin, work, record, limit_ns, few, count))
+
+
+windows = pytest.mark.parametrize("run", [_in_flight, _in_flight_async])
+
+
+@windows
+@pytest.mark.parametrize(("count", "most"), [(1, 1), (3, 3), (7, 7), (64, 7)])
+def test_so_many_calls_are_under_way_and_all_are_taken_in_their_order(
+    run: Callable[..., None], count: int, most: int
+) -> None:
+    window, record = Window(), Record(7)
+    run(window, _echo("a", "b", "c"), record, count)
+    assert (window.most, window.under_way, record.made) == (most, 0, 7)
+    assert window.begun == [("echo", each) for each in "abcabca"]
+    for stamps in (record.start, record.end):
+        assert list(stamps) == sorted(stamps)
+        assert all(stamps)
+    assert all(start < end for start, end in zip(record.start, record.end, strict=True))
+    begun_before_the_first_was_taken = sum(start < record.end[0] for start in record.start)
+    assert begun_before_the_first_was_taken == most
+
+
+@windows
+def test_what_is_under_way_when_the_time_is_over_is_taken_and_nothing_more_begun(run: Callable[..., None]) -> None:
+    window, record = Window(), Record(100)
+    run(window, _echo("a"), record, 4, 0, 30)
+    assert (record.made, len(window.begun), window.under_way) == (30, 30, 0)
+    assert not any(record.end[30:])
+
+
+@windows
+def test_an_answer_of_another_call_in_flight_is_found(run: Callable[..., None]) -> None:
+    answers = iter("acb")
+    with pytest.raises(WrongAnswer, match=r"timed call 1 \(from 0\): got 'c', not 'b'"):
+        run(Window(lambda *_: next(answers)), _echo("a", "b", "c"), Record(3), 3)
+
+
 @pytest.mark.parametrize(
     "changed",
     [{"number": 1.0}, {"number": True}, {"position": [1.0, 2.0]}, {"position": (1, 2.0)}, {"lines": [[1, (2.0,)]]}],

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
 import pytest
 
+from contenders.registry import Registered
 from scenarios.common import quotas
 from scenarios.common.errors import ScenarioError
 from scenarios.plan import cells, circumstances, scenario_files
@@ -14,8 +16,10 @@ from scenarios.plan.cells import key_of
 from scenarios.plan.circumstances import Circumstances
 from scenarios.plan.load import Load
 from scenarios.plan.scenario import Scenario
+from scenarios.statistics import figures
 from tests.scenarios.conftest import Write
 from tests.scenarios.fakes import CATALOGUE
+from tests.scenarios.rows import row, run_of
 
 BLOCK = """
 repeats = 1
@@ -48,6 +52,42 @@ def test_a_cell_of_ideal_circumstances_is_named_as_in_runs_that_knew_no_others()
     assert key_of(axes | {"repeat": 2, "placement": "together"}) == "s_shm_json_8_1_closed_together_2"
 
 
+def test_calls_in_flight_are_an_axis_for_those_that_can_have_several(write: Write) -> None:
+    scenario = _read(write(BLOCK + "in_flight = [1, 4, 16]\n"))
+    made = cells.expand(scenario)
+    assert {(cell.contender, cell.circumstances.in_flight) for cell in made} == {
+        *(("streams", count) for count in (1, 4, 16)),
+        ("plain", 1),
+    }
+    assert scenario.left_out == ("plain has one call per client under way: not measured with 4, 16 in flight",)
+    assert {cell.key for cell in made if cell.contender == "streams"} == {
+        "small_streams_json_100_1_closed_0",
+        "small_streams_json_100_1_closed_4-in-flight_0",
+        "small_streams_json_100_1_closed_16-in-flight_0",
+    }
+    assert {str(cell) for cell in made} >= {"streams json echo 100 B 4 in flight repeat 0"}
+    assert Scenario.from_resolved(json.loads(json.dumps(scenario.resolved()))) == scenario
+
+
+def test_a_lane_in_which_a_contender_makes_one_call_at_a_time_is_named(write: Write) -> None:
+    text = BLOCK.replace('["plain", "streams"]', '["shm"]').replace('["json"]', '["bytes", "json"]')
+    scenario = scenario_files.read(write(text + "in_flight = [4]\n"), Registered())
+    assert scenario.left_out == ("shm in lane bytes has one call per client under way: not measured with 4 in flight",)
+    assert {cell.lane for cell in cells.expand(scenario)} == {"json"}
+
+
+def test_a_run_that_knew_nothing_of_calls_in_flight_had_one(tmp_path: Path) -> None:
+    run = run_of(tmp_path / "run", [row("shm", p50_us=5)])
+    with open(run.cells_file, newline="") as file:
+        heads, values = csv.reader(file)
+    place = heads.index("in_flight")
+    old = [",".join([*line[:place], *line[place + 1 :]]) for line in (heads, values)]
+    run.cells_file.write_text("\n".join([*old, ""]))
+    assert [each["in_flight"] for each in run.rows()] == ["1"]
+    assert run.finished_keys() == {"s_shm_json_100_1_closed_0"}
+    assert figures.headline(figures.frame(run.rows()))["p50_us"].tolist() == [5]
+
+
 def test_what_needs_a_server_of_its_own_is_not_measured_in_one_process(write: Write) -> None:
     text = BLOCK + 'beside = ["client-thread", "server-thread"]\nplacement = ["free", "together"]\n'
     found = {(cell.contender, *cell.circumstances.in_words().split(", ")) for cell in cells.expand(_read(write(text)))}
@@ -67,6 +107,12 @@ def test_what_needs_a_server_of_its_own_is_not_measured_in_one_process(write: Wr
         ('placement = ["apartt"]', "placement: unknown value 'apartt'; did you mean 'apart'"),
         ('heap = ["old"]', "heap: unknown value 'old'"),
         ('load = ["1000/s-aslep"]', "is not a load; allowed: .*asleep"),
+        ("in_flight = [0]", r"in_flight: 0 is not allowed; allowed: 1 to 1024"),
+        ("in_flight = [4, 4]", r"in_flight: the same value twice: 4"),
+        (
+            'in_flight = [1, 4]\nload = ["closed", "10/s"]',
+            "in_flight: 4 cannot go with load '10/s'",
+        ),
     ],
 )
 def test_a_wrong_value_is_told_with_those_that_are_allowed(write: Write, line: str, told: str | None) -> None:

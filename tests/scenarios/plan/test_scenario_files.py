@@ -219,7 +219,7 @@ def test_an_unknown_scenario_is_reported_with_the_known_ones() -> None:
         scenario_files.find("nowhere/x.toml")
 
 
-@pytest.mark.parametrize("name", ["quick", "full", "ipc", "vs-grpc", "transport", "load", "clients"])
+@pytest.mark.parametrize("name", ["quick", "full", "ipc", "vs-grpc", "transport", "load", "clients", "in-flight"])
 def test_every_scenario_of_the_project_is_valid(name: str) -> None:
     scenario = scenario_files.read(scenario_files.find(name), Registered())
     assert scenario.description

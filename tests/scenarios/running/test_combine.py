@@ -11,6 +11,7 @@ import pytest
 from scenarios.measuring import noise
 from scenarios.measuring.client import ClientResult
 from scenarios.measuring.usage import Usage
+from scenarios.plan.circumstances import Circumstances
 from scenarios.plan.load import Load
 from scenarios.running.combine import Measurement, combine
 
@@ -67,6 +68,13 @@ def test_calls_are_in_the_order_they_were_sent_and_keep_their_client() -> None:
 def test_checking_answers_is_no_part_of_the_throughput() -> None:
     parts = [_part(_every(10, 10, 10), check_ns=4.0) for _ in range(2)]
     assert _combine(*parts).calls_per_s == 20 / (100 - 40) * S
+
+
+def test_where_several_calls_are_in_flight_checking_goes_on_while_they_are_answered() -> None:
+    part = _part(_every(10, 10, 40), check_ns=4.0)
+    found = combine([part], Load(), 64, Circumstances(in_flight=4))
+    assert found.calls_per_s == 10 / 130 * S
+    assert set(found.latency_ns) == {40}
 
 
 def test_one_client_has_no_fairness_and_no_owner_of_calls() -> None:

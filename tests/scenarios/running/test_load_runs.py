@@ -20,6 +20,18 @@ calls = 100
 warmup_calls = 2
 """
 
+IN_FLIGHT = """
+repeats = 1
+reruns = 0
+[[cells]]
+lanes = ["json"]
+contenders = ["streams", "pipes", "plain"]
+payload_sizes = [100]
+in_flight = [1, 5]
+calls = 100
+warmup_calls = 2
+"""
+
 OPEN = """
 repeats = 1
 reruns = 0
@@ -51,6 +63,24 @@ def test_several_clients_call_one_server_at_once(run_it: RunIt) -> None:
     assert float(row["server_cpu_us_per_call"]) > 0
     assert {each["fairness"] for key, each in rows.items() if key[1] == "1"} == {""}
     assert run.samples(key_of(rows["streams", "1"]), "client") is None
+
+
+def test_clients_keep_so_many_calls_in_flight_as_the_cell_says(run_it: RunIt) -> None:
+    run, failed = run_it(text=IN_FLIGHT)
+    assert failed == 0
+    rows = {(row["contender"], row["in_flight"]): row for row in run.rows()}
+    assert set(rows) == {("streams", "1"), ("streams", "5"), ("pipes", "1"), ("pipes", "5"), ("plain", "1")}
+    assert (
+        "plain has one call per client under way: not measured with 5 in flight" in run.about()["scenario"]["left_out"]
+    )
+    for (_, in_flight), row in rows.items():
+        assert int(row["calls"]) == int(row["verified"]) == 100
+        latencies = run.samples(key_of(row))
+        assert latencies is not None
+        # So much of the time calls were under way, all of them counted: as many as are in flight at a time.
+        at_once = latencies.sum() / 1e9 / (100 / float(row["calls_per_s"]))
+        assert at_once <= int(in_flight) * 1.01
+        assert at_once > 2 or in_flight == "1"
 
 
 def test_an_open_loop_offers_its_rate_to_every_contender_through_one_dispatcher(run_it: RunIt) -> None:

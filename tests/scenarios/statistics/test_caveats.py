@@ -158,6 +158,7 @@ def test_repeats_differ_when_one_is_more_than_twice_another(tmp_path: Path, high
         ({"max_us": 50, "mean_us": 1, "calls": 100, "p50_us": 5.1}, None),  # less than ten medians
         ({"max_us": 50, "mean_us": 1, "calls": 100, "p50_us": 5}, "50%"),
         ({"max_us": 25, "mean_us": 1, "calls": 1000, "clients": 2}, "5%"),
+        ({"max_us": 25, "mean_us": 1, "calls": 1000, "in_flight": 2}, "5%"),
         ({"max_us": 500, "mean_us": 1, "calls": 1000, "load": "100/s"}, None),
         ({"max_us": "", "mean_us": 1, "calls": 1000}, None),
         ({"max_us": 500, "mean_us": "", "calls": 1000}, None),
@@ -170,6 +171,12 @@ def test_a_stall_is_a_twentieth_of_its_cells_time_and_ten_medians_of_a_closed_lo
     said = _said(tmp_path, "stall", [row("a", **({"p50_us": 1, "p99_us": 2} | values))])
     took = f"{values['max_us']}.0" if share else ""
     assert said == ([f"one call took {took} µs, {share} of its cell, in 1 of 1 repeats"] if share else [])
+
+
+def test_a_warning_names_what_is_not_usual_of_its_group(tmp_path: Path) -> None:
+    run = run_of(tmp_path / "run", [row("a", p50_us=1, calls=5, in_flight=count) for count in (1, 4)])
+    told = [str(each).partition(":")[0] for each in caveats.find(run) if each.kind == "few-calls"]
+    assert told == ["s, a, lane json, 100 B", "s, a, lane json, 100 B, 4 in flight"]
 
 
 def test_of_several_stalls_the_one_with_the_largest_share_is_said_and_the_repeats_are_counted(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from rich.console import Console
 from scenarios.cli import table
 from scenarios.plots import clients_and_rates, pictures, style
 from scenarios.plots.sheet import Sheet
-from scenarios.statistics.clients_and_rates import by_clients, by_rate
+from scenarios.statistics import real
+from scenarios.statistics.clients_and_rates import by_clients, by_in_flight, by_rate
 from scenarios.statistics.figures import frame, headline
 from tests.scenarios.rows import row, run_of
 
@@ -52,6 +53,15 @@ CLIENTS = [
     *(_clients("shm", count, i, 1000 * count + i) for count in (1, 2, 4) for i in range(3)),
     _clients("pipe", 1, 0, 500),
 ]
+IN_FLIGHT = [
+    *(
+        each | {"scenario": "s/in-flight", "clients": "1", "in_flight": str(count)}
+        for count in (1, 4)
+        for i in range(3)
+        for each in [_clients("shm", count, i, 1000 * count + i)]
+    ),
+    _clients("pipe", 1, 0, 500, p50_us=50) | {"scenario": "s/in-flight"},
+]
 LOAD = [
     *(_offered("shm", 1000, i, answered) for i, answered in enumerate((1010, 960, 990))),
     *(_offered("shm", 9000, i, 4000, skipped=1000, p99_us="") for i in range(2)),
@@ -81,6 +91,29 @@ def test_clients_have_a_line_per_number_with_the_median_and_range_of_the_repeats
     assert math.isnan(lines.loc[("shm", 1)]["fairness"])
 
 
+def test_calls_in_flight_have_a_line_per_number_and_change_no_other_figure() -> None:
+    frame_of_all = _cells(PLAIN, CLIENTS, LOAD, IN_FLIGHT)
+    lines = by_in_flight(frame_of_all).set_index(["contender", "in_flight"])
+    assert lines["calls_per_s"].to_dict() == {("shm", 1): 1001, ("shm", 4): 4001, ("pipe", 1): 500}
+    assert lines["repeats"].to_dict() == {("shm", 1): 3, ("shm", 4): 3, ("pipe", 1): 1}
+    assert set(headline(frame_of_all)["scenario"]) == {"s"}
+    assert by_clients(frame_of_all).equals(by_clients(_cells(PLAIN, CLIENTS, LOAD)))
+    assert by_rate(frame_of_all).equals(by_rate(_cells(PLAIN, CLIENTS, LOAD)))
+    assert headline(_cells(IN_FLIGHT))["in_flight"].tolist() == [1, 1, 1, 1], "where there are no others"
+    assert headline(_cells(PLAIN, [row("shm", scenario="s/w", p50_us=1, in_flight=8)]))["p50_us"].tolist() == [5, 5, 5]
+
+
+def test_beside_other_work_they_are_told_of_there() -> None:
+    rows = [row("shm", scenario="s/w", p50_us=50, in_flight=count, beside="2-burners") for count in (1, 4)]
+    frame_of_all = _cells(PLAIN, rows)
+    assert not len(by_in_flight(frame_of_all))
+    assert real.by_case(frame_of_all)["case"].tolist() == [
+        "back to back",
+        "back to back, 2 computing processes beside",
+        "back to back, 2 computing processes beside, 4 in flight",
+    ]
+
+
 def test_a_rate_is_served_when_it_was_answered_and_nothing_skipped() -> None:
     lines = by_rate(_cells(PLAIN, CLIENTS, LOAD)).set_index("rate")
     assert lines["served"].to_dict() == {1000.0: True, 9000.0: False}
@@ -104,6 +137,14 @@ def test_the_tables_show_fairness_lateness_and_what_was_skipped(
     for text in ("s/load, lane json, 100 B: open loop", "9,000", "50.0", "∞", "0.75"):
         assert text in shown
     assert "s/load, lane json\n" not in shown
+
+
+def test_the_table_of_calls_in_flight_says_how_many(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table.show(run_of(tmp_path / "run", [*PLAIN, *IN_FLIGHT]), Console(width=200))
+    shown = capsys.readouterr().out
+    assert "s/in-flight, lane json, 100 B: several calls in flight" in shown
+    (line,) = (line.split() for line in shown.splitlines() if "4,001" in line)
+    assert line[:4] == ["4", "4,001", "200", "360"]
 
 
 @pytest.mark.parametrize(("width", "tables"), [(200, 1), (80, 3)])
@@ -148,6 +189,7 @@ def test_there_is_a_picture_of_what_was_measured_and_of_nothing_else() -> None:
     assert set(_sheets(PLAIN)) == set()
     assert set(_sheets(CLIENTS)) == {"clients"}
     assert set(_sheets(PLAIN, LOAD)) == {"load"}
+    assert set(_sheets(PLAIN, IN_FLIGHT)) == {"in_flight"}
 
 
 def test_a_run_of_load_alone_has_no_picture_of_latency_by_payload(tmp_path: Path) -> None:

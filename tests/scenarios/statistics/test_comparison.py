@@ -316,12 +316,12 @@ def test_a_run_that_is_not_finished_is_refused_unless_forced(tmp_path: Path) -> 
 
 
 def test_a_group_is_named_with_what_is_not_usual_of_it(tmp_path: Path) -> None:
-    rare = {"clients": 4, "load": "100/s", "payload_bytes": 10_000, "lane": "bytes"}
+    rare = {"clients": 4, "load": "100/s", "payload_bytes": 10_000, "lane": "bytes", "heap": "worn", "in_flight": 2}
     a = run_of(tmp_path / "a", [*repeats("shm", [50] * 3), *repeats("grpc", [50] * 3, **rare)])
     b = run_of(tmp_path / "b", [*repeats("shm", [50] * 3), *repeats("zmq", [50] * 3, **rare)])
     found = comparison.compare(a, b, FLOOR)
-    assert found.only_before == ("grpc, lane bytes, 10 KB, 4 clients, 100/s",)
-    assert found.only_after == ("zmq, lane bytes, 10 KB, 4 clients, 100/s",)
+    assert found.only_before == ("grpc, lane bytes, 10 KB, 4 clients, 100/s, worn, 2 in flight",)
+    assert found.only_after == ("zmq, lane bytes, 10 KB, 4 clients, 100/s, worn, 2 in flight",)
 
 
 def test_a_figure_that_no_run_has_is_told_with_why_and_what_there_is(tmp_path: Path) -> None:
