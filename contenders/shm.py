@@ -118,13 +118,13 @@ class _ClientCaller(Caller):
         try:
             return self._client.call(method, payload=payload)
         except Exception as error:  # codec "pickle" raises what the handler raised
-            raise _told(error) from error
+            raise told(error) from error
 
     def begin(self, method: str, payload: Any) -> Callable[[], Any]:
         try:
             return partial(_result, self._client.submit(method, payload=payload))
         except RPCError as error:
-            raise _told(error) from error
+            raise told(error) from error
 
     def close(self) -> None:
         self._client.close()
@@ -136,10 +136,10 @@ def _result(called: Future[Any]) -> Any:
     except CancelledError as error:
         raise ServerGone("this caller is closed") from error
     except Exception as error:  # as of a call
-        raise _told(error) from error
+        raise told(error) from error
 
 
-def _told(error: Exception) -> Exception:
+def told(error: Exception) -> Exception:
     """What an exception of a call is to the caller of a contender."""
     if isinstance(error, RPCMethodError):
         return CallError(error.remote_type, error.remote_message)

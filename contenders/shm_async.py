@@ -6,13 +6,14 @@ tasks of its loop.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Mapping
 from typing import Any, ClassVar
 
-from contenders.interface import AsyncCaller, Caller, CallError, ServerGone
+from contenders.interface import AsyncCaller, Caller, ServerGone
 from contenders.loop_caller import LoopCaller
-from contenders.shm import Shm
-from shm_rpc_bridge import AsyncRPCClient, RPCError, RPCMethodError, RPCSerializationError
+from contenders.shm import Shm, told
+from shm_rpc_bridge import AsyncRPCClient, RPCError
 
 
 class ShmAsync(Shm):
@@ -50,14 +51,11 @@ class _AsyncClientCaller(AsyncCaller):
     async def call(self, method: str, payload: Any) -> Any:
         try:
             return await self._client.call(method, payload=payload)
-        except RPCMethodError as error:
-            raise CallError(error.remote_type, error.remote_message) from error
-        except RPCSerializationError as error:
-            raise CallError(type(error).__name__, str(error)) from error
-        except RPCError as error:
-            raise ServerGone(str(error)) from error
-        except Exception as error:  # codec "pickle" raises what the handler raised
-            raise CallError(type(error).__name__, str(error)) from error
+        except Exception as error:
+            raise told(error) from error
+
+    def begin(self, method: str, payload: Any) -> Awaitable[Any]:
+        return asyncio.ensure_future(self.call(method, payload))
 
     async def close(self) -> None:
         await self._client.close()
