@@ -33,6 +33,14 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _what_a_file_keeps_stays() -> Iterator[None]:
+    """So does what a file of tests has imported and kept for those after it."""
+    yield
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def _signals_stay_as_they_were() -> Iterator[None]:
     """A handler or a mask that a test leaves behind fails another one, some day, in another order."""
