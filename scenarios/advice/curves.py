@@ -268,7 +268,8 @@ def _ends(below: Estimate, above: Estimate) -> list[tuple[float, float]]:
 
 
 def _straight(sizes: tuple[int, int], size: float, below: float, above: float) -> float:
-    return below + (above - below) * (size - sizes[0]) / (sizes[1] - sizes[0])
+    share = (size - sizes[0]) / (sizes[1] - sizes[0])
+    return below * (1 - share) + above * share
 
 
 def _curved(sizes: tuple[int, int], size: float, below: float, above: float) -> float:
