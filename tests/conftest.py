@@ -20,6 +20,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--scale", type=float, default=1.0, help="shorten the soak tests: 0.01 is a hundredth")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Nothing that is imported or collected is garbage."""
+    gc.disable()
+    try:
+        return (yield)  # type: ignore[return-value]
+    finally:
+        gc.enable()
+
+
 def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
     """The long tests may take long."""
     for item in items:
