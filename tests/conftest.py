@@ -20,6 +20,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--scale", type=float, default=1.0, help="shorten the soak tests: 0.01 is a hundredth")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Nothing that is imported or collected is garbage."""
+    gc.disable()
+    try:
+        return (yield)  # type: ignore[return-value]
+    finally:
+        gc.enable()
+
+
 def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
     """The long tests may take long."""
     for item in items:
@@ -29,6 +39,14 @@ def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Thousands of tests and all that they import stay to the end: no collection of garbage needs to look at them."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _what_a_file_keeps_stays() -> Iterator[None]:
+    """So does what a file of tests has imported and kept for those after it."""
+    yield
     gc.collect()
     gc.freeze()
 

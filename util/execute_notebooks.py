@@ -37,6 +37,8 @@ def execute(path: Path, run: str, before: str = "") -> Any:
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
         record_timing=False,
+        # Asked politely, a kernel in which warnings are errors fails to end: that was waited for, 2.5 s each.
+        shutdown_kernel="immediate",
         extra_arguments=["--IPKernelApp.log_level=ERROR"],  # not what it thinks of its own sockets
     ).execute()
     parameters.source = source

@@ -22,7 +22,7 @@ import pandas as pd
 
 from scenarios.advice.pauses import Pauses
 from scenarios.common.errors import RunError, UserError
-from scenarios.records.store import Run
+from scenarios.records.store import WORDS, Run
 from scenarios.statistics import clients_and_rates, figures, intervals
 
 FAR_APART, UNSURE = 100, 1.5
@@ -85,17 +85,18 @@ class Curves:
         self.lane = lane
         self.scenario = str(cells["scenario"].iloc[0])
         self.contenders = sorted(set(map(str, cells["contender"])) - {figures.FLOOR})
-        by_repeat = cells.set_index("repeat").sort_index()
+        self._lines = _by_payload(figures.summary(cells))
+        # Without words, of which every small table had a copy.
+        by_repeat = cells.drop(columns=WORDS - {"contender", "noise_flags"}).set_index("repeat").sort_index()
         self._repeats: dict[tuple[str, int], pd.DataFrame] = {
             (str(contender), int(str(size))): part
             for (contender, size), part in by_repeat.groupby(["contender", "payload_bytes"])
-            if math.isfinite(figures.of_repeats(part["p50_us"]))
+            if math.isfinite(self._lines[str(contender), int(str(size))]["p50_us"])
         }
         self._sizes: dict[str, list[int]] = {}
         for name, size in sorted(self._repeats):
             self._sizes.setdefault(name, []).append(size)
         self._cells = cells
-        self._lines = _by_payload(figures.summary(cells))
         # The same ones are asked for again and again.
         self._estimate = functools.cache(self._measured)
         self._against = functools.cache(self._ratios)
@@ -268,7 +269,8 @@ def _ends(below: Estimate, above: Estimate) -> list[tuple[float, float]]:
 
 
 def _straight(sizes: tuple[int, int], size: float, below: float, above: float) -> float:
-    return below + (above - below) * (size - sizes[0]) / (sizes[1] - sizes[0])
+    share = (size - sizes[0]) / (sizes[1] - sizes[0])
+    return below * (1 - share) + above * share
 
 
 def _curved(sizes: tuple[int, int], size: float, below: float, above: float) -> float:

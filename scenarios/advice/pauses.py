@@ -32,6 +32,7 @@ SELDOM, FAR_APART = 10, 10
 nothing is said."""
 _ENDS = ("p50_low", "p50_high")
 _REPEATS = "repeats"
+_PLACE = ["lane", "contender", "payload_bytes"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +70,8 @@ class Pauses:
         one = one[(one["load"] != CLOSED) | (one["beside"] != NOTHING)]
         lines = figures.summary(one)
         self._points: dict[_Key, dict[str, dict[float, dict[int, _Point]]]] = {}
-        for line in lines[clients_and_rates.served(lines)].to_dict("records"):
+        served = lines[clients_and_rates.served(lines)]
+        for line in served[[*_PLACE, "load", "beside", *FIGURES, *_ENDS, _REPEATS]].to_dict("records"):
             place = str(line["lane"]), str(line["contender"]), int(line["payload_bytes"])
             beneath = ideal.get(place)
             load = Load.parse(str(line["load"]))
@@ -124,7 +126,7 @@ class Pauses:
 def _by_place(lines: pd.DataFrame) -> dict[tuple[str, str, int], dict[Any, Any]]:
     """The lines of a summary by lane, contender and payload; of several scenarios the first."""
     found: dict[tuple[str, str, int], dict[Any, Any]] = {}
-    for line in lines.to_dict("records"):
+    for line in lines[[*_PLACE, *FIGURES]].to_dict("records"):
         found.setdefault((str(line["lane"]), str(line["contender"]), int(line["payload_bytes"])), line)
     return found
 

@@ -78,7 +78,8 @@ class Sheet:
         small = {"fontsize": style.POINTS, "color": style.SOFT, "linespacing": 1.25}
         self._strip.text(0.012, 0.98, "\n".join(lines), va="top", **small)  # type: ignore[arg-type]
         self.figure.draw_without_rendering()
-        self.figure.set_layout_engine("none")
+        # None, and not "none", for which matplotlib draws everything once more before it saves.
+        self.figure.set_layout_engine(None)
         for step in self._afterwards:
             step()
         return self

@@ -189,39 +189,59 @@ def summary(cells: pd.DataFrame) -> pd.DataFrame:
     still once. `repeats`, `p99_repeats`: how many there are, and how many of them have a p99; `p99_of_all`: what
     :func:`of_all` says of that. `noisy`, `flags`: how many were disturbed, and by what. `wait`.
     """
-    groups = cells.groupby(list(GROUP), sort=False)
     numbers = [name for name in cells.columns if name not in {*WORDS, *GROUP, "phase"}]
-    counts = groups[numbers].count()
-    lines = groups[numbers].median().where(2 * counts.to_numpy() > groups.size().to_numpy()[:, None])
-    more = groups.agg(
-        low=("calls_per_s", "min"),
-        high=("calls_per_s", "max"),
-        skipped_most=("skipped", "max"),
-        longest_us=("max_us", "max"),
-        repeats=("repeat", "size"),
-        p99_repeats=("p99_us", "count"),
-        wait=("wait", "first"),
-    )
-    split = _splitter(groups)
-    flags = split(cells["noise_flags"].fillna(""))
-    more["noisy"] = [sum(map(bool, each)) for each in flags]
-    more["flags"] = [";".join(sorted(set(";".join(each).split(";")) - {""})) for each in flags]
-    of_all_repeats = [of_all(*counted) for counted in zip(more["p99_repeats"], more["repeats"], strict=True)]
-    more["p99_of_all"] = pd.Series(of_all_repeats, index=more.index, dtype=object)
+    split = _splitter(cells)
+    groups = split(np.arange(len(cells)))
+    begins = [int(each[0]) for each in groups]
+    # By group, repeat and column: all groups at once, where pandas takes each column of each group alone.
+    repeats = np.array([each.size for each in groups], int)
+    values = np.full((len(groups), max(repeats, default=1), len(numbers)), np.nan)
+    places = np.arange(values.shape[1]) < repeats[:, None]
+    values[places] = cells[numbers].to_numpy(float)[np.concatenate([*groups, np.empty(0, int)])]
+    values.sort(axis=1)  # NaN last
+    counts = (~np.isnan(values)).sum(axis=1)
+    of_number = {name: values[:, :, place] for place, name in enumerate(numbers)}
+    p99_repeats = counts[:, numbers.index("p99_us")]
+    flags = split(cells["noise_flags"].fillna("").to_numpy())
+    most = _at(values, counts - 1)
+    columns: dict[str, Any] = {
+        "low": of_number["calls_per_s"][:, 0],
+        "high": most[:, numbers.index("calls_per_s")],
+        "skipped_most": most[:, numbers.index("skipped")].astype(cells["skipped"].to_numpy().dtype),
+        "longest_us": most[:, numbers.index("max_us")],
+        "repeats": repeats,
+        "p99_repeats": p99_repeats,
+        "wait": cells["wait"].array[begins],
+        "noisy": [sum(map(bool, each)) for each in flags],
+        "flags": [";".join(sorted(set(";".join(each).split(";")) - {""})) for each in flags],
+        "p99_of_all": pd.Series(map(of_all, p99_repeats, repeats), dtype=object),
+    }
+    # The ends are two of the repeats' own figures: which, in ascending order, follows from how many there are.
+    ends = {size: intervals.of_median(range(size)) or NONE for size in set(repeats.tolist())}
+    within = np.array([ends[size] for size in repeats.tolist()], float).reshape(-1, 2)
     for column in INTERVALS:
-        ends = [intervals.of_median(values) or NONE for values in split(cells[column])]
+        known = (counts[:, numbers.index(column)] == repeats) & ~np.isnan(within[:, 0])
         for place, end in enumerate(("low", "high")):
-            more[f"{column.removesuffix('_us')}_{end}"] = [each[place] for each in ends]
-    return pd.concat([lines, more], axis=1).reset_index()
+            found = np.full(len(groups), np.nan)
+            found[known] = of_number[column][known, within[known, place].astype(int)]
+            columns[f"{column.removesuffix('_us')}_{end}"] = found
+    medians = (_at(values, (counts - 1) // 2) + _at(values, counts // 2)) / 2
+    lines = pd.DataFrame(np.where(2 * counts > repeats[:, None], medians, np.nan), columns=numbers)
+    names = cells[list(GROUP)].iloc[begins].reset_index(drop=True)
+    return pd.concat([names, lines, pd.DataFrame(columns)], axis=1)
 
 
-def _splitter(groups: Any) -> Callable[[pd.Series[Any]], list[np.ndarray[Any, Any]]]:
-    """What cuts a column of grouped cells into the values of each group, in the groups' order. Some thousand groups are
-    a hundred times as quick as with pandas, which makes a series of each."""
-    numbers = groups.ngroup().to_numpy()
+def _splitter(cells: pd.DataFrame) -> Callable[[np.ndarray[Any, Any]], list[np.ndarray[Any, Any]]]:
+    """What cuts a column of cells into the values of each group, in the groups' order of appearance."""
+    numbers = cells.groupby(list(GROUP), sort=False).ngroup().to_numpy()
     order = np.argsort(numbers, kind="stable")
     begins = np.flatnonzero(np.diff(numbers[order])) + 1
-    return lambda column: np.split(column.to_numpy()[order], begins) if len(order) else []
+    return lambda column: np.split(column[order], begins) if len(order) else []
+
+
+def _at(values: np.ndarray[Any, Any], places: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Of ascending values by group, repeat and column those at the places, by group and column."""
+    return np.take_along_axis(values, places[:, None, :], axis=1)[:, 0, :]
 
 
 def ratios(cells: pd.DataFrame, base: str, column: str = "p50_us") -> pd.DataFrame:

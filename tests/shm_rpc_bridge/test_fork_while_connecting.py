@@ -22,7 +22,7 @@ from .services import PATIENCE, calling, context, process, serving
 @pytest.mark.fault("fork-while-connecting")
 @pytest.mark.parametrize(
     ("live", "forks"),
-    [(connect_and_close, 100), (take_a_name, 100), (create_a_transport, 100), (open_and_close_a_semaphore, 300)],
+    [(connect_and_close, 100), (take_a_name, 100), (create_a_transport, 100), (open_and_close_a_semaphore, 200)],
 )
 def test_a_child_forked_while_threads_open_and_close_runs_and_holds_no_lock_of_its_parents(name, live, forks):
     """One in hundreds hung in `sem_close`, whose lock a thread of the parent had; others kept a lock of the parent's

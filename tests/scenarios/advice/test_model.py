@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scenarios.advice import negligible
@@ -307,6 +307,7 @@ def test_noise_is_counted_over_the_measurements_behind_a_figure() -> None:
 
 
 @given(st.floats(1e-3, 1e9), st.floats(1e-3, 1e9), st.floats(100, 10_000))
+@example(134217729.0, 0.99999, 10_000.0)  # the smaller one was what was left of a difference
 def test_a_figure_between_two_sizes_lies_between_theirs_and_within_its_interval(
     one: float, other: float, size: float
 ) -> None:

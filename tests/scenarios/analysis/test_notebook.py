@@ -16,10 +16,10 @@ from tests.scenarios.tables import cells
 QUESTION = Question(20_000, 500, 500, "json")
 
 
-@pytest.fixture
-def bare(tmp_path: Path) -> OpenedRun:
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> OpenedRun:
     """One contender, one size, one lane, two repeats."""
-    return opened(tmp_path, cells("only", {100: (5.0, 6.0)}, lane="json"))
+    return opened(tmp_path_factory.mktemp("bare"), cells("only", {100: (5.0, 6.0)}, lane="json"))
 
 
 Show = Callable[[OpenedRun], Picture | Prose]
