@@ -1,6 +1,7 @@
 """The event loop in which a server's coroutines run."""
 
 import asyncio
+import os
 import threading
 from queue import SimpleQueue
 from typing import Any, Callable, Coroutine, Optional, Set
@@ -80,6 +81,11 @@ class Loop:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in list(self._tasks)])
 
+    def leave_to_parent(self) -> None:
+        """In a forked child: one that the loop's own thread has forked does not go on with what others await there."""
+        if self._thread is not None and self._loop is not None:
+            self._loop.stop()
+
     def end(self) -> None:
         """End the loop if it is the server's own. From its thread."""
         if self._thread is not None and self._loop is not None:
@@ -106,9 +112,12 @@ def _raiser(error: BaseException) -> Outcome:
 
 
 def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
+    process = os.getpid()
     asyncio.set_event_loop(loop)
     try:
         loop.run_forever()
-        loop.run_until_complete(loop.shutdown_asyncgens())
+        if os.getpid() == process:
+            loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
-        loop.close()
+        if os.getpid() == process:  # else the system's objects behind it are the parent's, which waits for them
+            loop.close()

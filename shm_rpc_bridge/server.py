@@ -215,11 +215,13 @@ class RPCServer:
         self._closed = True
         signals.restore(self._handlers)
         if hasattr(self, "_dispatch"):
-            self._dispatch.is_inherited = True
+            self._dispatch.leave_to_parent()
         if hasattr(self, "_endpoint"):
             self._endpoint.close()
         if hasattr(self, "_deferred"):
             self._deferred.under_way = 0
+        if getattr(self, "_loop", None) is not None:
+            self._loop.leave_to_parent()
 
     def _refuse_in_child(self) -> None:
         if os.getpid() != self._process:
