@@ -8,7 +8,7 @@ from queue import Empty, SimpleQueue
 from typing import Callable, Iterable, NamedTuple, Optional
 
 from .dispatch import Dispatch, Failed
-from .endpoint import Request
+from .endpoint import OWING_LOOK_SECONDS, Request
 from .messages import Message
 
 Respond = Callable[[Request, Message, Callable[[Exception], Iterable[Message]]], None]
@@ -50,11 +50,12 @@ class Deferred:
         while not self._ready.empty():
             self._send(self._ready.get())
 
-    def finish(self) -> None:
-        """Wait for all that is under way, and send it."""
+    def finish(self, send_what_is_owed: Callable[[], bool]) -> None:
+        """Wait for all that is under way, and send it. `send_what_is_owed`: see :class:`.endpoint.Endpoint`."""
         while self.under_way:
+            is_owing = send_what_is_owed()
             try:
-                self._send(self._ready.get(timeout=_LOOK_SECONDS))
+                self._send(self._ready.get(timeout=OWING_LOOK_SECONDS if is_owing else _LOOK_SECONDS))
             except Empty:  # a handler of a signal has its turn, and a forked child sees that nothing is under way there
                 continue
 

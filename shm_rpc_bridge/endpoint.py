@@ -23,6 +23,9 @@ logger = logging.getLogger("shm_rpc_bridge")
 
 _SWEEP_INTERVAL = 0.5
 """Seconds between looks for dead clients: what one leaves is gone within a second. All that wakes an idle server."""
+OWING_LOOK_SECONDS = 0.002
+"""Between looks whether a client has made room, where its ring may not be heard."""
+_PARTING_SECONDS = 1.0
 
 
 class _Served:
@@ -153,6 +156,22 @@ class Endpoint:
             except (RPCTransportError, MemoryError) as failed:
                 failure = failed
         self._refuse(served, f"{error}, and its client cannot be told: {failure}")
+
+    def send_what_is_owed(self) -> bool:
+        """Responses for which there was no room, to clients that have made some. Whether any is left.
+
+        :meth:`next_request` does that, too; this is for whoever takes no requests just now.
+        """
+        return self._turns.send_what_is_owed()
+
+    def send_rest(self) -> None:
+        """Before the end: send what is owed to clients that take it, who have a second to do so."""
+        deadline = monotonic() + _PARTING_SECONDS
+        while self._turns.send_what_is_owed():
+            now = monotonic()
+            if now >= deadline:
+                return
+            self._parker.wait(min(deadline, now + OWING_LOOK_SECONDS))  # rung when one has made room
 
     def objects_kept(self, client: int) -> int:
         """How many objects are kept for the channels of that process."""

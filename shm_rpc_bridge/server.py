@@ -14,7 +14,7 @@ from . import names, offered, serving, signals
 from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
 from .deferred import Deferred
 from .dispatch import Dispatch
-from .endpoint import Endpoint, Request
+from .endpoint import OWING_LOOK_SECONDS, Endpoint, Request
 from .exceptions import RPCTimeoutError, RPCTransportError
 from .header import Offer
 from .waiting import SLICE, deadline_after, validated_strategy, validated_timeout
@@ -220,8 +220,9 @@ class RPCServer:
             self._endpoint.close()
         if hasattr(self, "_deferred"):
             self._deferred.under_way = 0
-        if getattr(self, "_loop", None) is not None:
-            self._loop.leave_to_parent()
+        loop: Optional[Loop] = getattr(self, "_loop", None)
+        if loop is not None:
+            loop.leave_to_parent()
 
     def _refuse_in_child(self) -> None:
         if os.getpid() != self._process:
@@ -238,10 +239,12 @@ class RPCServer:
                 self._serve_alone()
             if self._loop is not None:
                 self._loop.cancel_all()
-            self._deferred.finish()
+            self._deferred.finish(self._endpoint.send_what_is_owed)
         finally:
             if self._loop is not None:
                 self._loop.end()
+            if not self._endpoint.is_closed:  # as it is in a child that a method has forked
+                self._endpoint.send_rest()
 
     def _serve_alone(self) -> None:
         next_request, respond = self._endpoint.next_request, self._endpoint.respond
@@ -272,15 +275,20 @@ class RPCServer:
         endpoint.park_at_once(True)
         workers = Workers(self._threads, self._dispatch, deferred, self.name)
         has_worker = False
+        pause = 0.0
         idle_deadline = deadline_after(self._timeout)
         try:
             while not self._stopping:
                 deferred.send_ready()
                 # A request that nobody can run yet stays its client's, who takes it back at its deadline.
-                has_worker = has_worker or workers.reserve(SLICE)
+                # Meanwhile coroutines are answered, and clients make room for what was answered before.
+                has_worker = has_worker or workers.reserve(pause)
                 if not has_worker:
                     endpoint.look_after()
+                    is_busy = endpoint.send_what_is_owed() or deferred.under_way > self._threads
+                    pause = OWING_LOOK_SECONDS if is_busy else SLICE
                     continue
+                pause = 0.0
                 request = endpoint.next_request(idle_deadline)
                 if request is not None:
                     workers.hand_over(request)
