@@ -31,7 +31,7 @@ _PARTING_SECONDS = 1.0
 class _Served:
     """A channel that is open."""
 
-    __slots__ = ("held", "objects", "request", "response", "slot", "token")
+    __slots__ = ("held", "objects", "request", "response", "slot", "token", "under_way")
 
     def __init__(
         self,
@@ -48,6 +48,8 @@ class _Served:
         self.held = held
         self.objects: Any = None
         """What the server keeps for this channel's client; dropped with the channel."""
+        self.under_way = 0
+        """Requests that were taken and are answered later, see :meth:`Endpoint.defer`."""
 
 
 Request = Tuple[_Served, int, Message, int]
@@ -127,6 +129,17 @@ class Endpoint:
         if request is None:
             self._look_who_rang()
         return request
+
+    def defer(self, request: Request) -> None:
+        """Note that the response to a request comes by :meth:`respond_deferred`, after others were taken."""
+        request[0].under_way += 1
+
+    def respond_deferred(
+        self, request: Request, response: Message, instead: Callable[[Exception], Iterable[Message]]
+    ) -> None:
+        """As :meth:`respond`, for one that was deferred."""
+        request[0].under_way -= 1
+        self.respond(request, response, instead)
 
     def respond(self, request: Request, response: Message, instead: Callable[[Exception], Iterable[Message]]) -> None:
         """Send the response to a request that was taken.
@@ -259,7 +272,7 @@ class Endpoint:
         for served in list(self._leaving):
             if served.request.seems_full():
                 self._doorbell.release()  # its own bell is not heard any more
-            elif served.response not in self._turns.owing:
+            elif not served.under_way and served.response not in self._turns.owing:
                 served.response.interrupt_reader()
                 self._drop(served)
         while len(self._lives) > 1 and not self._leaving:

@@ -86,7 +86,7 @@ class RPCServer:
         chosen = codecs.chosen(codec, strict)
         self._endpoint = Endpoint(name, Offer(max_channels, buffer_size, max_message_size, chosen.name), wait)
         self._dispatch = Dispatch(chosen, max_objects, self._endpoint.objects_kept, self._await)
-        self._deferred = Deferred(self._dispatch, self._endpoint.respond, self._endpoint.wake)
+        self._deferred = Deferred(self._dispatch, self._endpoint)
         self._loop: Optional[Loop] = None
         self._loop_lock = threading.Lock()
         # At the latest when the interpreter exits.
@@ -239,7 +239,7 @@ class RPCServer:
                 self._serve_alone()
             if self._loop is not None:
                 self._loop.cancel_all()
-            self._deferred.finish(self._endpoint.send_what_is_owed)
+            self._deferred.finish()
         finally:
             if self._loop is not None:
                 self._loop.end()
@@ -264,7 +264,7 @@ class RPCServer:
                     if dispatch.failure is not None:
                         dispatch.settle()
                 else:
-                    deferred.under_way += 1
+                    deferred.begin(request)
                 if timeout is not None:
                     idle_deadline = deadline_after(timeout)
             elif monotonic() >= idle_deadline and not deferred.under_way:
@@ -293,7 +293,7 @@ class RPCServer:
                 if request is not None:
                     workers.hand_over(request)
                     has_worker = False
-                    deferred.under_way += 1
+                    deferred.begin(request)
                     idle_deadline = deadline_after(self._timeout)
                 elif monotonic() >= idle_deadline and not deferred.under_way:
                     raise self._was_idle()
