@@ -326,8 +326,10 @@ class Endpoint:
         try:
             ends = self._opened(own_names, held, layout.is_multiplexed(token))
             channels.unlink(own_names)
-        except posix.NotFoundError:  # its client has closed it again
+        except posix.NotFoundError as error:  # its client has closed it again; or, of one that waits, somebody else
             posix.let_go(held)
+            logger.debug("channel %d of server %r cannot be opened: %s", slot, self._name, error)
+            self._control.refuse(slot, token)
             return
         except (RPCTransportError, MemoryError) as error:
             posix.let_go(held)

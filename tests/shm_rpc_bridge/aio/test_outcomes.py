@@ -7,12 +7,12 @@ import threading
 
 import pytest
 
-from shm_rpc_bridge import RPCServer, RPCTimeoutError, RPCTransportError
+from shm_rpc_bridge import RPCClient, RPCServer, RPCTimeoutError, RPCTransportError
 from shm_rpc_bridge.aio import AsyncRPCClient
 from shm_rpc_bridge.testing import drop, in_memory, leftovers, watched
 
 from ..children import hanging_server
-from ..services import PATIENCE, context, process, register_methods, server_process, serving, started
+from ..services import PATIENCE, calling, context, process, register_methods, server_process, serving, started
 from .loops import begun, connected, run
 
 pytestmark = pytest.mark.fault("async")
@@ -304,3 +304,37 @@ def test_a_server_that_stops_has_sent_all_that_it_has_answered(name, threads):
 
     with serving(name, threads=threads):
         run(call())
+
+
+@pytest.mark.parametrize("kind", ["multiplexed", "for one call at a time"])
+def test_a_channel_whose_names_were_removed_before_the_server_came_to_it_is_refused(name, kind):
+    """The server took it for one that its client had closed, and whoever waited without a timeout waited for ever."""
+
+    async def call():
+        async with connected(name, timeout=None) as client:
+            remove_names_of_channels()
+            waiting = asyncio.ensure_future(client.call("add", 1, 1))
+            await turns()
+            with started(server):
+                assert await waiting == 2  # sent once more, on another channel
+
+    def call_alone():
+        with RPCClient(name, timeout=None) as client:
+            remove_names_of_channels()
+            with calling(client.call, "add", 1, 1) as waiting, started(server):
+                with pytest.raises(RPCTransportError, match="refused this channel") as told:
+                    waiting.result(PATIENCE)
+                assert told.value.may_have_run is False
+
+    def remove_names_of_channels():
+        for left in leftovers(name):
+            if left.endswith((":bell", ":response")):
+                os.unlink(f"/dev/shm/{left}")
+
+    server = RPCServer(name)
+    register_methods(server)
+    if kind == "multiplexed":
+        run(call())
+    else:
+        call_alone()
+    assert not leftovers(name)
