@@ -1,7 +1,9 @@
 """The event loop in which a server's coroutines run."""
 
 import asyncio
+import os
 import threading
+from queue import SimpleQueue
 from typing import Any, Callable, Coroutine, Optional, Set
 
 from .deferred import Deferred
@@ -9,6 +11,8 @@ from .dispatch import IN_BATCH, Dispatch
 from .endpoint import Request
 
 Awaited = Coroutine[Any, Any, Any]
+Outcome = Callable[[], Any]
+"""Returns a coroutine's result, or raises what it has raised."""
 
 
 class Loop:
@@ -41,19 +45,27 @@ class Loop:
         `dispatch`: that of the thread.
         """
         if request[3] == IN_BATCH:
-            get = asyncio.run_coroutine_threadsafe(_guarded(coroutine), self._running()).result()
-            return dispatch.outcome(request, method, get)
+            over: SimpleQueue[Outcome] = SimpleQueue()
+            self._running().call_soon_threadsafe(self._begin, coroutine, over.put)
+            return dispatch.outcome(request, method, over.get())
         served, sequence, _, kind = request
-        self._running().call_soon_threadsafe(self._begin, (served, sequence, b"", kind), method, coroutine)
+        kept = served, sequence, b"", kind
+        self._running().call_soon_threadsafe(self._begin, coroutine, lambda get: self._answer(kept, method, get))
         return None
 
-    def _begin(self, request: Request, method: str, coroutine: Awaited) -> None:
-        task = asyncio.ensure_future(self._answer(request, method, coroutine))
-        self._tasks.add(task)  # a loop has weak references only
-        task.add_done_callback(self._tasks.discard)
+    def _begin(self, coroutine: Awaited, tell: Callable[[Outcome], None]) -> None:
+        """Have it awaited, and `tell` what it has come to, also when it is cancelled before it has begun."""
 
-    async def _answer(self, request: Request, method: str, coroutine: Awaited) -> None:
-        get = await _guarded(coroutine)
+        def end(task: "asyncio.Task[Outcome]") -> None:
+            self._tasks.discard(task)
+            coroutine.close()
+            tell(_raiser(asyncio.CancelledError()) if task.cancelled() else task.result())
+
+        task = asyncio.ensure_future(_guarded(coroutine))
+        self._tasks.add(task)  # a loop has weak references only
+        task.add_done_callback(end)
+
+    def _answer(self, request: Request, method: str, get: Outcome) -> None:
         self._deferred.add(request, self._dispatch.outcome(request, method, get), self._dispatch)
 
     def _running(self) -> asyncio.AbstractEventLoop:
@@ -67,18 +79,24 @@ class Loop:
     def cancel_all(self) -> None:
         """Cancel what runs; each is answered all the same. From any thread."""
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in self._tasks])
+            self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in list(self._tasks)])
+
+    def leave_to_parent(self) -> None:
+        """In a forked child: one that the loop's own thread has forked does not go on with what others await there."""
+        if self._thread is not None and self._loop is not None:
+            self._loop.stop()
 
     def end(self) -> None:
         """End the loop if it is the server's own. From its thread."""
         if self._thread is not None and self._loop is not None:
+            self.cancel_all()  # what an exception of another method has left
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._thread = self._loop = None
 
 
-async def _guarded(coroutine: Awaited) -> Callable[[], Any]:
-    """What gives its result, or raises what it has raised: a loop is ended by some exceptions, a server is not."""
+async def _guarded(coroutine: Awaited) -> Outcome:
+    """What it has come to, without raising it: a loop is ended by some exceptions, a server is not."""
     try:
         result = await coroutine
     except BaseException as error:
@@ -86,7 +104,7 @@ async def _guarded(coroutine: Awaited) -> Callable[[], Any]:
     return lambda: result
 
 
-def _raiser(error: BaseException) -> Callable[[], Any]:
+def _raiser(error: BaseException) -> Outcome:
     def get() -> Any:
         raise error
 
@@ -94,9 +112,12 @@ def _raiser(error: BaseException) -> Callable[[], Any]:
 
 
 def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
+    process = os.getpid()
     asyncio.set_event_loop(loop)
     try:
         loop.run_forever()
-        loop.run_until_complete(loop.shutdown_asyncgens())
+        if os.getpid() == process:
+            loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
-        loop.close()
+        if os.getpid() == process:  # else the system's objects behind it are the parent's, which waits for them
+            loop.close()

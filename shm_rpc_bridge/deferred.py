@@ -5,14 +5,10 @@ event loop, see :mod:`.coroutines`; what they answer is noted here, and the serv
 """
 
 from queue import Empty, SimpleQueue
-from typing import Callable, Iterable, NamedTuple, Optional
+from typing import NamedTuple, Optional
 
 from .dispatch import Dispatch, Failed
-from .endpoint import Request
-from .messages import Message
-
-Respond = Callable[[Request, Message, Callable[[Exception], Iterable[Message]]], None]
-"""See :meth:`.endpoint.Endpoint.respond`."""
+from .endpoint import OWING_LOOK_SECONDS, Endpoint, Request
 
 
 class Answered(NamedTuple):
@@ -29,21 +25,24 @@ class Answered(NamedTuple):
 class Deferred:
     """Of one server. Any thread may :meth:`add`; all else is the server's thread's."""
 
-    def __init__(self, dispatch: Dispatch, respond: Respond, wake: Callable[[], None]) -> None:
-        """`wake`: makes the server's thread look here."""
+    def __init__(self, dispatch: Dispatch, endpoint: Endpoint) -> None:
         self._dispatch = dispatch
-        self._respond = respond
-        self._wake = wake
+        self._endpoint = endpoint
         self._ready: SimpleQueue[Answered] = SimpleQueue()
         self.under_way = 0
-        """Calls whose answers have not come yet: added to by who lets one run elsewhere."""
+        """Calls whose answers have not come yet."""
+
+    def begin(self, request: Request) -> None:
+        """Note that this one runs elsewhere now."""
+        self._endpoint.defer(request)
+        self.under_way += 1
 
     def add(self, request: Request, response: bytes, dispatch: Dispatch) -> None:
         """`dispatch`: that of the thread which has answered, and calls this."""
         failed, dispatch.failure = dispatch.failure, None
         ends, dispatch.exit = dispatch.exit, None
         self._ready.put(Answered(request, response, failed, ends))
-        self._wake()
+        self._endpoint.wake()
 
     def send_ready(self) -> None:
         """Send what has come. Raises what a method has raised to end the server."""
@@ -53,15 +52,16 @@ class Deferred:
     def finish(self) -> None:
         """Wait for all that is under way, and send it."""
         while self.under_way:
+            is_owing = self._endpoint.send_what_is_owed()
             try:
-                self._send(self._ready.get(timeout=_LOOK_SECONDS))
+                self._send(self._ready.get(timeout=OWING_LOOK_SECONDS if is_owing else _LOOK_SECONDS))
             except Empty:  # a handler of a signal has its turn, and a forked child sees that nothing is under way there
                 continue
 
     def _send(self, answered: Answered) -> None:
         self.under_way -= 1
         request, response, failed, ends = answered
-        self._respond(request, response, lambda refusal: self._dispatch.instead_of(failed, refusal))
+        self._endpoint.respond_deferred(request, response, lambda refusal: self._dispatch.instead_of(failed, refusal))
         if ends is not None:
             raise ends
 

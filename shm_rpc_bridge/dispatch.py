@@ -52,8 +52,7 @@ class Dispatch:
         """`max_objects`: how many objects are kept for a client process, of which `objects_kept` tells the number."""
         self.failure: Optional[Failed] = None
         """What the last answer says; None when that is a result. Who has sent it calls :meth:`settle`."""
-        self.is_inherited = False
-        """Whether this is a forked child's copy, in which a batch goes no further: its parent runs the rest."""
+        self._is_inherited = [False]  # shared with those of other threads
         self.exit: Optional[BaseException] = None
         """What a method has raised to end the server."""
         self._defer = defer
@@ -64,6 +63,10 @@ class Dispatch:
         self._kept: Set[int] = set()  # ids of them: a hash is code of a class's metaclass
         self._max_objects = max_objects
         self._objects_kept = objects_kept
+
+    def leave_to_parent(self) -> None:
+        """In a forked child, whichever thread has forked it: a batch goes no further, its parent runs the rest."""
+        self._is_inherited[0] = True
 
     def for_thread(self) -> "Dispatch":
         """The same methods, for another thread."""
@@ -161,7 +164,7 @@ class Dispatch:
             return joined([self.failed(error, REQUEST_REFUSED)])
         responses = []
         for part in parts:
-            if self.is_inherited:
+            if self._is_inherited[0]:
                 break
             if self.exit is None:
                 own = self.answer((served, sequence, part, IN_BATCH))

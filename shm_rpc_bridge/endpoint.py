@@ -23,12 +23,15 @@ logger = logging.getLogger("shm_rpc_bridge")
 
 _SWEEP_INTERVAL = 0.5
 """Seconds between looks for dead clients: what one leaves is gone within a second. All that wakes an idle server."""
+OWING_LOOK_SECONDS = 0.002
+"""Between looks whether a client has made room, where its ring may not be heard."""
+_PARTING_SECONDS = 1.0
 
 
 class _Served:
     """A channel that is open."""
 
-    __slots__ = ("held", "objects", "request", "response", "slot", "token")
+    __slots__ = ("held", "objects", "request", "response", "slot", "token", "under_way")
 
     def __init__(
         self,
@@ -45,6 +48,8 @@ class _Served:
         self.held = held
         self.objects: Any = None
         """What the server keeps for this channel's client; dropped with the channel."""
+        self.under_way = 0
+        """Requests that were taken and are answered later, see :meth:`Endpoint.defer`."""
 
 
 Request = Tuple[_Served, int, Message, int]
@@ -125,6 +130,17 @@ class Endpoint:
             self._look_who_rang()
         return request
 
+    def defer(self, request: Request) -> None:
+        """Note that the response to a request comes by :meth:`respond_deferred`, after others were taken."""
+        request[0].under_way += 1
+
+    def respond_deferred(
+        self, request: Request, response: Message, instead: Callable[[Exception], Iterable[Message]]
+    ) -> None:
+        """As :meth:`respond`, for one that was deferred."""
+        request[0].under_way -= 1
+        self.respond(request, response, instead)
+
     def respond(self, request: Request, response: Message, instead: Callable[[Exception], Iterable[Message]]) -> None:
         """Send the response to a request that was taken.
 
@@ -153,6 +169,22 @@ class Endpoint:
             except (RPCTransportError, MemoryError) as failed:
                 failure = failed
         self._refuse(served, f"{error}, and its client cannot be told: {failure}")
+
+    def send_what_is_owed(self) -> bool:
+        """Responses for which there was no room, to clients that have made some. Whether any is left.
+
+        :meth:`next_request` does that, too; this is for whoever takes no requests just now.
+        """
+        return self._turns.send_what_is_owed()
+
+    def send_rest(self) -> None:
+        """Before the end: send what is owed to clients that take it, who have a second to do so."""
+        deadline = monotonic() + _PARTING_SECONDS
+        while self._turns.send_what_is_owed():
+            now = monotonic()
+            if now >= deadline:
+                return
+            self._parker.wait(min(deadline, now + OWING_LOOK_SECONDS))  # rung when one has made room
 
     def objects_kept(self, client: int) -> int:
         """How many objects are kept for the channels of that process."""
@@ -240,7 +272,7 @@ class Endpoint:
         for served in list(self._leaving):
             if served.request.seems_full():
                 self._doorbell.release()  # its own bell is not heard any more
-            elif served.response not in self._turns.owing:
+            elif not served.under_way and served.response not in self._turns.owing:
                 served.response.interrupt_reader()
                 self._drop(served)
         while len(self._lives) > 1 and not self._leaving:
@@ -294,8 +326,10 @@ class Endpoint:
         try:
             ends = self._opened(own_names, held, layout.is_multiplexed(token))
             channels.unlink(own_names)
-        except posix.NotFoundError:  # its client has closed it again
+        except posix.NotFoundError as error:  # its client has closed it again; or, of one that waits, somebody else
             posix.let_go(held)
+            logger.debug("channel %d of server %r cannot be opened: %s", slot, self._name, error)
+            self._control.refuse(slot, token)
             return
         except (RPCTransportError, MemoryError) as error:
             posix.let_go(held)

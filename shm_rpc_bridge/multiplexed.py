@@ -28,10 +28,11 @@ class Turns:
         """Whether there is a request that nobody rings for any more."""
         return any(requests.seems_full() for requests in self.behind)
 
-    def send_what_is_owed(self) -> None:
-        """To those clients that have made room since."""
+    def send_what_is_owed(self) -> bool:
+        """To those clients that have made room since. Whether anything is owed still."""
         for responses in list(self.owing):
             responses.flush()
+        return bool(self.owing)
 
 
 class Responses:

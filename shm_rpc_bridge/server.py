@@ -14,7 +14,7 @@ from . import names, offered, serving, signals
 from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_number, validated_sizes
 from .deferred import Deferred
 from .dispatch import Dispatch
-from .endpoint import Endpoint, Request
+from .endpoint import OWING_LOOK_SECONDS, Endpoint, Request
 from .exceptions import RPCTimeoutError, RPCTransportError
 from .header import Offer
 from .waiting import SLICE, deadline_after, validated_strategy, validated_timeout
@@ -86,7 +86,7 @@ class RPCServer:
         chosen = codecs.chosen(codec, strict)
         self._endpoint = Endpoint(name, Offer(max_channels, buffer_size, max_message_size, chosen.name), wait)
         self._dispatch = Dispatch(chosen, max_objects, self._endpoint.objects_kept, self._await)
-        self._deferred = Deferred(self._dispatch, self._endpoint.respond, self._endpoint.wake)
+        self._deferred = Deferred(self._dispatch, self._endpoint)
         self._loop: Optional[Loop] = None
         self._loop_lock = threading.Lock()
         # At the latest when the interpreter exits.
@@ -215,11 +215,14 @@ class RPCServer:
         self._closed = True
         signals.restore(self._handlers)
         if hasattr(self, "_dispatch"):
-            self._dispatch.is_inherited = True
+            self._dispatch.leave_to_parent()
         if hasattr(self, "_endpoint"):
             self._endpoint.close()
         if hasattr(self, "_deferred"):
             self._deferred.under_way = 0
+        loop: Optional[Loop] = getattr(self, "_loop", None)
+        if loop is not None:
+            loop.leave_to_parent()
 
     def _refuse_in_child(self) -> None:
         if os.getpid() != self._process:
@@ -240,6 +243,8 @@ class RPCServer:
         finally:
             if self._loop is not None:
                 self._loop.end()
+            if not self._endpoint.is_closed:  # as it is in a child that a method has forked
+                self._endpoint.send_rest()
 
     def _serve_alone(self) -> None:
         next_request, respond = self._endpoint.next_request, self._endpoint.respond
@@ -259,7 +264,7 @@ class RPCServer:
                     if dispatch.failure is not None:
                         dispatch.settle()
                 else:
-                    deferred.under_way += 1
+                    deferred.begin(request)
                 if timeout is not None:
                     idle_deadline = deadline_after(timeout)
             elif monotonic() >= idle_deadline and not deferred.under_way:
@@ -270,20 +275,25 @@ class RPCServer:
         endpoint.park_at_once(True)
         workers = Workers(self._threads, self._dispatch, deferred, self.name)
         has_worker = False
+        pause = 0.0
         idle_deadline = deadline_after(self._timeout)
         try:
             while not self._stopping:
                 deferred.send_ready()
                 # A request that nobody can run yet stays its client's, who takes it back at its deadline.
-                has_worker = has_worker or workers.reserve(SLICE)
+                # Meanwhile coroutines are answered, and clients make room for what was answered before.
+                has_worker = has_worker or workers.reserve(pause)
                 if not has_worker:
                     endpoint.look_after()
+                    is_busy = endpoint.send_what_is_owed() or deferred.under_way > self._threads
+                    pause = OWING_LOOK_SECONDS if is_busy else SLICE
                     continue
+                pause = 0.0
                 request = endpoint.next_request(idle_deadline)
                 if request is not None:
                     workers.hand_over(request)
                     has_worker = False
-                    deferred.under_way += 1
+                    deferred.begin(request)
                     idle_deadline = deadline_after(self._timeout)
                 elif monotonic() >= idle_deadline and not deferred.under_way:
                     raise self._was_idle()

@@ -4,16 +4,14 @@ Its name goes with the channel's others. The reader hears of the writer's death 
 """
 
 import contextlib
-import errno
 import os
 import stat
 import weakref
 from typing import List
 
-from ..exceptions import RPCTransportError
 from .descriptors import above_standard_streams
 from .held import Held
-from .refusals import FOLDER, NotFoundError, refuse_if_odd, translated
+from .refusals import FOLDER, refuse_if_odd, translated
 
 _bells: "weakref.WeakSet[Bell]" = weakref.WeakSet()
 
@@ -36,7 +34,7 @@ class Bell:
     def ring(self) -> None:
         """The writer's: wake whoever waits for the reading end. Never waits; nothing where nobody reads any more."""
         # It is full when nobody has heard the last 65,536 rings: one more says nothing new.
-        with contextlib.suppress(BlockingIOError, BrokenPipeError):
+        with contextlib.suppress(BlockingIOError, BrokenPipeError):  # the other one of a pipe in one process
             os.write(self.fd, b"\0")
 
     def silence(self) -> bool:
@@ -71,18 +69,15 @@ def create_bell(name: str, held: Held) -> Bell:
 def open_bell(name: str, held: Held) -> Bell:
     """The writing end of an existing one, noted in `held`; refused unless it is private and ours.
 
-    NotFoundError when it is gone, or nobody reads.
+    NotFoundError when it is gone.
     """
     path = f"{FOLDER}/{name}"
     bell = Bell([])
     held.append(bell)
-    try:
-        with translated(name, path), above_standard_streams():
-            bell._fds.extend(map(os.open, (path,), (os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW,)))
-    except RPCTransportError as error:
-        if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.ENXIO:
-            raise NotFoundError(f"{name} has no reader any more") from None
-        raise
+    # It reads as well, so that there is a reader when the other one has died: else a ring is a SIGPIPE, which ends a
+    # program that has put back its default action, as command line tools do.
+    with translated(name, path), above_standard_streams():
+        bell._fds.extend(map(os.open, (path,), (os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW,)))
     refuse_if_odd(name, os.fstat(bell.fd), stat.S_ISFIFO)
     return bell
 

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import threading
+import time
 
 import pytest
 
@@ -173,6 +174,56 @@ def test_stopping_cancels_what_awaits_and_answers_it(name, threads, waiting):
         ends.result(PATIENCE)
     assert waiting.cancelled == 3
     assert not leftovers(name)
+
+
+@pytest.mark.fault("async-methods")
+def test_stopping_answers_what_has_not_begun_in_the_loop(name, threads):
+    """A task that is cancelled before its first step never ran: nobody answered for it, and the server never ended."""
+    is_in, go_on = threading.Event(), threading.Event()
+
+    async def block():
+        is_in.set()
+        assert go_on.wait(PATIENCE)
+
+    server = RPCServer(name, threads=threads)
+    server.register_function(block)
+    with calling(server.start) as ends, RPCClient(name, timeout=PATIENCE) as client:
+        blocking = client.submit("block")
+        assert is_in.wait(PATIENCE)
+        others = [client.submit("block") for _ in range(3)]
+        while server._deferred.under_way < 4:
+            time.sleep(0.001)
+        server.stop()
+        server._own_loop().cancel_all()  # which the server does, too, once it sees that
+        go_on.set()
+        assert blocking.result(PATIENCE) is None
+        for each in others:
+            with pytest.raises(RPCMethodError, match="CancelledError"):
+                each.result(PATIENCE)
+        ends.result(PATIENCE)
+
+
+@pytest.mark.fault("async-methods")
+def test_stopping_cancels_what_awaits_in_a_batch(name, threads, waiting):
+    def hold_in_batch():
+        with client.batch() as batch:
+            batch.call("hold")
+        return batch
+
+    server = RPCServer(name, threads=threads)
+    server.register("hold", waiting.hold)
+    with calling(server.start) as ends, RPCClient(name, timeout=PATIENCE) as client:
+        with calling(hold_in_batch) as held:
+            waiting.wait_until_in(1)
+            server.stop()
+            if not threads:  # the server's thread is in this very batch
+                waiting.go_on.set()
+                assert held.result(PATIENCE).results() == [0]
+            else:
+                with pytest.raises(RPCMethodError, match="CancelledError"):
+                    held.result(PATIENCE).results()
+        ends.result(PATIENCE)
+    assert waiting.cancelled == (1 if threads else 0)
 
 
 def test_a_server_serves_in_the_programs_own_loop_until_that_is_cancelled(name, threads, waiting):

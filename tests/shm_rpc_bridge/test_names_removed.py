@@ -1,5 +1,6 @@
 """A server's names are removed under it: it notices, says so, takes them again, and no call is lost by it."""
 
+import asyncio
 import contextlib
 import os
 import threading
@@ -119,6 +120,40 @@ def test_calls_that_wait_while_the_names_are_taken_again_are_answered_however_lo
         release[1].set()
         assert second.result(PATIENCE) is True
         assert third.result(PATIENCE) is True
+
+
+@pytest.mark.parametrize("kind", ["in a thread", "in a loop"])
+def test_a_call_that_runs_elsewhere_while_the_names_are_taken_again_is_answered(name, caplog, monkeypatch, kind):
+    """Its channel was closed half a second later: the server's thread waits for no method that runs elsewhere."""
+    monkeypatch.setattr("shm_rpc_bridge.endpoint._SWEEP_INTERVAL", 0.0)
+    entered, release = threading.Event(), threading.Event()
+
+    def hold():
+        entered.set()
+        return release.wait(PATIENCE)
+
+    async def hold_in_loop():
+        return await asyncio.to_thread(hold)
+
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(serving(name, threads=2 if kind == "in a thread" else 0))
+        server.register("hold", hold if kind == "in a thread" else hold_in_loop)
+        client = stack.enter_context(RPCClient(name, timeout=PATIENCE))
+        stack.callback(release.set)
+        held = client.submit("hold")
+        assert entered.wait(PATIENCE)
+        remove_names(name)
+        wait_for_message(caplog, "WARNING")
+        for number in range(20):
+            assert client.call("add", a=1, b=number) == 1 + number
+        with pytest.raises(futures.TimeoutError):
+            held.exception(0.3)  # three looks at the server
+        release.set()
+        assert held.result(PATIENCE) is True
+        for _ in until(PATIENCE):
+            if len(server._endpoint._lives) == 1:
+                break
+        assert len(server._endpoint._lives) == 1
 
 
 def test_a_server_whose_name_another_one_has_taken_says_so_and_serves_its_clients_on(name, caplog):

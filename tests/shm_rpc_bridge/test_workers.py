@@ -2,7 +2,6 @@
 
 import os
 import threading
-import time
 
 import pytest
 
@@ -157,10 +156,12 @@ def test_stopping_waits_for_what_runs_and_answers_it(name, gate):
             client.call("hold")
 
 
-def forking_server(name):
+def forking_server(name, path):
     server = RPCServer(name, threads=2)
     register_methods(server)
     server.register("fork", fork_and_return)
+    server.register("fork_in_loop", fork_in_loop)
+    server.register("note", lambda: note_process(path))
     server.start()
 
 
@@ -172,17 +173,43 @@ def fork_and_return():
     return "the child's"
 
 
-@pytest.mark.fault("workers")
-def test_a_child_that_a_method_forks_answers_nobody(name):
-    with process(forking_server, name):
+async def fork_in_loop():
+    return fork_and_return()
+
+
+def note_process(path):
+    with open(path, "a") as file:
+        print(os.getpid(), file=file)
+
+
+@pytest.fixture
+def forking(name, tmp_path):
+    """A client of a server whose methods fork."""
+    with process(forking_server, name, str(tmp_path / "noted")) as server:
         with RPCClient(name, timeout=PATIENCE, wait_for_server=PATIENCE) as client:
-            assert client.call("fork") == 0
-            assert client.call("add", 1, 1) == 2
+            yield client
             client.call("stop")
-        for _ in range(3000):
-            if not leftovers(name):
-                break
-            time.sleep(0.01)
+        server.join(PATIENCE)
+        assert server.exitcode == 0
+    assert not leftovers(name)
+
+
+@pytest.mark.fault("workers")
+@pytest.mark.parametrize("method", ["fork", "fork_in_loop"])
+def test_a_child_that_a_method_forks_answers_nobody(forking, method):
+    """That of the loop's thread went on with the loop, and with what wakes its parent's."""
+    for _ in range(2):
+        assert forking.call(method) == 0
+    assert forking.call("add", 1, 1) == 2
+
+
+@pytest.mark.fault("workers")
+def test_a_child_that_a_method_forks_does_not_run_the_rest_of_its_batch(forking, tmp_path):
+    with forking.batch() as batch:
+        batch.call("fork")
+        batch.call("note")
+    assert batch.results() == [0, None]
+    assert len((tmp_path / "noted").read_text().splitlines()) == 1
 
 
 def test_a_large_request_stays_whole_while_others_are_taken(client):

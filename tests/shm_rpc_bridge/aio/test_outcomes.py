@@ -7,12 +7,12 @@ import threading
 
 import pytest
 
-from shm_rpc_bridge import RPCServer, RPCTimeoutError, RPCTransportError
+from shm_rpc_bridge import RPCClient, RPCServer, RPCTimeoutError, RPCTransportError
 from shm_rpc_bridge.aio import AsyncRPCClient
 from shm_rpc_bridge.testing import drop, in_memory, leftovers, watched
 
 from ..children import hanging_server
-from ..services import PATIENCE, context, process, register_methods, server_process, serving, started
+from ..services import PATIENCE, calling, context, process, register_methods, server_process, serving, started
 from .loops import begun, connected, run
 
 pytestmark = pytest.mark.fault("async")
@@ -263,3 +263,78 @@ def test_a_client_that_takes_no_answers_gets_no_more_and_holds_up_nobody(name):
 
     with serving(name):
         run(call())
+
+
+def test_what_was_answered_arrives_while_all_threads_of_the_server_are_busy(name):
+    """There was no room for all of it at first, and nobody looked for room while no thread was free."""
+
+    async def large(number):
+        await asyncio.to_thread(ready.wait, PATIENCE)
+        return str(number % 10) * 70_000
+
+    async def call():
+        async with connected(name) as client:
+            calls = begun(client, 20, "large")
+            await turns()
+            held = asyncio.ensure_future(client.call("hold"))
+            await holding.entered()
+            ready.set()
+            assert await asyncio.gather(*calls) == [str(number % 10) * 70_000 for number in range(20)]
+            assert not held.done()
+            holding.go_on.set()
+            assert await held == "held"
+
+    ready = threading.Event()
+    holding = Holding(name, threads=1)
+    holding.server.register_function(large)
+    with started(holding.server):
+        run(call())
+
+
+@pytest.mark.parametrize("threads", [0, 2])
+def test_a_server_that_stops_has_sent_all_that_it_has_answered(name, threads):
+    """What waited for room in the channel was dropped: twenty calls had run, and eighteen callers were not told."""
+
+    async def call():
+        async with connected(name) as client:
+            calls = [asyncio.ensure_future(client.call("text_of", 70_000)) for _ in range(20)]
+            stopping = asyncio.ensure_future(client.call("stop"))
+            assert [len(text) for text in await asyncio.gather(*calls)] == [70_000] * 20
+            assert await stopping is None
+
+    with serving(name, threads=threads):
+        run(call())
+
+
+@pytest.mark.parametrize("kind", ["multiplexed", "for one call at a time"])
+def test_a_channel_whose_names_were_removed_before_the_server_came_to_it_is_refused(name, kind):
+    """The server took it for one that its client had closed, and whoever waited without a timeout waited for ever."""
+
+    async def call():
+        async with connected(name, timeout=None) as client:
+            remove_names_of_channels()
+            waiting = asyncio.ensure_future(client.call("add", 1, 1))
+            await turns()
+            with started(server):
+                assert await waiting == 2  # sent once more, on another channel
+
+    def call_alone():
+        with RPCClient(name, timeout=None) as client:
+            remove_names_of_channels()
+            with calling(client.call, "add", 1, 1) as waiting, started(server):
+                with pytest.raises(RPCTransportError, match="refused this channel") as told:
+                    waiting.result(PATIENCE)
+                assert told.value.may_have_run is False
+
+    def remove_names_of_channels():
+        for left in leftovers(name):
+            if left.endswith((":bell", ":response")):
+                os.unlink(f"/dev/shm/{left}")
+
+    server = RPCServer(name)
+    register_methods(server)
+    if kind == "multiplexed":
+        run(call())
+    else:
+        call_alone()
+    assert not leftovers(name)
