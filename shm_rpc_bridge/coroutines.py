@@ -6,7 +6,7 @@ import threading
 from queue import SimpleQueue
 from typing import Any, Callable, Coroutine, Optional, Set
 
-from .deferred import Deferred
+from .deferred import Deferred, answered_by
 from .dispatch import IN_BATCH, Dispatch
 from .endpoint import Request
 
@@ -66,7 +66,8 @@ class Loop:
         task.add_done_callback(end)
 
     def _answer(self, request: Request, method: str, get: Outcome) -> None:
-        self._deferred.add(request, self._dispatch.outcome(request, method, get), self._dispatch)
+        response = self._dispatch.outcome(request, method, get)
+        self._deferred.add(answered_by(self._dispatch, request, response))
 
     def _running(self) -> asyncio.AbstractEventLoop:
         with self._lock:

@@ -22,6 +22,13 @@ class Answered(NamedTuple):
     """What its method has raised to end the server."""
 
 
+def answered_by(dispatch: Dispatch, request: Request, response: bytes) -> Answered:
+    """`dispatch`: that of the thread which has answered, and calls this."""
+    failed, dispatch.failure = dispatch.failure, None
+    ends, dispatch.exit = dispatch.exit, None
+    return Answered(request, response, failed, ends)
+
+
 class Deferred:
     """Of one server. Any thread may :meth:`add`; all else is the server's thread's."""
 
@@ -37,11 +44,9 @@ class Deferred:
         self._endpoint.defer(request)
         self.under_way += 1
 
-    def add(self, request: Request, response: bytes, dispatch: Dispatch) -> None:
-        """`dispatch`: that of the thread which has answered, and calls this."""
-        failed, dispatch.failure = dispatch.failure, None
-        ends, dispatch.exit = dispatch.exit, None
-        self._ready.put(Answered(request, response, failed, ends))
+    def add(self, answered: Answered) -> None:
+        """Have it sent."""
+        self._ready.put(answered)
         self._endpoint.wake()
 
     def send_ready(self) -> None:

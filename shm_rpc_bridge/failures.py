@@ -6,12 +6,16 @@ from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 from .classes import class_name, class_name_of, mro_of, printable, said, text_of
 
-# Kinds of failure. In the last three the method has not run.
+# Kinds of failure. In the three after the second, and in the last, the method has not run.
 METHOD_FAILED = "method"
 RESULT_REFUSED = "result"
 METHOD_UNKNOWN = "unknown"
 PARAMETERS_REFUSED = "parameters"
 REQUEST_REFUSED = "request"
+
+# Where methods run in other processes: that which had the call is dead; there is none for it.
+WORKER_DIED = "died"
+WORKER_MISSING = "missing"
 
 # No failure, but said in the same way: the result is an object that stays in the server, of this class and number.
 HANDED_OUT = "object"

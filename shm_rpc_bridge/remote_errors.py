@@ -7,8 +7,16 @@ except RPCMethodError:    # catches everything that a method raises
 import builtins
 from typing import Any, Dict, Optional, Tuple, Type
 
-from .exceptions import RPCMethodError, RPCSerializationError
-from .failures import HANDED_OUT, METHOD_FAILED, REQUEST_REFUSED, RESULT_REFUSED, Failure
+from .exceptions import RPCMethodError, RPCSerializationError, RPCTransportError
+from .failures import (
+    HANDED_OUT,
+    METHOD_FAILED,
+    REQUEST_REFUSED,
+    RESULT_REFUSED,
+    WORKER_DIED,
+    WORKER_MISSING,
+    Failure,
+)
 
 
 class RemoteTraceback(Exception):
@@ -34,6 +42,8 @@ def error_of(failure: Failure) -> Exception:
         return RPCSerializationError(f"{refusal} (the method has run)", may_have_run=True)
     if failure.kind == REQUEST_REFUSED:
         return RPCSerializationError(f"{refusal} (the method has not run)")
+    if failure.kind in (WORKER_DIED, WORKER_MISSING):
+        return RPCTransportError(refusal, may_have_run=failure.kind == WORKER_DIED)
     if failure.kind == HANDED_OUT and failure.text.isdecimal():
         return HandedOut(failure.type_name, int(failure.text))
     error = _method_error(failure)

@@ -7,7 +7,7 @@ import threading
 import weakref
 from time import monotonic
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Callable, Iterable, List, Optional, Type, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional, Sequence, Type, TypeVar
 
 from . import codec as codecs
 from . import names, offered, serving, signals
@@ -17,11 +17,13 @@ from .dispatch import Dispatch
 from .endpoint import OWING_LOOK_SECONDS, Endpoint, Request
 from .exceptions import RPCTimeoutError, RPCTransportError
 from .header import Offer
+from .references import reference_of
 from .waiting import SLICE, deadline_after, validated_strategy, validated_timeout
-from .workers import MOST_THREADS, Workers
+from .workers import MOST_PROCESSES, MOST_THREADS, ThreadWorker, Worker, Workers, start_together
 
 if TYPE_CHECKING:
     from .coroutines import Loop
+    from .forwarding import WorkerProcess
 
 logger = logging.getLogger("shm_rpc_bridge")
 
@@ -50,6 +52,7 @@ class RPCServer:
         max_channels: int = 1024,
         max_objects: int = 256,
         threads: int = 0,
+        processes: int = 0,
         codec: Any = "json",
         strict: bool = False,
     ) -> None:
@@ -61,7 +64,9 @@ class RPCServer:
         "spin" (burn a core). `max_channels`: how many channels can be open at once; one per client and concurrent
         call, 17 bytes each here. `max_objects`: how many objects each client process may have handles to, see
         :meth:`register_class`. `threads`: how many run methods, one call each at a time, so that a slow method holds
-        up no other call; 0: the thread of :meth:`start` runs one after the other, which is the quickest. `codec`:
+        up no other call; 0: the thread of :meth:`start` runs one after the other, which is the quickest. `processes`:
+        how many processes run methods instead, likewise; each imports the functions by their names, so that these must
+        stand in modules, and is started again when it dies. `codec`:
         "json", "json+types", "msgpack", "pickle", or an object with ``dumps`` and ``loads``; every client must have the
         same. A pickle can run any code where it is read: "pickle" trusts every process of this user. `strict`, of codec
         "json": refuse results that would not arrive as they are, such as tuples, dates and NaN; clients need not have
@@ -74,6 +79,9 @@ class RPCServer:
         validated_number("max_channels", max_channels, 1, 65_536)
         validated_number("max_objects", max_objects, 0, 2**31 - 1)
         validated_number("threads", threads, 0, MOST_THREADS)
+        validated_number("processes", processes, 0, MOST_PROCESSES)
+        if processes:
+            _refuse_for_processes(threads, codec)
         self.name = name
         self._timeout = validated_timeout(timeout)
         self._stopping = False
@@ -82,6 +90,16 @@ class RPCServer:
         self._process = os.getpid()
         self._handlers: signals.Handlers = []
         self._threads = threads
+        self._processes = processes
+        self._references: Dict[str, str] = {}
+        """Under which names processes find the methods."""
+        self._options = {
+            "codec": codec,
+            "strict": strict,
+            "wait": wait,
+            "buffer_size": buffer_size,
+            "max_message_size": max_message_size,
+        }
         _servers.add(self)
         chosen = codecs.chosen(codec, strict)
         self._endpoint = Endpoint(name, Offer(max_channels, buffer_size, max_message_size, chosen.name), wait)
@@ -99,7 +117,7 @@ class RPCServer:
 
         Raises ValueError if the name is taken, TypeError for what cannot be called.
         """
-        self._dispatch.add({name: func})
+        self._add({name: func}, "")
 
     def register_module(
         self, module: ModuleType, only: Optional[Iterable[str]] = None, *, prefix: str = ""
@@ -110,7 +128,7 @@ class RPCServer:
         classes. All are registered, or none: ValueError for a name that it does not have or that is taken, and when it
         has no public function; TypeError for what cannot be called.
         """
-        return self._dispatch.add(offered.functions_of(module, only), prefix)
+        return self._add(offered.functions_of(module, only), prefix)
 
     def register_object(self, obj: object, names: Optional[Iterable[str]] = None, prefix: str = "") -> List[str]:
         """Let clients call methods of `obj` under their names with `prefix` before them; returns these.
@@ -118,7 +136,17 @@ class RPCServer:
         `names`: which; else those that begin with no underscore. No property is read. All are registered, or none;
         raises as :meth:`register_module` does.
         """
-        return self._dispatch.add(offered.methods_of(obj, names), prefix)
+        return self._add(offered.methods_of(obj, names), prefix)
+
+    def _add(self, functions: offered.Offered, prefix: str) -> List[str]:
+        references = {}
+        if self._processes:
+            if self._running.locked():
+                raise ValueError("the processes have begun with the methods they have: register before start()")
+            references = {prefix + name: reference_of(prefix + name, each) for name, each in functions.items()}
+        added = self._dispatch.add(functions, prefix)
+        self._references.update(references)
+        return added
 
     def register_function(self, func: Function) -> Function:
         """Decorator: let clients call `func` under its own name; a ``functools.partial`` under that of its function.
@@ -141,6 +169,8 @@ class RPCServer:
         its own, on which objects that its methods return have handles, too; see :class:`.handle.Handle`. ValueError or
         TypeError for a name that is no method, and when there is none.
         """
+        if self._processes:
+            raise ValueError("register_class is not for a server with processes: an object is in one of them")
         self._dispatch.keep_objects_of(kind, frozenset(offered.methods_of_class(kind, methods)))
 
     def start(self) -> None:
@@ -232,9 +262,14 @@ class RPCServer:
             )
 
     def _serve(self) -> None:
+        processes: List[WorkerProcess] = []
         try:
-            if self._threads:
-                self._serve_with_workers()
+            if self._processes:
+                processes += self._new_processes()
+                start_together(processes)
+                self._serve_with(processes)
+            elif self._threads:
+                self._serve_with([ThreadWorker(self._dispatch) for _ in range(self._threads)])
             else:
                 self._serve_alone()
             if self._loop is not None:
@@ -243,6 +278,8 @@ class RPCServer:
         finally:
             if self._loop is not None:
                 self._loop.end()
+            for process in processes:
+                process.end()
             if not self._endpoint.is_closed:  # as it is in a child that a method has forked
                 self._endpoint.send_rest()
 
@@ -270,10 +307,16 @@ class RPCServer:
             elif monotonic() >= idle_deadline and not deferred.under_way:
                 raise self._was_idle()
 
-    def _serve_with_workers(self) -> None:
+    def _new_processes(self) -> "List[WorkerProcess]":
+        from .forwarding import WorkerProcess  # and with it what starts processes
+
+        make = functools.partial(WorkerProcess, self.name, self._dispatch, self._references, self._options)
+        return [make() for _ in range(self._processes)]
+
+    def _serve_with(self, them: Sequence[Worker]) -> None:
         endpoint, deferred = self._endpoint, self._deferred
         endpoint.park_at_once(True)
-        workers = Workers(self._threads, self._dispatch, deferred, self.name)
+        workers = Workers(them, deferred, self.name)
         has_worker = False
         pause = 0.0
         idle_deadline = deadline_after(self._timeout)
@@ -285,7 +328,7 @@ class RPCServer:
                 has_worker = has_worker or workers.reserve(pause)
                 if not has_worker:
                     endpoint.look_after()
-                    is_busy = endpoint.send_what_is_owed() or deferred.under_way > self._threads
+                    is_busy = endpoint.send_what_is_owed() or deferred.under_way > len(them)
                     pause = OWING_LOOK_SECONDS if is_busy else SLICE
                     continue
                 pause = 0.0
@@ -313,6 +356,15 @@ class RPCServer:
 
                 self._loop = Loop(self._dispatch, self._deferred, self.name)
             return self._loop
+
+
+def _refuse_for_processes(threads: int, codec: Any) -> None:
+    if threads:
+        raise ValueError("threads or processes, not both")
+    if codec not in codecs.NAMES:
+        raise ValueError(
+            f"codec must be one of {', '.join(map(repr, codecs.NAMES))} where there are processes, not {codec!r}"
+        )
 
 
 _servers: "weakref.WeakSet[RPCServer]" = weakref.WeakSet()

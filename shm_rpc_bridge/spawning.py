@@ -15,7 +15,7 @@ from .exceptions import RPCTransportError
 from .keeper import Keeper
 from .offered import validated_module, validated_names
 from .waiting import validated_strategy, validated_timeout
-from .workers import MOST_THREADS
+from .workers import MOST_PROCESSES, MOST_THREADS
 
 
 class SpawnedClient(RPCClient):
@@ -56,6 +56,7 @@ def spawn(
     strict: bool = False,
     timeout: Optional[float] = 5.0,
     threads: int = 0,
+    processes: int = 0,
     wait: str = "adaptive",
     buffer_size: int = DEFAULT_BUFFER_SIZE,
     max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE,
@@ -68,7 +69,7 @@ def spawn(
     `module`: its dotted name; the process finds it where this one would, and inherits environment, current directory,
     stdout and stderr, but not stdin nor Ctrl-C. `only`: the functions to serve, else the public ones. `name`: under
     which other processes can call them, too; else one that nobody could guess. `codec`, `strict` (both ways),
-    `timeout`, `threads`, `wait`, `buffer_size`, `max_message_size`: as of RPCServer and RPCClient.
+    `timeout`, `threads`, `processes`, `wait`, `buffer_size`, `max_message_size`: as of RPCServer and RPCClient.
 
     When the process dies it is started again, at most `restarts` times in `restarts_within` seconds; after that every
     call fails at once and says so. Calls that were in it when it died fail with RPCTransportError, those that certainly
@@ -97,6 +98,9 @@ def spawn(
     name = names.validated(_name_for(module) if name is None else name)
     validated_sizes(buffer_size, max_message_size)
     validated_number("threads", threads, 0, MOST_THREADS)
+    validated_number("processes", processes, 0, MOST_PROCESSES)
+    if threads and processes:
+        raise ValueError("threads or processes, not both")
     validated_strategy(wait)
     validated_timeout(timeout)
     for seconds, argument in ((ready_within, "ready_within"), (restarts_within, "restarts_within")):
@@ -104,7 +108,7 @@ def spawn(
             raise ValueError(f"{argument} must be seconds, not None")
     arguments = [module, "--name", name, "--codec", codec, "--wait", wait, "--log-level", "warning"]
     arguments += ["--buffer-size", str(buffer_size), "--max-message-size", str(max_message_size)]
-    arguments += ["--threads", str(threads)]
+    arguments += ["--threads", str(threads), "--processes", str(processes)]
     arguments += ["--strict"] if strict else []
     arguments += [] if only is None else [f"--only={','.join(validated_names(only, 'only'))}"]
     keeper = Keeper(name, arguments, ready_within, restarts, restarts_within)

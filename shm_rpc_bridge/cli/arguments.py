@@ -33,6 +33,8 @@ def _add_serve(commands: Any) -> None:
     command.add_argument("--codec", choices=CODECS, default="json", help="pickle trusts every process of this user")
     command.add_argument("--strict", action="store_true", help="refuse results that JSON would change")
     command.add_argument("--threads", type=int, default=0, metavar="N", help="run N calls at once; 0: one at a time")
+    command.add_argument("--processes", type=int, default=0, metavar="N", help="the same in N processes, on N cores")
+    command.add_argument("--functions", help=argparse.SUPPRESS)  # see shm_rpc_bridge.forwarding
     command.add_argument("--wait", choices=STRATEGIES, default="adaptive")
     command.add_argument("--buffer-size", type=int, default=DEFAULT_BUFFER_SIZE, metavar="BYTES")
     command.add_argument("--max-message-size", type=int, default=DEFAULT_MAX_MESSAGE_SIZE, metavar="BYTES")

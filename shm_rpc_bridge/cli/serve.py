@@ -5,18 +5,20 @@ module cannot be imported or the name is in use, 2 for what was typed; whatever 
 """
 
 import importlib
+import json
 import logging
 import os
 import signal
 import sys
 import traceback
 from types import ModuleType, TracebackType
-from typing import Any, List, Optional
+from typing import Any, Dict, List, Optional
 
 from .. import names, serving
 from ..exceptions import RPCError
 from ..lifeline import Lifeline
 from ..offered import validated_module
+from ..references import function_at
 from ..server import RPCServer
 
 logger = logging.getLogger("shm_rpc_bridge")
@@ -73,12 +75,16 @@ def _made(chosen: Any) -> RPCServer:
             chosen.buffer_size,
             wait=chosen.wait,
             threads=chosen.threads,
+            processes=chosen.processes,
             max_message_size=chosen.max_message_size,
             codec=chosen.codec,
             strict=chosen.strict,
         )
         try:
-            offered = server.register_module(module, only, prefix=chosen.prefix)
+            if chosen.functions is None:
+                offered = server.register_module(module, only, prefix=chosen.prefix)
+            else:
+                offered = _register_references(server, json.loads(chosen.functions))
         except BaseException:
             server.close()
             raise
@@ -89,6 +95,14 @@ def _made(chosen: Any) -> RPCServer:
     served = f"{chosen.module} as {name!r}, process {os.getpid()}, codec {chosen.codec!r}"
     logger.info("serving %s: %s", served, ", ".join(offered))
     return server
+
+
+def _register_references(server: RPCServer, references: Dict[str, str]) -> List[str]:
+    """What another server has this one run."""
+    for name, reference in references.items():
+        _imported(reference.partition(":")[0], add_here=False)
+        server.register(name, function_at(reference))
+    return list(references)
 
 
 def _imported(name: str, add_here: bool) -> ModuleType:
