@@ -172,9 +172,20 @@ class ClientChannel:
         except (RPCTimeoutError, RPCTransportError) as error:
             # Taking the request back decides whether the server can have run it.
             withdrawn = self._request.withdraw()
+            if not withdrawn and not body.closed and (response := self._answered_last(sequence)) is not None:
+                return response
             self.is_clean = withdrawn and isinstance(error, RPCTimeoutError)
             outcome = "the server had not taken it, so it never runs" if withdrawn else "whether it ran is unknown"
             raise type(error)(f"{error} ({outcome})", may_have_run=not withdrawn) from None
+
+    def _answered_last(self, sequence: int) -> Optional[Message]:
+        """The response, when it has come between the last look for one and the look at who was to send it."""
+        while (taken := self._response.take()) is not None:
+            answered, response, self.answered_kind = taken
+            if answered == sequence:
+                self.is_clean = True
+                return response
+        return None
 
     def take(self) -> bool:
         """Note that this thread has it, before it uses it: from here on no other one closes it.

@@ -251,3 +251,22 @@ def test_what_has_no_name_of_its_own_is_refused_saying_how_to_give_it_one(name):
         server.register("named", Nameless())
         with RPCClient(name, timeout=PATIENCE) as client:
             assert client.call("named") == "called"
+
+
+def test_an_answer_that_comes_just_before_the_server_closes_is_not_called_unknown(name):
+    """Who was parked looks at the server's life first, and heard that it had closed, with the answer lying there."""
+    go_on = threading.Event()
+    with serving(name) as server, RPCClient(name, timeout=PATIENCE, wait="block") as client:
+        server.register("hold", lambda: go_on.wait(PATIENCE))
+        (channel,) = client._pool.idle
+        body = channel.body
+
+        def closes():
+            go_on.set()
+            for _ in until(PATIENCE):
+                if body.channel.response.seems_full():
+                    return False
+            raise AssertionError("there is no answer")
+
+        body.control.is_serving = closes
+        assert client.call("hold") is True
