@@ -172,8 +172,9 @@ class ClientChannel:
         except (RPCTimeoutError, RPCTransportError) as error:
             # Taking the request back decides whether the server can have run it.
             withdrawn = self._request.withdraw()
-            if not withdrawn and not body.closed and (response := self._answered_last(sequence)) is not None:
-                return response
+            last = None if withdrawn or body.closed else self._answered_last(sequence)
+            if last is not None:
+                return last
             self.is_clean = withdrawn and isinstance(error, RPCTimeoutError)
             outcome = "the server had not taken it, so it never runs" if withdrawn else "whether it ran is unknown"
             raise type(error)(f"{error} ({outcome})", may_have_run=not withdrawn) from None
