@@ -204,6 +204,30 @@ def test_stopping_answers_what_has_not_begun_in_the_loop(name, threads):
 
 
 @pytest.mark.fault("async-methods")
+def test_stopping_cancels_what_a_thread_only_then_begins(name, threads):
+    """Only what ran at that moment was cancelled: one that a method's thread began later could await for ever."""
+    is_in, go_on = threading.Event(), threading.Event()
+
+    def begin():
+        is_in.set()
+        assert go_on.wait(PATIENCE)
+        return waiting.hold()
+
+    waiting = Waiting()
+    server = RPCServer(name, threads=threads)
+    server.register("begin", begin)
+    server.register("hold", waiting.hold)
+    with calling(server.start) as ends, RPCClient(name, timeout=PATIENCE) as client:
+        begun = client.submit("begin")
+        assert is_in.wait(PATIENCE)
+        server.stop()
+        go_on.set()
+        with pytest.raises(RPCMethodError, match="CancelledError"):
+            begun.result(PATIENCE)
+        ends.result(PATIENCE)
+
+
+@pytest.mark.fault("async-methods")
 def test_stopping_cancels_what_awaits_in_a_batch(name, threads, waiting):
     def hold_in_batch():
         with client.batch() as batch:
