@@ -17,7 +17,7 @@ from shm_rpc_bridge import (
 )
 from shm_rpc_bridge.testing import leftovers
 
-from .services import PATIENCE, calling, register_methods, started
+from .services import PATIENCE, calling, in_thread, register_methods, started
 
 pytestmark = pytest.mark.parametrize("threads", [0, 2])
 
@@ -256,10 +256,10 @@ def test_a_server_serves_in_the_programs_own_loop_until_that_is_cancelled(name, 
         register_methods(server)
         server.register("hold", waiting.hold)
         serving = asyncio.ensure_future(server.serve())
-        client = await asyncio.to_thread(RPCClient, name, timeout=PATIENCE)
-        assert await asyncio.to_thread(client.call, "add", 1, 1) == 2
+        client = await in_thread(RPCClient, name, timeout=PATIENCE)
+        assert await in_thread(client.call, "add", 1, 1) == 2
         held = client.submit("hold", 5)
-        assert await asyncio.to_thread(waiting.entered.acquire, timeout=PATIENCE)
+        assert await in_thread(waiting.entered.acquire, timeout=PATIENCE)
         assert waiting.loops == {asyncio.get_running_loop()}
         serving.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -267,7 +267,7 @@ def test_a_server_serves_in_the_programs_own_loop_until_that_is_cancelled(name, 
         with pytest.raises(RPCMethodError, match="CancelledError"):
             held.result(PATIENCE)
         with pytest.raises(RPCTransportError):
-            await asyncio.to_thread(client.call, "add", 1, 1)
+            await in_thread(client.call, "add", 1, 1)
         client.close()
 
     asyncio.run(program())
