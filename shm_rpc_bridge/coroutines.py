@@ -27,6 +27,7 @@ class Loop:
         self._loop: Optional[asyncio.AbstractEventLoop] = None
         self._thread: Optional[threading.Thread] = None
         self._tasks: Set[asyncio.Task[Any]] = set()
+        self._is_cancelling = False
 
     async def serve_beside(self, start: Callable[[], None], stop: Callable[[], None]) -> None:
         """Run coroutines in the running loop, and the server that `start` serves and `stop` stops in a thread."""
@@ -64,6 +65,8 @@ class Loop:
         task = asyncio.ensure_future(_guarded(coroutine))
         self._tasks.add(task)  # a loop has weak references only
         task.add_done_callback(end)
+        if self._is_cancelling:
+            task.cancel()
 
     def _answer(self, request: Request, method: str, get: Outcome) -> None:
         response = self._dispatch.outcome(request, method, get)
@@ -78,7 +81,8 @@ class Loop:
             return self._loop
 
     def cancel_all(self) -> None:
-        """Cancel what runs; each is answered all the same. From any thread."""
+        """Cancel what runs, and what comes yet; each is answered all the same. From any thread."""
+        self._is_cancelling = True
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in list(self._tasks)])
 

@@ -35,8 +35,8 @@ class Link:
     def begin(self, message: Message, kind: int) -> int:
         """The number of a call that the next :meth:`advance` sends. RPCTransportError or MemoryError: it never is."""
         number = self._number
+        self._number = number + 1 if number < LARGEST_NUMBER else 0  # first: what is interrupted here may be sent yet
         self._request.put(number, kind, message)
-        self._number = number + 1 if number < LARGEST_NUMBER else 0
         return number
 
     def advance(self) -> List[Numbered]:
@@ -79,10 +79,9 @@ class Link:
         return False
 
     def give_up(self) -> Set[int]:
-        """Use it no more: the numbers of the requests that the server has certainly not taken."""
+        """Use it no more: the numbers of the requests that the server has certainly not taken. Can be called again."""
         self._is_lost = True
         numbers = {number for number, _, _ in self._request.queue}
-        self._request.queue.clear()
         if self._last_sent and self._request.take_back():
             numbers |= {number for number, _, _ in self._last_sent}
         return numbers

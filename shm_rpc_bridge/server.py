@@ -355,6 +355,8 @@ class RPCServer:
                 from .coroutines import Loop  # and with it asyncio, which most servers have no use for
 
                 self._loop = Loop(self._dispatch, self._deferred, self.name)
+                if self._stopping:  # which has cancelled what ran by then
+                    self._loop.cancel_all()
             return self._loop
 
 

@@ -45,7 +45,7 @@ class _Way:
 
     @property
     def holds_anything(self) -> bool:
-        return self._current is not None and self._process == os.getpid()
+        return (self._current is not None or bool(self._before)) and self._process == os.getpid()
 
     async def session(self, patience: float) -> Session:
         """To the server there is now, or is within `patience` seconds. Raises RPCTransportError."""
@@ -75,13 +75,18 @@ class _Way:
             self._leave(current)
         connection = Connection(self._name, self._codec)
         link: Optional[Link] = None
+        session: Optional[Session] = None
         try:
             connection.open()
             link = connection.new_link()
             link.open(*self._terms)
-            session = self._current = Session(connection, link)
+            session = Session(connection, link)
+            session.listen()
+            self._current = session
             return session
         except BaseException:
+            if session is not None:
+                session.end(RPCTransportError("interrupted while connecting"))
             connection.is_retired = True
             if link is not None:
                 connection.close_channel(link)
@@ -104,16 +109,15 @@ class _Way:
 
     def _leave(self, session: Session) -> None:
         """Its server has closed or was replaced: whoever waits is answered still, if at all."""
+        self._before.add(session)
         self._current = None
+        session.on_idle = lambda: self._end_before(session)
         if session.is_idle():
-            session.end(RPCTransportError("its server was replaced"))
-        elif not session.is_closed:
-            self._before.add(session)
-            session.on_idle = lambda: self._end_before(session)
+            self._end_before(session)
 
     def _end_before(self, session: Session) -> None:
-        self._before.discard(session)
         session.end(RPCTransportError("its server was replaced"))
+        self._before.discard(session)
 
     def close_from_anywhere(self) -> None:
         """As :meth:`close`, from whichever thread, now or when the loop has its next turn."""
@@ -125,9 +129,9 @@ class _Way:
     def close(self) -> None:
         """Let go of everything. Idempotent. In the loop, or when that does not run any more."""
         self.is_closed = True
-        current, self._current = self._current, None
-        for session in [*([current] if current is not None else []), *self._before]:
+        for session in [*([self._current] if self._current is not None else []), *self._before]:
             session.end(RPCTransportError("the client was closed during the call"))
+        self._current = None
         self._before.clear()
 
 
@@ -278,9 +282,11 @@ class AsyncRPCClient:
 
     def __del__(self) -> None:
         way: Optional[_Way] = getattr(self, "_way", None)
-        if self._is_owner and way is not None and way.holds_anything and not way.is_closed:
+        if self._is_owner and way is not None and way.holds_anything:
+            was_closed = way.is_closed  # and that was interrupted
             way.close_from_anywhere()  # first: where warnings are errors, the next line is one
-            warnings.warn(f"AsyncRPCClient({self.name!r}) was never closed", ResourceWarning, stacklevel=2)
+            if not was_closed:
+                warnings.warn(f"AsyncRPCClient({self.name!r}) was never closed", ResourceWarning, stacklevel=2)
 
     def __reduce__(self) -> Any:
         raise TypeError("an AsyncRPCClient belongs to its event loop: construct another one where it is used")

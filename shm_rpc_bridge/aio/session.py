@@ -17,6 +17,9 @@ its end of the bell open."""
 _REASONS_ASKED = 100
 """Times, every other millisecond, until nothing better is known of a channel's end than that."""
 
+_NEVER_RUNS = "the server had not taken it, so it never runs"
+_UNKNOWN = "whether it ran is unknown"
+
 Answer = Tuple[int, Message]
 """The kind of a response, and itself."""
 
@@ -25,19 +28,25 @@ class Session:
     """Used in one loop. It ends when it is closed, or its server has ended; then all who wait for it are told."""
 
     def __init__(self, connection: Connection, link: Link) -> None:
-        """`link`: open; both are closed by this."""
+        """`link`: open; both are closed by this, however it ends."""
         self._loop = asyncio.get_running_loop()
         self._connection = connection
         self._link = link
         self._waiting: Dict[int, asyncio.Future[Answer]] = {}
+        self._timers: Dict[int, asyncio.TimerHandle] = {}
         self._is_advancing = False
         self._look: Optional[asyncio.TimerHandle] = None
         self._process = os.getpid()
         self.on_idle: Callable[[], None] = _nothing
         """Called when nobody waits for an answer any more."""
         self.is_closed = False
+        """From the moment that it ends."""
+        self._has_ended = False
         _sessions.add(self)
-        self._loop.add_reader(link.bell.fd, self._heard)
+
+    def listen(self) -> None:
+        """To the server. Before any exchange."""
+        self._loop.add_reader(self._link.bell.fd, self._heard)
 
     def is_current(self) -> bool:
         """Whether further calls go through it."""
@@ -57,44 +66,55 @@ class Session:
         if self.is_closed:
             raise RPCTransportError("the client is closed")
         number = self._link.begin(message, kind)
-        future = self._waiting[number] = self._loop.create_future()
-        self._advance_soon()
-        if self._look is None:
-            self._look = self._loop.call_later(_LOOK_SECONDS, self._look_after)
-        timer = None if timeout is None else self._loop.call_later(timeout, self._expire, number)
         try:
+            future = self._waiting[number] = self._loop.create_future()
+            self._advance_soon()
+            if self._look is None:
+                self._look = self._loop.call_later(_LOOK_SECONDS, self._look_after)
+            if timeout is not None:
+                self._timers[number] = self._loop.call_later(timeout, self._expire, number)
             answer: Answer = await future
             return answer
-        except asyncio.CancelledError:
+        except (RPCError, GeneratorExit):  # it was told, or its loop has ended
+            raise
+        except BaseException:  # it is cancelled, or what the handler of a signal raises
             self._abandon(number)
             raise
         finally:
-            if timer is not None:
-                timer.cancel()
+            self._waiting.pop(number, None)
+            if timeout is not None and number in self._timers:
+                self._timers.pop(number).cancel()
             if not self._waiting:
                 self.on_idle()
 
     def _advance_soon(self) -> None:
         """Once in this turn of the loop, so that what is begun in the same turn goes in one message."""
         if not self._is_advancing:
-            self._is_advancing = True
             self._loop.call_soon(self._advance)
+            self._is_advancing = True
 
     def _advance(self) -> None:
-        self._is_advancing = False
-        if self.is_closed:
-            return
         try:
+            self._is_advancing = False
+            if self.is_closed:
+                return
             for number, kind, response in self._link.advance():
-                future = self._waiting.pop(number, None)
-                if future is not None and not future.done():
-                    future.set_result((kind, response))
+                future = self._waiting.get(number)
+                if future is not None:
+                    if not future.done():
+                        future.set_result((kind, response))
+                    self._waiting.pop(number, None)
             if not self._link.park():
                 self._advance_soon()  # after the others of this loop
-        except BaseException as error:  # a damaged message, or what a signal's handler raises: nothing is sure any more
-            self.end(error if isinstance(error, RPCTransportError) else RPCTransportError(f"interrupted: {error!r}"))
-            if not isinstance(error, RPCTransportError):
-                raise
+        except RPCTransportError as error:  # a damaged message
+            self.end(error)
+        except BaseException as error:
+            self._end_interrupted(error)
+            raise
+
+    def _end_interrupted(self, error: BaseException) -> None:
+        """By what the handler of a signal has raised: of what was sent or taken nothing is sure any more."""
+        self.end(RPCTransportError(f"interrupted: {error!r}"))
 
     def _heard(self) -> None:
         if self._link.bell.silence():
@@ -124,6 +144,8 @@ class Session:
         self._look = None
         if self.is_closed:
             return
+        if self._waiting:
+            self._look = self._loop.call_later(_LOOK_SECONDS, self._look_after)
         try:
             self._link.body.recheck()
         except RPCTransportError as error:
@@ -131,43 +153,52 @@ class Session:
             self.end(error)
             return
         self._advance()  # a wake-up was lost
-        if self._waiting:
-            self._look = self._loop.call_later(_LOOK_SECONDS, self._look_after)
+        now = self._loop.time()
+        for number, timer in list(self._timers.items()):
+            if timer.when() < now:  # what it calls was interrupted
+                self._expire(number)
 
     def _expire(self, number: int) -> None:
         future = self._waiting.get(number)
         if future is not None and not future.done():
             never_runs = self._abandon(number)
-            outcome = "the server had not taken it, so it never runs" if never_runs else "whether it ran is unknown"
-            future.set_exception(RPCTimeoutError(f"no answer in time ({outcome})", may_have_run=not never_runs))
+            if not future.done():
+                outcome = _NEVER_RUNS if never_runs else _UNKNOWN
+                future.set_exception(RPCTimeoutError(f"no answer in time ({outcome})", may_have_run=not never_runs))
+            self._waiting.pop(number, None)
 
     def _abandon(self, number: int) -> bool:
         """True when the request certainly never runs."""
-        if self._waiting.pop(number, None) is None or self.is_closed:
+        if number not in self._waiting or self.is_closed:
             return False
-        never_runs = self._link.abandon(number)
-        self._advance_soon()  # what was taken back with it
+        try:
+            never_runs = self._link.abandon(number)
+            self._advance_soon()  # what was taken back with it
+        except BaseException as error:
+            self._end_interrupted(error)
+            raise
         return never_runs
 
     def end(self, why: RPCError) -> None:
-        """Tell all who wait, and let go of everything. Idempotent."""
-        if self.is_closed:
+        """Tell all who wait, and let go of everything. Idempotent; interrupted, it can be called again."""
+        if self._has_ended:
             return
         self.is_closed = True
         if self._look is not None:
             self._look.cancel()
         never_run = self._link.give_up()
-        waiting, self._waiting = self._waiting, {}
-        if self._loop.is_closed():  # and with it all who waited
-            waiting = {}
-        else:
-            self._loop.remove_reader(self._link.bell.fd)
-        for number, future in waiting.items():
-            if not future.done():
-                never_runs = number in never_run
-                outcome = "the server had not taken it, so it never runs" if never_runs else "whether it ran is unknown"
-                future.set_exception(RPCTransportError(f"{why} ({outcome})", may_have_run=not never_runs))
+        fd = self._link.bell.fd
+        if not self._loop.is_closed():  # else all who waited have gone with it
+            if fd >= 0:
+                self._loop.remove_reader(fd)
+            for number, future in list(self._waiting.items()):
+                if not future.done():
+                    outcome = _NEVER_RUNS if number in never_run else _UNKNOWN
+                    told = RPCTransportError(f"{why} ({outcome})", may_have_run=number not in never_run)
+                    future.set_exception(told)
+        self._waiting.clear()
         self._let_go()
+        self._has_ended = True
 
     def _let_go(self) -> None:
         self._connection.is_retired = True

@@ -3,7 +3,9 @@
 What a process runs stands in modules that do not import pytest, so that the fork server starts one in milliseconds.
 """
 
+import asyncio
 import contextlib
+import functools
 import multiprocessing
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -73,6 +75,12 @@ def calling(function: Callable[..., Any], *arguments: Any, **params: Any) -> Ite
     """Call `function` in a thread; its result or error is in the future. It must have ended when the block does."""
     with ThreadPoolExecutor(1) as pool:
         yield pool.submit(function, *arguments, **params)
+
+
+async def in_thread(function: Callable[..., Any], *arguments: Any, **params: Any) -> Any:
+    """As asyncio.to_thread, which Python 3.8 has not."""
+    call = functools.partial(function, *arguments, **params)
+    return await asyncio.get_running_loop().run_in_executor(None, call)
 
 
 def run_server(name: str, options: "dict[str, Any]") -> None:

@@ -17,7 +17,7 @@ from shm_rpc_bridge import (
 )
 from shm_rpc_bridge.testing import leftovers
 
-from .services import PATIENCE, calling, register_methods, started
+from .services import PATIENCE, calling, in_thread, register_methods, started
 
 pytestmark = pytest.mark.parametrize("threads", [0, 2])
 
@@ -204,6 +204,30 @@ def test_stopping_answers_what_has_not_begun_in_the_loop(name, threads):
 
 
 @pytest.mark.fault("async-methods")
+def test_stopping_cancels_what_a_thread_only_then_begins(name, threads):
+    """Only what ran at that moment was cancelled: one that a method's thread began later could await for ever."""
+    is_in, go_on = threading.Event(), threading.Event()
+
+    def begin():
+        is_in.set()
+        assert go_on.wait(PATIENCE)
+        return waiting.hold()
+
+    waiting = Waiting()
+    server = RPCServer(name, threads=threads)
+    server.register("begin", begin)
+    server.register("hold", waiting.hold)
+    with calling(server.start) as ends, RPCClient(name, timeout=PATIENCE) as client:
+        begun = client.submit("begin")
+        assert is_in.wait(PATIENCE)
+        server.stop()
+        go_on.set()
+        with pytest.raises(RPCMethodError, match="CancelledError"):
+            begun.result(PATIENCE)
+        ends.result(PATIENCE)
+
+
+@pytest.mark.fault("async-methods")
 def test_stopping_cancels_what_awaits_in_a_batch(name, threads, waiting):
     def hold_in_batch():
         with client.batch() as batch:
@@ -232,10 +256,10 @@ def test_a_server_serves_in_the_programs_own_loop_until_that_is_cancelled(name, 
         register_methods(server)
         server.register("hold", waiting.hold)
         serving = asyncio.ensure_future(server.serve())
-        client = await asyncio.to_thread(RPCClient, name, timeout=PATIENCE)
-        assert await asyncio.to_thread(client.call, "add", 1, 1) == 2
+        client = await in_thread(RPCClient, name, timeout=PATIENCE)
+        assert await in_thread(client.call, "add", 1, 1) == 2
         held = client.submit("hold", 5)
-        assert await asyncio.to_thread(waiting.entered.acquire, timeout=PATIENCE)
+        assert await in_thread(waiting.entered.acquire, timeout=PATIENCE)
         assert waiting.loops == {asyncio.get_running_loop()}
         serving.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -243,7 +267,7 @@ def test_a_server_serves_in_the_programs_own_loop_until_that_is_cancelled(name, 
         with pytest.raises(RPCMethodError, match="CancelledError"):
             held.result(PATIENCE)
         with pytest.raises(RPCTransportError):
-            await asyncio.to_thread(client.call, "add", 1, 1)
+            await in_thread(client.call, "add", 1, 1)
         client.close()
 
     asyncio.run(program())

@@ -1,6 +1,5 @@
 """A server's names are removed under it: it notices, says so, takes them again, and no call is lost by it."""
 
-import asyncio
 import contextlib
 import os
 import threading
@@ -11,7 +10,7 @@ import pytest
 from shm_rpc_bridge import RPCClient, RPCServer, RPCTransportError
 from shm_rpc_bridge.testing import leftovers
 
-from .services import PATIENCE, calling, register_methods, serving, started
+from .services import PATIENCE, calling, in_thread, register_methods, serving, started
 from .steps import until
 from .strangers import objects_of
 
@@ -133,7 +132,7 @@ def test_a_call_that_runs_elsewhere_while_the_names_are_taken_again_is_answered(
         return release.wait(PATIENCE)
 
     async def hold_in_loop():
-        return await asyncio.to_thread(hold)
+        return await in_thread(hold)
 
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(serving(name, threads=2 if kind == "in a thread" else 0))

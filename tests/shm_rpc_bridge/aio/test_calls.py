@@ -12,7 +12,7 @@ from shm_rpc_bridge import RPCClient, RPCMethodError, RPCSerializationError, RPC
 from shm_rpc_bridge.aio import AsyncRPCClient
 from shm_rpc_bridge.testing import Step, in_memory, watched
 
-from ..services import PATIENCE, register_methods, serving, started
+from ..services import PATIENCE, in_thread, register_methods, serving, started
 from .loops import begun, connected, run
 
 pytest.importorskip("msgspec")
@@ -120,7 +120,7 @@ def test_calls_of_others_are_answered_between_those_of_one_that_has_many_under_w
         async with connected(name) as client:
             holding = asyncio.ensure_future(client.call("hold"))
             calls = [asyncio.ensure_future(client.call("note", "many")) for _ in range(50)]
-            assert await asyncio.to_thread(is_in.wait, PATIENCE)
+            assert await in_thread(is_in.wait, PATIENCE)
             other = threading.Thread(target=call_once)
             other.start()
             while not has_asked():

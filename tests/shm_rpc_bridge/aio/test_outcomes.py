@@ -12,7 +12,17 @@ from shm_rpc_bridge.aio import AsyncRPCClient
 from shm_rpc_bridge.testing import drop, in_memory, leftovers, watched
 
 from ..children import hanging_server
-from ..services import PATIENCE, calling, context, process, register_methods, server_process, serving, started
+from ..services import (
+    PATIENCE,
+    calling,
+    context,
+    in_thread,
+    process,
+    register_methods,
+    server_process,
+    serving,
+    started,
+)
 from .loops import begun, connected, run
 
 pytestmark = pytest.mark.fault("async")
@@ -34,7 +44,7 @@ class Holding:
         return "held"
 
     async def entered(self):
-        assert await asyncio.to_thread(self.is_in.wait, PATIENCE)
+        assert await in_thread(self.is_in.wait, PATIENCE)
 
 
 async def turns(number=4):
@@ -156,7 +166,7 @@ def test_a_killed_server_is_told_to_all_at_once_by_name(name):
     async def call(child):
         async with connected(name, timeout=None) as client:
             held = asyncio.ensure_future(client.call("hang"))
-            assert await asyncio.to_thread(entered.wait, PATIENCE)
+            assert await in_thread(entered.wait, PATIENCE)
             queued = begun(client, 100)
             await turns()
             child.kill()
@@ -229,7 +239,7 @@ def test_a_forked_child_is_told_and_its_parent_goes_on(name):
                     status = 7 if "belongs to process" in str(error) and not error.may_have_run else 2
                 finally:
                     os._exit(status)
-            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+            assert os.WEXITSTATUS(os.waitpid(child, 0)[1]) == 7
             assert await client.call("add", 1, 3) == 4
 
     with server_process(name):
@@ -254,7 +264,7 @@ def test_a_client_that_takes_no_answers_gets_no_more_and_holds_up_nobody(name):
         async with connected(name) as slow:
             calls = begun(slow, 3000)
             await turns()
-            await asyncio.to_thread(run, other())  # in another loop, while this one goes on
+            await in_thread(run, other())  # in another loop, while this one goes on
             assert await asyncio.gather(*calls) == list(range(3000))
 
     async def other():
@@ -269,7 +279,7 @@ def test_what_was_answered_arrives_while_all_threads_of_the_server_are_busy(name
     """There was no room for all of it at first, and nobody looked for room while no thread was free."""
 
     async def large(number):
-        await asyncio.to_thread(ready.wait, PATIENCE)
+        await in_thread(ready.wait, PATIENCE)
         return str(number % 10) * 70_000
 
     async def call():
