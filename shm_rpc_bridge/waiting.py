@@ -115,8 +115,9 @@ class Waiter:
         self._recheck = recheck
         self._spins_forever = strategy == "spin"
         self._looks = 0 if strategy == "block" else _looks_per_round(semaphore)
-        # With one usable CPU the other side cannot run while this one looks.
-        self._budget = Budget(FULL if strategy == "adaptive" and len(os.sched_getaffinity(0)) > 1 else 0)
+        # With one CPU the other side cannot run while this one looks. Where both are pinned to one of several, the core
+        # that is offered is taken, which says the same; pinned to two, they are as quick as can be.
+        self._budget = Budget(FULL if strategy == "adaptive" and (os.cpu_count() or 1) > 1 else 0)
 
     def wait(self, deadline: float) -> bool:
         """Take one token; False when the monotonic `deadline` passes first.

@@ -60,7 +60,9 @@ def nothing():
 
 @pytest.fixture
 def two_cpus(monkeypatch):
-    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 1} if pid == 0 else {0})
+    """Of which this process may use one: the other side may have the other one."""
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0})
 
 
 def test_blocking_never_looks(two_cpus):
@@ -78,8 +80,9 @@ def test_adaptive_takes_what_comes_while_it_looks_without_parking(two_cpus):
         assert (semaphore.looks, semaphore.parked) == (51, 0)
 
 
-def test_with_one_usable_cpu_nobody_looks(monkeypatch):
-    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0} if pid == 0 else {0, 1})
+@pytest.mark.parametrize("number", [1, None])
+def test_with_one_cpu_nobody_looks(monkeypatch, number):
+    monkeypatch.setattr("os.cpu_count", lambda: number)
     semaphore = FakeSemaphore(tokens=1)
     waiter = Waiter(semaphore, "adaptive", nothing)
     semaphore.looks = 0
