@@ -1,6 +1,7 @@
 """AsyncRPCClient: the calls of an RPCClient, awaited."""
 
 import asyncio
+import math
 import os
 import warnings
 from time import monotonic
@@ -47,11 +48,15 @@ class _Way:
     def holds_anything(self) -> bool:
         return (self._current is not None or bool(self._before)) and self._process == os.getpid()
 
-    async def session(self, patience: float) -> Session:
-        """To the server there is now, or is within `patience` seconds. Raises RPCTransportError."""
+    def session_now(self) -> Optional[Session]:
+        """That to the server there is, unless one has to be opened."""
         current = self._current
         if current is not None and current.is_current() and self._loop is asyncio.get_running_loop():
             return current
+        return None
+
+    async def session(self, patience: float) -> Session:
+        """To the server there is now, or is within `patience` seconds. Raises RPCTransportError."""
         deadline = monotonic() + patience
         pause = 0.001
         while True:
@@ -187,32 +192,28 @@ class AsyncRPCClient:
         """
         timeout = self._timeout
         message = self._encode(method, args, params)
-        deadline = None if timeout is None else monotonic() + timeout
+        deadline = math.inf if timeout is None else monotonic() + timeout
         lost: Optional[Exception] = None
         while True:
-            session = await self._session(method, deadline, lost)
+            session = self._way.session_now() or await self._session(method, deadline, lost)
             try:
-                left = None if deadline is None else max(0.0, deadline - monotonic())
-                _, response = await session.exchange(message, ONE, left)
+                response = await session.exchange(message, ONE, deadline)
             except (RPCTimeoutError, RPCTransportError) as error:
                 lost = self._lost(error, session, method, lost)
                 continue
-            except MemoryError:
-                raise
             try:
                 return self._decode(method, response)
             except HandedOut as came:
-                self._let_go(session, came)
+                self._let_go(session, came, deadline)
                 raise RPCSerializationError(
                     f"the result of {method!r} is a {came.class_name} that stays in the server, and this client has no "
                     "handles: call it with an RPCClient (the method has run)",
                     may_have_run=True,
                 ) from None
 
-    async def _session(self, method: str, deadline: Optional[float], lost: Optional[Exception]) -> Session:
-        left = self._patience if deadline is None else min(self._patience, deadline - monotonic())
+    async def _session(self, method: str, deadline: float, lost: Optional[Exception]) -> Session:
         try:
-            return await self._way.session(left)
+            return await self._way.session(min(self._patience, deadline - monotonic()))
         except RPCTransportError as error:
             if lost is not None:
                 raise RPCTransportError(f"{lost}; {error}") from None
@@ -227,10 +228,10 @@ class AsyncRPCClient:
             raise told from None
         return told
 
-    def _let_go(self, session: Session, came: HandedOut) -> None:
+    def _let_go(self, session: Session, came: HandedOut, deadline: float) -> None:
         """Let the server forget an object that nobody here can have."""
         message = self._encode(LET_GO, (came.number,), {})
-        task = asyncio.ensure_future(session.exchange(message, ONE, self._timeout))
+        task = asyncio.ensure_future(session.exchange(message, ONE, deadline))
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     @property

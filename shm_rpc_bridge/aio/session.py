@@ -1,9 +1,11 @@
 """One multiplexed channel in one event loop: who waits for which answer, and what becomes of them."""
 
 import asyncio
+import math
 import os
 import weakref
-from typing import Callable, Dict, Optional, Tuple
+from time import monotonic
+from typing import Callable, Dict, Optional
 
 from ..connection import Connection
 from ..exceptions import RPCError, RPCTimeoutError, RPCTransportError
@@ -17,11 +19,10 @@ its end of the bell open."""
 _REASONS_ASKED = 100
 """Times, every other millisecond, until nothing better is known of a channel's end than that."""
 
+_EARLY_SECONDS = 0.0005
+
 _NEVER_RUNS = "the server had not taken it, so it never runs"
 _UNKNOWN = "whether it ran is unknown"
-
-Answer = Tuple[int, Message]
-"""The kind of a response, and itself."""
 
 
 class Session:
@@ -32,8 +33,11 @@ class Session:
         self._loop = asyncio.get_running_loop()
         self._connection = connection
         self._link = link
-        self._waiting: Dict[int, asyncio.Future[Answer]] = {}
-        self._timers: Dict[int, asyncio.TimerHandle] = {}
+        self._waiting: Dict[int, asyncio.Future[Message]] = {}
+        self._deadlines: Dict[int, float] = {}
+        # One timer for all, set to the deadline that was the first when it was set: most calls come before theirs.
+        self._timer: Optional[asyncio.TimerHandle] = None
+        self._timer_at = math.inf
         self._is_advancing = False
         self._look: Optional[asyncio.TimerHandle] = None
         self._process = os.getpid()
@@ -58,8 +62,8 @@ class Session:
     def server_is_alive(self) -> bool:
         return not self.is_closed and self._connection.is_alive()
 
-    async def exchange(self, message: Message, kind: int, timeout: Optional[float]) -> Answer:
-        """Send a request and return its response. Cancelled, or after `timeout` seconds, it wants no answer any more.
+    async def exchange(self, message: Message, kind: int, deadline: float) -> Message:
+        """Send a request and return its response. Cancelled, or after the monotonic `deadline`, it wants none any more.
 
         Raises RPCTimeoutError or RPCTransportError, which say whether the server had taken the request.
         """
@@ -71,10 +75,11 @@ class Session:
             self._advance_soon()
             if self._look is None:
                 self._look = self._loop.call_later(_LOOK_SECONDS, self._look_after)
-            if timeout is not None:
-                self._timers[number] = self._loop.call_later(timeout, self._expire, number)
-            answer: Answer = await future
-            return answer
+            self._deadlines[number] = deadline
+            if deadline < self._timer_at:
+                self._set_timer(deadline)
+            response: Message = await future
+            return response
         except (RPCError, GeneratorExit):  # it was told, or its loop has ended
             raise
         except BaseException:  # it is cancelled, or what the handler of a signal raises
@@ -82,8 +87,7 @@ class Session:
             raise
         finally:
             self._waiting.pop(number, None)
-            if timeout is not None and number in self._timers:
-                self._timers.pop(number).cancel()
+            self._deadlines.pop(number, None)
             if not self._waiting:
                 self.on_idle()
 
@@ -98,11 +102,11 @@ class Session:
             self._is_advancing = False
             if self.is_closed:
                 return
-            for number, kind, response in self._link.advance():
+            for number, _, response in self._link.advance():
                 future = self._waiting.get(number)
                 if future is not None:
                     if not future.done():
-                        future.set_result((kind, response))
+                        future.set_result(response)
                     self._waiting.pop(number, None)
             if not self._link.park():
                 self._advance_soon()  # after the others of this loop
@@ -153,10 +157,24 @@ class Session:
             self.end(error)
             return
         self._advance()  # a wake-up was lost
-        now = self._loop.time()
-        for number, timer in list(self._timers.items()):
-            if timer.when() < now:  # what it calls was interrupted
-                self._expire(number)
+        self._expire_late()  # if that was interrupted
+
+    def _set_timer(self, deadline: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = deadline
+        # Not at once again: some loops are a little early.
+        self._timer = self._loop.call_later(max(_EARLY_SECONDS, deadline - monotonic()), self._expire_late)
+
+    def _expire_late(self) -> None:
+        self._timer_at = math.inf
+        now = monotonic()
+        late = [number for number, deadline in list(self._deadlines.items()) if deadline <= now]
+        first = min((deadline for deadline in list(self._deadlines.values()) if deadline > now), default=math.inf)
+        if first < math.inf:
+            self._set_timer(first)
+        for number in late:
+            self._expire(number)
 
     def _expire(self, number: int) -> None:
         future = self._waiting.get(number)
@@ -184,8 +202,9 @@ class Session:
         if self._has_ended:
             return
         self.is_closed = True
-        if self._look is not None:
-            self._look.cancel()
+        for timer in (self._look, self._timer):
+            if timer is not None:
+                timer.cancel()
         never_run = self._link.give_up()
         fd = self._link.bell.fd
         if not self._loop.is_closed():  # else all who waited have gone with it
