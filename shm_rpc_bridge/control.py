@@ -6,11 +6,15 @@ gets its public name when it is complete and locked: what has that name is alive
 """
 
 import contextlib
+from time import sleep
 from typing import Callable, Dict, List, Optional
 
 from . import layout, names, posix
 from .exceptions import RPCTransportError
 from .header import Header, Offer, checked_size, read_header, remove_dead, why_dead
+
+_CLAIM_PAUSES = (0.0, 0.0005, 0.001, 0.002, 0.004)
+"""Seconds between attempts to claim a slot that is not in use and cannot be had: its lock is held for an instant."""
 
 _MANY = 200
 """Slots from which on one look at all locks is cheaper than one at each."""
@@ -113,6 +117,20 @@ class Control:
         `token` is how the objects of its channel will be named: should their maker die, the server finds them by it.
         RPCTransportError when all are taken. May be interrupted by itself in the same thread, not by another thread.
         """
+        for pause in _CLAIM_PAUSES:
+            slot = self._claimed_slot(owner, token)
+            if slot >= 0:
+                return slot
+            if self._next_slot(layout.SLOT_FREE) < 0 and self._next_slot(layout.SLOT_LEFT) < 0:
+                break
+            sleep(pause)  # the server is just freeing one, or another client claiming it
+        raise RPCTransportError(
+            f"server {self.name!r} has all its {self.max_channels} channels in use: "
+            "close some clients or start it with a larger max_channels"
+        )
+
+    def _claimed_slot(self, owner: object, token: int) -> int:
+        """-1 when none can be had just now."""
         for state in (layout.SLOT_FREE, layout.SLOT_LEFT):
             slot = -1
             while (slot := self._next_slot(state, slot + 1)) >= 0:
@@ -125,10 +143,7 @@ class Control:
                         return slot
                     self._lock_file.unlock(layout.slot_lock(slot))  # taken and left again in between
                 self._claimed.pop(slot, None)
-        raise RPCTransportError(
-            f"server {self.name!r} has all its {self.max_channels} channels in use: "
-            "close some clients or start it with a larger max_channels"
-        )
+        return -1
 
     def announce_slot(self, slot: int) -> None:
         """Say that the channel of a claimed slot exists."""

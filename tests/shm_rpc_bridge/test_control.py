@@ -275,6 +275,22 @@ def test_nobody_gets_a_slot_while_what_its_last_owner_has_left_is_removed(server
     assert other.claim_slot(object(), 2) == 1
 
 
+def test_a_slot_that_is_just_being_freed_is_had_a_moment_later(server, client, other, monkeypatch):
+    """All were said to be in use while the server held its lock."""
+    owners = [object() for _ in range(SLOTS)]
+    for owner in owners:
+        client.claim_slot(owner, 1)
+    client.leave_slots(owners[1])
+    pauses = []
+    assert server._lock_file.try_lock(layout.slot_lock(1))
+    monkeypatch.setattr(
+        "shm_rpc_bridge.control.sleep",
+        lambda seconds: pauses.append(seconds) or (len(pauses) == 2 and server._lock_file.unlock(layout.slot_lock(1))),
+    )
+    assert other.claim_slot(object(), 2) == 1
+    assert len(pauses) == 2
+
+
 def test_where_removing_fails_the_slot_stays_and_can_be_reclaimed_again(server):
     held = []
     Control.open(NAME, held).claim_slot(object(), 1)
