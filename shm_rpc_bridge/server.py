@@ -182,8 +182,7 @@ class RPCServer:
         Raises RPCTransportError when closed or already started, RPCTimeoutError after `timeout` idle seconds.
         """
         self._refuse_in_child()
-        if self._running.locked():
-            raise RPCTransportError(f"server {self.name!r} is running already")
+        self._refuse_if_running()
         try:
             with self._running:
                 if self._closed:
@@ -205,6 +204,7 @@ class RPCServer:
 
         Methods that are not async run in threads beside it.
         """
+        self._refuse_if_running()
         await self._own_loop().serve_beside(self.start, self.stop)
 
     def _leave(self) -> None:
@@ -253,6 +253,10 @@ class RPCServer:
         loop: Optional[Loop] = getattr(self, "_loop", None)
         if loop is not None:
             loop.leave_to_parent()
+
+    def _refuse_if_running(self) -> None:
+        if self._running.locked():
+            raise RPCTransportError(f"server {self.name!r} is running already")
 
     def _refuse_in_child(self) -> None:
         if os.getpid() != self._process:

@@ -49,10 +49,14 @@ class Workers:
         self._lock = threading.Lock()
         self._in_use = len(workers)
         self._threads: List[threading.Thread] = []
-        for number, worker in enumerate(workers):
-            thread = threading.Thread(target=self._run, args=(worker,), name=f"{name}-worker-{number}", daemon=True)
-            thread.start()
-            self._threads.append(thread)
+        try:
+            for number, worker in enumerate(workers):
+                thread = threading.Thread(target=self._run, args=(worker,), name=f"{name}-worker-{number}", daemon=True)
+                thread.start()
+                self._threads.append(thread)
+        except BaseException:  # there can be no more threads
+            self.end()
+            raise
 
     def reserve(self, seconds: float) -> bool:
         """Wait for one that is free, and have it. False when none is by then."""

@@ -280,3 +280,10 @@ def test_an_async_generator_is_refused(name, threads):
 
     with RPCServer(name, threads=threads) as server, pytest.raises(TypeError, match="'items' is an async generator"):
         server.register_function(items)
+
+
+def test_a_server_that_runs_already_is_not_served_once_more(client, server, waiting):
+    with pytest.raises(RPCTransportError, match="is running already"):
+        asyncio.run(server.serve())
+    waiting.go_on.set()
+    assert client.call("hold", 4) == 4
