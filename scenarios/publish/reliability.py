@@ -36,7 +36,7 @@ def rows(project: Path) -> list[Row]:
 def proofs(project: Path) -> dict[str, dict[Path, list[str]]]:
     """For each row's id the names of its tests, by file relative to `project`."""
     found: dict[str, dict[Path, list[str]]] = {}
-    for path in sorted((project / TESTS).glob("test_*.py")):
+    for path in sorted((project / TESTS).rglob("test_*.py")):
         module = ast.parse(path.read_text(encoding="utf-8"))
         of_all = [mark for node in module.body if _is_pytestmark(node) for mark in _marks(node)]
         for node in module.body:
