@@ -4,13 +4,14 @@ import asyncio
 import math
 import os
 import weakref
+from collections import deque
 from time import monotonic
-from typing import Callable, Dict, Optional
+from typing import Callable, Deque, Dict, Optional
 
 from ..connection import Connection
 from ..exceptions import RPCError, RPCTimeoutError, RPCTransportError
 from ..link import Link
-from ..messages import Message
+from ..messages import Message, Numbered
 
 _LOOK_SECONDS = 0.5
 """Between looks, while there are calls, whether the server lives: its death is heard at once unless a child of it has
@@ -18,6 +19,9 @@ its end of the bell open."""
 
 _REASONS_ASKED = 100
 """Times, every other millisecond, until nothing better is known of a channel's end than that."""
+
+_IN_ONE_TURN = 64
+"""Responses given out in one turn of the loop: each wakes a task, and others have their turn in between."""
 
 _EARLY_SECONDS = 0.0005
 
@@ -34,6 +38,8 @@ class Session:
         self._connection = connection
         self._link = link
         self._waiting: Dict[int, asyncio.Future[Message]] = {}
+        self._came: Deque[Numbered] = deque()
+        """Responses that are given out in the next turns of the loop."""
         self._deadlines: Dict[int, float] = {}
         # One timer for all, set to the deadline that was the first when it was set: most calls come before theirs.
         self._timer: Optional[asyncio.TimerHandle] = None
@@ -102,19 +108,28 @@ class Session:
             self._is_advancing = False
             if self.is_closed:
                 return
-            for number, _, response in self._link.advance():
-                future = self._waiting.get(number)
-                if future is not None:
-                    if not future.done():
-                        future.set_result(response)
-                    self._waiting.pop(number, None)
-            if not self._link.park():
+            self._came += self._link.advance()
+            self._give_out(_IN_ONE_TURN)
+            if self._came or not self._link.park():
                 self._advance_soon()  # after the others of this loop
         except RPCTransportError as error:  # a damaged message
             self.end(error)
         except BaseException as error:
             self._end_interrupted(error)
             raise
+
+    def _give_out(self, most: int) -> None:
+        """That many responses to those who wait for them."""
+        came = self._came
+        while came and most:
+            number, _, response = came[0]
+            future = self._waiting.get(number)
+            if future is not None:
+                if not future.done():
+                    future.set_result(response)
+                self._waiting.pop(number, None)
+            came.popleft()
+            most -= 1
 
     def _end_interrupted(self, error: BaseException) -> None:
         """By what the handler of a signal has raised: of what was sent or taken nothing is sure any more."""
@@ -210,6 +225,7 @@ class Session:
         if not self._loop.is_closed():  # else all who waited have gone with it
             if fd >= 0:
                 self._loop.remove_reader(fd)
+            self._give_out(len(self._came))
             for number, future in list(self._waiting.items()):
                 if not future.done():
                     outcome = _NEVER_RUNS if number in never_run else _UNKNOWN

@@ -13,6 +13,7 @@ from shm_rpc_bridge.aio import AsyncRPCClient
 from shm_rpc_bridge.testing import Step, in_memory, watched
 
 from ..services import PATIENCE, in_thread, register_methods, serving, started
+from ..steps import until
 from .loops import begun, connected, run
 
 pytest.importorskip("msgspec")
@@ -75,6 +76,36 @@ def test_what_is_begun_in_one_turn_of_the_loop_goes_in_one_message():
     ), serving("calls"):
         run(call())
     assert len(written) == 1
+
+
+def test_other_tasks_have_their_turn_while_many_answers_are_given_out(name):
+    """999 that have come in one message held up the loop until each of their tasks had run."""
+
+    def is_all_answered():
+        return any(len(each.response._lane.queue) == 999 for each in list(server._endpoint._channels.values()))
+
+    async def call():
+        done = []
+        async with connected(name) as client:
+            calls = begun(client, 1000)
+            for each in calls:
+                each.add_done_callback(done.append)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            with started(server):
+                for _ in until(PATIENCE):  # which holds up the loop
+                    if is_all_answered():
+                        break
+                most = 0
+                while len(done) < 1000:
+                    before = len(done)
+                    await asyncio.sleep(0)
+                    most = max(most, len(done) - before)
+        assert most <= 2 * 64  # given out because the bell rang, and once more because there were others
+
+    server = RPCServer(name)
+    register_methods(server)
+    run(call())
 
 
 def test_messages_of_all_sizes_come_whole_in_both_directions_while_others_are_under_way(name):
