@@ -45,10 +45,10 @@ notebooks-executed: $(STAMP)  ## run the committed notebooks again on results/re
 	$(BIN)/python util/execute_notebooks.py
 
 # Hundreds of the tests start a Python: each would compile the project again where its bytecode may not be kept.
-test: $(STAMP)  ## all tests, 4 to 7 minutes
+test: $(STAMP)  ## all tests, 4 to 6 minutes
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
-soak: $(STAMP)  ## the fault tests' long forms and their figures, 20 minutes: make soak [PART=test_name] [SCALE=0.01]
+soak: $(STAMP)  ## the fault tests' long forms and their figures, 40 minutes: make soak [PART=test_name] [SCALE=0.01]
 	$(BIN)/python -m pytest tests/shm_rpc_bridge -m soak $(if $(PART),-k '$(PART)') $(if $(SCALE),--scale $(SCALE)) \
 		--figures $(or $(FIGURES),$(if $(SCALE),results/reliability.csv,results/reference/reliability.csv))
 
