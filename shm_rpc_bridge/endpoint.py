@@ -78,6 +78,7 @@ class Endpoint:
         self._next_sweep = 0.0
         self._opening: posix.Held = []  # what there is of the channel that is being opened
         self._has_lost_its_name = False
+        self._is_shared = False
         self._lives = [Life(name)]  # the present one last
 
     def open(self) -> None:
@@ -95,10 +96,11 @@ class Endpoint:
         self._doorbell = life.doorbell
         self._waiter = Waiter(life.doorbell, self._wait, _nothing, _SWEEP_INTERVAL)
         self._parker = Waiter(life.doorbell, "block", _nothing, _SWEEP_INTERVAL)
-        self._wait_for_bell = self._waiter.wait
+        self.park_at_once(self._is_shared)
 
     def park_at_once(self, is_shared: bool) -> None:
         """Whether other threads of this process work for it: a thread that looks for a request keeps the GIL."""
+        self._is_shared = is_shared
         self._wait_for_bell = (self._parker if is_shared else self._waiter).wait
 
     def next_request(self, deadline: float) -> Optional[Request]:

@@ -172,3 +172,14 @@ def test_a_forked_child_of_the_server_sends_nothing(server):
     request = server.next()
     server.endpoint.close()
     server.endpoint.respond(request, b"not sent", none_instead)
+
+
+def test_who_parks_at_once_does_so_in_the_next_life_as_well(server, clock):
+    """Else it would look for requests, and keep the GIL from the threads that answer them."""
+    server.endpoint.park_at_once(True)
+    before = server.endpoint._wait_for_bell
+    remove_name()
+    clock[0] += SWEEP
+    server.next()
+    assert server.endpoint._wait_for_bell != before
+    assert server.endpoint._wait_for_bell == server.endpoint._parker.wait
