@@ -73,10 +73,10 @@ def _judged(kind: str, start: str, name: str, objects: List[posix.Listed]) -> Ow
     living = {found.life for found in seen if found.is_alive}
     living |= {found.life for found in seen if found.is_young and (public is None or found.life != public.life)}
     is_alive = any(found.is_alive for found in seen)
+    # A public name that is not there any more was taken away since it was listed: what has it next lives.
+    is_public_left = public is not None and not public.is_alive
     leftovers = [
-        listed
-        for listed in whole
-        if (_life(listed.name) not in living if _life(listed.name) else not (public and public.is_alive))
+        listed for listed in whole if (_life(listed.name) not in living if _life(listed.name) else is_public_left)
     ]
     speaker = next((found for found in seen if found.is_alive), seen[0] if seen else None)
     return Owner(kind, name, speaker.pid if speaker else 0, is_alive, objects, leftovers)
