@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import struct
+import threading
 
 import pytest
 from hypothesis import given
@@ -109,7 +110,7 @@ def test_a_client_says_that_what_it_was_sent_is_damaged_and_connects_anew(name, 
             go_on.set()
             assert await client.call("add", 1, 4) == 5
 
-    go_on = asyncio.Event()
+    go_on = threading.Event()
     server = RPCServer(name)
     register_methods(server)
 
