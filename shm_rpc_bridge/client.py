@@ -17,6 +17,7 @@ from .exceptions import NOT_SENT, RPCError, RPCTimeoutError, RPCTransportError
 from .failures import PING
 from .handle import Handle, Origin
 from .messages import BATCH
+from .options import KEPT, Kept
 from .pool import ChannelPool, counts_as_use
 from .proxies import Remote, proxy_of, typed
 from .remote_errors import HandedOut
@@ -24,13 +25,6 @@ from .submitting import Threads
 from .waiting import validated_strategy, validated_timeout
 
 Interface = TypeVar("Interface")
-
-
-class _Kept:
-    """What an option is that keeps its value."""
-
-
-_KEPT = _Kept()
 
 
 class RPCClient:
@@ -250,9 +244,9 @@ class RPCClient:
     def with_options(
         self,
         *,
-        timeout: Union[float, _Kept, None] = _KEPT,
-        wait_for_server: Union[float, _Kept] = _KEPT,
-        returns: Any = _KEPT,
+        timeout: Union[float, Kept, None] = KEPT,
+        wait_for_server: Union[float, Kept] = KEPT,
+        returns: Any = KEPT,
     ) -> "RPCClient":
         """This client with other options, on the same channels: for one call, or to be kept.
 
@@ -264,13 +258,13 @@ class RPCClient:
         """
         other = object.__new__(type(self))
         vars(other).update(vars(self), _is_owner=False, _owner=self)  # which is not dropped before this
-        if not isinstance(timeout, _Kept):
+        if not isinstance(timeout, Kept):
             other._timeout = validated_timeout(timeout)
-        if not isinstance(wait_for_server, _Kept):
+        if not isinstance(wait_for_server, Kept):
             validated_timeout(wait_for_server, "wait_for_server")
             other._patience = math.inf if wait_for_server is None else wait_for_server
             other._options = {**other._options, "wait_for_server": wait_for_server}
-        if not isinstance(returns, _Kept):
+        if not isinstance(returns, Kept):
             other._decode = typed(self._codec.decode_response, returns)
             other._options = {**other._options, "returns": returns}
         return other

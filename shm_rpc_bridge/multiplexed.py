@@ -71,10 +71,6 @@ class Responses:
         """Whether so much waits for the client that it gets no more."""
         return len(self._lane.queue) >= MOST_UNTAKEN or self._lane.queued_bytes >= MOST_UNTAKEN_BYTES
 
-    @property
-    def is_owing(self) -> bool:
-        return bool(self._lane.queue)
-
     def seems_full(self) -> bool:
         """False: whatever waits for room, one response more does no harm."""
         return False

@@ -15,19 +15,13 @@ from ..exceptions import NOT_SENT, RPCError, RPCSerializationError, RPCTimeoutEr
 from ..failures import LET_GO, PING
 from ..link import Link
 from ..messages import ONE
+from ..options import KEPT, Kept
 from ..proxies import Remote, proxy_of, typed
 from ..remote_errors import HandedOut
 from ..waiting import validated_timeout
 from .session import Session
 
 Interface = TypeVar("Interface")
-
-
-class _Kept:
-    """What an option is that keeps its value."""
-
-
-_KEPT = _Kept()
 
 
 class _Way:
@@ -252,19 +246,19 @@ class AsyncRPCClient:
     def with_options(
         self,
         *,
-        timeout: Union[float, _Kept, None] = _KEPT,
-        wait_for_server: Union[float, _Kept] = _KEPT,
-        returns: Any = _KEPT,
+        timeout: Union[float, Kept, None] = KEPT,
+        wait_for_server: Union[float, Kept] = KEPT,
+        returns: Any = KEPT,
     ) -> "AsyncRPCClient":
         """This client with other options, on the same channel; as :meth:`.RPCClient.with_options`."""
         other = object.__new__(type(self))
         vars(other).update(vars(self), _is_owner=False, _owner=self)  # which is not dropped before this
-        if not isinstance(timeout, _Kept):
+        if not isinstance(timeout, Kept):
             other._timeout = validated_timeout(timeout)
-        if not isinstance(wait_for_server, _Kept):
+        if not isinstance(wait_for_server, Kept):
             validated_timeout(wait_for_server, "wait_for_server")
             other._patience = wait_for_server
-        if not isinstance(returns, _Kept):
+        if not isinstance(returns, Kept):
             other._decode = typed(self._codec.decode_response, returns)
         return other
 

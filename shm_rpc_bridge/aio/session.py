@@ -46,7 +46,6 @@ class Session:
         self._timer_at = math.inf
         self._is_advancing = False
         self._look: Optional[asyncio.TimerHandle] = None
-        self._process = os.getpid()
         self.on_idle: Callable[[], None] = _nothing
         """Called when nobody waits for an answer any more."""
         self.is_closed = False
