@@ -6,7 +6,6 @@ tasks of its loop.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Mapping
 from typing import Any, ClassVar
 
@@ -40,6 +39,7 @@ class ShmAsync(Shm):
             **super().settings(),
             "API": "RPCServer and AsyncRPCClient",
             "event loop": "asyncio's own",
+            "in flight": "AsyncRPCClient.submit: all in one channel",
             "wait": f"{self.wait} in the server, a FIFO in the client's loop",
         }
 
@@ -55,7 +55,18 @@ class _AsyncClientCaller(AsyncCaller):
             raise told(error) from error
 
     def begin(self, method: str, payload: Any) -> Awaitable[Any]:
-        return asyncio.ensure_future(self.call(method, payload))
+        try:
+            called = self._client.submit(method, payload=payload)
+        except Exception as error:
+            raise told(error) from error
+        return _result(called)
 
     async def close(self) -> None:
         await self._client.close()
+
+
+async def _result(called: Awaitable[Any]) -> Any:
+    try:
+        return await called
+    except Exception as error:
+        raise told(error) from error

@@ -73,6 +73,7 @@ class Endpoint:
         self._leaving: List[_Served] = []  # of the life before, when the name had to be taken again
         self._last = 0
         self._turns = Turns()
+        self._has_unheard = False  # rings that were taken while a client had its turn for which nobody rings
         self.is_closed = False
         self._is_abandoned = False
         self._next_sweep = 0.0
@@ -114,7 +115,16 @@ class Endpoint:
         turns = self._turns
         if turns.owing:
             turns.send_what_is_owed()
-        is_behind = bool(turns.behind) and turns.is_behind()
+        is_behind = self._has_unheard
+        if turns.behind:
+            if self._doorbell.value and not self._doorbell.trywait():
+                self._open_announced()
+                is_behind = self._has_unheard = is_behind or len(self._channels) + len(self._leaving) > 1
+            if not is_behind and len(turns.behind) == 1:  # most likely the last caller's, who is the only one
+                request = self._take(self._last)
+                if request is not None:
+                    return request
+            is_behind = is_behind or turns.is_behind()
         if not is_behind and not self._wait_for_bell(min(deadline, self._next_sweep)):
             self._look_who_rang()
             return None
@@ -129,6 +139,7 @@ class Endpoint:
         place = self._last = self._next_caller()
         request = self._take(place)
         if request is None:
+            self._has_unheard = False
             self._look_who_rang()
         return request
 

@@ -133,6 +133,10 @@ class Lane(Buffer):
         posix.fence()
         return not self._empty.value
 
+    def says_writer_waits(self) -> bool:
+        """Whether the reader has been asked and has not made room since."""
+        return self._map[layout.WRITER_WAITING_OFFSET] == 1
+
     def writer_waits(self) -> bool:
         """Whether to ring now, once."""
         return self._asked(layout.WRITER_WAITING_OFFSET)

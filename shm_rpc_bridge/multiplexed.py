@@ -46,7 +46,8 @@ class Responses:
     def send(self, message: Message, number: int, kind: int = ONE) -> None:
         """Send it now, or when there is room. Raises RPCTransportError or MemoryError when it never can be."""
         self._lane.put(number, kind, message)
-        self.flush()
+        if self not in self._turns.owing:  # else it goes with what is owed
+            self.flush()
 
     def flush(self) -> None:
         """Send what fits, and ring where the client waits for it; what is left is sent when it has made room."""
@@ -54,7 +55,7 @@ class Responses:
         while lane.queue:
             if lane.flush():
                 self.ring_if_awaited()
-            elif lane.say_writer_waits():
+            elif lane.says_writer_waits() or lane.say_writer_waits():
                 self._turns.owing.add(self)
                 return
         self._turns.owing.discard(self)
@@ -104,6 +105,8 @@ class Requests:
         """The next request, if there is one: its number, itself and its kind. Raises RPCTransportError if damaged."""
         taken = self._taken
         if not taken:
+            if self._responses.is_untaken:
+                return None
             taken.extend(self._lane.take_all() or ())
             if not taken:
                 return None
@@ -112,7 +115,7 @@ class Requests:
             if len(taken) > 1:
                 self._turns.behind.add(self)
         number, kind, message = taken.popleft()
-        if not taken:
+        if not taken and not self._lane.has_message():  # whose ring may have been taken meanwhile
             self._turns.behind.discard(self)
         return number, message, kind
 

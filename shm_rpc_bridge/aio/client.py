@@ -5,7 +5,7 @@ import math
 import os
 import warnings
 from time import monotonic
-from typing import Any, Callable, Optional, Set, TypeVar, Union
+from typing import Any, Awaitable, Callable, Optional, Set, Tuple, TypeVar, Union
 
 from .. import codec as codecs
 from .. import names, posix
@@ -14,12 +14,12 @@ from ..connection import Connection
 from ..exceptions import NOT_SENT, RPCError, RPCSerializationError, RPCTimeoutError, RPCTransportError
 from ..failures import LET_GO, PING
 from ..link import Link
-from ..messages import ONE
+from ..messages import ONE, Message
 from ..options import KEPT, Kept
 from ..proxies import Remote, proxy_of, typed
 from ..remote_errors import HandedOut
 from ..waiting import validated_timeout
-from .session import Session
+from .session import Begun, Session
 
 Interface = TypeVar("Interface")
 
@@ -187,13 +187,43 @@ class AsyncRPCClient:
         timeout = self._timeout
         message = self._encode(method, args, params)
         deadline = math.inf if timeout is None else monotonic() + timeout
+        return await self._result(method, message, deadline, None)
+
+    def submit(self, method: str, /, *args: Any, **params: Any) -> Awaitable[Any]:
+        """:meth:`call`, under way when this returns; what it returns is awaited, once, for the result.
+
+        So many calls at once need no task each, which is half of what they take with ``asyncio.gather``. The timeout
+        counts from now. One that finds no connection is a task, which connects. Belongs in the client's loop.
+        """
+        timeout = self._timeout
+        message = self._encode(method, args, params)
+        deadline = math.inf if timeout is None else monotonic() + timeout
+        session = self._way.session_now()
+        if session is None:
+            return asyncio.ensure_future(self._result(method, message, deadline, None))
+        return self._result(method, message, deadline, (session, session.begin(message, ONE, deadline)))
+
+    async def _result(
+        self, method: str, message: Message, deadline: float, under_way: Optional[Tuple[Session, Begun]]
+    ) -> Any:
+        """Of a call; where it is under way already, in a session, of that one."""
         lost: Optional[Exception] = None
         while True:
-            session = self._way.session_now() or await self._session(method, deadline, lost)
+            if under_way is not None:
+                session, (number, future) = under_way
+            else:
+                session = self._way.session_now() or await self._session(method, deadline, lost)
             try:
-                response = await session.exchange(message, ONE, deadline)
+                if under_way is None:
+                    number, future = session.begin(message, ONE, deadline)
+                try:
+                    response = await future
+                except BaseException as error:
+                    session.left(number, error)
+                    raise
             except (RPCTimeoutError, RPCTransportError) as error:
                 lost = self._lost(error, session, method, lost)
+                under_way = None
                 continue
             try:
                 return self._decode(method, response)
@@ -225,8 +255,8 @@ class AsyncRPCClient:
     def _let_go(self, session: Session, came: HandedOut, deadline: float) -> None:
         """Let the server forget an object that nobody here can have."""
         message = self._encode(LET_GO, (came.number,), {})
-        task = asyncio.ensure_future(session.exchange(message, ONE, deadline))
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        _, future = session.begin(message, ONE, deadline)
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     @property
     def remote(self) -> Any:

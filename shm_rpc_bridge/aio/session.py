@@ -6,7 +6,7 @@ import os
 import weakref
 from collections import deque
 from time import monotonic
-from typing import Callable, Deque, Dict, Optional
+from typing import Callable, Deque, Dict, Optional, Tuple
 
 from ..connection import Connection
 from ..exceptions import RPCError, RPCTimeoutError, RPCTransportError
@@ -27,6 +27,10 @@ _EARLY_SECONDS = 0.0005
 
 _NEVER_RUNS = "the server had not taken it, so it never runs"
 _UNKNOWN = "whether it ran is unknown"
+
+
+Begun = Tuple[int, "asyncio.Future[Message]"]
+"""A request that is under way: its number, and what has its response in the end."""
 
 
 class Session:
@@ -67,34 +71,48 @@ class Session:
     def server_is_alive(self) -> bool:
         return not self.is_closed and self._connection.is_alive()
 
-    async def exchange(self, message: Message, kind: int, deadline: float) -> Message:
-        """Send a request and return its response. Cancelled, or after the monotonic `deadline`, it wants none any more.
+    def begin(self, message: Message, kind: int, deadline: float) -> Begun:
+        """Send a request in this turn of the loop. After the monotonic `deadline` it wants no response any more.
 
-        Raises RPCTimeoutError or RPCTransportError, which say whether the server had taken the request.
+        Whoever awaits the future, and gets an exception, passes it to :meth:`left`: RPCTimeoutError or
+        RPCTransportError, which say whether the server had taken the request, or what has ended the waiting.
         """
         if self.is_closed:
             raise RPCTransportError("the client is closed")
         number = self._link.begin(message, kind)
         try:
             future = self._waiting[number] = self._loop.create_future()
-            self._advance_soon()
+            self._deadlines[number] = deadline
+            if not self._is_advancing:
+                self._advance_soon()
             if self._look is None:
                 self._look = self._loop.call_later(_LOOK_SECONDS, self._look_after)
-            self._deadlines[number] = deadline
             if deadline < self._timer_at:
                 self._set_timer(deadline)
-            response: Message = await future
-            return response
-        except (RPCError, GeneratorExit):  # it was told, or its loop has ended
+            return number, future
+        except BaseException:  # what the handler of a signal raises
+            self.abandon(number)
             raise
-        except BaseException:  # it is cancelled, or what the handler of a signal raises
+
+    def left(self, number: int, error: BaseException) -> None:
+        """Note that whoever has awaited a response waits no more, by that error."""
+        if isinstance(error, (RPCError, GeneratorExit)):  # it was told, or its loop has ended
+            self._forget(number)
+        else:  # it is cancelled, or what the handler of a signal raises
+            self.abandon(number)
+
+    def abandon(self, number: int) -> None:
+        """Want no response to that request any more, if it is under way."""
+        try:
             self._abandon(number)
-            raise
         finally:
-            self._waiting.pop(number, None)
-            self._deadlines.pop(number, None)
-            if not self._waiting:
-                self.on_idle()
+            self._forget(number)
+
+    def _forget(self, number: int) -> None:
+        self._waiting.pop(number, None)
+        self._deadlines.pop(number, None)
+        if not self._waiting:
+            self.on_idle()
 
     def _advance_soon(self) -> None:
         """Once in this turn of the loop, so that what is begun in the same turn goes in one message."""
@@ -108,9 +126,11 @@ class Session:
             if self.is_closed:
                 return
             self._came += self._link.advance()
-            self._give_out(_IN_ONE_TURN)
-            if self._came or not self._link.park():
-                self._advance_soon()  # after the others of this loop
+            if self._came:
+                self._give_out(_IN_ONE_TURN)
+                self._advance_soon()  # after those who have waited for it: the loop has not come to rest
+            elif not self._link.park():
+                self._advance_soon()
         except RPCTransportError as error:  # a damaged message
             self.end(error)
         except BaseException as error:
@@ -126,7 +146,7 @@ class Session:
             if future is not None:
                 if not future.done():
                     future.set_result(response)
-                self._waiting.pop(number, None)
+                self._forget(number)
             came.popleft()
             most -= 1
 
@@ -197,7 +217,7 @@ class Session:
             if not future.done():
                 outcome = _NEVER_RUNS if never_runs else _UNKNOWN
                 future.set_exception(RPCTimeoutError(f"no answer in time ({outcome})", may_have_run=not never_runs))
-            self._waiting.pop(number, None)
+            self._forget(number)
 
     def _abandon(self, number: int) -> bool:
         """True when the request certainly never runs."""
@@ -231,6 +251,7 @@ class Session:
                     told = RPCTransportError(f"{why} ({outcome})", may_have_run=number not in never_run)
                     future.set_exception(told)
         self._waiting.clear()
+        self._deadlines.clear()
         self._let_go()
         self._has_ended = True
 
