@@ -15,14 +15,17 @@ from contenders.proto.bench_pb2 import Document, Operands, Text, Total
 from contenders.proto.bench_pb2_grpc import BenchStub, add_BenchServicer_to_server
 from contenders.service import Methods
 
+OF_TEXT = ("echo", "fail", "sleep", "compute")
+"""Methods from text to text."""
+
 
 def add_native_handlers(
     server: Any, methods: Methods, report: Callable[[Callable[[Any], Any]], Callable[..., Any]] = reporting
 ) -> None:
     """Serve `methods` as the service ``Bench`` of `bench.proto`; `report` makes handlers of plain functions."""
 
-    def echo(request: Text) -> Text:
-        return Text(text=methods["echo"](request.text))
+    def of_text(name: str) -> Callable[[Text], Text]:
+        return lambda request: Text(text=methods[name](request.text))
 
     def add(request: Operands) -> Total:
         return Total(value=methods["add"]({"a": request.a, "b": request.b}))
@@ -30,10 +33,8 @@ def add_native_handlers(
     def process(request: Document) -> Document:
         return Document(json=orjson.dumps(methods["process"](orjson.loads(request.json))))
 
-    def fail(request: Text) -> Text:
-        return Text(text=methods["fail"](request.text))
-
-    handlers = {"Echo": echo, "Add": add, "Process": process, "Fail": fail}
+    handlers: dict[str, Callable[[Any], Any]] = {name.title(): of_text(name) for name in OF_TEXT}
+    handlers["Add"], handlers["Process"] = add, process
     servicer = SimpleNamespace(**{name: report(handle) for name, handle in handlers.items()})
     add_BenchServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
 
@@ -50,15 +51,22 @@ def stub_methods(channel: Any) -> Mapping[str, Method]:
     """Each method of `bench.proto` by the service's name for it, on a channel of either API."""
     stub = BenchStub(channel)  # type: ignore[no-untyped-call]
     return {
-        "echo": Method(stub.Echo, lambda payload: Text(text=payload), lambda reply: reply.text),
+        **{name: Method(getattr(stub, name.title()), _of_text, _text_of) for name in OF_TEXT},
         "add": Method(stub.Add, lambda payload: Operands(a=payload["a"], b=payload["b"]), lambda reply: reply.value),
         "process": Method(
             stub.Process,
             lambda payload: Document(json=orjson.dumps(payload)),
             lambda reply: orjson.loads(reply.json),
         ),
-        "fail": Method(stub.Fail, lambda payload: Text(text=payload), lambda reply: reply.text),
     }
+
+
+def _of_text(payload: str) -> Text:
+    return Text(text=payload)
+
+
+def _text_of(reply: Text) -> str:
+    return reply.text
 
 
 def unknown(method: str) -> CallError:

@@ -6,11 +6,14 @@ one result: whatever needs several arguments takes a dictionary, so that no cont
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 Handler = Callable[[Any], Any]
 
+SLOW_SECONDS = 0.01
+"""What a slow method takes."""
 _MESSAGE_PAYLOAD_CHARACTERS = 80  # a message must fit gRPC's trailing metadata (8 KiB), whatever the payload
 
 
@@ -28,7 +31,9 @@ def methods_of(service: object) -> Methods:
 
 
 class BenchService:
-    """Handlers that cost next to nothing, so that the call is what is measured. Stateless: thread-safe."""
+    """Handlers that cost next to nothing, so that the call is what is measured, and two slow ones. Stateless:
+    thread-safe.
+    """
 
     def echo(self, payload: Any) -> Any:
         """`payload` itself: bytes, text or a document, as the lane has it."""
@@ -46,6 +51,18 @@ class BenchService:
         """
         entries = sum(len(value) for value in payload.values() if isinstance(value, (dict, list)))
         return {"document": payload, "fields": len(payload), "entries": entries}
+
+    def sleep(self, payload: Any) -> Any:
+        """`payload` itself, after :data:`SLOW_SECONDS` asleep, as one that waits for a disk or another service."""
+        time.sleep(SLOW_SECONDS)
+        return payload
+
+    def compute(self, payload: Any) -> Any:
+        """`payload` itself, after :data:`SLOW_SECONDS` of this thread's CPU time in Python, which holds its lock."""
+        end = time.thread_time() + SLOW_SECONDS
+        while time.thread_time() < end:
+            sum(range(100))
+        return payload
 
     def fail(self, payload: Any) -> None:
         """Raise a ValueError whose message carries the first 80 characters of `payload`."""

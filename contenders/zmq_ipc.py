@@ -28,7 +28,7 @@ SLICE_MS = 100  # how often a waiting caller looks whether its server is still c
 NEVER_RECONNECT_MS = 24 * 60 * 60 * 1000
 
 _WAKE = "inproc://wake"
-_EVENTS = zmq.Event.HANDSHAKE_SUCCEEDED | zmq.Event.CLOSED | zmq.Event.DISCONNECTED
+EVENTS = zmq.Event.HANDSHAKE_SUCCEEDED | zmq.Event.CLOSED | zmq.Event.DISCONNECTED
 
 
 class ZmqIpc(Contender):
@@ -129,7 +129,7 @@ class ZmqCaller(Caller):
         self._socket.copy_threshold = COPY_BELOW_BYTES
         self._socket.reconnect_ivl = NEVER_RECONNECT_MS
         self._socket.rcvtimeo = self._socket.sndtimeo = SLICE_MS
-        self._monitor = self._socket.get_monitor_socket(_EVENTS)
+        self._monitor = self._socket.get_monitor_socket(EVENTS)
         self._socket.connect(address)
         if self._next_event(int(contender.connect_seconds * 1000)) != zmq.Event.HANDSHAKE_SUCCEEDED:
             self.close()

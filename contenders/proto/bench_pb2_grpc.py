@@ -54,6 +54,16 @@ class BenchStub:
                 request_serializer=contenders_dot_proto_dot_bench__pb2.Text.SerializeToString,
                 response_deserializer=contenders_dot_proto_dot_bench__pb2.Text.FromString,
                 _registered_method=True)
+        self.Sleep = channel.unary_unary(
+                '/shm_rpc_bridge.bench.Bench/Sleep',
+                request_serializer=contenders_dot_proto_dot_bench__pb2.Text.SerializeToString,
+                response_deserializer=contenders_dot_proto_dot_bench__pb2.Text.FromString,
+                _registered_method=True)
+        self.Compute = channel.unary_unary(
+                '/shm_rpc_bridge.bench.Bench/Compute',
+                request_serializer=contenders_dot_proto_dot_bench__pb2.Text.SerializeToString,
+                response_deserializer=contenders_dot_proto_dot_bench__pb2.Text.FromString,
+                _registered_method=True)
 
 
 class BenchServicer:
@@ -83,6 +93,18 @@ class BenchServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Sleep(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Compute(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_BenchServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -103,6 +125,16 @@ def add_BenchServicer_to_server(servicer, server):
             ),
             'Fail': grpc.unary_unary_rpc_method_handler(
                     servicer.Fail,
+                    request_deserializer=contenders_dot_proto_dot_bench__pb2.Text.FromString,
+                    response_serializer=contenders_dot_proto_dot_bench__pb2.Text.SerializeToString,
+            ),
+            'Sleep': grpc.unary_unary_rpc_method_handler(
+                    servicer.Sleep,
+                    request_deserializer=contenders_dot_proto_dot_bench__pb2.Text.FromString,
+                    response_serializer=contenders_dot_proto_dot_bench__pb2.Text.SerializeToString,
+            ),
+            'Compute': grpc.unary_unary_rpc_method_handler(
+                    servicer.Compute,
                     request_deserializer=contenders_dot_proto_dot_bench__pb2.Text.FromString,
                     response_serializer=contenders_dot_proto_dot_bench__pb2.Text.SerializeToString,
             ),
@@ -213,6 +245,60 @@ class Bench:
             request,
             target,
             '/shm_rpc_bridge.bench.Bench/Fail',
+            contenders_dot_proto_dot_bench__pb2.Text.SerializeToString,
+            contenders_dot_proto_dot_bench__pb2.Text.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Sleep(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shm_rpc_bridge.bench.Bench/Sleep',
+            contenders_dot_proto_dot_bench__pb2.Text.SerializeToString,
+            contenders_dot_proto_dot_bench__pb2.Text.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Compute(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shm_rpc_bridge.bench.Bench/Compute',
             contenders_dot_proto_dot_bench__pb2.Text.SerializeToString,
             contenders_dot_proto_dot_bench__pb2.Text.FromString,
             options,

@@ -10,6 +10,7 @@ import re
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, nullcontext
 from datetime import datetime, timedelta, timezone
@@ -26,7 +27,7 @@ from contenders.interface import LANES, Caller, CallError, Contender, ServerGone
 from contenders.objects import Order, same_types
 from contenders.process import ServerProcess
 from contenders.registry import ContenderUnavailable
-from contenders.service import BenchService
+from contenders.service import SLOW_SECONDS, BenchService
 from tests.contenders import background
 from tests.contenders.services import STUCK, TELL, Telling
 
@@ -171,6 +172,14 @@ def test_large_and_small_calls_follow_each_other_in_any_order(contender: Contend
 def test_a_method_takes_integers_and_a_method_takes_a_document(contender: Contender, caller: Caller) -> None:
     assert caller.call("add", {"a": 2**62, "b": -5}) == 2**62 - 5
     assert caller.call("process", DOCUMENT) == BenchService().process(DOCUMENT)
+
+
+@pytest.mark.parametrize("contender", WORDS, indirect=True, scope="module")
+def test_slow_methods_return_what_they_are_given(contender: Contender, caller: Caller) -> None:
+    for method in ("sleep", "compute"):
+        start = time.perf_counter()
+        assert caller.call(method, "slowly") == "slowly"
+        assert time.perf_counter() - start >= SLOW_SECONDS
 
 
 @pytest.mark.parametrize("contender", MESSAGES, indirect=True, scope="module")
