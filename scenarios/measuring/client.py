@@ -131,6 +131,8 @@ class ClientResult:
     server_after: usage.Usage | None
     machine_before: noise.Reading
     machine_after: noise.Reading
+    ticks_late_ns: bytes = b""
+    """Several calls in flight in an event loop: how late each tick of the task beside them was. Else empty."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -240,6 +242,7 @@ def _measure_connected(
         due_ns=record.due[: record.made].tobytes(),
         free=bytes(record.free[: record.made]),
         skipped=record.skipped,
+        ticks_late_ns=record.ticks_late.tobytes(),
         cold_start_ns=cold_start_ns,
         check_ns=check_ns,
         client=dataclasses.replace(

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from contenders.interface import Caller, Contender
-from scenarios.measuring import loops
+from scenarios.measuring import loops, ticker
 from scenarios.measuring.loops import Record, Work
 
 
@@ -36,7 +36,7 @@ class Driver(abc.ABC):
 
     @abc.abstractmethod
     def in_flight(self, work: Work, record: Record, limit_ns: int, fewest: int, in_flight: int) -> None:
-        """See :func:`scenarios.measuring.loops.closed_in_flight`."""
+        """See :func:`scenarios.measuring.loops.closed_in_flight`; in an event loop beside a ticker."""
 
     @abc.abstractmethod
     def open(self, work: Work, record: Record, backlog: int) -> None:
@@ -106,8 +106,8 @@ class _Awaiting(Driver):
         self._runner.run(loops.closed_async(self._caller.call, work, record, limit_ns, fewest))
 
     def in_flight(self, work: Work, record: Record, limit_ns: int, fewest: int, in_flight: int) -> None:
-        begin = self._caller.begin
-        self._runner.run(loops.closed_in_flight_async(begin, work, record, limit_ns, fewest, in_flight))
+        calls = loops.closed_in_flight_async(self._caller.begin, work, record, limit_ns, fewest, in_flight)
+        self._runner.run(ticker.beside(calls, record.ticks_late))
 
     def open(self, work: Work, record: Record, backlog: int) -> None:
         self._runner.run(loops.open_loop_async(self._caller.call, work, record, backlog))

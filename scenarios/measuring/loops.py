@@ -73,6 +73,8 @@ class Record:
         self.free = bytearray()
         """Open loop: whether the caller was free then, so that any delay is the dispatcher's."""
         self.skipped = 0
+        self.ticks_late = array("q")
+        """An event loop with several calls in flight: how late each tick beside them was."""
         self.asleep = False
         """Open loop: whether the caller sleeps until it calls; else it spins through the last :data:`SPIN_NS`."""
 

@@ -74,7 +74,30 @@ def of_self() -> Usage:
 
 
 def of_process(pid: int) -> Usage:
-    """Another process of this user. Raises :class:`ProcessLookupError` when it is gone.
+    """Another process of this user, with the processes it has started, if any: a server's workers. Raises
+    :class:`ProcessLookupError` when it is gone."""
+    total = _of_one(pid)
+    for child in _children(pid):
+        try:
+            total += of_process(child)
+        except ProcessLookupError:
+            continue  # it ended between the listing and the reading
+    return total
+
+
+def _children(pid: int) -> list[int]:
+    """Of all its threads; none where the kernel does not say."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            found += map(int, (task / "children").read_text().split())
+        except OSError:
+            continue
+    return found
+
+
+def _of_one(pid: int) -> Usage:
+    """Of one process.
 
     CPU time is its POSIX CPU clock: ns, threads that have ended included. Switches are summed over the
     threads alive now, as Linux gives no total for another process; a thread that ends between two readings

@@ -162,7 +162,7 @@ def _product(scenario: str, block: Block, repeat: int) -> list[Cell]:
         for (lane, contender), (payload_bytes, calls), clients, load, around in itertools.product(
             pairs, sized, block.clients, block.load, block.circumstances()
         )
-        if clients == 1 or contender not in block.one_client.get(lane, ())
+        if clients + around.slow_callers == 1 or contender not in block.one_client.get(lane, ())
         if around.in_flight == 1 or contender not in block.one_in_flight.get(lane, ())
         if contender not in block.in_process or not circumstances.needs_server(around)
     ]

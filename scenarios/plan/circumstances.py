@@ -5,7 +5,9 @@ wants, fresh from their start. Programs have others:
 
 ``beside``      "nothing"; "2-burners": as many processes that compute all the time; "client-thread", "server-thread":
                 a thread of that process which computes in Python and so wants its interpreter lock; "quota-100%": both
-                processes together may use so much of one CPU, as in a container (a cgroup, which takes the rights)
+                processes together may use so much of one CPU, as in a container (a cgroup, which takes the rights);
+                "2-sleeping-calls", "2-computing-calls": as many other clients of the same server, each of which calls a
+                method that takes 10 ms, asleep or of CPU time, one call after the other
 ``placement``   "free": where the scheduler puts them; "together": both on one CPU; "apart": one CPU each, of their own
 ``heap``        "fresh"; "worn": of processes that have run for a while: freed blocks of all sizes between others that
                 live, and an allocator that has learned to keep large ones
@@ -32,7 +34,11 @@ PLACEMENTS = (FREE, TOGETHER, APART)
 HEAPS = (FRESH, WORN)
 BURNERS = re.compile(r"([1-9]\d?)-burners?\Z")
 QUOTA = re.compile(r"quota-([1-9]\d{0,3})%\Z")
-BESIDE = '"nothing", "2-burners" (a number of processes), "client-thread", "server-thread", "quota-100%" (of a CPU)'
+SLOW_CALLS = re.compile(r"([1-9]\d?)-(sleeping|computing)-calls?\Z")
+BESIDE = (
+    '"nothing", "2-burners" (a number of processes), "client-thread", "server-thread", "quota-100%" (of a CPU), '
+    '"2-sleeping-calls", "2-computing-calls" (of other clients)'
+)
 
 IN_FLIGHT = "in_flight"
 DEFAULTS: Mapping[str, str | int] = {"beside": NOTHING, "placement": FREE, "heap": FRESH, IN_FLIGHT: 1}
@@ -62,6 +68,18 @@ class Circumstances:
         match = QUOTA.match(self.beside)
         return int(match[1]) / 100 if match else None
 
+    @property
+    def slow_callers(self) -> int:
+        """How many other clients call a slow method of the same server."""
+        match = SLOW_CALLS.match(self.beside)
+        return int(match[1]) if match else 0
+
+    @property
+    def slow_method(self) -> str:
+        """Which: that of the service that takes so long, asleep or computing. Empty where nobody calls one."""
+        match = SLOW_CALLS.match(self.beside)
+        return {"sleeping": "sleep", "computing": "compute"}[match[2]] if match else ""
+
     def words(self) -> list[str]:
         """What is not ideal, axis by axis: "2-burners", "together", "worn", "4 in flight"."""
         words = [word for axis in SURROUNDINGS if (word := getattr(self, axis)) != DEFAULTS[axis]]
@@ -90,11 +108,13 @@ def told(axes: Mapping[str, Any]) -> dict[str, Any]:
 
 def validated_beside(text: str) -> str:
     """Raises ValueError for what the axis `beside` has not."""
-    if text not in (NOTHING, CLIENT_THREAD, SERVER_THREAD) and not BURNERS.match(text) and not QUOTA.match(text):
+    forms = (BURNERS, QUOTA, SLOW_CALLS)
+    if text not in (NOTHING, CLIENT_THREAD, SERVER_THREAD) and not any(form.match(text) for form in forms):
         raise ValueError(f"{text!r} is not what can be beside; allowed: {BESIDE}")
     return text
 
 
 def needs_server(circumstances: Circumstances) -> bool:
     """Whether they make no sense for a contender that serves in the client's own process."""
-    return circumstances.beside == SERVER_THREAD or circumstances.placement != FREE
+    slow = circumstances.slow_callers > 0
+    return slow or circumstances.beside == SERVER_THREAD or circumstances.placement != FREE

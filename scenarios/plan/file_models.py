@@ -17,7 +17,7 @@ from contenders.interface import LANES, Contender
 from contenders.registry import ContenderUnavailable
 from scenarios.common.units import SIZE, bytes_of
 from scenarios.plan import payloads
-from scenarios.plan.circumstances import FREE, FRESH, HEAPS, NOTHING, PLACEMENTS, validated_beside
+from scenarios.plan.circumstances import FREE, FRESH, HEAPS, NOTHING, PLACEMENTS, SLOW_CALLS, validated_beside
 from scenarios.plan.load import CLOSED, Load
 from scenarios.plan.toml_mistakes import unknown
 
@@ -170,6 +170,15 @@ class Cells(_Table):
         if wrong or len(unavailable) == len(contenders):
             raise ValueError("; ".join([*wrong, *unavailable]))
         return contenders
+
+    @field_validator("beside")
+    @classmethod
+    def _of_methods(cls, beside: list[str], info: ValidationInfo) -> list[str]:
+        """Slow calls are calls of other methods."""
+        slow = [each for each in beside if SLOW_CALLS.match(each)]
+        if slow and "bytes" in info.data.get("lanes", ()):
+            raise ValueError(f"lane 'bytes' carries echo alone, and so no {slow[0]}")
+        return beside
 
     @field_validator("in_flight")
     @classmethod

@@ -1,5 +1,6 @@
 """Pictures of several clients, of several calls in flight and of offered rates: throughput, latency and fairness or
-cost against their number; latency and what was answered against the offered rate. Drawn from cells.csv alone.
+cost against their number; latency beside slow calls; latency and what was answered against the offered rate. Drawn from
+cells.csv alone.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from scenarios.common.units import size
+from scenarios.plan.circumstances import NOTHING
 from scenarios.plan.load import CLOSED
 from scenarios.plots import style
 from scenarios.plots.sheet import Sheet, handles, plain_numbers, thousands, ticks_at, times
@@ -30,8 +32,15 @@ def sheets(cells: pd.DataFrame) -> dict[str, Sheet]:
             _panels(found[f"clients{part}"], lines, "client processes", _CLIENTS)
     axes = ["scenario", "lane", "payload_bytes", "clients"]
     for part, lines in _parts(clients_and_rates.by_in_flight(cells), axes):
-        found[f"in_flight{part}"] = _sheet(lines, f"Several calls in flight per client, {_words(lines)}")
-        _panels(found[f"in_flight{part}"], lines, "calls in flight", _IN_FLIGHT)
+        shown = _IN_FLIGHT | (_TICKER if lines["ticker_p99_us"].notna().any() else {})
+        words = f"Several calls in flight per client, {_words(lines)}"
+        found[f"in_flight{part}"] = _sheet(lines, words, len(shown) // 2)
+        _panels(found[f"in_flight{part}"], lines, "calls in flight", shown)
+    for part, lines in _parts(clients_and_rates.beside_slow_calls(cells), ["scenario", "lane", "payload_bytes"]):
+        shown = _beside(lines)
+        words = f"Quick calls beside others that take 10 ms, {_words(lines)}"
+        found[f"slow_calls{part}"] = _sheet(lines, words, len(shown) // 2)
+        _panels(found[f"slow_calls{part}"], lines, "client processes with quick calls", shown)
     if len(clients_and_rates.offered(cells)):
         axes = ["scenario", "lane", "payload_bytes", "clients", "constant"]
         for part, lines in _parts(clients_and_rates.by_rate(cells), axes):
@@ -56,8 +65,8 @@ def _words(lines: pd.DataFrame) -> str:
     return f"{size(line['payload_bytes'])} (lane {line['lane']})"
 
 
-def _sheet(lines: pd.DataFrame, title: str) -> Sheet:
-    sheet = Sheet(title, 0.55 + 2 * PANEL_INCHES)
+def _sheet(lines: pd.DataFrame, title: str, rows: int = 2) -> Sheet:
+    sheet = Sheet(title, 0.55 + rows * PANEL_INCHES)
     sheet.legend(handles(style.ordered(lines["contender"])))
     if "rate" in lines:
         line = lines.iloc[0]
@@ -70,7 +79,8 @@ def _sheet(lines: pd.DataFrame, title: str) -> Sheet:
 
 
 def _panels(sheet: Sheet, lines: pd.DataFrame, x_label: str, quantities: dict[str, Fill]) -> None:
-    for axes, (label, fill) in zip(sheet.panels.subplots(2, 2).flat, quantities.items(), strict=True):
+    panels = sheet.panels.subplots(len(quantities) // 2, 2)
+    for axes, (label, fill) in zip(panels.flat, quantities.items(), strict=True):
         fill(axes, lines)
         axes.set_title(label)
     for axes in sheet.panels.axes[-2:]:
@@ -95,6 +105,28 @@ def _in_flight(column: str) -> Fill:
         if _log_upwards(axes):
             times(axes.yaxis)
         _numbers_along_x(axes, part, "in_flight")
+
+    return fill
+
+
+def _beside(lines: pd.DataFrame) -> dict[str, Fill]:
+    """p50 and p99 against the number of clients, for each of what was beside them; one scale for each."""
+    found: dict[str, Fill] = {}
+    for beside in sorted(set(lines["beside"]), key=lambda each: (each != NOTHING, each)):
+        words = "nothing beside" if beside == NOTHING else f"beside {beside.replace('-', ' ')}"
+        for name in ("p50", "p99"):
+            found[f"{name}, {words}"] = _of_those(beside, f"{name}_us")
+    return found
+
+
+def _of_those(beside: str, column: str) -> Fill:
+    def fill(axes: Axes, part: pd.DataFrame) -> None:
+        _lines(axes, part[part["beside"] == beside], "clients", column)
+        known = part[column].replace(np.inf, np.nan)
+        if _log_upwards(axes):
+            axes.set_ylim(known.min() / 1.3, known.max() * 1.3)
+            times(axes.yaxis)
+        _numbers_along_x(axes, part, "clients")
 
     return fill
 
@@ -209,6 +241,10 @@ _IN_FLIGHT: dict[str, Fill] = {
     "CPU of a call, client and server": _in_flight("cpu_us"),
     "p50": _in_flight("p50_us"),
     "p99": _in_flight("p99_us"),
+}
+_TICKER: dict[str, Fill] = {
+    "how late a 1 ms ticker of the loop runs, p50": _in_flight("ticker_p50_us"),
+    "how late a 1 ms ticker of the loop runs, p99": _in_flight("ticker_p99_us"),
 }
 _RATES: dict[str, Fill] = {
     "p50 since the call was due": _rate_latency("p50_us"),

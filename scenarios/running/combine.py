@@ -69,6 +69,8 @@ class Measurement:
     """The figures behind the flags, see :func:`scenarios.measuring.noise.figures`."""
     arrivals: Arrivals = NO_ARRIVALS
     """Open loop: how far the calls' arrivals are from what the load asks."""
+    ticks_late_ns: Numbers = dataclasses.field(default_factory=lambda: np.empty(0, np.int64))
+    """Several calls in flight in an event loop: how late each tick of the task beside them was. Not in order."""
 
     def percentiles(self) -> dict[str, float | None]:
         """The columns of cells.csv that come from latencies, µs."""
@@ -103,6 +105,10 @@ class Measurement:
     def lateness_us(self, share: float) -> float | None:
         """A percentile of the dispatcher's own lateness; None where too few calls could have been sent in time."""
         return figures.percentile_us(np.sort(self.lateness_ns), share)
+
+    def ticker_us(self, share: float) -> float | None:
+        """A percentile of how late a task beside the calls was in their event loop; None without enough ticks."""
+        return figures.percentile_us(np.sort(self.ticks_late_ns), share)
 
     def samples(self) -> dict[str, Numbers]:
         """What the samples file holds besides the latencies, by name."""
@@ -153,6 +159,7 @@ def combine(parts: Sequence[ClientResult], load: Load, cpus: int, circumstances:
         client_of=client_of[order] if len(parts) > 1 else None,
         lateness_ns=(starts - dues)[was_free] if load.is_open else np.empty(0, np.int64),
         skipped=sum(part.skipped for part in parts),
+        ticks_late_ns=np.concatenate([_numbers(part.ticks_late_ns) for part in parts]),
         window_s=(until - begin) / 1e9,
         calls_per_s=starts.size / max(until - begin - checks_ns, 1) * 1e9,
         calls_of_clients=tuple(each.size for each in start),

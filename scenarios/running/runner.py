@@ -183,6 +183,8 @@ def to_row(run_id: str, cell: Cell, wait: str, found: Measurement, machine: Read
         **dict(zip(store.OF_CLIENTS, found.client_p50_us() or (None, None), strict=True)),
         "lateness_p50_us": found.lateness_us(0.5),
         "lateness_p99_us": found.lateness_us(0.99),
+        "ticker_p50_us": found.ticker_us(0.5),
+        "ticker_p99_us": found.ticker_us(0.99),
         "arrival_distance": found.arrivals.distance,
         "arrival_autocorrelation": found.arrivals.autocorrelation,
     }

@@ -24,6 +24,7 @@ from scenarios.plan.load import Load
 from scenarios.running import combine, surroundings
 from scenarios.running.combine import Measurement
 from scenarios.running.interrupts import interrupts_held_back
+from scenarios.running.slow_callers import SlowCallers
 
 LEAD_NS, LEAD_PER_CLIENT_NS = 5_000_000, 2_000_000
 """From naming the moment to begin until that moment: every client must have heard of it, have woken, and have taken
@@ -83,7 +84,12 @@ def run_cell(
             with interrupts_held_back(), surroundings.cpu_of_server(around):
                 server.start()
             place = Server(server.address, server.pid)
+        slow = stack.enter_context(SlowCallers(made, around, cell.payload, cell.payload_bytes, seed))
+        if place is not None and (why := slow.start(place.address, time_limit_s)):
+            raise CellFailed("SlowCaller", why)
         parts = _conduct(clients, place, time_limit_s, on_begin)
+        if why := slow.failure():
+            raise CellFailed("SlowCaller", why)
     return combine.combine(parts, load, os.cpu_count() or 1, around)
 
 

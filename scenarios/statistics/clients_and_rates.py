@@ -33,6 +33,13 @@ def by_in_flight(cells: pd.DataFrame) -> pd.DataFrame:
     return lines.sort_values(list(GROUP), ignore_index=True)
 
 
+def beside_slow_calls(cells: pd.DataFrame) -> pd.DataFrame:
+    """Closed loops of clients beside which others call slow methods of the same server, and in the same scenarios those
+    of clients beside which nobody does. Columns: those of a summary."""
+    lines = figures.summary(cells[(cells["load"] == CLOSED) & cells["scenario"].isin(figures.of_slow_calls(cells))])
+    return lines.sort_values(list(GROUP), ignore_index=True)
+
+
 def offered(cells: pd.DataFrame) -> pd.DataFrame:
     """The cells of :func:`by_rate`; those whose caller sleeps are :mod:`scenarios.statistics.real`'s."""
     awake = [load != CLOSED and not Load.parse(load).asleep for load in cells["load"]]

@@ -28,7 +28,7 @@ import numpy as np
 import pandas as pd
 
 from scenarios.plan.cells import AXES, GROUP
-from scenarios.plan.circumstances import DEFAULTS, IN_FLIGHT, SURROUNDINGS
+from scenarios.plan.circumstances import DEFAULTS, IN_FLIGHT, SLOW_CALLS, SURROUNDINGS
 from scenarios.plan.load import CLOSED, Load
 from scenarios.records.store import COLUMNS, WORDS, Row
 from scenarios.statistics import disturbed, intervals, phases
@@ -125,10 +125,17 @@ def frame(rows: list[Row], *, every_attempt: bool = False) -> pd.DataFrame:
 
 def of_circumstances(cells: pd.DataFrame) -> set[str]:
     """The scenarios that have other surroundings than ideal ones, or callers that sleep: they are told of together,
-    :mod:`scenarios.statistics.real`."""
+    :mod:`scenarios.statistics.real`. Not those :func:`of_slow_calls`."""
     ideal = _as_by_default(cells, SURROUNDINGS)
     asleep = cells["load"].map(lambda load: Load.parse(load).asleep).astype(bool)
-    return set(cells.loc[~ideal | asleep, "scenario"])
+    return set(cells.loc[~ideal | asleep, "scenario"]) - of_slow_calls(cells)
+
+
+def of_slow_calls(cells: pd.DataFrame) -> set[str]:
+    """The scenarios in which other clients call slow methods of the server, in some cells: they are told of together,
+    :func:`scenarios.statistics.clients_and_rates.beside_slow_calls`."""
+    slow = cells["beside"].map(lambda beside: bool(SLOW_CALLS.match(beside))).astype(bool)
+    return set(cells.loc[slow, "scenario"])
 
 
 def of_several_in_flight(cells: pd.DataFrame) -> set[str]:
@@ -141,7 +148,8 @@ def ideal(cells: pd.DataFrame, kind: pd.Series[bool]) -> pd.DataFrame:
     """Those of a kind that nothing was beside, on CPUs of the scheduler's choice, in fresh processes, one call per
     client at a time. Not of a scenario that tells of other circumstances, unless there are no others."""
     found = cells[kind & _as_by_default(cells, tuple(DEFAULTS))]
-    alone = found[~found["scenario"].isin(of_circumstances(cells) | of_several_in_flight(cells))]
+    apart = of_circumstances(cells) | of_several_in_flight(cells) | of_slow_calls(cells)
+    alone = found[~found["scenario"].isin(apart)]
     return alone if len(alone) else found
 
 

@@ -85,4 +85,7 @@ def _beside(around: Circumstances) -> str:
         return f"{around.burners} computing process{'es' * (around.burners > 1)} beside"
     if around.quota is not None:
         return f"quota of {around.quota:g} CPU{'s' * (around.quota > 1)}"
+    if around.slow_callers:
+        slow = "asleep" if around.slow_method == "sleep" else "computing"
+        return f"{around.slow_callers} other client{'s' * (around.slow_callers > 1)} with calls of 10 ms, {slow}"
     return _BESIDE.get(around.beside, "")

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from scenarios.common.units import BLANK, figure, interval, least, pair, size
+from scenarios.plan.circumstances import NOTHING
 from scenarios.statistics.figures import BASE
 
 Line = Mapping[str, Any]
@@ -103,7 +104,8 @@ CLIENTS = Column("clients", "", "clients", lambda line: f"{line['clients']:.0f}"
 IN_FLIGHT = Column("in flight", "per client", "in_flight", lambda line: f"{line['in_flight']:.0f}")
 OFFERED = Column("offered", "calls/s", "rate", lambda line: f"{line['rate']:,.0f}{' even' if line['constant'] else ''}")
 CASE = Column("circumstances", "", "case")
-KEYS = (PAYLOAD, CONTENDER, CLIENTS, IN_FLIGHT, OFFERED, CASE)
+BESIDE = Column("beside", "", lambda line: "" if line["beside"] == NOTHING else line["beside"].replace("-", " "))
+KEYS = (PAYLOAD, CONTENDER, CLIENTS, IN_FLIGHT, OFFERED, CASE, BESIDE)
 """They say what a line is about."""
 
 P50 = Column("p50", "µs", "p50_us", small=lambda line: interval(line["p50_low"], line["p50_high"]))
@@ -112,6 +114,7 @@ P99 = Column("p99", "µs", "p99_us", lambda line: least(line["p99_us"], line["p9
 LONGEST = Column("longest", "µs", "longest_us")
 RATIO = Column(f"x {BASE}", "p50", "ratio", small=lambda line: interval(line["ratio_low"], line["ratio_high"]))
 LATE_P50, LATE_P99 = (Column(f"late {each}", "µs", f"lateness_{each}_us") for each in ("p50", "p99"))
+TICK_P50, TICK_P99 = (Column(f"ticker late {each}", "µs", f"ticker_{each}_us") for each in ("p50", "p99"))
 ANSWERED = Column("answered", "calls/s", "calls_per_s")
 SKIPPED = Column("skipped", "%", lambda line: line["skipped_share"] * 100)
 FAIRNESS = Column("fairness", "most/least", "fairness")

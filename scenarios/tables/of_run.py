@@ -1,5 +1,5 @@
 """Which tables a run has: latency by payload, every figure of one client, several clients, several calls in flight,
-offered rates."""
+quick calls beside slow ones, offered rates, circumstances."""
 
 from __future__ import annotations
 
@@ -34,7 +34,11 @@ OF_CLIENTS = [
 ]
 OF_IN_FLIGHT = [
     *(columns.CONTENDER, columns.CLIENTS, columns.IN_FLIGHT, columns.ANSWERED, columns.P50, columns.P99),
-    *(columns.LONGEST, columns.CPU, columns.SWITCHES, columns.DISTURBED),
+    *(columns.LONGEST, columns.TICK_P50, columns.TICK_P99, columns.CPU, columns.SWITCHES, columns.DISTURBED),
+]
+OF_SLOW_CALLS = [
+    *(columns.CONTENDER, columns.BESIDE, columns.CLIENTS, columns.P50, columns.P99, columns.LONGEST),
+    *(columns.ANSWERED, columns.FAIRNESS, columns.DISTURBED),
 ]
 OF_RATES = [
     *(columns.CONTENDER, columns.CLIENTS, columns.OFFERED, columns.ANSWERED, columns.SKIPPED, columns.P50),
@@ -52,7 +56,12 @@ CLIENTS_CAPTION = (
 )
 IN_FLIGHT_CAPTION = (
     "a client sends so many calls before it takes the answer to the oldest, and another when it has it; latency from "
-    "sending a call to having taken its answer, in turn; CPU: client + server"
+    "sending a call to having taken its answer, in turn; CPU: client + server; ticker: a task of the same event loop "
+    "that wants to run every ms, and how late it does"
+)
+SLOW_CALLS_CAPTION = (
+    "of the quick calls alone; beside them so many other clients of the same server call a method that takes 10 ms, "
+    "asleep or computing, one call after the other"
 )
 CASES_CAPTION = (
     "asleep: the caller sleeps until it calls, and its call begins when it has woken; awake: it computes until then; "
@@ -130,12 +139,13 @@ def _cases(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def of_load(cells: pd.DataFrame) -> list[Table]:
-    """Of closed loops of several clients and of several calls in flight, of calls at an offered rate, and of calls as
-    programs make them, those a run has the data for."""
+    """Of closed loops of several clients, of several calls in flight and of quick calls beside slow ones, of calls at
+    an offered rate, and of calls as programs make them, those a run has the data for."""
     found = []
     for kind, of_kind, shown, caption in (
         ("several clients, closed loop", clients_and_rates.by_clients(cells), OF_CLIENTS, CLIENTS_CAPTION),
         ("several calls in flight", clients_and_rates.by_in_flight(cells), OF_IN_FLIGHT, IN_FLIGHT_CAPTION),
+        ("quick calls beside slow ones", clients_and_rates.beside_slow_calls(cells), OF_SLOW_CALLS, SLOW_CALLS_CAPTION),
         ("open loop", clients_and_rates.by_rate(cells), OF_RATES, RATES_CAPTION),
         ("calls as programs make them", _cases(cells), OF_CASES, CASES_CAPTION),
     ):
