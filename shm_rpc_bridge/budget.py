@@ -28,6 +28,12 @@ _LONGEST_GAP = 64
 """Waits between probes, at most: each probe that did not lead to answers within `FULL` rounds doubles the gap, so that
 a method which simply takes 100 microseconds costs a probe in 64 calls."""
 
+_LONGEST_GAP_FOR_GIL = 4
+"""The same where a parked wait costs a switch interval, beside which a probe is nothing."""
+
+_MORE = 3
+"""Waits there that go on probing once one has brought an answer late."""
+
 _QUICKER = 0.7
 """Of the usual time parked: a wait that ends sooner was for one wake-up and not for two. The other side is probing."""
 
@@ -38,13 +44,25 @@ _FORGETTING = 0.1
 class Budget:
     """Of one waiter. Tell it how each wait went, and :attr:`rounds` is what the next one may spend."""
 
-    __slots__ = ("_full", "_gap", "_streak", "_until_probe", "_usually_parked", "is_crowded", "is_steady", "rounds")
+    __slots__ = (
+        "_full",
+        "_gap",
+        "_keeps_gil",
+        "_more",
+        "_streak",
+        "_until_probe",
+        "_usually_parked",
+        "is_crowded",
+        "is_steady",
+        "rounds",
+    )
 
     def __init__(self, full: int = FULL) -> None:
         """`full`: rounds of an ordinary wait, 0 for one that never looks."""
         self.rounds = self._full = full
         self._gap = self._until_probe = 1
-        self._streak = 0
+        self._streak = self._more = 0
+        self._keeps_gil = False  # since the wait that was parked last may have lost it
         self._usually_parked = 0.0
         self.is_crowded = False
         """Whether somebody else took the core when it was offered last: told as it happens."""
@@ -58,22 +76,34 @@ class Budget:
             self._streak = self._streak + 1 if round_number < FULL else 0
             if self._streak >= _STREAK:
                 self._gap = self._until_probe = 1
-        # Both on one core, with another idle: only who sleeps is woken up elsewhere. So sleep, once.
-        self.is_crowded = crowded
-        self.rounds = 0 if crowded else FULL
-        self.is_steady = not crowded and self._gap == 1
+        # Both on one core, with another idle: only who sleeps is woken up elsewhere. So sleep, once; not where a thread
+        # that computes is waiting for just that.
+        self.is_crowded = crowded = crowded and not self._keeps_gil
+        if round_number < FULL:
+            self._more = 0
+        elif self._more:  # the other side has parked, and needs a wake-up or two to look back
+            self._more -= 1
+        self.rounds = 0 if crowded else PROBE if self._more else FULL
+        self.is_steady = not crowded and self._gap == 1 and not self._more
 
-    def parked(self, seconds: float) -> None:
-        """All rounds were spent in vain, and the answer came after being parked for so long."""
+    def parked(self, seconds: float, may_be_gil: bool = False) -> None:
+        """All rounds were spent in vain, and the answer came after being parked for so long.
+
+        `may_be_gil`: perhaps it came sooner, and a thread that computes had the GIL, which looking keeps.
+        """
         self.is_steady = False
+        self._keeps_gil = may_be_gil
+        self.is_crowded = self.is_crowded and not may_be_gil
         self._streak = 0
-        is_quicker = seconds < _QUICKER * self._usually_parked
+        is_quicker = seconds < _QUICKER * self._usually_parked < _QUICKER * _WORTH_PROBING
         self._usually_parked += (seconds - self._usually_parked) * _FORGETTING
-        if seconds < _WORTH_PROBING and self._full:
+        if (seconds < _WORTH_PROBING or may_be_gil) and self._full:
             self._until_probe -= 1
-            if self._until_probe <= 0:
-                self._until_probe = self._gap = min(2 * self._gap, _LONGEST_GAP)
+            longest = _LONGEST_GAP_FOR_GIL if may_be_gil else _LONGEST_GAP
+            if self._until_probe <= 0 or self._until_probe > longest:
+                self._until_probe = self._gap = min(2 * self._gap, longest)
                 self.rounds = PROBE
+                self._more = _MORE if may_be_gil else 0
                 return
             # The other side has not parked this time: looking back at it is all it takes. Not with all cores busy:
             # those that look would get the answers, and those that park would starve.

@@ -6,11 +6,15 @@ looking has brought so far. ``value`` is a hint only: the token is always taken 
 orders the memory.
 
 Looking keeps the GIL, for a fraction of a millisecond at most: a thread that computes, once it has got it, keeps it for
-a switch interval, 5 ms. Python takes it from who looks after such an interval, as from any other code.
+a switch interval, 5 ms. Python takes it from who looks after such an interval, as from any other code. Whether a wait
+that was parked for so long has lost the GIL, the next one tells: it has slept twice.
 """
 
 import math
 import os
+import resource
+import sys
+import threading
 from itertools import repeat
 from time import monotonic, perf_counter, sleep
 from typing import Callable, List, Optional, Type, TypeVar
@@ -98,21 +102,48 @@ def _looks_per_round(semaphore: Semaphore) -> int:
     return _known_looks[0]
 
 
+def _sleeps() -> int:
+    """How often this thread has given up its core to wait for something."""
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
+
+
 class Waiter:
     """Waits for one semaphore. Used by one thread at a time; the semaphore is its owner's to close."""
 
-    __slots__ = ("_budget", "_looks", "_outcome", "_recheck", "_semaphore", "_slice", "_spins_forever", "taken")
+    __slots__ = (
+        "_budget",
+        "_is_suspect",
+        "_looks",
+        "_outcome",
+        "_recheck",
+        "_relieved",
+        "_semaphore",
+        "_slice",
+        "_spins_forever",
+        "slept",
+        "taken",
+    )
 
     def __init__(
-        self, semaphore: Semaphore, strategy: str, recheck: Callable[[], None], slice_seconds: float = SLICE
+        self,
+        semaphore: Semaphore,
+        strategy: str,
+        recheck: Callable[[], None],
+        slice_seconds: float = SLICE,
+        relieved: Optional[Callable[[], None]] = None,
     ) -> None:
-        """`recheck` is called between slices, of at most `slice_seconds`, and raises to end the wait."""
+        """`recheck` is called between slices, of at most `slice_seconds`, and raises to end the wait; `relieved` where
+        a wait has ended with a token after that."""
         self._semaphore = semaphore
         self.taken = False
         """Whether a token was taken that nobody has made use of yet: set here, cleared by who does."""
         self._outcome = no_outcome()
         self._slice = slice_seconds
         self._recheck = recheck
+        self._relieved = relieved
+        self._is_suspect = False  # of losing the GIL: the wait before was parked for long enough
+        self.slept = 0
+        """Waits that ended parked."""
         self._spins_forever = strategy == "spin"
         self._looks = 0 if strategy == "block" else _looks_per_round(semaphore)
         # With one CPU the other side cannot run while this one looks. Where both are pinned to one of several, the core
@@ -170,9 +201,12 @@ class Waiter:
     def _park(self, deadline: float) -> bool:
         park, outcome = self._semaphore.park, self._outcome
         outcome.append(-1)
+        is_suspect, is_long = self._is_suspect, False
+        sleeps = _sleeps() if is_suspect else 0
         start = now = monotonic()
         try:
             while not park(min(now + self._slice, deadline), outcome):
+                is_long = True
                 self._recheck()  # at the deadline too
                 now = monotonic()
                 if now >= deadline:
@@ -182,20 +216,30 @@ class Waiter:
         except BaseException:
             self.taken = not outcome[0]
             raise
-        self._budget.parked(monotonic() - start)
+        seconds = monotonic() - start
+        has_lost_gil = is_suspect and not is_long and _sleeps() - sleeps > 1  # one for the token, one for the GIL
+        self._is_suspect = seconds >= sys.getswitchinterval() and threading.active_count() > 1
+        self._budget.parked(seconds, has_lost_gil)
+        self.slept += 1
+        if is_long and self._relieved is not None:
+            self._relieved()
         return True
 
     def _spin_on(self, deadline: float) -> bool:
         semaphore = self._semaphore
         next_check = monotonic() + self._slice
+        is_long = False
         while True:
             for _ in repeat(None, self._looks):
                 if semaphore.value:
                     break
             if self._try():
+                if is_long and self._relieved is not None:
+                    self._relieved()
                 return True
             now = monotonic()
             if now >= next_check or now >= deadline:
+                is_long = True
                 self._recheck()
                 next_check = now + self._slice
             if now >= deadline:

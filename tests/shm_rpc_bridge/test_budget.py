@@ -150,3 +150,49 @@ def test_a_budget_of_nothing_stays_one(parked):
     for _ in range(100):
         budget.parked(parked)
         assert budget.rounds == 0
+
+
+# In a process with threads that compute
+
+
+def test_a_wait_that_may_have_lost_the_gil_is_answered_by_a_probe_however_long_it_was():
+    budget = Budget()
+    budget.parked(LATE, may_be_gil=True)
+    assert budget.rounds == PROBE
+    probes = 0
+    for _ in range(102):
+        budget.parked(LATE, may_be_gil=True)
+        probes += budget.rounds == PROBE
+    assert probes == 1 + 100 // 4, "at a gap of 2, and then every 4th wait"
+
+
+def test_a_long_gap_from_before_is_no_reason_to_wait_for_a_probe():
+    budget = Budget()
+    for _ in range(200):
+        budget.parked(SOON)
+    budget.parked(LATE, may_be_gil=True)
+    assert budget.rounds == PROBE
+
+
+def test_there_who_shares_a_core_goes_on_looking_instead_of_sleeping_once():
+    budget = Budget()
+    budget.parked(LATE, may_be_gil=True)
+    budget.seen(0, crowded=True)
+    assert budget.rounds == FULL
+    assert not budget.is_crowded
+    budget.parked(LATE)
+    budget.seen(0, crowded=True)
+    assert (budget.rounds, budget.is_crowded) == (0, True)
+
+
+def test_a_probe_that_has_brought_an_answer_late_is_followed_by_two_more():
+    budget = Budget()
+    budget.parked(LATE, may_be_gil=True)
+    spent = []
+    for _ in range(4):
+        budget.seen(FULL, crowded=False)
+        spent.append(budget.rounds)
+    assert spent == [PROBE, PROBE, FULL, FULL]
+    budget.parked(LATE, may_be_gil=True)
+    budget.seen(0, crowded=False)
+    assert budget.rounds == FULL, "an answer that comes early needs none"
