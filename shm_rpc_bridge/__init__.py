@@ -30,6 +30,7 @@ from .exceptions import (
 )
 from .handle import Handle
 from .server import RPCServer
+from .statistics import Statistics
 from .transport import SharedMemoryTransport
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ __all__ = [
     "RPCTransportError",
     "SharedMemoryTransport",
     "SpawnedClient",
+    "Statistics",
     "spawn",
 ]
 

@@ -1,16 +1,18 @@
 """What a client's channel consists of: a slot, six objects in shared memory, and what is asked while it waits."""
 
 import os
+import time
 import weakref
 from typing import Optional, Protocol, Tuple, Type
 
 from . import channel as channels
-from . import names, posix
+from . import layout, names, posix, statistics
 from .buffer import Buffer, Terms
 from .control import Control
 from .exceptions import RPCTransportError
 from .lane import Lane
 from .scratch import Scratch
+from .waiting import SLICE
 
 
 class User(Protocol):
@@ -41,6 +43,7 @@ class Body:
         self.token = 0
         self._held: posix.Held = []
         self._names: Optional[names.ChannelNames] = None
+        self._waits_since = 0  # ns
 
     def open(self, request_size: int, max_message_size: int, wait: str) -> channels.Channel:
         """Claim a slot and create the channel in it; sizes in bytes. Raises RPCTransportError."""
@@ -63,7 +66,7 @@ class Body:
         self.slot = control.claim_slot(self, self.token)
         self._names = names.slot(control.name, control.generation, self.slot, self.token)
         limit = min(max_message_size, control.max_message_size)
-        terms = Terms(limit, wait, self.recheck, scratch=self.scratch, token=self.token)
+        terms = Terms(limit, wait, self.recheck, scratch=self.scratch, token=self.token, relieved=self.waits_no_more)
         if kind is Lane:
             self.bell = posix.create_bell(names.bell(self._names), self._held)
         sizes = request_size, control.buffer_size
@@ -93,12 +96,36 @@ class Body:
             if self.closed:  # since it was asked: the server takes what wakes this end for a response that nobody takes
                 raise RPCTransportError("the client was closed during the call")
             raise RPCTransportError(f"server {control.name!r} has refused this channel: its log says why")
-        if self.channel is not None and self.channel.request.seems_full() and not self.doorbell.value:
-            self.doorbell.release()  # a wake-up was lost
+        if self.channel is not None:
+            is_untaken = self.channel.request.seems_full()
+            if is_untaken and not self.doorbell.value:
+                self.doorbell.release()  # a wake-up was lost
+            if self.bell is None:  # else a wait is not for one call
+                beginning = self.channel.request.beginning(layout.WAIT_BEGINNING_SIZE)
+                self.waits(statistics.UNTAKEN if is_untaken else statistics.TAKEN, beginning)
+
+    def waits(self, state: int, beginning: bytes) -> None:
+        """Note in the control segment, for whoever looks there, what takes so long."""
+        if self._waits_since == 0:
+            self._waits_since = time.monotonic_ns() - int(SLICE * 1e9)
+        self.control.note_wait(self.slot, self._waits_since, state, beginning)
+
+    def waits_no_more(self) -> None:
+        """Idempotent."""
+        if self._waits_since:
+            self._waits_since = 0
+            self.control.note_wait(self.slot, 0, statistics.NOT_WAITING, b"")
+
+    def gave_up(self, is_late: bool) -> None:
+        """Count a call whose deadline has passed, `is_late`: after the server had taken it."""
+        self.waits_no_more()
+        self.control.note_given_up(self.slot, is_late)
 
     def close(self) -> None:
         """Leave the slot to the server to reclaim. Idempotent."""
         self.closed = True
+        if self.slot >= 0:
+            self.waits_no_more()
         user = self.user()
         if user is not None:
             user.forget_server()

@@ -36,6 +36,8 @@ class Terms(NamedTuple):
     """Where large messages are copied to, each until the next one; None: each has memory of its own."""
     token: int = 0
     """Kept in each region; see :mod:`shm_rpc_bridge.layout`."""
+    relieved: Optional[Callable[[], None]] = None
+    """Told when a wait has ended after that was asked."""
 
 
 AnyBuffer = TypeVar("AnyBuffer", bound="Buffer")
@@ -54,7 +56,7 @@ class Buffer:
         self._full = full
         self._max_message_size = terms.max_message_size
         self._scratch = terms.scratch
-        self._wait_full = Waiter(full, terms.wait, terms.recheck)
+        self._wait_full = Waiter(full, terms.wait, terms.recheck, relieved=terms.relieved)
         self._adopt_mapping()
 
     @classmethod
@@ -128,6 +130,14 @@ class Buffer:
     def seems_full(self) -> bool:
         """A hint, not proof, that a message is waiting."""
         return self._full.value > 0
+
+    def beginning(self, size: int) -> bytes:
+        """Of the message that was sent last, at most so many bytes."""
+        return self._map[HEADER : HEADER + min(size, read_message_header(self._map, 0)[0])]
+
+    def sequence(self) -> int:
+        """Of that message."""
+        return int(read_message_header(self._map, 0)[3])
 
     def withdraw(self) -> bool:
         """Take back a message that the reader has not taken. True: it never will."""

@@ -175,7 +175,10 @@ class ClientChannel:
             last = None if withdrawn or body.closed else self._answered_last(sequence)
             if last is not None:
                 return last
-            self.is_clean = withdrawn and isinstance(error, RPCTimeoutError)
+            is_timeout = isinstance(error, RPCTimeoutError)
+            self.is_clean = withdrawn and is_timeout
+            if is_timeout and not body.closed:
+                body.gave_up(is_late=not withdrawn)
             outcome = "the server had not taken it, so it never runs" if withdrawn else "whether it ran is unknown"
             raise type(error)(f"{error} ({outcome})", may_have_run=not withdrawn) from None
 

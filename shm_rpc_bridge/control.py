@@ -6,8 +6,9 @@ gets its public name when it is complete and locked: what has that name is alive
 """
 
 import contextlib
+import os
 from time import sleep
-from typing import Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from . import layout, names, posix
 from .exceptions import RPCTransportError
@@ -35,19 +36,27 @@ class Control:
         self.buffer_size = header.buffer_size
         self.process = header.process
         self.codec = header.codec_name
+        self.methods = header.methods
         self._claimed: Dict[int, object] = {}
 
     @classmethod
     def create(cls, name: str, generation: int, offer: Offer, held: posix.Held) -> "Control":
         """The control segment of a new server, noted in `held`; nobody finds it before :meth:`publish`."""
         unpublished = names.generation_prefix(name, generation)
-        segment = posix.create_segment(unpublished, layout.control_size(offer.max_channels), held)
+        segment = posix.create_segment(unpublished, layout.control_size(offer.max_channels, offer.methods), held)
         lock_file = posix.open_lock_file(unpublished, held)
         lock_file.try_lock(layout.SERVER_LOCK)  # nobody else asks for it
         process = posix.this_process()
         header = Header(
             *(layout.CONTROL_MAGIC, layout.VERSION, offer.max_channels, process.pid, layout.READY, posix.LIBC),
-            *(generation, offer.max_message_size, offer.buffer_size, process.start_time, process.namespace),
+            *(
+                offer.methods,
+                generation,
+                offer.max_message_size,
+                offer.buffer_size,
+                process.start_time,
+                process.namespace,
+            ),
             offer.codec.encode(),
         )
         layout.CONTROL.pack_into(segment.map, 0, *header)
@@ -152,6 +161,32 @@ class Control:
     def is_refused(self, slot: int, token: int) -> bool:
         """Whether the server has refused that channel."""
         return self._token(layout.refused_offset(self.max_channels, slot)) == token
+
+    def note_wait(self, slot: int, since_ns: int, state: int, beginning: bytes) -> None:
+        """Say what the client of a slot waits for, see :mod:`.statistics`; that it does not any more: with all zero."""
+        offset, (*_, given_up, late, _, _, _) = self._wait(slot)
+        beginning = beginning[: layout.WAIT_BEGINNING_SIZE]
+        record = since_ns, os.getpid(), given_up, late, state, len(beginning), beginning
+        layout.WAIT.pack_into(self.map, offset, *record)
+
+    def note_given_up(self, slot: int, is_late: bool) -> None:
+        """Count a call that its client has given up, after the server had taken it or before."""
+        offset, (since, process, given_up, late, *rest) = self._wait(slot)
+        record = since, process, (given_up + 1) & 0xFFFF, (late + is_late) & 0xFFFF, *rest
+        layout.WAIT.pack_into(self.map, offset, *record)
+
+    def given_up(self, slot: int) -> Tuple[int, int]:
+        """How many its client has given up, and of these those that had been taken."""
+        _, (_, _, given_up, late, *_) = self._wait(slot)
+        return given_up, late
+
+    def forget_wait(self, slot: int) -> None:
+        """The server's: the client of a slot is gone."""
+        layout.WAIT.pack_into(self.map, layout.wait_offset(self.max_channels, slot), 0, 0, 0, 0, 0, 0, b"")
+
+    def _wait(self, slot: int) -> Tuple[int, Tuple[Any, ...]]:
+        offset = layout.wait_offset(self.max_channels, slot)
+        return offset, layout.WAIT.unpack_from(self.map, offset)
 
     def leave_slots(self, owner: object) -> None:
         """Give up what `owner` has claimed. From here on it is the server's to reclaim, or a client's to claim."""

@@ -27,6 +27,7 @@ from .failures import (
 )
 from .messages import BATCH, joined, parted
 from .objects import Classes, Objects, Unknown
+from .statistics import Figures
 
 logger = logging.getLogger("shm_rpc_bridge")
 
@@ -63,6 +64,8 @@ class Dispatch:
         self._kept: Set[int] = set()  # ids of them: a hash is code of a class's metaclass
         self._max_objects = max_objects
         self._objects_kept = objects_kept
+        self._failed = 0
+        self._of_threads = [self]
 
     def leave_to_parent(self) -> None:
         """In a forked child, whichever thread has forked it: a batch goes no further, its parent runs the rest."""
@@ -70,7 +73,14 @@ class Dispatch:
 
     def for_thread(self) -> "Dispatch":
         """The same methods, for another thread."""
-        return copy.copy(self)
+        other = copy.copy(self)
+        other._failed = 0
+        self._of_threads.append(other)
+        return other
+
+    def figures(self) -> Tuple[int, Dict[str, Figures]]:
+        """What was counted by all threads: answers that are no results, and of each method, where that is measured."""
+        return sum(each._failed for each in list(self._of_threads)), {}
 
     def add(self, functions: Dict[str, Callable[..., Any]], prefix: str = "") -> List[str]:
         """Answer calls of them under their names with `prefix` before them, which are returned. All, or none.
@@ -207,6 +217,7 @@ class Dispatch:
     def _told(self, failure: Failure, error: BaseException) -> bytes:
         logger.debug("a call failed: %s: %s", failure.type_name, failure.text)
         self.failure = failure, error
+        self._failed += 1
         return self._encoded(failure, error)
 
     def _encoded(self, failure: Failure, error: Optional[BaseException]) -> bytes:

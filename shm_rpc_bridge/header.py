@@ -18,6 +18,8 @@ class Offer(NamedTuple):
     max_message_size: int
     """Bytes."""
     codec: str
+    methods: int = 0
+    """Of how many methods it has figures."""
 
 
 class Header(NamedTuple):
@@ -29,6 +31,7 @@ class Header(NamedTuple):
     pid: int
     state: int
     libc: int
+    methods: int
     generation: int
     max_message_size: int
     buffer_size: int
@@ -98,4 +101,4 @@ def checked_size(control_name: str, first_bytes: bytes, header: Optional[Header]
     posix.refuse_other_libc(control_name, header.libc)
     if header.state != layout.READY:
         raise posix.NotFoundError(f"{missing} (it has closed)")
-    return layout.control_size(header.max_channels)
+    return layout.control_size(header.max_channels, header.methods)

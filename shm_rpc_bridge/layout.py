@@ -15,17 +15,20 @@ until there is a message, and 1 while the writer has more and waits for room.
 
 The *control segment* is one per server: who it is and which slots (= channels) are taken::
 
-      0        8       12             16    20      21    24          32                 40            48
-      +--------+-------+--------------+-----+-------+-----+-----------+------------------+-------------+
-      | magic  |version| max_channels | pid | state | libc| generation| max_message_size | buffer_size |
-      | 8 bytes| u32   | u32          | u32 | u8    | u8  | u64       | u64              | u64         |
-      +--------+-------+--------------+-----+-------+-----+-----------+------------------+-------------+
+      0        8       12             16    20      21    22        24          32                 40            48
+      +--------+-------+--------------+-----+-------+-----+---------+-----------+------------------+-------------+
+      | magic  |version| max_channels | pid | state | libc| methods | generation| max_message_size | buffer_size |
+      | 8 bytes| u32   | u32          | u32 | u8    | u8  | u16     | u64       | u64              | u64         |
+      +--------+-------+--------------+-----+-------+-----+---------+-----------+------------------+-------------+
       48                       56                64           96
       +------------------------+-----------------+------------+-------------------+-----------------+--------------+
       | start time of that pid | its namespace   | codec      | states of slots   | tokens of       | tokens       |
       | u64, clock ticks       | u64, inode      | UTF-8, 32  | u8 each, n padded | channels, u64   | refused, u64 |
       +------------------------+-----------------+------------+-------------------+-----------------+--------------+
+      | what the client of each slot waits for, 64 bytes each | what the server has counted | and of each method |
+      +-------------------------------------------------------+-----------------------------+--------------------+
 
+``methods`` is how many of these last records there are. See :mod:`.statistics` for what all of the last row says.
 A *token* is a random number in the names of a channel's objects, which nobody else can guess before they are there.
 That of a multiplexed channel is odd, that of one for one call at a time even.
 ``libc`` tells glibc from musl, whose semaphores are laid out differently.
@@ -35,7 +38,7 @@ what is written before a semaphore is posted is read after it was waited for.
 
 import struct
 
-VERSION = 5
+VERSION = 6
 REGION_MAGIC = b"SRBregn\0"
 CONTROL_MAGIC = b"SRBctrl\0"
 
@@ -53,13 +56,21 @@ REGION_HEADER_SIZE = 64
 LARGEST_MESSAGE = 2**32 - 1
 """What the 4-byte size can say."""
 
-CONTROL = struct.Struct("<8sIIIBB2xQQQQQ32s")
-"""magic, version, max_channels, pid, state, libc, generation, max_message_size, buffer_size, start time, namespace,
-name of the codec padded with zeros."""
+CONTROL = struct.Struct("<8sIIIBBHQQQQQ32s")
+"""magic, version, max_channels, pid, state, libc, methods, generation, max_message_size, buffer_size, start time,
+namespace, name of the codec padded with zeros."""
 CONTROL_STATE_OFFSET = 20
 CONTROL_HEADER_SIZE = 96
 """Bytes before the slot states."""
 TOKEN = struct.Struct("<Q")
+WAIT_BEGINNING_SIZE = 46
+WAIT = struct.Struct(f"<QIHHBB{WAIT_BEGINNING_SIZE}s")
+"""since when, ns; the client's process; its calls that were given up, and of these those that were taken; state; size
+of the beginning of its request, and that."""
+TOTALS = struct.Struct("<QQQQQQQQQ")
+METHOD_NAME_SIZE = 48
+METHOD = struct.Struct(f"<{METHOD_NAME_SIZE}sQQQQQQ32I")
+"""name, calls, failed, ns, longest ns, bytes received, bytes sent, calls by duration."""
 
 # States of a control segment. It gets its public name when it is READY. When its name was removed and taken again it is
 # LEAVING: whoever waits is still answered, the next call comes through the new one.
@@ -97,9 +108,24 @@ def refused_offset(max_channels: int, slot: int) -> int:
     return token_offset(max_channels, max_channels + slot)
 
 
-def control_size(max_channels: int) -> int:
-    """Bytes of a control segment with that many slots."""
-    return refused_offset(max_channels, max_channels)
+def wait_offset(max_channels: int, slot: int) -> int:
+    """Where the client of a slot notes what it waits for."""
+    return refused_offset(max_channels, max_channels) + WAIT.size * slot
+
+
+def totals_offset(max_channels: int) -> int:
+    """Where the server writes what it has counted."""
+    return wait_offset(max_channels, max_channels)
+
+
+def method_offset(max_channels: int, number: int) -> int:
+    """Where it writes what it has counted of one method."""
+    return totals_offset(max_channels) + TOTALS.size + METHOD.size * number
+
+
+def control_size(max_channels: int, methods: int = 0) -> int:
+    """Bytes of a control segment with that many slots and records of methods."""
+    return method_offset(max_channels, methods)
 
 
 def region_size(capacity: int) -> int:

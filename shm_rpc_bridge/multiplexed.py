@@ -42,10 +42,16 @@ class Responses:
         self._lane = lane
         self._bell = bell
         self._turns = turns
+        self._answered = 0
+
+    def sequence(self) -> int:
+        """Responses that were sent or wait for room."""
+        return self._answered
 
     def send(self, message: Message, number: int, kind: int = ONE) -> None:
         """Send it now, or when there is room. Raises RPCTransportError or MemoryError when it never can be."""
         self._lane.put(number, kind, message)
+        self._answered += 1
         if self not in self._turns.owing:  # else it goes with what is owed
             self.flush()
 

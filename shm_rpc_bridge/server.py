@@ -17,7 +17,9 @@ from .dispatch import Dispatch
 from .endpoint import OWING_LOOK_SECONDS, Endpoint, Request
 from .exceptions import RPCTimeoutError, RPCTransportError
 from .header import Offer
+from .measured import MOST_METHODS, Measured
 from .references import reference_of
+from .statistics import Statistics
 from .waiting import SLICE, deadline_after, validated_strategy, validated_timeout
 from .workers import MOST_PROCESSES, MOST_THREADS, ThreadWorker, Worker, Workers, start_together
 
@@ -55,6 +57,7 @@ class RPCServer:
         processes: int = 0,
         codec: Any = "json",
         strict: bool = False,
+        statistics: bool = False,
     ) -> None:
         """Take the name.
 
@@ -62,7 +65,7 @@ class RPCServer:
         `timeout`: seconds without any request after which :meth:`start` raises RPCTimeoutError; None: never.
         `wait`: "adaptive" (spin for tens of microseconds after a request, then park), "block" (park at once) or
         "spin" (burn a core). `max_channels`: how many channels can be open at once; one per client and concurrent
-        call, 17 bytes each here. `max_objects`: how many objects each client process may have handles to, see
+        call, 81 bytes each here. `max_objects`: how many objects each client process may have handles to, see
         :meth:`register_class`. `threads`: how many run methods, one call each at a time, so that a slow method holds
         up no other call; 0: the thread of :meth:`start` runs one after the other, which is the quickest. `processes`:
         how many processes run methods instead, likewise; each imports the functions by their names, so that these must
@@ -70,7 +73,8 @@ class RPCServer:
         "json", "json+types", "msgpack", "pickle", or an object with ``dumps`` and ``loads``; every client must have the
         same. A pickle can run any code where it is read: "pickle" trusts every process of this user. `strict`, of codec
         "json": refuse results that would not arrive as they are, such as tuples, dates and NaN; clients need not have
-        it.
+        it. `statistics`: time each call, for :meth:`statistics`, which takes half a microsecond of it; not with
+        `processes`.
         Raises RPCTransportError when a living server has the name, ValueError or TypeError for bad arguments.
         """
         names.validated(name)
@@ -81,7 +85,7 @@ class RPCServer:
         validated_number("threads", threads, 0, MOST_THREADS)
         validated_number("processes", processes, 0, MOST_PROCESSES)
         if processes:
-            _refuse_for_processes(threads, codec)
+            _refuse_for_processes(threads, codec, statistics)
         self.name = name
         self._timeout = validated_timeout(timeout)
         self._stopping = False
@@ -102,8 +106,12 @@ class RPCServer:
         }
         _servers.add(self)
         chosen = codecs.chosen(codec, strict)
-        self._endpoint = Endpoint(name, Offer(max_channels, buffer_size, max_message_size, chosen.name), wait)
-        self._dispatch = Dispatch(chosen, max_objects, self._endpoint.objects_kept, self._await)
+        methods = MOST_METHODS if statistics else 0
+        offer = Offer(max_channels, buffer_size, max_message_size, chosen.name, methods)
+        self._endpoint = Endpoint(name, offer, wait)
+        kind = Measured if statistics else Dispatch
+        self._dispatch = kind(chosen, max_objects, self._endpoint.objects_kept, self._await)
+        self._endpoint.on_look = _weakly(self._write_figures)
         self._deferred = Deferred(self._dispatch, self._endpoint)
         self._loop: Optional[Loop] = None
         self._loop_lock = threading.Lock()
@@ -211,6 +219,24 @@ class RPCServer:
         """Put back what :meth:`start` has changed of this process and thread. Idempotent."""
         signals.restore(self._handlers)
         serving.end(self.name)
+
+    def statistics(self) -> Statistics:
+        """What was counted since it has its name, and what its clients wait for right now; see :class:`.Statistics`.
+
+        From any thread; a few microseconds, and more for many channels. ``python -m shm_rpc_bridge stat NAME`` shows
+        the same from outside. Raises RPCTransportError when closed.
+        """
+        self._refuse_in_child()
+        while not self._closed:
+            try:
+                self._write_figures()
+                return self._endpoint.statistics()
+            except ValueError:  # the server's thread was just closing a channel
+                continue
+        raise RPCTransportError(f"server {self.name!r} is closed")
+
+    def _write_figures(self) -> None:
+        self._endpoint.write_figures(*self._dispatch.figures())
 
     def stop(self) -> None:
         """Let :meth:`start` return after the call it is in. From any thread, signal handler or method; never waits."""
@@ -364,9 +390,11 @@ class RPCServer:
             return self._loop
 
 
-def _refuse_for_processes(threads: int, codec: Any) -> None:
+def _refuse_for_processes(threads: int, codec: Any, statistics: bool) -> None:
     if threads:
         raise ValueError("threads or processes, not both")
+    if statistics:
+        raise ValueError("statistics of methods are not counted where they run in processes: leave one of them out")
     if codec not in codecs.NAMES:
         raise ValueError(
             f"codec must be one of {', '.join(map(repr, codecs.NAMES))} where there are processes, not {codec!r}"
@@ -391,6 +419,18 @@ os.register_at_fork(
     after_in_parent=signals.let_through_after_fork,
     after_in_child=_leave_servers_to_parent,
 )
+
+
+def _weakly(method: Callable[[], None]) -> Callable[[], None]:
+    """It, as long as its object is there: a server's finalizer keeps the endpoint, which must not keep the server."""
+    known = weakref.WeakMethod(method)
+
+    def call() -> None:
+        found = known()
+        if found is not None:
+            found()
+
+    return call
 
 
 def _end(endpoint: Endpoint, running: threading.Lock) -> None:

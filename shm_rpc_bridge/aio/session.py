@@ -12,6 +12,7 @@ from ..connection import Connection
 from ..exceptions import RPCError, RPCTimeoutError, RPCTransportError
 from ..link import Link
 from ..messages import Message, Numbered
+from ..statistics import AWAITED
 
 _LOOK_SECONDS = 0.5
 """Between looks, while there are calls, whether the server lives: its death is heard at once unless a child of it has
@@ -50,6 +51,8 @@ class Session:
         self._timer_at = math.inf
         self._is_advancing = False
         self._look: Optional[asyncio.TimerHandle] = None
+        self._oldest: Optional[int] = None
+        """Of those that waited at the last look."""
         self.on_idle: Callable[[], None] = _nothing
         """Called when nobody waits for an answer any more."""
         self.is_closed = False
@@ -184,6 +187,7 @@ class Session:
             return
         if self._waiting:
             self._look = self._loop.call_later(_LOOK_SECONDS, self._look_after)
+        self._note_oldest()
         try:
             self._link.body.recheck()
         except RPCTransportError as error:
@@ -192,6 +196,15 @@ class Session:
             return
         self._advance()  # a wake-up was lost
         self._expire_late()  # if that was interrupted
+
+    def _note_oldest(self) -> None:
+        """For whoever looks at the server: that there are calls which take longer than from one look to the next."""
+        oldest = next(iter(self._waiting), None)
+        if oldest is not None and oldest == self._oldest:
+            self._link.body.waits(AWAITED, b"%d" % len(self._waiting))
+        else:
+            self._link.body.waits_no_more()
+        self._oldest = oldest
 
     def _set_timer(self, deadline: float) -> None:
         if self._timer is not None:
@@ -214,6 +227,8 @@ class Session:
         future = self._waiting.get(number)
         if future is not None and not future.done():
             never_runs = self._abandon(number)
+            if not self.is_closed:
+                self._link.body.gave_up(is_late=not never_runs)
             if not future.done():
                 outcome = _NEVER_RUNS if never_runs else _UNKNOWN
                 future.set_exception(RPCTimeoutError(f"no answer in time ({outcome})", may_have_run=not never_runs))

@@ -1,4 +1,4 @@
-"""serve a module, call and ping a server, and look after what is in /dev/shm."""
+"""serve a module, call, ping and watch a server, and look after what is in /dev/shm."""
 
 import argparse
 from typing import Any, List, Optional
@@ -6,7 +6,7 @@ from typing import Any, List, Optional
 from ..channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE
 from ..codec import NAMES as CODECS
 from ..waiting import STRATEGIES
-from . import calls, leftovers, serve
+from . import calls, leftovers, serve, stat
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
@@ -17,9 +17,10 @@ def main(arguments: Optional[List[str]] = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m shm_rpc_bridge", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="serve|call|ping|ls|clean")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="serve|call|ping|stat|ls|clean")
     _add_serve(commands)
     _add_calls(commands)
+    _add_stat(commands)
     _add_leftovers(commands)
     return parser
 
@@ -34,6 +35,7 @@ def _add_serve(commands: Any) -> None:
     command.add_argument("--strict", action="store_true", help="refuse results that JSON would change")
     command.add_argument("--threads", type=int, default=0, metavar="N", help="run N calls at once; 0: one at a time")
     command.add_argument("--processes", type=int, default=0, metavar="N", help="the same in N processes, on N cores")
+    command.add_argument("--statistics", action="store_true", help="time each call, for `stat`")
     command.add_argument("--functions", help=argparse.SUPPRESS)  # see shm_rpc_bridge.forwarding
     command.add_argument("--wait", choices=STRATEGIES, default="adaptive")
     command.add_argument("--buffer-size", type=int, default=DEFAULT_BUFFER_SIZE, metavar="BYTES")
@@ -60,6 +62,21 @@ def _add_calls(commands: Any) -> None:
     call.add_argument("arguments", nargs="*", metavar="ARGUMENT", help="VALUE or KEY=VALUE; JSON, or else text")
     call.set_defaults(run=calls.call)
     ping.set_defaults(run=calls.ping)
+
+
+def _add_stat(commands: Any) -> None:
+    command = commands.add_parser(
+        "stat",
+        help="show what a server has counted and what its clients wait for",
+        description="Show what a server has counted and what its clients wait for right now, without asking it: it may "
+        "be stuck. Of each method only if it was made with statistics=True, or served with --statistics.",
+    )
+    command.add_argument(
+        "--watch", type=float, nargs="?", const=1.0, metavar="SECONDS", help="again and again until Ctrl-C; default 1"
+    )
+    command.add_argument("--json", action="store_true", help="as one JSON object, or one a line with --watch")
+    command.add_argument("name", metavar="NAME", help="of the server")
+    command.set_defaults(run=stat.show)
 
 
 def _add_leftovers(commands: Any) -> None:

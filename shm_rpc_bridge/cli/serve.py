@@ -79,6 +79,7 @@ def _made(chosen: Any) -> RPCServer:
             max_message_size=chosen.max_message_size,
             codec=chosen.codec,
             strict=chosen.strict,
+            statistics=chosen.statistics,
         )
         try:
             if chosen.functions is None:

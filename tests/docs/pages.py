@@ -45,4 +45,4 @@ def commands(page: Path) -> list[str]:
 
 def is_served(command: str) -> bool:
     """Whether it serves a module, or needs one that is served: test_served.py runs these together."""
-    return any(f"-m shm_rpc_bridge {each} " in command for each in ("serve", "call", "ping"))
+    return any(f"-m shm_rpc_bridge {each} " in command for each in ("serve", "call", "ping", "stat"))

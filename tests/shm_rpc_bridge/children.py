@@ -219,3 +219,9 @@ def unlink_as_nobody(name: str, outcome: Any) -> None:
     os.setuid(65534)
     outcome.put(posix.unlink_segment(names.slot(name, 1, 0, 5).request))
     outcome.put(posix.unlink_semaphore(names.slot(name, 1, 0, 5).request_full))
+
+
+def call_and_wait(name: str) -> None:
+    """For an answer that does not come before this process is killed."""
+    with RPCClient(name, timeout=PATIENCE) as client:
+        client.call("hold")

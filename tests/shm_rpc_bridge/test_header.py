@@ -45,7 +45,7 @@ def changed(header, **fields):
 def test_a_header_says_what_its_server_is_and_offers(control):
     found = read_header(header_of(control))
     assert found.process == posix.this_process()
-    assert (found.max_channels, found.buffer_size, found.max_message_size, found.codec_name) == OFFER
+    assert (found.max_channels, found.buffer_size, found.max_message_size, found.codec_name, found.methods) == OFFER
     assert (found.generation, found.state, found.libc) == (0xABC, layout.READY, posix.LIBC)
 
 
@@ -80,7 +80,7 @@ def test_a_segment_whose_lock_nobody_holds_is_of_somebody_dead():
 @pytest.mark.parametrize(
     ("fields", "kind", "told"),
     [
-        ({"version": 99}, RPCTransportError, "c has layout version 99, this library 5$"),
+        ({"version": 99}, RPCTransportError, "c has layout version 99, this library 6$"),
         ({"libc": 99}, RPCTransportError, "c was made by a process with an unknown C library"),
         ({"state": layout.CLOSED}, posix.NotFoundError, r"^not there \(it has closed\)$"),
         ({"state": layout.LEAVING}, posix.NotFoundError, r"^not there \(it has closed\)$"),

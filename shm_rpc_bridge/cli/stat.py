@@ -1,0 +1,122 @@
+"""``stat``: what a server has counted, and what its clients wait for. Only looks at its memory."""
+
+import json
+import sys
+import time
+from typing import Any, List, Optional, Sequence
+
+from .. import names, posix, statistics
+from ..control import Control
+from ..exceptions import RPCError
+from ..statistics import MethodStatistics, Statistics
+
+HEADS = ("method", "calls", "calls/s", "failed", "mean", "p50 <", "p99 <", "longest", "in", "out")
+
+
+def show(chosen: Any) -> int:
+    """Print it once, or until interrupted."""
+    try:
+        names.validated(chosen.name)
+        if chosen.watch is not None and not 0.05 <= chosen.watch <= 3600:
+            raise ValueError(f"--watch takes 0.05 to 3600 seconds, not {chosen.watch:g}")
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    held: posix.Held = []
+    before: Optional[Statistics] = None
+    try:
+        control = Control.open(chosen.name, held)
+        while True:
+            now = statistics.read(
+                control.map, control.max_channels, control.methods, control.codec, time.monotonic_ns()
+            )
+            text = _as_json(now) if chosen.json else "\n".join(_lines(chosen.name, control, now, before))
+            clear = "\x1b[H\x1b[2J" if chosen.watch is not None and not chosen.json and sys.stdout.isatty() else ""
+            print(f"{clear}{text}", flush=True)
+            if chosen.watch is None:
+                return 0
+            before = now
+            time.sleep(chosen.watch)
+            if not control.is_serving() or control.why_server_is_dead():
+                print(f"server {chosen.name!r} has gone", file=sys.stderr)
+                return 1
+    except RPCError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+    except BrokenPipeError:  # whoever has read enough, such as `head`
+        sys.stderr.close()
+        return 0
+    finally:
+        posix.let_go(held)
+
+
+def _as_json(now: Statistics) -> str:
+    shown = now._asdict()
+    shown["waiting"] = [each._asdict() for each in now.waiting]
+    shown["methods"] = {name: each._asdict() for name, each in now.methods.items()}
+    return json.dumps(shown)
+
+
+def _lines(name: str, control: Control, now: Statistics, before: Optional[Statistics]) -> List[str]:
+    stuck = f"; it has not looked after its clients for {_time(now.age)}: it is in a method" if now.age > 2 else ""
+    seconds = now.seconds - before.seconds if before is not None else now.seconds
+    rate = (now.answered - (before.answered if before is not None else 0)) / max(seconds, 1e-9)
+    found = [
+        f"server {name!r}, {posix.described(control.process)}, codec {control.codec}, up {_time(now.seconds)}{stuck}",
+        "",
+        f"calls     {now.answered:,} answered, {rate:,.1f}/s; {now.failed:,} failed; "
+        f"{now.timeouts:,} given up by their clients, {now.late:,} of them after they were taken",
+        f"channels  {now.channels:,} open, {now.opened:,} in all, {now.refused:,} refused",
+        f"waits     {now.slept:,} for a call ended asleep, and were woken",
+    ]
+    if now.waiting:
+        found += ["", *_table(("waiting for", "process", "", "call"), [_waiting(each) for each in now.waiting])]
+    if now.methods:
+        rows = [_method(name, each, now, before) for name, each in sorted(now.methods.items())]
+        found += ["", *_table(HEADS, rows)]
+    elif not control.methods:
+        found += ["", "(of methods nothing: serve with --statistics, or RPCServer(..., statistics=True))"]
+    return found
+
+
+def _waiting(each: statistics.Waiting) -> List[str]:
+    if each.calls > 1 or (not each.method and each.is_taken):
+        return [_time(each.seconds), f"{each.process}", "", f"{each.calls} awaited"]
+    state = "taken" if each.is_taken else "not taken"
+    return [_time(each.seconds), f"{each.process}", state, each.method or "?"]
+
+
+def _method(name: str, each: MethodStatistics, now: Statistics, before: Optional[Statistics]) -> List[str]:
+    earlier = before.methods.get(name) if before is not None else None
+    seconds = now.seconds - before.seconds if before is not None else now.seconds
+    rate = (each.calls - (earlier.calls if earlier is not None else 0)) / max(seconds, 1e-9)
+    times = (each.seconds / each.calls, each.at_most(0.5), each.at_most(0.99), each.longest)
+    sizes = (each.bytes_received, each.bytes_sent)
+    return [name, f"{each.calls:,}", f"{rate:,.1f}", f"{each.failed:,}", *map(_time, times), *map(_size, sizes)]
+
+
+def _table(heads: Sequence[str], rows: List[List[str]]) -> List[str]:
+    """The first and the last column of words to the left, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(heads, *rows)]
+    is_words = [not any(row[place][:1].isdigit() for row in rows) for place in range(len(heads))]
+    lines = []
+    for row in (heads, *rows):
+        cells = [text.ljust(width) if words else text.rjust(width) for text, width, words in zip(row, widths, is_words)]
+        lines.append("  ".join(cells).rstrip())
+    return lines
+
+
+def _time(seconds: float) -> str:
+    for limit, factor, unit in ((1e-3, 1e6, "us"), (1.0, 1e3, "ms"), (120.0, 1.0, "s"), (7200.0, 1 / 60, "min")):
+        if seconds < limit:
+            return f"{seconds * factor:.3g} {unit}"
+    return f"{seconds / 3600:.3g} h"
+
+
+def _size(count: int) -> str:
+    for limit, divisor, unit in ((10_000, 1, "B"), (10_000_000, 1000, "kB"), (10_000_000_000, 10**6, "MB")):
+        if count < limit:
+            return f"{count / divisor:.0f} {unit}"
+    return f"{count / 10**9:.0f} GB"
