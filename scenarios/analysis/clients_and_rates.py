@@ -1,4 +1,5 @@
-"""Notebook 03: many clients at once, and calls that come at a rate of their own."""
+"""Notebook 03: many clients at once, many calls of one, slow ones among them, and calls that come at a rate of their
+own."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from scenarios.statistics.figures import FLOOR
 
 REMEDY = "make bench SCENARIO=load"
 CLIENTS_REMEDY = "make bench SCENARIO=clients"
+IN_FLIGHT_REMEDY, SLOW_CALLS_REMEDY = "make bench SCENARIO=async", "make bench SCENARIO=workers"
 
 
 def one_client(opened: OpenedRun, lane: str) -> Prose:
@@ -81,6 +83,17 @@ def best_number(opened: OpenedRun) -> Prose:
             ]
         )
     return markdown_table(["contender", "fewest clients, calls/s", "most calls/s", "with clients", "gain"], rows)
+
+
+def in_flight(opened: OpenedRun) -> list[Picture] | list[Prose]:
+    """Calls per second, cost and latency of one client against how many calls it has under way; in event loops how late
+    another task of the loop runs."""
+    return _pictures(opened, "in_flight") or [not_measured("several calls in flight", IN_FLIGHT_REMEDY)]
+
+
+def slow_calls(opened: OpenedRun) -> list[Picture] | list[Prose]:
+    """p50 and p99 of quick calls, with and without other clients' slow ones, against the number of quick clients."""
+    return _pictures(opened, "slow_calls") or [not_measured("quick calls beside slow ones", SLOW_CALLS_REMEDY)]
 
 
 def offered(opened: OpenedRun) -> list[Picture] | list[Prose]:

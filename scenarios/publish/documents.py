@@ -15,7 +15,7 @@ import pandas as pd
 from contenders import registry
 from scenarios.common.errors import RunError
 from scenarios.common.units import figure
-from scenarios.plan.circumstances import DEFAULTS
+from scenarios.plan.circumstances import DEFAULTS, NOTHING
 from scenarios.plan.load import Load
 from scenarios.publish import reference, reliability
 from scenarios.records import environment
@@ -106,6 +106,37 @@ def real_in_short(_: Path, run: Run) -> str:
     return f"{of_frame(of_run.real(lines, known))}\n"
 
 
+def in_flight(_: Path, run: Run) -> str:
+    """Calls per second of one client by how many calls it has under way; of event loops, how late a ticker runs."""
+    lines = clients_and_rates.by_in_flight(figures.frame(run.rows()))
+    parts = []
+    for scenario, each in lines[lines["lane"] == LANE].groupby("scenario"):
+        ticked = bool(each["ticker_p99_us"].notna().any())
+        whose = "one event loop" if ticked else "one client"
+        name = str(scenario).rpartition("/")[2]
+        parts += [f"Calls per second of {whose} (`{name}`):", ""]
+        parts += [_along_in_flight(each, columns.ANSWERED), ""]
+        if ticked:
+            parts += ["How late a task of the same loop runs that wants to run every ms, p99 in µs:", ""]
+            parts += [_along_in_flight(each[each["in_flight"] > 1], columns.TICK_P99), ""]
+    return "\n".join(parts)
+
+
+def _along_in_flight(lines: pd.DataFrame, column: columns.Column) -> str:
+    return of_frame(of_run.along(lines, "in_flight", lambda count: (f"{count}", "in flight"), column.field))
+
+
+def slow_calls(_: Path, run: Run) -> str:
+    """p50 and p99 of one client's quick calls, by what other clients call."""
+    lines = clients_and_rates.beside_slow_calls(figures.frame(run.rows()))
+    lines = lines[(lines["lane"] == LANE) & (lines["clients"] == 1)].sort_values(["beside", "p50_us"])
+    lines = lines.assign(place=lines["beside"].map(lambda beside: (beside != NOTHING, beside)))
+    words = {
+        place: columns.BESIDE.field({"beside": place[1]}).text or "nothing beside" for place in set(lines["place"])
+    }
+    return f"{of_frame(of_run.along(lines, 'place', lambda place: (words[place], 'µs'), of_run.with_p99))}\n"
+
+
 def _real(run: Run) -> pd.DataFrame:
     lines = by_case(figures.frame(run.rows()))
     return pd.DataFrame(lines[(lines["lane"] == LANE) & (lines["payload_bytes"] == lines["payload_bytes"].min())])
@@ -157,6 +188,8 @@ PARTS = (
     Part("README.md", "figures", in_short),
     Part("README.md", "real", real_in_short),
     Part("docs/results.md", "real", real),
+    Part("docs/results.md", "in-flight", in_flight),
+    Part("docs/results.md", "slow-calls", slow_calls),
     Part("docs/choose.md", "short-list", short_list),
     Part("docs/choose.md", "contenders", contenders),
     Part("docs/benchmark/methods.md", "flags", power_of_flags),

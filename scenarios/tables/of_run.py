@@ -4,8 +4,8 @@ quick calls beside slow ones, offered rates, circumstances."""
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -121,13 +121,26 @@ def real(lines: pd.DataFrame, contenders: Sequence[str]) -> pd.DataFrame:
     fields = {("the calls", ""): [Field(case, case) for case in found]}
     for name in contenders:
         known = [dict(each.loc[name]) if name in each.index else None for each in found.values()]
-        fields[name, ""] = [_with_p99(line) if line else Field() for line in known]
+        fields[name, ""] = [with_p99(line) if line else Field() for line in known]
     return pd.DataFrame(fields)
 
 
-def _with_p99(line: columns.Line) -> Field:
+def along(
+    lines: pd.DataFrame, axis: str, head: Callable[[Any], tuple[str, str]], shown: Callable[[columns.Line], Field]
+) -> pd.DataFrame:
+    """A line per contender and a column per value of an axis, headed by heading and unit."""
+    names = list(lines["contender"].unique())
+    fields = {("contender", ""): [Field(name, name) for name in names]}
+    for value, each in lines.groupby(axis, sort=True):
+        known = {str(line["contender"]): shown(dict(line)) for _, line in each.iterrows()}
+        fields[head(value)] = [known.get(name, Field()) for name in names]
+    return pd.DataFrame(fields, [columns.kind(name) for name in names])
+
+
+def with_p99(line: columns.Line) -> Field:
+    """ "median / p99", or that more was offered than was answered."""
     p50, p99 = (column.field(line) for column in (columns.P50, columns.P99))
-    if not line["served"]:
+    if not line.get("served", True):
         return Field("overloaded", p50.value)
     return dataclasses.replace(p50, text=f"{p50.text} / {p99.text}" if p99.key else p50.text)
 

@@ -100,7 +100,8 @@ def test_the_report_is_made_of_the_same(lines: pd.DataFrame, opened: OpenedRun) 
             expected = own.set_index(["payload_bytes", "contender"])[column].to_dict()
             found = dict(zip(keys, values(every, shown_as, "µs"), strict=True))
             assert found == pytest.approx(expected, nan_ok=True, rel=0, abs=0)
-    kinds = (clients_and_rates.by_clients, clients_and_rates.by_in_flight, clients_and_rates.by_rate)
+    of_load = clients_and_rates
+    kinds = (of_load.by_clients, of_load.by_in_flight, of_load.beside_slow_calls, of_load.by_rate)
     told = pd.concat([kind(opened.cells) for kind in kinds])
     cases = real.by_case(opened.cells)
     shown_load = [value for table in of_run.of_load(opened.cells) for value in values(table.frame, "p50", "µs")]
@@ -150,6 +151,37 @@ def test_the_notebooks_and_the_pictures_draw_the_same_clients(opened: OpenedRun)
     (in_notebook,) = notebook_3.throughput(opened)
     for axes in (shown.panels(in_notebook)[0], sheet.figure.axes[0]):
         assert expected <= points(axes)
+
+
+def test_the_notebooks_and_the_pictures_draw_the_same_calls_in_flight(opened: OpenedRun) -> None:
+    lines = clients_and_rates.by_in_flight(opened.cells)
+    with style.applied():
+        sheets = pictures.sheets(opened.cells)
+    in_notebook = notebook_3.in_flight(opened)
+    assert len(in_notebook) == lines["scenario"].nunique() == 2
+    for of_one, (scenario, known) in zip(in_notebook, lines.groupby("scenario"), strict=True):
+        sheet = sheets[f"in_flight_{scenario}".replace("/", "-")]
+        for place, column in enumerate(("calls_per_s", "cpu_us", "p50_us", "p99_us", "ticker_p50_us", "ticker_p99_us")):
+            expected = set(zip(known["in_flight"].astype(float), known[column], strict=True))
+            expected = {point for point in expected if not math.isnan(point[1])}
+            if expected:
+                assert expected <= points(shown.panels(of_one)[place])
+                assert expected <= points(sheet.figure.axes[place])
+
+
+def test_the_notebooks_and_the_pictures_draw_the_same_quick_calls(opened: OpenedRun) -> None:
+    lines = clients_and_rates.beside_slow_calls(opened.cells)
+    with style.applied():
+        sheet = pictures.sheets(opened.cells)["slow_calls"]
+    (in_notebook,) = notebook_3.slow_calls(opened)
+    for place, beside in enumerate(("nothing", "2-computing-calls", "2-sleeping-calls")):
+        known = lines[lines["beside"] == beside]
+        for side, column in enumerate(("p50_us", "p99_us")):
+            expected = set(zip(known["clients"].astype(float), known[column], strict=True))
+            expected = {point for point in expected if not math.isnan(point[1])}
+            assert len(expected) > 3
+            for axes in (shown.panels(in_notebook)[2 * place + side], sheet.figure.axes[2 * place + side]):
+                assert expected <= points(axes)
 
 
 @pytest.mark.parametrize("lane", ["bytes", "json", "native"])

@@ -13,7 +13,7 @@ from scenarios.cli import table
 from scenarios.plots import clients_and_rates, pictures, style
 from scenarios.plots.sheet import Sheet
 from scenarios.statistics import real
-from scenarios.statistics.clients_and_rates import by_clients, by_in_flight, by_rate
+from scenarios.statistics.clients_and_rates import beside_slow_calls, by_clients, by_in_flight, by_rate
 from scenarios.statistics.figures import frame, headline
 from tests.scenarios.rows import row, run_of
 
@@ -101,6 +101,26 @@ def test_calls_in_flight_have_a_line_per_number_and_change_no_other_figure() -> 
     assert by_rate(frame_of_all).equals(by_rate(_cells(PLAIN, CLIENTS, LOAD)))
     assert headline(_cells(IN_FLIGHT))["in_flight"].tolist() == [1, 1, 1, 1], "where there are no others"
     assert headline(_cells(PLAIN, [row("shm", scenario="s/w", p50_us=1, in_flight=8)]))["p50_us"].tolist() == [5, 5, 5]
+
+
+def test_quick_calls_beside_slow_ones_have_lines_of_their_own_and_change_no_other_figure() -> None:
+    slow = [
+        row("shm", scenario="s/slow", p50_us=p50, clients=clients, beside=beside)
+        for beside, p50 in (("nothing", 5), ("2-sleeping-calls", 20_000))
+        for clients in (1, 8)
+    ]
+    frame_of_all = _cells(PLAIN, CLIENTS, LOAD, IN_FLIGHT, slow)
+    lines = beside_slow_calls(frame_of_all).set_index(["beside", "clients"])
+    assert lines["p50_us"].to_dict() == {
+        ("2-sleeping-calls", 1): 20_000,
+        ("2-sleeping-calls", 8): 20_000,
+        ("nothing", 1): 5,
+        ("nothing", 8): 5,
+    }
+    before = _cells(PLAIN, CLIENTS, LOAD, IN_FLIGHT)
+    for kind in (by_clients, by_in_flight, by_rate, headline, real.by_case):
+        assert kind(frame_of_all).reset_index(drop=True).equals(kind(before).reset_index(drop=True))
+    assert real.case(slow[2]) == "back to back, 2 other clients with calls of 10 ms, asleep"
 
 
 def test_beside_other_work_they_are_told_of_there() -> None:
