@@ -9,7 +9,7 @@ import stat
 import weakref
 from typing import List
 
-from .descriptors import above_standard_streams
+from .descriptors import above_standard_streams, close_all
 from .held import Held
 from .refusals import FOLDER, refuse_if_odd, translated
 
@@ -46,8 +46,7 @@ class Bell:
 
     def close(self) -> None:
         """Let go of it. Idempotent."""
-        while self._fds:
-            os.close(self._fds.pop())
+        close_all(self._fds)
 
 
 def create_bell(name: str, held: Held) -> Bell:

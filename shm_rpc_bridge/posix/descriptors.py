@@ -6,6 +6,8 @@ its own or a child's, would write into a segment.
 
 import contextlib
 import os
+from collections import deque
+from itertools import repeat
 from typing import Iterator, List
 
 
@@ -21,9 +23,14 @@ def above_standard_streams() -> Iterator[None]:
             fillers.extend(map(os.open, (os.devnull,), (os.O_RDWR,)))
         yield
     finally:
-        while fillers:
-            filler = fillers.pop()
-            os.close(filler)
+        close_all(fillers)
+
+
+def close_all(descriptors: List[int]) -> None:
+    """Close them, the last one first, and forget them."""
+    while descriptors:
+        # In C from the one to the other: what a signal's handler raises in between would lose a descriptor.
+        deque(map(os.close, map(list.pop, repeat(descriptors, 1))), 0)
 
 
 def _is_open(fd: int) -> bool:
