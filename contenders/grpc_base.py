@@ -93,7 +93,7 @@ class GrpcContender(Contender):
             "API": "sync, unary",
             "codec": CODECS[self.lane],
             "in flight": ".future() of the stub, one HTTP/2 stream each",
-            "server workers": str(self.workers),
+            "server workers": str(self.workers) if self.workers == 1 else f"{self.workers}, whichever is free",
             "I/O threads": IO_THREADS,
             **{option: str(value) for option, value in options.items()},
         }

@@ -33,6 +33,7 @@ BUILT_IN = {
     "shm-threads": "contenders.shm_threads:ShmThreads",
     "shm-processes": "contenders.shm_processes:ShmProcesses",
     "grpc-uds": "contenders.grpc_uds:GrpcUds",
+    "grpc-threads": "contenders.grpc_threads:GrpcThreads",
     "grpc-tcp": "contenders.grpc_tcp:GrpcTcp",
     "grpc-aio": "contenders.grpc_aio:GrpcAio",
     "zmq-ipc": "contenders.zmq_ipc:ZmqIpc",

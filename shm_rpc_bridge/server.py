@@ -21,7 +21,7 @@ from .measured import MOST_METHODS, Measured
 from .references import reference_of
 from .statistics import Statistics
 from .waiting import SLICE, deadline_after, validated_strategy, validated_timeout
-from .workers import MOST_PROCESSES, MOST_THREADS, ThreadWorker, Worker, Workers, start_together
+from .workers import MOST_PROCESSES, MOST_THREADS, ThreadWorker, Worker, Workers, refuse_together, start_together
 
 if TYPE_CHECKING:
     from .coroutines import Loop
@@ -84,8 +84,9 @@ class RPCServer:
         validated_number("max_objects", max_objects, 0, 2**31 - 1)
         validated_number("threads", threads, 0, MOST_THREADS)
         validated_number("processes", processes, 0, MOST_PROCESSES)
+        refuse_together(threads, processes, statistics)
         if processes:
-            _refuse_for_processes(threads, codec, statistics)
+            _refuse_for_processes(codec)
         self.name = name
         self._timeout = validated_timeout(timeout)
         self._stopping = False
@@ -390,11 +391,7 @@ class RPCServer:
             return self._loop
 
 
-def _refuse_for_processes(threads: int, codec: Any, statistics: bool) -> None:
-    if threads:
-        raise ValueError("threads or processes, not both")
-    if statistics:
-        raise ValueError("statistics of methods are not counted where they run in processes: leave one of them out")
+def _refuse_for_processes(codec: Any) -> None:
     if codec not in codecs.NAMES:
         raise ValueError(
             f"codec must be one of {', '.join(map(repr, codecs.NAMES))} where there are processes, not {codec!r}"

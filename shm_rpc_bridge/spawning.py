@@ -15,7 +15,7 @@ from .exceptions import RPCTransportError
 from .keeper import Keeper
 from .offered import validated_module, validated_names
 from .waiting import validated_strategy, validated_timeout
-from .workers import MOST_PROCESSES, MOST_THREADS
+from .workers import MOST_PROCESSES, MOST_THREADS, refuse_together
 
 
 class SpawnedClient(RPCClient):
@@ -57,6 +57,7 @@ def spawn(
     timeout: Optional[float] = 5.0,
     threads: int = 0,
     processes: int = 0,
+    statistics: bool = False,
     wait: str = "adaptive",
     buffer_size: int = DEFAULT_BUFFER_SIZE,
     max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE,
@@ -69,7 +70,8 @@ def spawn(
     `module`: its dotted name; the process finds it where this one would, and inherits environment, current directory,
     stdout and stderr, but not stdin nor Ctrl-C. `only`: the functions to serve, else the public ones. `name`: under
     which other processes can call them, too; else one that nobody could guess. `codec`, `strict` (both ways),
-    `timeout`, `threads`, `processes`, `wait`, `buffer_size`, `max_message_size`: as of RPCServer and RPCClient.
+    `timeout`, `threads`, `processes`, `statistics`, `wait`, `buffer_size`, `max_message_size`: as of RPCServer and
+    RPCClient.
 
     When the process dies it is started again, at most `restarts` times in `restarts_within` seconds; after that every
     call fails at once and says so. Calls that were in it when it died fail with RPCTransportError, those that certainly
@@ -99,8 +101,7 @@ def spawn(
     validated_sizes(buffer_size, max_message_size)
     validated_number("threads", threads, 0, MOST_THREADS)
     validated_number("processes", processes, 0, MOST_PROCESSES)
-    if threads and processes:
-        raise ValueError("threads or processes, not both")
+    refuse_together(threads, processes, statistics)
     validated_strategy(wait)
     validated_timeout(timeout)
     for seconds, argument in ((ready_within, "ready_within"), (restarts_within, "restarts_within")):
@@ -110,6 +111,7 @@ def spawn(
     arguments += ["--buffer-size", str(buffer_size), "--max-message-size", str(max_message_size)]
     arguments += ["--threads", str(threads), "--processes", str(processes)]
     arguments += ["--strict"] if strict else []
+    arguments += ["--statistics"] if statistics else []
     arguments += [] if only is None else [f"--only={','.join(validated_names(only, 'only'))}"]
     keeper = Keeper(name, arguments, ready_within, restarts, restarts_within)
     options = {"codec": codec, "strict": strict, "buffer_size": buffer_size, "max_message_size": max_message_size}

@@ -1,6 +1,7 @@
 """AsyncRPCClient: the calls of an RPCClient, awaited."""
 
 import asyncio
+import contextlib
 import math
 import os
 import warnings
@@ -199,9 +200,10 @@ class AsyncRPCClient:
         message = self._encode(method, args, params)
         deadline = math.inf if timeout is None else monotonic() + timeout
         session = self._way.session_now()
-        if session is None:
-            return asyncio.ensure_future(self._result(method, message, deadline, None))
-        return self._result(method, message, deadline, (session, session.begin(message, ONE, deadline)))
+        if session is not None:
+            with contextlib.suppress(RPCTransportError):  # of which the task says more
+                return self._result(method, message, deadline, (session, session.begin(message, ONE, deadline)))
+        return asyncio.ensure_future(self._result(method, message, deadline, None))
 
     async def _result(
         self, method: str, message: Message, deadline: float, under_way: Optional[Tuple[Session, Begun]]
@@ -255,8 +257,9 @@ class AsyncRPCClient:
     def _let_go(self, session: Session, came: HandedOut, deadline: float) -> None:
         """Let the server forget an object that nobody here can have."""
         message = self._encode(LET_GO, (came.number,), {})
-        _, future = session.begin(message, ONE, deadline)
-        future.add_done_callback(lambda done: done.cancelled() or done.exception())
+        with contextlib.suppress(RPCTransportError):  # then it has ended, and with it the object
+            _, future = session.begin(message, ONE, deadline)
+            future.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     @property
     def remote(self) -> Any:

@@ -54,7 +54,7 @@ class Session:
         self._oldest: Optional[int] = None
         """Of those that waited at the last look."""
         self.on_idle: Callable[[], None] = _nothing
-        """Called when nobody waits for an answer any more."""
+        """Called when nobody waits for an answer any more; it may end this."""
         self.is_closed = False
         """From the moment that it ends."""
         self._has_ended = False
@@ -99,10 +99,10 @@ class Session:
 
     def left(self, number: int, error: BaseException) -> None:
         """Note that whoever has awaited a response waits no more, by that error."""
-        if isinstance(error, (RPCError, GeneratorExit)):  # it was told, or its loop has ended
-            self._forget(number)
-        else:  # it is cancelled, or what the handler of a signal raises
-            self.abandon(number)
+        if not isinstance(error, (RPCError, GeneratorExit)):  # else it was told, or its loop has ended
+            self.abandon(number)  # it is cancelled, or what the handler of a signal raises
+        self._forget(number)
+        self._tell_if_idle()
 
     def abandon(self, number: int) -> None:
         """Want no response to that request any more, if it is under way."""
@@ -114,7 +114,9 @@ class Session:
     def _forget(self, number: int) -> None:
         self._waiting.pop(number, None)
         self._deadlines.pop(number, None)
-        if not self._waiting:
+
+    def _tell_if_idle(self) -> None:
+        if not self._waiting and not self.is_closed:
             self.on_idle()
 
     def _advance_soon(self) -> None:
@@ -152,6 +154,7 @@ class Session:
                 self._forget(number)
             came.popleft()
             most -= 1
+        self._tell_if_idle()
 
     def _end_interrupted(self, error: BaseException) -> None:
         """By what the handler of a signal has raised: of what was sent or taken nothing is sure any more."""
@@ -222,6 +225,7 @@ class Session:
             self._set_timer(first)
         for number in late:
             self._expire(number)
+        self._tell_if_idle()
 
     def _expire(self, number: int) -> None:
         future = self._waiting.get(number)

@@ -1,6 +1,8 @@
 """serve a module, call, ping and watch a server, and look after what is in /dev/shm."""
 
 import argparse
+import os
+import sys
 from typing import Any, List, Optional
 
 from ..channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE
@@ -12,7 +14,14 @@ from . import calls, leftovers, serve, stat
 def main(arguments: Optional[List[str]] = None) -> int:
     """The exit status of one command."""
     chosen = _parser().parse_args(arguments)
-    return int(chosen.run(chosen))
+    try:
+        status = int(chosen.run(chosen))
+        if sys.stdout is not None:  # as it is where there was no such stream to begin with
+            sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads it has seen enough, such as `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is flushed at the exit
+        return 1
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -45,9 +45,6 @@ def show(chosen: Any) -> int:
         return 1
     except KeyboardInterrupt:
         return 0
-    except BrokenPipeError:  # whoever has read enough, such as `head`
-        sys.stderr.close()
-        return 0
     finally:
         posix.let_go(held)
 

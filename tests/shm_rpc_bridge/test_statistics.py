@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shm_rpc_bridge import RPCClient, RPCServer, RPCTimeoutError, RPCTransportError, layout, names, statistics
+from shm_rpc_bridge import RPCClient, RPCServer, RPCTimeoutError, RPCTransportError, layout, names, spawn, statistics
 from shm_rpc_bridge import codec as codecs
 from shm_rpc_bridge.aio import AsyncRPCClient
 from shm_rpc_bridge.statistics import BUCKETS, OTHERS, Totals, bucket_of, no_figures
@@ -206,8 +206,19 @@ def test_each_method_is_timed_where_that_is_asked_for(name, options, caplog):
 
 
 def test_they_are_not_counted_where_methods_run_in_processes(name):
-    with pytest.raises(ValueError, match="leave one of them out"):
-        RPCServer(name, processes=1, statistics=True)
+    for make in (lambda **options: RPCServer(name, **options), lambda **options: spawn("json", **options)):
+        with pytest.raises(ValueError, match="leave one of them out"):
+            make(processes=1, statistics=True)
+
+
+def test_a_spawned_server_times_its_methods_where_that_is_asked_for():
+    with spawn(f"{__package__}.pricing", statistics=True, timeout=PATIENCE) as client:
+        client.call("quote", 1)
+        for _ in until(PATIENCE):
+            found = json.loads(stat("--json", client.name)[1])["methods"]
+            if "quote" in found:
+                break
+        assert found["quote"]["calls"] == 1
 
 
 def test_a_closed_server_has_none(name):
@@ -416,6 +427,15 @@ def test_ctrl_c_ends_watching_well(name):
         child.send_signal(signal.SIGINT)
         _, told = child.communicate(timeout=PATIENCE)
         assert (child.returncode, told) == (0, "")
+
+
+def test_whoever_has_seen_enough_leaves_no_traceback(name):
+    command = [sys.executable, "-m", "shm_rpc_bridge", "stat", "--watch", "0.05", name]
+    with serving(name), subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        child.stdout.readline()
+        child.stdout.close()
+        assert child.wait(PATIENCE) == 1
+        assert child.stderr.read() == ""
 
 
 def test_another_layout_is_said(name):

@@ -2,13 +2,14 @@
 
 import asyncio
 import itertools
+import os
 import threading
 
 import pytest
 
-from shm_rpc_bridge import RPCClient, RPCServer, RPCTimeoutError, RPCTransportError
+from shm_rpc_bridge import RPCClient, RPCServer, RPCTimeoutError, RPCTransportError, names
 
-from ..services import PATIENCE, in_thread, serving, started
+from ..services import PATIENCE, in_thread, register_methods, serving, started
 from ..steps import until
 from .loops import connected, run
 
@@ -62,6 +63,60 @@ def test_the_first_one_connects(name):
         await other.close()
 
     with serving(name):
+        run(call())
+
+
+def test_one_that_cannot_be_sent_says_so_when_it_is_awaited_and_by_name(name):
+    async def call():
+        async with connected(name, max_message_size=10_000) as client:
+            assert await client.submit("echo", "x") == "x"
+            too_large, after = client.submit("echo", "x" * 20_000), client.submit("echo", "y")
+            with pytest.raises(RPCTransportError, match=f"'echo' on '{name}': Message too large") as told:
+                await too_large
+            assert told.value.may_have_run is False
+            assert await after == "y"
+
+    with serving(name):
+        run(call())
+
+
+def test_the_last_answer_from_a_life_that_was_left_ends_what_led_to_it(name):
+    """In the middle of giving it out."""
+
+    async def call():
+        troubles = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: troubles.append(context))
+        async with connected(name) as client:
+            held = client.submit("hold")
+            await in_thread(is_in.wait, PATIENCE)
+            old = client._way._current
+            os.unlink(f"/dev/shm/{names.control(name)}")
+            await in_thread(until_taken_again)
+            assert await client.call("echo", "new") == "new"
+            assert client._way._before == {old}
+            go_on.set()
+            await held
+            for _ in range(3):
+                await asyncio.sleep(0)
+            assert old.is_closed
+            assert not client._way._before
+            assert await client.call("echo", "newer") == "newer"
+        assert not troubles
+
+    def hold():
+        is_in.set()
+        assert go_on.wait(PATIENCE)
+
+    def until_taken_again():
+        for _ in until(PATIENCE):
+            if server._endpoint._leaving:
+                return
+
+    is_in, go_on = threading.Event(), threading.Event()
+    server = RPCServer(name, threads=2)
+    server.register("hold", hold)
+    register_methods(server)
+    with started(server):
         run(call())
 
 
