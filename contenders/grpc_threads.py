@@ -1,4 +1,4 @@
-"""gRPC with handlers in several threads, as its own examples have it: what it costs that a slow one holds up no other."""
+"""gRPC with handlers in several threads, as its examples have it: what it costs that a slow one holds up no other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""For processes that a contender's own library starts."""
+"""For processes that a contender's own library starts, and for those that a measurement does."""
 
 from __future__ import annotations
 

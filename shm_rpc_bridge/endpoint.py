@@ -3,11 +3,11 @@
 import contextlib
 import logging
 from itertools import chain
-from time import monotonic, monotonic_ns
+from time import monotonic
 from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, Union
 
 from . import channel as channels
-from . import layout, names, posix, statistics
+from . import counted, layout, names, posix
 from .buffer import Buffer, Terms
 from .control import Control
 from .exceptions import RPCTransportError
@@ -17,7 +17,7 @@ from .life import Life
 from .messages import Message
 from .multiplexed import Requests, Responses, Turns
 from .scratch import Scratch
-from .statistics import Figures, Statistics, Totals
+from .statistics import Figures, Statistics
 from .waiting import Waiter
 
 logger = logging.getLogger("shm_rpc_bridge")
@@ -53,14 +53,6 @@ class _Served:
         """Requests that were taken and are answered later, see :meth:`Endpoint.defer`."""
 
 
-class Past:
-    """What has been, of channels that are closed and of all."""
-
-    def __init__(self) -> None:
-        self.began = monotonic_ns()
-        self.answered = self.slept = self.opened = self.refused = self.timeouts = self.late = 0
-
-
 Request = Tuple[_Served, int, Message, int]
 """Who asked, the sequence of the response, the message and its kind; valid until the next request is taken."""
 
@@ -90,8 +82,7 @@ class Endpoint:
         self._has_lost_its_name = False
         self._is_shared = False
         self._lives = [Life(name)]  # the present one last
-        self._past = Past()
-        self._waiters: List[Waiter] = []
+        self._counted = counted.Counted()
         self.on_look: Callable[[], None] = _nothing
         """Called twice a second, while it looks after its channels."""
 
@@ -106,12 +97,11 @@ class Endpoint:
     def _adopt(self, life: Life) -> None:
         """Begin that life and serve its clients."""
         life.begin(self._offer)
-        self._past.slept += sum(waiter.slept for waiter in self._waiters)
         self._control = life.control
         self._doorbell = life.doorbell
         self._waiter = Waiter(life.doorbell, self._wait, _nothing, _SWEEP_INTERVAL)
         self._parker = Waiter(life.doorbell, "block", _nothing, _SWEEP_INTERVAL)
-        self._waiters = [self._waiter, self._parker]
+        self._counted.wait_by(self._waiter, self._parker)
         self.park_at_once(self._is_shared)
 
     def park_at_once(self, is_shared: bool) -> None:
@@ -224,27 +214,12 @@ class Endpoint:
 
         From any thread; ValueError where the server's own has just closed a channel, or the server.
         """
-        control, past = self._control, self._past
-        served = [*self._channels.values(), *self._leaving]
-        given_up = [control.given_up(slot) for slot in list(self._channels)]
-        totals = Totals(
-            monotonic_ns(),
-            past.began,
-            past.answered + sum(each.response.sequence() for each in served),
-            failed,
-            past.slept + sum(waiter.slept for waiter in self._waiters),
-            past.opened,
-            past.refused,
-            past.timeouts + sum(timeouts for timeouts, _ in given_up),
-            past.late + sum(late for _, late in given_up),
-        )
-        statistics.write_totals(control.map, control.max_channels, totals)
-        statistics.write_methods(control.map, control.max_channels, control.methods, methods)
+        responses = [each.response for each in (*self._channels.values(), *self._leaving)]
+        self._counted.write(self._control, list(self._channels), responses, failed, methods)
 
     def statistics(self) -> Statistics:
         """What stands there."""
-        control = self._control
-        return statistics.read(control.map, control.max_channels, control.methods, control.codec, monotonic_ns())
+        return counted.read(self._control)
 
     def wake(self) -> None:
         """Make :meth:`next_request` return soon. From any thread or signal handler."""
@@ -395,7 +370,7 @@ class Endpoint:
         logger.debug("channel %d opened", slot)
         self._channels[slot] = _Served(slot, token, *ends, held)
         self._circle_is_old = True
-        self._past.opened += 1
+        self._counted.opened += 1
 
     def _opened(
         self, own_names: names.ChannelNames, held: posix.Held, is_multiplexed: bool
@@ -418,16 +393,13 @@ class Endpoint:
     def _forget(self, slot: int) -> None:
         if slot in self._channels:
             self._drop(self._channels[slot])
-        timeouts, late = self._control.given_up(slot)
-        self._past.timeouts += timeouts
-        self._past.late += late
-        self._control.forget_wait(slot)
+        self._counted.left(self._control, slot)
         channels.unlink(_names(self._control, slot))
 
     def _refuse(self, served: _Served, why: str) -> None:
         """Have nothing more to do with a client that lives: it is told, and its next call comes on a new channel."""
         self._log_refusal(served.slot, why)
-        self._past.refused += 1
+        self._counted.refused += 1
         self._control.refuse(served.slot, served.token)
         served.response.interrupt_reader()
         self._drop(served)
@@ -438,7 +410,7 @@ class Endpoint:
     def _drop(self, served: _Served) -> None:
         self._circle_is_old = True
         if served.held and not self.is_closed:  # as it is in a forked child, where nothing is mapped any more
-            self._past.answered += served.response.sequence()
+            self._counted.closed(served.response)
         served.objects = None
         posix.let_go(served.held)
         served.request.forget_memory()

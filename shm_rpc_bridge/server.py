@@ -119,6 +119,7 @@ class RPCServer:
         # At the latest when the interpreter exits.
         self._finalizer = weakref.finalize(self, _end, self._endpoint, self._running)
         self._endpoint.open()
+        self._write_figures()
         logger.debug("server %r is ready", name)
 
     def register(self, name: str, func: Callable[..., Any]) -> None:

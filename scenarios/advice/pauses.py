@@ -69,6 +69,9 @@ class Pauses:
             one = one[one[axis] == circumstances.DEFAULTS[axis]]
         one = one[(one["load"] != CLOSED) | (one["beside"] != NOTHING)]
         lines = figures.summary(one)
+        # Where calls were also measured as programs make them, those count: they come last.
+        of_programs = lines["scenario"].isin(figures.of_circumstances(cells))
+        lines = lines.assign(of_programs=of_programs).sort_values("of_programs", kind="stable")
         self._points: dict[_Key, dict[str, dict[float, dict[int, _Point]]]] = {}
         served = lines[clients_and_rates.served(lines)]
         for line in served[[*_PLACE, "load", "beside", *FIGURES, *_ENDS, _REPEATS]].to_dict("records"):

@@ -36,14 +36,14 @@ import traceback
 from array import array
 from collections.abc import Callable
 from contextlib import ExitStack
-from multiprocessing import parent_process
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from typing import Any
 
 from contenders import garbage
 from contenders.interface import Contender
 from contenders.process import ServerProcess
 from contenders.service import BenchService
+from contenders.worker import die_with_parent
 from scenarios.common import quotas
 from scenarios.measuring import drivers, noise, programs, usage
 from scenarios.measuring.drivers import Driver
@@ -151,7 +151,7 @@ def main(task: Task, runner: Connection) -> None:
 
     What needs no server is done before one is there: this process and the server's start side by side.
     """
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    threading.Thread(target=die_with_parent, daemon=True).start()
 
     def begin() -> int:
         runner.send(READY)
@@ -168,14 +168,6 @@ def main(task: Task, runner: Connection) -> None:
         outcome = Failure(type(error).__name__, str(error), traceback.format_exc())
     runner.send(outcome)
     runner.close()
-
-
-def _die_with_parent() -> None:
-    """Leave at once when the runner is gone, however it went. Blocked in one system call until then."""
-    parent = parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
 
 
 def measure(task: Task, payloads: list[Any], server: Server | None, begin: Callable[[], int]) -> ClientResult:

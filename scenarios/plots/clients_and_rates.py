@@ -243,8 +243,8 @@ _IN_FLIGHT: dict[str, Fill] = {
     "p99": _in_flight("p99_us"),
 }
 _TICKER: dict[str, Fill] = {
-    "how late a 1 ms ticker of the loop runs, p50": _in_flight("ticker_p50_us"),
-    "how late a 1 ms ticker of the loop runs, p99": _in_flight("ticker_p99_us"),
+    "a 1 ms ticker of the loop is late, p50": _in_flight("ticker_p50_us"),
+    "a 1 ms ticker of the loop is late, p99": _in_flight("ticker_p99_us"),
 }
 _RATES: dict[str, Fill] = {
     "p50 since the call was due": _rate_latency("p50_us"),

@@ -5,10 +5,11 @@ import sys
 import time
 from typing import Any, List, Optional, Sequence
 
-from .. import names, posix, statistics
+from .. import names, posix
 from ..control import Control
+from ..counted import read
 from ..exceptions import RPCError
-from ..statistics import MethodStatistics, Statistics
+from ..statistics import MethodStatistics, Statistics, Waiting
 
 HEADS = ("method", "calls", "calls/s", "failed", "mean", "p50 <", "p99 <", "longest", "in", "out")
 
@@ -27,9 +28,7 @@ def show(chosen: Any) -> int:
     try:
         control = Control.open(chosen.name, held)
         while True:
-            now = statistics.read(
-                control.map, control.max_channels, control.methods, control.codec, time.monotonic_ns()
-            )
+            now = read(control)
             text = _as_json(now) if chosen.json else "\n".join(_lines(chosen.name, control, now, before))
             clear = "\x1b[H\x1b[2J" if chosen.watch is not None and not chosen.json and sys.stdout.isatty() else ""
             print(f"{clear}{text}", flush=True)
@@ -57,7 +56,8 @@ def _as_json(now: Statistics) -> str:
 
 
 def _lines(name: str, control: Control, now: Statistics, before: Optional[Statistics]) -> List[str]:
-    stuck = f"; it has not looked after its clients for {_time(now.age)}: it is in a method" if now.age > 2 else ""
+    why = "it is in a method, stopped, or not started yet"
+    stuck = f"; it has not looked after its clients for {_time(now.age)}: {why}" if now.age > 2 else ""
     seconds = now.seconds - before.seconds if before is not None else now.seconds
     rate = (now.answered - (before.answered if before is not None else 0)) / max(seconds, 1e-9)
     found = [
@@ -78,7 +78,7 @@ def _lines(name: str, control: Control, now: Statistics, before: Optional[Statis
     return found
 
 
-def _waiting(each: statistics.Waiting) -> List[str]:
+def _waiting(each: Waiting) -> List[str]:
     if each.calls > 1 or (not each.method and each.is_taken):
         return [_time(each.seconds), f"{each.process}", "", f"{each.calls} awaited"]
     state = "taken" if each.is_taken else "not taken"

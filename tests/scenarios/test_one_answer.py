@@ -158,13 +158,12 @@ def test_fairness_and_calls_per_second_of_several_clients_are_the_same_everywher
 
 def test_what_was_measured_again_is_counted_alike_in_picture_and_report(opened: OpenedRun) -> None:
     count = sum(row["attempt"] not in ("", "0") for row in opened.run.rows())
-    assert count
     said = f"{count} disturbed cells were measured again;"
     sheet = drift.sheet(figures.frame(opened.run.rows(), every_attempt=True)).finish("")
     words_there = " ".join(str(each.get_text()) for each in sheet.figure.findobj(Text))  # type: ignore[attr-defined]
-    assert said in " ".join(words_there.split())
+    assert (said in " ".join(words_there.split())) == bool(count)
     warnings = trust.warnings(opened.run, opened.cells, figures.summary(opened.cells))
-    assert any(said in str(warning) for warning in warnings)
+    assert any(said in str(warning) for warning in warnings) == bool(count)
 
 
 def test_the_repeats_of_rows_that_have_fewer_are_not_said_to_be_more(opened: OpenedRun) -> None:
@@ -182,11 +181,11 @@ def test_what_the_guide_says_of_spinning_was_measured(opened: OpenedRun) -> None
     assert lines["cpu_us"]["shm"] < lines["cpu_us"]["shm-block"]
     rates = clients_and_rates.by_rate(opened.cells)
     at = rates[rates["rate"] == 5000].set_index("contender")["cpu_us"]
-    assert at["shm"] == pytest.approx(2 * at["shm-block"], rel=0.1)
+    assert at["shm"] == pytest.approx(1.6 * at["shm-block"], rel=0.1)
     at = of_case(opened, documents.PACED)["cpu_us"]
     assert at["shm"] == pytest.approx(at["shm-block"], rel=0.25)
     guide = " ".join((ROOT / "docs" / "benchmark" / "guide.md").read_text().split())
-    assert "it spins away, at twice the cost (5,000 calls/s); in longer ones it sleeps, too" in guide
+    assert "it spins away, at 1.6 times the cost (5,000 calls/s); in longer ones it sleeps, too" in guide
 
 
 def test_advice_as_json_is_that_of_the_table(opened: OpenedRun) -> None:

@@ -325,15 +325,15 @@ def test_one_that_is_interrupted_waits_no_more(name):
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
 def test_calls_that_were_given_up_are_counted_also_of_clients_that_have_gone(name, kind):
-    def give_up(method):
+    def give_up(method, timeout):
         if kind == "sync":
-            with RPCClient(name, timeout=0.05) as client, pytest.raises(RPCTimeoutError):
+            with RPCClient(name, timeout=timeout) as client, pytest.raises(RPCTimeoutError):
                 client.call(method)
         else:
-            asyncio.run(awaited(method))
+            asyncio.run(awaited(method, timeout))
 
-    async def awaited(method):
-        async with AsyncRPCClient(name, timeout=0.05) as client:
+    async def awaited(method, timeout):
+        async with AsyncRPCClient(name, timeout=timeout) as client:
             with pytest.raises(RPCTimeoutError):
                 await client.call(method)
 
@@ -341,10 +341,10 @@ def test_calls_that_were_given_up_are_counted_also_of_clients_that_have_gone(nam
     with started(holding.server):
         with RPCClient(name, timeout=PATIENCE) as client, calling(client.call, "hold"):
             holding.until_waiting(1)
-            give_up("not taken")
+            give_up("not taken", 0.05)
             holding.go_on.set()
         holding.go_on.clear()
-        give_up("hold")
+        give_up("hold", 1.0)  # long enough for it to be taken
         holding.go_on.set()
         settled(holding.server, timeouts=2, late=1, channels=0)
 
@@ -381,6 +381,15 @@ def test_a_server_that_is_stuck_is_looked_at_from_outside(name):
             assert (status, found["answered"], found["methods"]["add"]["calls"]) == (0, 1, 1)
             assert found["waiting"][0]["method"] == "hold"
             holding.go_on.set()
+
+
+def test_a_server_that_does_not_look_after_its_clients_is_said_to_be_stuck_or_not_started(name):
+    with RPCServer(name) as server:
+        assert "not started" not in stat(name)[1]
+        now = time.monotonic_ns()
+        totals = Totals(now - 5 * 10**9, now - 10 * 10**9, 0, 0, 0, 0, 0, 0, 0)
+        statistics.write_totals(server._endpoint._control.map, 1024, totals)
+        assert re.search(r"up 1\d(\.\d)? s; it has not looked after its clients for 5[\d.]* s: it is in", stat(name)[1])
 
 
 def test_figures_are_written_twice_a_second_without_being_asked_for(name):

@@ -128,8 +128,9 @@ def test_many_clients_and_offered_load_have_a_section_of_their_own(run: Run) -> 
     assert "Many clients, offered load" not in text_of(alone)
     assert "full/clients, lane native" in text_of(page)
     assert "5,000" in page.split('id="load"')[1].split("</section>")[0]
-    # The headline is not touched by them.
-    assert answers(page) == answers(alone)
+    # The headline is not touched by them; which phase of the machine is the usual one may be.
+    flagged = re.compile(r"\d+ of the \d+ measurements")
+    assert flagged.sub("", answers(page)) == flagged.sub("", answers(alone))
 
 
 def test_a_run_of_many_clients_only_is_reported_without_an_answer(run: Run) -> None:

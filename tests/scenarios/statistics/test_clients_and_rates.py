@@ -119,7 +119,8 @@ def test_quick_calls_beside_slow_ones_have_lines_of_their_own_and_change_no_othe
     }
     before = _cells(PLAIN, CLIENTS, LOAD, IN_FLIGHT)
     for kind in (by_clients, by_in_flight, by_rate, headline, real.by_case):
-        assert kind(frame_of_all).reset_index(drop=True).equals(kind(before).reset_index(drop=True))
+        tables = (kind(each).reset_index(drop=True) for each in (frame_of_all, before))
+        pd.testing.assert_frame_equal(*tables, check_dtype=False)
     assert real.case(slow[2]) == "back to back, 2 other clients with calls of 10 ms, asleep"
 
 
