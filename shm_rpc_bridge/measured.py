@@ -1,4 +1,4 @@
-"""A Dispatch that times each call, for servers made with ``statistics=True``: about half a microsecond more."""
+"""A Dispatch that times each call, for servers made with ``statistics=True``: about a microsecond more."""
 
 import logging
 from time import perf_counter_ns

@@ -73,7 +73,7 @@ class RPCServer:
         "json", "json+types", "msgpack", "pickle", or an object with ``dumps`` and ``loads``; every client must have the
         same. A pickle can run any code where it is read: "pickle" trusts every process of this user. `strict`, of codec
         "json": refuse results that would not arrive as they are, such as tuples, dates and NaN; clients need not have
-        it. `statistics`: time each call, for :meth:`statistics`, which takes half a microsecond of it; not with
+        it. `statistics`: time each call, for :meth:`statistics`, which takes about a microsecond of it; not with
         `processes`.
         Raises RPCTransportError when a living server has the name, ValueError or TypeError for bad arguments.
         """
