@@ -66,7 +66,7 @@ class Body:
         self.slot = control.claim_slot(self, self.token)
         self._names = names.slot(control.name, control.generation, self.slot, self.token)
         limit = min(max_message_size, control.max_message_size)
-        terms = Terms(limit, wait, self.recheck, scratch=self.scratch, token=self.token, relieved=self.waits_no_more)
+        terms = Terms(limit, wait, self.wait_goes_on, self.scratch, self.token, self.waits_no_more)
         if kind is Lane:
             self.bell = posix.create_bell(names.bell(self._names), self._held)
         sizes = request_size, control.buffer_size
@@ -96,13 +96,16 @@ class Body:
             if self.closed:  # since it was asked: the server takes what wakes this end for a response that nobody takes
                 raise RPCTransportError("the client was closed during the call")
             raise RPCTransportError(f"server {control.name!r} has refused this channel: its log says why")
+        if self.channel is not None and self.channel.request.seems_full() and not self.doorbell.value:
+            self.doorbell.release()  # a wake-up was lost
+
+    def wait_goes_on(self) -> None:
+        """As :meth:`recheck`, by who waits for the response to one call, and notes that."""
+        self.recheck()
         if self.channel is not None:
-            is_untaken = self.channel.request.seems_full()
-            if is_untaken and not self.doorbell.value:
-                self.doorbell.release()  # a wake-up was lost
-            if self.bell is None:  # else a wait is not for one call
-                beginning = self.channel.request.beginning(layout.WAIT_BEGINNING_SIZE)
-                self.waits(statistics.UNTAKEN if is_untaken else statistics.TAKEN, beginning)
+            request = self.channel.request
+            state = statistics.UNTAKEN if request.seems_full() else statistics.TAKEN
+            self.waits(state, request.beginning(layout.WAIT_BEGINNING_SIZE))
 
     def waits(self, state: int, beginning: bytes) -> None:
         """Note in the control segment, for whoever looks there, what takes so long."""

@@ -36,7 +36,7 @@ def show(chosen: Any) -> int:
                 return 0
             before = now
             time.sleep(chosen.watch)
-            if not control.is_serving() or control.why_server_is_dead():
+            if not control.is_ready() or control.why_server_is_dead():
                 print(f"server {chosen.name!r} has gone", file=sys.stderr)
                 return 1
     except RPCError as error:

@@ -323,6 +323,15 @@ def test_one_that_is_interrupted_waits_no_more(name):
         signal.signal(signal.SIGUSR1, before)
 
 
+def test_a_look_whether_the_server_lives_is_no_wait(name):
+    """As there is one after a response to another call: what was noted then stood there until the next long wait."""
+    with serving(name) as server, RPCClient(name, timeout=PATIENCE) as client:
+        client.call("add", 1, 2)
+        (channel,) = client._idle
+        channel.body.recheck()
+        assert server.statistics().waiting == []
+
+
 @pytest.mark.parametrize("kind", ["sync", "async"])
 def test_calls_that_were_given_up_are_counted_also_of_clients_that_have_gone(name, kind):
     def give_up(method, timeout):
