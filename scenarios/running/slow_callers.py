@@ -32,9 +32,10 @@ class SlowCallers:
         """Returns when each has had its first answer: an empty text, or why that cannot be."""
         deadline = time.monotonic() + seconds
         context = multiprocessing.get_context("spawn")
+        method, payload = self._circumstances.slow_method, corpus(*self._payload)[0]
         for number in range(self._circumstances.slow_callers):
             ours, theirs = context.Pipe()
-            what = self._contender, address, self._circumstances.slow_method, corpus(*self._payload)[0], theirs
+            what = self._contender, address, method, payload, theirs
             process: BaseProcess = context.Process(
                 target=call_slowly, args=what, name=f"slow caller {number}", daemon=True
             )
