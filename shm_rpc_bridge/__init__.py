@@ -21,6 +21,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from .client import RPCClient
+from .current import CurrentCall, current_call
 from .exceptions import (
     RPCError,
     RPCMethodError,
@@ -41,6 +42,7 @@ __version__ = "0.2.0"
 
 __all__ = [
     "AsyncRPCClient",
+    "CurrentCall",
     "Handle",
     "RPCClient",
     "RPCError",
@@ -52,6 +54,7 @@ __all__ = [
     "SharedMemoryTransport",
     "SpawnedClient",
     "Statistics",
+    "current_call",
     "spawn",
 ]
 

@@ -3,7 +3,7 @@
 import os
 import time
 import weakref
-from typing import Optional, Protocol, Tuple, Type
+from typing import Callable, Optional, Protocol, Tuple, Type
 
 from . import channel as channels
 from . import layout, names, posix, statistics
@@ -44,6 +44,8 @@ class Body:
         self._held: posix.Held = []
         self._names: Optional[names.ChannelNames] = None
         self._waits_since = 0  # ns
+        self.meanwhile: Callable[[], None] = _nothing
+        """Called every tenth of a second while one call waits for its response."""
 
     def open(self, request_size: int, max_message_size: int, wait: str) -> channels.Channel:
         """Claim a slot and create the channel in it; sizes in bytes. Raises RPCTransportError."""
@@ -102,6 +104,7 @@ class Body:
     def wait_goes_on(self) -> None:
         """As :meth:`recheck`, by who waits for the response to one call, and notes that."""
         self.recheck()
+        self.meanwhile()
         if self.channel is not None:
             request = self.channel.request
             state = statistics.UNTAKEN if request.seems_full() else statistics.TAKEN
@@ -151,3 +154,7 @@ class Body:
         posix.let_go(self._held)
         if channel is not None:
             channel.forget_memory()
+
+
+def _nothing() -> None:
+    """What is done meanwhile when nobody has asked for anything."""

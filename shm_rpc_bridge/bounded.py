@@ -45,7 +45,7 @@ class BoundedBuffer(Buffer):
             elif not waiter.wait(deadline):
                 raise RPCTimeoutError("the peer has not taken the previous message in time")
             buffer = self._map
-            write_message_header(buffer, 0, size, 0, 0, sequence)
+            write_message_header(buffer, 0, size, 0, 0, sequence, 0.0)
             buffer[HEADER : HEADER + size] = message
             (posted := True) and self._full.release()
             waiter.taken = False

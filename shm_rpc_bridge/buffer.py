@@ -6,6 +6,7 @@ say to each other: a response says that its request was taken, the next request 
 the token of `empty` lying; :mod:`shm_rpc_bridge.bounded` is for ends that do not answer each other.
 """
 
+import math
 import os
 from typing import Callable, NamedTuple, Optional, Tuple, Type, TypeVar
 
@@ -20,7 +21,7 @@ Taken = Tuple[int, Message, int]
 """Sequence, message and kind, see :mod:`.layout`."""
 
 HEADER = layout.REGION_HEADER_SIZE
-write_message_header = layout.MESSAGE.pack_into
+write_message_header = layout.DATED_MESSAGE.pack_into
 read_message_header = layout.MESSAGE.unpack_from
 
 
@@ -47,6 +48,7 @@ class Buffer:
     """One end of one direction. Each end is used by one thread at a time; its owner holds what it consists of."""
 
     _kinds: Tuple[int, ...] = (ONE, BATCH)
+    _header_size = HEADER
 
     __slots__ = ("_capacity", "_full", "_map", "_max_message_size", "_scratch", "_segment", "_wait_full")
 
@@ -64,7 +66,7 @@ class Buffer:
         cls: Type[AnyBuffer], buffer: names.BufferNames, capacity: int, terms: Terms, held: posix.Held
     ) -> AnyBuffer:
         """Create the three objects, the region first. What was created when this raises stands in `held`."""
-        segment = posix.create_segment(buffer.region, layout.region_size(capacity), held)
+        segment = posix.create_segment(buffer.region, cls._header_size + capacity, held)
         layout.REGION_IDENTITY.pack_into(
             segment.map,
             layout.REGION_IDENTITY_OFFSET,
@@ -85,7 +87,7 @@ class Buffer:
 
         Messages may be as large as both the creator and the `terms` allow.
         """
-        segment = posix.open_segment(buffer.region, layout.REGION_HEADER_SIZE, held)
+        segment = posix.open_segment(buffer.region, cls._header_size, held)
         limit = checked_identity(buffer.region, segment.map[: layout.REGION_HEADER_SIZE]).max_message_size
         empty = posix.open_semaphore(buffer.empty, held)
         full = posix.open_semaphore(buffer.full, held)
@@ -93,16 +95,20 @@ class Buffer:
 
     def _adopt_mapping(self) -> None:
         self._map = self._segment.map
-        self._capacity = self._segment.size - HEADER
+        self._capacity = self._segment.size - self._header_size
 
-    def send(self, message: Message, sequence: int, kind: int = ONE) -> None:
-        """Write one message and post it. To be called once the reader has taken the one before."""
+    def send(self, message: Message, sequence: int, kind: int = ONE, deadline: float = 0.0) -> None:
+        """Write one message and post it. To be called once the reader has taken the one before.
+
+        `deadline`, of a request: when its response is not waited for any more, seconds of CLOCK_MONOTONIC.
+        """
         size = len(message)
         if size > self._capacity:
             self._make_room(size)
         buffer = self._map
         buffer[HEADER : HEADER + size] = message
-        write_message_header(buffer, 0, size, kind, 0, sequence)  # last: for who is woken without a message just now
+        # Last: for who is woken without a message just now.
+        write_message_header(buffer, 0, size, kind, 0, sequence, deadline)
         self._full.release()
 
     def receive(self, deadline: float) -> Taken:
@@ -139,6 +145,25 @@ class Buffer:
         """Of that message."""
         return int(read_message_header(self._map, 0)[3])
 
+    def deadline(self, sequence: int) -> float:
+        """Of the request with that number; -inf when it is not wanted any more, or there is another one by now."""
+        if self.sequence() != sequence:
+            return -math.inf
+        (deadline,) = layout.DEADLINE.unpack_from(self._map, layout.DEADLINE_OFFSET)
+        return math.inf if math.isnan(deadline) else float(deadline)
+
+    def say_unwanted(self) -> None:
+        """The writer's, of the request that was sent last: nobody wants it answered any more."""
+        layout.DEADLINE.pack_into(self._map, layout.DEADLINE_OFFSET, -math.inf)
+
+    def speak_for(self, process: int) -> None:
+        """The writer's: what is sent from here on is that process's."""
+        layout.CALLER.pack_into(self._map, layout.CALLER_OFFSET, process)
+
+    def caller(self) -> int:
+        """The process whose requests these are, by its own word."""
+        return int(layout.CALLER.unpack_from(self._map, layout.CALLER_OFFSET)[0]) or self.creator()
+
     def withdraw(self) -> bool:
         """Take back a message that the reader has not taken. True: it never will."""
         return not self._full.trywait()
@@ -152,7 +177,7 @@ class Buffer:
             raise too_large(size, self._max_message_size)
         # At least doubled, so that a slowly growing series of messages is not a remapping each.
         capacity = min(max(size, 2 * self._capacity), self._max_message_size)
-        self._segment.grow(layout.region_size(capacity))
+        self._segment.grow(self._header_size + capacity)
         self._adopt_mapping()
 
     def _check_header(self, size: int, kind: int, flags: int) -> None:

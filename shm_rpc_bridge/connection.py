@@ -3,7 +3,7 @@
 import os
 import weakref
 from threading import get_ident
-from typing import Collection, Optional, Protocol, Set, Union
+from typing import Collection, Dict, Optional, Protocol, Set, Tuple, Union
 
 from . import layout, names, posix, serving, stacks
 from .body import Body
@@ -11,6 +11,7 @@ from .control import Control
 from .exceptions import NOT_SENT, RPCError, RPCTimeoutError, RPCTransportError
 from .link import Link
 from .messages import ONE, Message
+from .statistics import Figures, read_figures
 
 
 class Connection:
@@ -40,6 +41,16 @@ class Connection:
             )
         self._doorbell = posix.open_semaphore(names.doorbell(self.name, self._control.generation), self._held)
         self.is_open = True
+
+    def figures(self) -> Tuple[int, Dict[str, Figures]]:
+        """What the server has counted by half a second ago, see :func:`.statistics.read_figures`. From any thread."""
+        control = self._control
+        if control is None:
+            return 0, {}
+        try:
+            return read_figures(control.map, control.max_channels, control.methods)
+        except ValueError:  # meanwhile it was let go
+            return 0, {}
 
     @property
     def server(self) -> str:
@@ -143,9 +154,10 @@ class ClientChannel:
         self._request, self._response = self.body.open(request_size, max_message_size, wait)
         self.is_clean = True
 
-    def exchange(self, message: bytes, deadline: float, kind: int = ONE) -> Message:
+    def exchange(self, message: bytes, deadline: float, kind: int = ONE, stated: Optional[float] = None) -> Message:
         """Send a request and return its response, which is valid until the next call.
 
+        `stated`: the deadline that the server is told, where it is another one.
         Raises RPCTimeoutError or RPCTransportError; afterwards :attr:`is_clean` says whether the channel is of
         further use, and the error whether the server had taken the request.
         """
@@ -155,7 +167,7 @@ class ClientChannel:
         self.is_clean = False
         body = self.body
         try:
-            self._request.send(message, sequence, kind)
+            self._request.send(message, sequence, kind, deadline if stated is None else stated)
         except RPCError as error:  # nothing was sent
             self.is_clean = not body.is_refused() and not body.closed
             raise RPCTransportError(f"{error} {NOT_SENT}") from None
@@ -190,6 +202,14 @@ class ClientChannel:
                 self.is_clean = True
                 return response
         return None
+
+    def speak_for(self, process: int) -> None:
+        """What is asked from here on is asked by that process."""
+        self._request.speak_for(process)
+
+    def say_unwanted(self) -> None:
+        """Tell the server that nobody wants the response any more which this waits for."""
+        self._request.say_unwanted()
 
     def take(self) -> bool:
         """Note that this thread has it, before it uses it: from here on no other one closes it.

@@ -218,6 +218,14 @@ class Control:
         """Say that a channel is not served, or not any more. Its slot stays its client's to give up."""
         layout.TOKEN.pack_into(self.map, layout.refused_offset(self.max_channels, slot), token)
 
+    def is_left(self, slot: int, token: int) -> bool:
+        """Whether the client of that channel has closed it, or is dead. From any thread, a few microseconds."""
+        return (
+            self._state(slot) != layout.SLOT_SERVED
+            or self.token(slot) != token
+            or not self._lock_file.is_locked(layout.slot_lock(slot))
+        )
+
     def slots_left(self) -> List[int]:
         """Slots whose clients say that they have closed."""
         left, slot = [], -1

@@ -6,6 +6,7 @@ import threading
 from queue import SimpleQueue
 from typing import Any, Callable, Coroutine, Optional, Set
 
+from . import current
 from .deferred import Deferred, answered_by
 from .dispatch import IN_BATCH, Dispatch
 from .endpoint import Request
@@ -47,14 +48,16 @@ class Loop:
         """
         if request[3] == IN_BATCH:
             over: SimpleQueue[Outcome] = SimpleQueue()
-            self._running().call_soon_threadsafe(self._begin, coroutine, over.put)
+            self._running().call_soon_threadsafe(self._begin, request, method, coroutine, over.put)
             return dispatch.outcome(request, method, over.get())
         served, sequence, _, kind = request
         kept = served, sequence, b"", kind
-        self._running().call_soon_threadsafe(self._begin, coroutine, lambda get: self._answer(kept, method, get))
+        self._running().call_soon_threadsafe(
+            self._begin, kept, method, coroutine, lambda get: self._answer(kept, method, get)
+        )
         return None
 
-    def _begin(self, coroutine: Awaited, tell: Callable[[Outcome], None]) -> None:
+    def _begin(self, request: Request, method: str, coroutine: Awaited, tell: Callable[[Outcome], None]) -> None:
         """Have it awaited, and `tell` what it has come to, also when it is cancelled before it has begun."""
 
         def end(task: "asyncio.Task[Outcome]") -> None:
@@ -62,6 +65,7 @@ class Loop:
             coroutine.close()
             tell(_raiser(asyncio.CancelledError()) if task.cancelled() else task.result())
 
+        current.awaits(request, method)  # in the context of this callback, of which the task has a copy
         task = asyncio.ensure_future(_guarded(coroutine))
         self._tasks.add(task)  # a loop has weak references only
         task.add_done_callback(end)

@@ -7,7 +7,7 @@ import logging
 from types import CoroutineType
 from typing import Any, Callable, Coroutine, Dict, Iterator, List, Optional, Set, Tuple, Type
 
-from . import parameters
+from . import current, parameters
 from .classes import class_name, text_of
 from .codec.protocol import Codec
 from .endpoint import Request
@@ -251,6 +251,9 @@ class Dispatch:
             served.objects = Objects(self._classes)
         number = served.objects.keep(value)
         return self._codec.encode_failure(Failure(HANDED_OUT, class_name(value), str(number)), None)
+
+
+current.answers(Dispatch.answer)
 
 
 def _is_awaited(func: Callable[..., Any]) -> bool:

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import math
 from itertools import chain
 from time import monotonic
 from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, Union
@@ -32,16 +33,18 @@ _PARTING_SECONDS = 1.0
 class _Served:
     """A channel that is open."""
 
-    __slots__ = ("held", "objects", "request", "response", "slot", "token", "under_way")
+    __slots__ = ("control", "held", "objects", "request", "response", "slot", "token", "under_way")
 
     def __init__(
         self,
+        control: Control,
         slot: int,
         token: int,
         request: Union[Buffer, Requests],
         response: Union[Buffer, Responses],
         held: posix.Held,
     ) -> None:
+        self.control = control
         self.slot = slot
         self.token = token
         self.request = request
@@ -51,6 +54,22 @@ class _Served:
         """What the server keeps for this channel's client; dropped with the channel."""
         self.under_way = 0
         """Requests that were taken and are answered later, see :meth:`Endpoint.defer`."""
+
+    def deadline(self, sequence: int) -> float:
+        """Until when its client waits for that response, monotonic seconds; -inf: it waits no more. From any thread."""
+        try:
+            if not self.held or self.control.is_left(self.slot, self.token):
+                return -math.inf
+            return self.request.deadline(sequence)
+        except (ValueError, OSError):  # meanwhile the server's thread has closed it
+            return -math.inf
+
+    def caller(self) -> int:
+        """The process that asks, by its own word; 0 once it has left. From any thread."""
+        try:
+            return self.request.caller()
+        except ValueError:  # the server's thread has closed it
+            return 0
 
 
 Request = Tuple[_Served, int, Message, int]
@@ -368,7 +387,7 @@ class Endpoint:
             self._control.refuse(slot, token)
             return
         logger.debug("channel %d opened", slot)
-        self._channels[slot] = _Served(slot, token, *ends, held)
+        self._channels[slot] = _Served(self._control, slot, token, *ends, held)
         self._circle_is_old = True
         self._counted.opened += 1
 

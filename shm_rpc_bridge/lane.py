@@ -10,21 +10,24 @@ from collections import deque
 from typing import Deque, List, Optional
 
 from . import layout, posix
-from .buffer import HEADER, Buffer, Terms, write_message_header
+from .buffer import Buffer, Taken, Terms, read_message_header, write_message_header
 from .exceptions import RPCTransportError
 from .messages import MANY, NUMBERED, Message, Numbered, numbered, numbered_parts
 from .posix import Semaphore
 
 TOGETHER = 256 * 1024
 """Bytes that are sent in one message at the most, unless one alone is larger."""
+_HEADER = layout.LANE_HEADER_SIZE
+_MASK = 2**32 - 1
 
 
 class Lane(Buffer):
     """One end of it. Used by one thread at a time; its owner holds what it consists of."""
 
     _kinds = (MANY,)
+    _header_size = _HEADER
 
-    __slots__ = ("_empty", "_has_room", "_sequence", "queue", "queued_bytes")
+    __slots__ = ("_empty", "_has_room", "_sequence", "queue", "queued_bytes", "unsaid")
 
     def __init__(self, segment: posix.Segment, empty: Semaphore, full: Semaphore, terms: Terms) -> None:
         """Use a region and its semaphores."""
@@ -35,13 +38,15 @@ class Lane(Buffer):
         self.queue: Deque[Numbered] = deque()
         """What waits for room."""
         self.queued_bytes = 0
+        self.unsaid: Deque[int] = deque()
+        """Numbers of messages that :meth:`say_unwanted` has had no room for yet."""
 
-    def put(self, number: int, kind: int, message: Message) -> None:
+    def put(self, number: int, kind: int, message: Message, deadline: float = 0.0) -> None:
         """Have it sent by the next :meth:`flush` that finds room. RPCTransportError or MemoryError if it never can."""
         size = NUMBERED.size + len(message)
         if size > self._capacity:  # now, and not when nobody asks for it any more
             self._make_room(size)
-        self.queue.append((number, kind, message))
+        self.queue.append((number, kind, message, deadline))
         self.queued_bytes += size
 
     def flush(self) -> List[Numbered]:
@@ -75,22 +80,22 @@ class Lane(Buffer):
     def put_back(self, messages: List[Numbered]) -> None:
         """Have these sent first, which were taken back."""
         self.queue.extendleft(reversed(messages))
-        self.queued_bytes += sum(NUMBERED.size + len(message) for _, _, message in messages)
+        self.queued_bytes += sum(NUMBERED.size + len(message) for _, _, message, _ in messages)
 
     def _write(self, messages: List[Numbered]) -> None:
         buffer = self._map
-        start = HEADER + NUMBERED.size
+        start = _HEADER + NUMBERED.size
         if len(messages) == 1:
-            ((number, kind, message),) = messages
+            ((number, kind, message, deadline),) = messages
             end = start + len(message)
-            buffer[HEADER:start] = NUMBERED.pack(1, number, kind, len(message))
+            buffer[_HEADER:start] = NUMBERED.pack(1, number, kind, len(message), deadline)
             buffer[start:end] = message
         else:
             whole = numbered(messages)
-            end = HEADER + len(whole)
-            buffer[HEADER:end] = whole
+            end = _HEADER + len(whole)
+            buffer[_HEADER:end] = whole
         self._sequence += 1
-        write_message_header(buffer, 0, end - HEADER, MANY, 0, self._sequence)
+        write_message_header(buffer, 0, end - _HEADER, MANY, 0, self._sequence, 0.0)
 
     def take_back(self) -> bool:
         """The writer's: take back the last message, of which the reader has not taken anything. True: it never will."""
@@ -114,6 +119,37 @@ class Lane(Buffer):
         self._empty.release()
         posix.fence()
         return parts
+
+    def _copy_out(self) -> Taken:
+        size, kind, flags, sequence = read_message_header(self._map, 0)
+        self._check_header(size, kind, flags)
+        return sequence, self._map[_HEADER : _HEADER + size], kind
+
+    # What the writer does not want answered any more.
+
+    def say_unwanted(self, *numbers: int) -> None:
+        """Note these, which were sent, and those that were left, as far as there is room; the rest another time."""
+        self.unsaid.extend(numbers)
+        said, heard = layout.UNWANTED.unpack_from(self._map, layout.UNWANTED_OFFSET)
+        room = layout.UNWANTED_NUMBERS - (said - heard & _MASK)
+        for number in [self.unsaid.popleft() for _ in range(min(room, len(self.unsaid)))]:
+            layout.UNWANTED_NUMBER.pack_into(self._map, layout.unwanted_offset(said), number)
+            said = said + 1 & _MASK
+        posix.fence()
+        layout.UNWANTED_NUMBER.pack_into(self._map, layout.UNWANTED_OFFSET, said)
+
+    def heard_unwanted(self) -> List[int]:
+        """The reader's: those that were noted since it was last asked, each once. By one thread at a time."""
+        said, heard = layout.UNWANTED.unpack_from(self._map, layout.UNWANTED_OFFSET)
+        if said == heard:
+            return []
+        posix.fence()
+        count = min(said - heard & _MASK, layout.UNWANTED_NUMBERS)
+        places = [layout.unwanted_offset(heard + each) for each in range(count)]
+        numbers = [layout.UNWANTED_NUMBER.unpack_from(self._map, place)[0] for place in places]
+        posix.fence()
+        layout.UNWANTED_NUMBER.pack_into(self._map, layout.UNWANTED_OFFSET + layout.UNWANTED_NUMBER.size, said)
+        return numbers
 
     # What one end says to the other before it goes.
 

@@ -2,16 +2,33 @@
 
 A *region* is the shared memory of one buffer (one direction of one channel)::
 
-      0        4      6      8          16       24      28    32               40     48     49    50       52     64
-      +--------+------+------+----------+--------+-------+-----+----------------+------+------+-----+--------+------+---
-      | size   | kind | flags| sequence | magic  |version| pid |max_message_size| token| libc |found|waiting |      |
-      | u32    | u16  | u16  | u64      | 8 bytes| u32   | u32 | u64            | u64  | u8   | u8  |u8, u8  | zero |
-      +--------+------+------+----------+--------+-------+-----+----------------+------+------+-----+--------+------+---
-      `----- written with each message -' `----- written once, by the creator ------------------' by the opener
+      0        4      6      8          16         24
+      +--------+------+------+----------+----------+
+      | size   | kind | flags| sequence | deadline |          written with each message
+      | u32    | u16  | u16  | u64      | f64      |
+      +--------+------+------+----------+----------+
+      24        32      36    40               48     56     57    58      60     64
+      +---------+-------+-----+----------------+------+------+-----+-------+------+---
+      | magic   |version| pid |max_message_size| token| libc |found|waiting|caller|
+      | 8 bytes | u32   | u32 | u64            | u64  | u8   | u8  |u8, u8 | u32  |
+      +---------+-------+-----+----------------+------+------+-----+-------+------+---
+      `----- written once, by the creator -------------------' `- by the opener
 
 From 64 on comes the message, of `size` bytes. ``kind`` says whether it is one or holds several, see :mod:`.messages`;
-``flags`` are 0 in this version. ``waiting`` is for multiplexed channels, see :mod:`.lane`: 1 while the reader sleeps
-until there is a message, and 1 while the writer has more and waits for room.
+``flags`` are 0 in this version. ``deadline``, of a request, is when its client stops to wait for the response, in
+seconds of CLOCK_MONOTONIC; -inf once it does not want it any more. ``caller`` is the process for which one asks that
+forwards what others have asked; 0: itself. ``waiting`` is for multiplexed channels, see :mod:`.lane`: 1 while the
+reader sleeps until there is a message, and 1 while the writer has more and waits for room. In those, messages have
+deadlines of their own, and begin behind the numbers of those that the writer does not want answered any more, the last
+64::
+
+      64       68       72                  328        384
+      +--------+--------+-------------------+----------+---------
+      | said   | heard  | numbers           |          | message
+      | u32    | u32    | u32 each          | zero     |
+      +--------+--------+-------------------+----------+---------
+
+``said`` counts those that were written there, ``heard`` those that the reader has read.
 
 The *control segment* is one per server: who it is and which slots (= channels) are taken::
 
@@ -38,21 +55,35 @@ what is written before a semaphore is posted is read after it was waited for.
 
 import struct
 
-VERSION = 6
+VERSION = 7
 REGION_MAGIC = b"SRBregn\0"
 CONTROL_MAGIC = b"SRBctrl\0"
 
 MESSAGE = struct.Struct("<IHHQ")
 """size in bytes, kind, flags, sequence: at offset 0 of a region, rewritten with each message."""
+DATED_MESSAGE = struct.Struct("<IHHQd")
+"""The same, and the deadline."""
+DEADLINE = struct.Struct("<d")
+DEADLINE_OFFSET = 16
 REGION_IDENTITY = struct.Struct("<8sIIQQB")
 """magic, version, creator's pid, max_message_size in bytes, token, libc."""
-REGION_IDENTITY_OFFSET = 16
-REGION_FOUND_OFFSET = 49
+REGION_IDENTITY_OFFSET = 24
+REGION_FOUND_OFFSET = 57
 """1 once the opener of a transport has all of it: from then on a peer that is not there is dead, not awaited."""
-READER_WAITING_OFFSET = 50
-WRITER_WAITING_OFFSET = 51
+READER_WAITING_OFFSET = 58
+WRITER_WAITING_OFFSET = 59
+CALLER = struct.Struct("<I")
+CALLER_OFFSET = 60
 REGION_HEADER_SIZE = 64
 """Bytes before the message: one cache line, so the payload starts on the next."""
+UNWANTED_OFFSET = 64
+UNWANTED = struct.Struct("<II")
+"""said, heard."""
+UNWANTED_NUMBER = struct.Struct("<I")
+UNWANTED_NUMBERS = 64
+"""A power of two, so that counts go on where they start again at 0."""
+LANE_HEADER_SIZE = 384
+"""Bytes before the message of a multiplexed channel."""
 LARGEST_MESSAGE = 2**32 - 1
 """What the 4-byte size can say."""
 
@@ -128,6 +159,6 @@ def control_size(max_channels: int, methods: int = 0) -> int:
     return method_offset(max_channels, methods)
 
 
-def region_size(capacity: int) -> int:
-    """Bytes of a region that holds messages of up to `capacity` bytes."""
-    return REGION_HEADER_SIZE + capacity
+def unwanted_offset(count: int) -> int:
+    """Where the number is that was written after `count` others."""
+    return UNWANTED_OFFSET + UNWANTED.size + UNWANTED_NUMBER.size * (count % UNWANTED_NUMBERS)

@@ -32,16 +32,21 @@ class Link:
         """Whether further calls go through it: False once its server has closed, or was replaced."""
         return not self._is_lost and self._control_map[layout.CONTROL_STATE_OFFSET] == layout.READY
 
-    def begin(self, message: Message, kind: int) -> int:
-        """The number of a call that the next :meth:`advance` sends. RPCTransportError or MemoryError: it never is."""
+    def begin(self, message: Message, kind: int, deadline: float) -> int:
+        """The number of a call that the next :meth:`advance` sends. RPCTransportError or MemoryError: it never is.
+
+        `deadline`: when its response is not waited for any more, monotonic seconds; for its method to know.
+        """
         number = self._number
         self._number = number + 1 if number < LARGEST_NUMBER else 0  # first: what is interrupted here may be sent yet
-        self._request.put(number, kind, message)
+        self._request.put(number, kind, message, deadline)
         return number
 
     def advance(self) -> List[Numbered]:
         """Send what there is room for, and return the responses that have come. RPCTransportError when damaged."""
         came: List[Numbered] = []
+        if self._request.unsaid:
+            self._request.say_unwanted()
         while True:
             if self._request.queue:
                 self._send()
@@ -76,14 +81,15 @@ class Link:
             self._last_sent = []
             self._request.put_back(others)  # for the next advance()
             return True
+        self._request.say_unwanted(number)
         return False
 
     def give_up(self) -> Set[int]:
         """Use it no more: the numbers of the requests that the server has certainly not taken. Can be called again."""
         self._is_lost = True
-        numbers = {number for number, _, _ in self._request.queue}
+        numbers = {number for number, *_ in self._request.queue}
         if self._last_sent and self._request.take_back():
-            numbers |= {number for number, _, _ in self._last_sent}
+            numbers |= {number for number, *_ in self._last_sent}
         return numbers
 
     def forget_server(self) -> None:

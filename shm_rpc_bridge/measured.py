@@ -8,7 +8,7 @@ from .codec.protocol import Codec
 from .dispatch import Defer, Dispatch
 from .endpoint import Request
 from .messages import BATCH
-from .statistics import LONGEST, OTHERS, Figures, added, bucket_of, no_figures
+from .statistics import LONGEST, OTHERS, Figures, bucket_of, merged, no_figures
 
 logger = logging.getLogger("shm_rpc_bridge")
 
@@ -43,12 +43,8 @@ class Measured(Dispatch):
 
     def figures(self) -> Tuple[int, Dict[str, Figures]]:
         failed, _ = super().figures()
-        found: Dict[str, Figures] = {}
-        for each in list(self._of_threads):
-            assert isinstance(each, Measured)
-            for method, figures in list(each._methods_figures.items()):
-                found[method] = added([found[method], figures]) if method in found else list(figures)
-        return failed, found
+        threads = [each for each in list(self._of_threads) if isinstance(each, Measured)]
+        return failed, merged(dict(each._methods_figures) for each in threads)
 
     def answer(self, request: Request) -> Optional[bytes]:
         if request[3] == BATCH:

@@ -8,19 +8,19 @@ Of a batch, whose calls are answered together::
       | u32    | u32    |   | u32  |         |         |
       +--------+--------+---+------+---------+---------+---
 
-Of a multiplexed channel, in which each has a number by which it is answered, and a kind of its own::
+Of a multiplexed channel, in which each has a number by which it is answered, and a kind and a deadline of its own::
 
-      0        4        8        12       16
-      +--------+--------+--------+--------+---+---------+---------+---
-      | n      | number | kind   | size   |...| message | message |...
-      | u32    | u32    | u32    | u32    |   |         |         |
-      +--------+--------+--------+--------+---+---------+---------+---
+      0        4        8        12       16         24
+      +--------+--------+--------+--------+----------+---+---------+---------+---
+      | n      | number | kind   | size   | deadline |...| message | message |...
+      | u32    | u32    | u32    | u32    | f64      |   |         |         |
+      +--------+--------+--------+--------+----------+---+---------+---------+---
 
 Little-endian; sizes in bytes.
 """
 
 import struct
-from itertools import accumulate, chain
+from itertools import accumulate
 from typing import List, Sequence, Tuple, Union
 
 Message = Union[bytes, bytearray, memoryview]
@@ -29,12 +29,13 @@ Message = Union[bytes, bytearray, memoryview]
 ONE, BATCH, MANY = 0, 1, 2
 """Kinds of message: one; several that are joined to a batch; several with numbers, each one of the two."""
 
-Numbered = Tuple[int, int, Message]
-"""A message of a multiplexed channel: its number, its kind and itself."""
+Numbered = Tuple[int, int, Message, float]
+"""A message of a multiplexed channel: its number, its kind, itself, and of a request its deadline, as in a region."""
 
-NUMBERED = struct.Struct("<IIII")
-"""What comes before a numbered message that is sent alone: 1, number, kind, size in bytes."""
+NUMBERED = struct.Struct("<IIIId")
+"""What comes before a numbered message that is sent alone: 1, number, kind, size in bytes, deadline."""
 LARGEST_NUMBER = 2**32 - 1
+_COUNT, _HEAD = struct.Struct("<I"), struct.Struct("<IIId")
 _AS_VIEWS = 32 * 1024
 """Bytes from which on the parts of a message are views of it: to copy them again would cost more."""
 
@@ -62,28 +63,28 @@ def parted(message: Message) -> List[bytes]:
 
 def numbered(messages: Sequence[Numbered]) -> bytes:
     """One message of these."""
-    heads = chain.from_iterable((number, kind, len(message)) for number, kind, message in messages)
-    head = struct.pack(f"<{1 + 3 * len(messages)}I", len(messages), *heads)
-    return b"".join((head, *(message for _, _, message in messages)))
+    pack = _HEAD.pack
+    heads = [pack(number, kind, len(message), deadline) for number, kind, message, deadline in messages]
+    return b"".join([_COUNT.pack(len(heads)), *heads, *[message for _, _, message, _ in messages]])
 
 
 def numbered_parts(message: bytes) -> List[Numbered]:
     """Those that :func:`numbered` has made one of: copies, or views of it where it is large. ValueError for others."""
     try:
-        (count,) = struct.unpack_from("<I", message)
-        end = 4 + 12 * count
+        (count,) = _COUNT.unpack_from(message)
+        end = _COUNT.size + _HEAD.size * count
         if end > len(message):
             raise ValueError(f"{count:,} messages said to be in {len(message):,} bytes")
-        heads = struct.unpack_from(f"<{3 * count}I", message, 4)
+        heads = _HEAD.iter_unpack(message[_COUNT.size : end])
     except struct.error as error:
         raise ValueError(f"{len(message)} bytes: {error}") from None
     whole = message if len(message) < _AS_VIEWS else memoryview(message)
     parts: List[Numbered] = []
-    for number, kind, size in zip(heads[::3], heads[1::3], heads[2::3]):
+    for number, kind, size, deadline in heads:
         if kind not in (ONE, BATCH):
             raise ValueError(f"message {number} is of unknown kind {kind}")
         start, end = end, end + size
-        parts.append((number, kind, whole[start:end]))
+        parts.append((number, kind, whole[start:end], deadline))
     if end != len(message):
         raise ValueError(f"messages said to end at byte {end:,} of {len(message):,}")
     return parts

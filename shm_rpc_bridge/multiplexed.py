@@ -3,8 +3,10 @@
 A message of it brings many requests; they are given out one by one, and answered in any order, each by its number.
 """
 
+import math
+import threading
 from collections import deque
-from typing import Deque, Optional, Set
+from typing import Deque, Dict, Optional, Set
 
 from . import posix
 from .buffer import Taken
@@ -43,6 +45,10 @@ class Responses:
         self._bell = bell
         self._turns = turns
         self._answered = 0
+        self.wanted: Dict[int, float] = {}
+        """The deadlines of requests that were taken and not answered, by their numbers."""
+        self.unwanted: Set[int] = set()
+        """Those of them which the client does not want answered any more."""
 
     def sequence(self) -> int:
         """Responses that were sent or wait for room."""
@@ -50,6 +56,9 @@ class Responses:
 
     def send(self, message: Message, number: int, kind: int = ONE) -> None:
         """Send it now, or when there is room. Raises RPCTransportError or MemoryError when it never can be."""
+        self.wanted.pop(number, None)
+        if self.unwanted:
+            self.unwanted.discard(number)
         self._lane.put(number, kind, message)
         self._answered += 1
         if self not in self._turns.owing:  # else it goes with what is owed
@@ -102,14 +111,20 @@ class Requests:
         self._responses = responses
         self._turns = turns
         self._taken: Deque[Numbered] = deque()
+        self._hearing = threading.Lock()
 
     def seems_full(self) -> bool:
         """A hint, not proof, that a request is waiting."""
         return not self._responses.is_untaken and (bool(self._taken) or self._lane.has_message())
 
     def take(self) -> Optional[Taken]:
-        """The next request, if there is one: its number, itself and its kind. Raises RPCTransportError if damaged."""
+        """The next request, if there is one: its number, itself and its kind. Raises RPCTransportError if damaged.
+
+        Those that the client does not want answered any more when it is their turn are dropped.
+        """
         taken = self._taken
+        if taken and self._hear_unwanted():
+            self._drop_unwanted()
         if not taken:
             if self._responses.is_untaken:
                 return None
@@ -118,15 +133,43 @@ class Requests:
                 return None
             if self._lane.writer_waits():
                 self._responses.ring()
+            self._responses.wanted.update([(number, deadline) for number, _, _, deadline in taken])
             if len(taken) > 1:
                 self._turns.behind.add(self)
-        number, kind, message = taken.popleft()
+        number, kind, message, _ = taken.popleft()
         if not taken and not self._lane.has_message():  # whose ring may have been taken meanwhile
             self._turns.behind.discard(self)
         return number, message, kind
 
+    def _hear_unwanted(self) -> bool:
+        """Whether there are any that were taken and are not answered. From any thread."""
+        wanted, unwanted = self._responses.wanted, self._responses.unwanted
+        with self._hearing:
+            for number in self._lane.heard_unwanted():
+                unwanted.add(number)  # first: it may be answered between these two lines
+                if number not in wanted:
+                    unwanted.discard(number)
+        return bool(unwanted)
+
+    def _drop_unwanted(self) -> None:
+        for each in [each for each in self._taken if each[0] in self._responses.unwanted]:
+            self._taken.remove(each)
+            self._responses.wanted.pop(each[0], None)
+            self._responses.unwanted.discard(each[0])
+        if not self._taken and not self._lane.has_message():
+            self._turns.behind.discard(self)
+
+    def deadline(self, number: int) -> float:
+        """Of a request that was taken; -inf when its client does not want it any more, or it is answered."""
+        self._hear_unwanted()
+        return -math.inf if number in self._responses.unwanted else self._responses.wanted.get(number, -math.inf)
+
     def creator(self) -> int:
         """The process of the client, by its own word."""
+        return self._lane.creator()
+
+    def caller(self) -> int:
+        """The same: nobody forwards through such a channel what others ask."""
         return self._lane.creator()
 
     def forget_memory(self) -> None:

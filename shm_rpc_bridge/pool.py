@@ -5,7 +5,7 @@ import threading
 from collections import deque
 from time import monotonic
 from types import CodeType
-from typing import Any, Callable, Deque, Dict, List
+from typing import Any, Callable, Deque, Dict, List, Optional
 
 from . import posix, stacks
 from .connection import ClientChannel, Connection
@@ -127,6 +127,12 @@ class ChannelPool:
     def holds_anything(self) -> bool:
         """Whether there is anything left to be closed."""
         return bool(self._connections)
+
+    @property
+    def latest(self) -> Optional[Connection]:
+        """That to the present life of the server, or the last one; None before the first."""
+        connections = self._connections
+        return connections[-1] if connections else None
 
     def _reap(self) -> None:
         """Close what is lost, and let go of connections whose channels have gone."""

@@ -19,7 +19,7 @@ from .exceptions import RPCTimeoutError, RPCTransportError
 from .header import Offer
 from .measured import MOST_METHODS, Measured
 from .references import reference_of
-from .statistics import Statistics
+from .statistics import Statistics, merged
 from .waiting import SLICE, deadline_after, validated_strategy, validated_timeout
 from .workers import MOST_PROCESSES, MOST_THREADS, ThreadWorker, Worker, Workers, refuse_together, start_together
 
@@ -73,8 +73,7 @@ class RPCServer:
         "json", "json+types", "msgpack", "pickle", or an object with ``dumps`` and ``loads``; every client must have the
         same. A pickle can run any code where it is read: "pickle" trusts every process of this user. `strict`, of codec
         "json": refuse results that would not arrive as they are, such as tuples, dates and NaN; clients need not have
-        it. `statistics`: time each call, for :meth:`statistics`, which takes about a microsecond of it; not with
-        `processes`.
+        it. `statistics`: time each call, for :meth:`statistics`, which takes about a microsecond of it.
         Raises RPCTransportError when a living server has the name, ValueError or TypeError for bad arguments.
         """
         names.validated(name)
@@ -84,7 +83,7 @@ class RPCServer:
         validated_number("max_objects", max_objects, 0, 2**31 - 1)
         validated_number("threads", threads, 0, MOST_THREADS)
         validated_number("processes", processes, 0, MOST_PROCESSES)
-        refuse_together(threads, processes, statistics)
+        refuse_together(threads, processes)
         if processes:
             _refuse_for_processes(codec)
         self.name = name
@@ -96,6 +95,7 @@ class RPCServer:
         self._handlers: signals.Handlers = []
         self._threads = threads
         self._processes = processes
+        self._worker_processes: List[WorkerProcess] = []
         self._references: Dict[str, str] = {}
         """Under which names processes find the methods."""
         self._options = {
@@ -104,6 +104,7 @@ class RPCServer:
             "wait": wait,
             "buffer_size": buffer_size,
             "max_message_size": max_message_size,
+            "statistics": statistics,
         }
         _servers.add(self)
         chosen = codecs.chosen(codec, strict)
@@ -238,7 +239,11 @@ class RPCServer:
         raise RPCTransportError(f"server {self.name!r} is closed")
 
     def _write_figures(self) -> None:
-        self._endpoint.write_figures(*self._dispatch.figures())
+        failed, methods = self._dispatch.figures()
+        for counted in [process.figures() for process in self._worker_processes]:
+            failed += counted[0]
+            methods = merged([methods, counted[1]])
+        self._endpoint.write_figures(failed, methods)
 
     def stop(self) -> None:
         """Let :meth:`start` return after the call it is in. From any thread, signal handler or method; never waits."""
@@ -294,7 +299,7 @@ class RPCServer:
             )
 
     def _serve(self) -> None:
-        processes: List[WorkerProcess] = []
+        processes = self._worker_processes
         try:
             if self._processes:
                 processes += self._new_processes()

@@ -101,7 +101,7 @@ def spawn(
     validated_sizes(buffer_size, max_message_size)
     validated_number("threads", threads, 0, MOST_THREADS)
     validated_number("processes", processes, 0, MOST_PROCESSES)
-    refuse_together(threads, processes, statistics)
+    refuse_together(threads, processes)
     validated_strategy(wait)
     validated_timeout(timeout)
     for seconds, argument in ((ready_within, "ready_within"), (restarts_within, "restarts_within")):

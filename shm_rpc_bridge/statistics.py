@@ -7,7 +7,7 @@ server is stuck in it. See :mod:`.layout` for where each byte is.
 
 import json
 import re
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from . import layout
 
@@ -129,6 +129,15 @@ def added(figures: Iterable[Figures]) -> Figures:
     return total
 
 
+def merged(them: Iterable[Dict[str, Figures]]) -> Dict[str, Figures]:
+    """The figures of each method, of several as of one."""
+    found: Dict[str, Figures] = {}
+    for each in them:
+        for method, figures in each.items():
+            found[method] = added([found[method], figures]) if method in found else list(figures)
+    return found
+
+
 def write_totals(memory: Any, max_channels: int, totals: Totals) -> None:
     written = (each & _MOST for each in totals)  # of numbers that clients have written, too
     layout.TOTALS.pack_into(memory, layout.totals_offset(max_channels), *written)
@@ -170,20 +179,29 @@ def read(memory: Any, max_channels: int, room: int, codec: str, now: int) -> Sta
     )
 
 
+def read_figures(memory: Any, max_channels: int, room: int) -> Tuple[int, Dict[str, Figures]]:
+    """Of what stands there what can be added to others' figures: failed answers, and each method's."""
+    totals = Totals(*layout.TOTALS.unpack_from(memory, layout.totals_offset(max_channels)))
+    return totals.failed, {name: list(figures) for name, *figures in _records(memory, max_channels, room)}
+
+
 def _seconds(ns: int) -> float:
     return max(0, ns) / 1e9
 
 
 def _methods(memory: Any, max_channels: int, room: int) -> Dict[str, MethodStatistics]:
     found = {}
-    for number in range(room):
-        record = layout.METHOD.unpack_from(memory, layout.method_offset(max_channels, number))
-        name, calls, failed, ns, longest, received, sent, *buckets = record
-        if not calls:
-            continue
-        text = printable(name.rstrip(b"\0").decode(errors="replace"))
-        found[text] = MethodStatistics(calls, failed, ns / 1e9, longest / 1e9, received, sent, tuple(buckets))
+    for name, calls, failed, ns, longest, received, sent, *buckets in _records(memory, max_channels, room):
+        found[name] = MethodStatistics(calls, failed, ns / 1e9, longest / 1e9, received, sent, tuple(buckets))
     return found
+
+
+def _records(memory: Any, max_channels: int, room: int) -> Iterator[List[Any]]:
+    """The name and the figures of each method that was called."""
+    for number in range(room):
+        name, *figures = layout.METHOD.unpack_from(memory, layout.method_offset(max_channels, number))
+        if figures[0]:
+            yield [printable(name.rstrip(b"\0").decode(errors="replace")), *figures]
 
 
 def _waiting(memory: Any, max_channels: int, codec: str, now: int) -> List[Waiting]:

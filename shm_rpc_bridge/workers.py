@@ -13,12 +13,10 @@ from .endpoint import Request
 MOST_THREADS, MOST_PROCESSES = 1024, 256
 
 
-def refuse_together(threads: int, processes: int, statistics: bool) -> None:
+def refuse_together(threads: int, processes: int) -> None:
     """ValueError for what a server cannot have both of."""
     if threads and processes:
         raise ValueError("threads or processes, not both")
-    if processes and statistics:
-        raise ValueError("statistics of methods are not counted where they run in processes: leave one of them out")
 
 
 class Worker(Protocol):

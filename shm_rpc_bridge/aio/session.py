@@ -82,7 +82,7 @@ class Session:
         """
         if self.is_closed:
             raise RPCTransportError("the client is closed")
-        number = self._link.begin(message, kind)
+        number = self._link.begin(message, kind, deadline)
         try:
             future = self._waiting[number] = self._loop.create_future()
             self._deadlines[number] = deadline
@@ -146,7 +146,7 @@ class Session:
         """That many responses to those who wait for them."""
         came = self._came
         while came and most:
-            number, _, response = came[0]
+            number, _, response, _ = came[0]
             future = self._waiting.get(number)
             if future is not None:
                 if not future.done():

@@ -50,6 +50,11 @@ def waiting_for(name: str) -> SharedMemoryTransport:
     return SharedMemoryTransport.open(name, wait_for=PATIENCE, wait="block")
 
 
+def call_for_long(name: str, method: str) -> None:
+    with RPCClient(name, timeout=None) as client:
+        client.call(method)
+
+
 def client_forever(name: str, connected: Any) -> None:
     """Connect, and stay."""
     client = RPCClient(name)

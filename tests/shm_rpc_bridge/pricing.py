@@ -1,4 +1,4 @@
-"""A module as a program has it, which knows nothing of this library; the tests serve it from processes of its own."""
+"""A module as a program has it; the tests serve it from processes of its own."""
 
 import os
 import signal
@@ -6,6 +6,8 @@ import sys
 import threading
 import time
 from decimal import Decimal
+
+from shm_rpc_bridge import current_call
 
 RATES = {"EUR": 3, "USD": 4}
 
@@ -60,6 +62,21 @@ def hold_on(fifo):
 
 def enter(fifo):
     open(fifo, "w").close()  # waits until the test has opened it, too
+
+
+def look_at_call():
+    call = current_call()
+    return [call.method, call.client, call.remaining]
+
+
+def hold_until_cancelled(fifo, patience):
+    """Say by the FIFO that this runs, and return once nobody waits for it."""
+    call = current_call()
+    enter(fifo)
+    end = time.monotonic() + patience
+    while not call.is_cancelled:
+        assert time.monotonic() < end
+        time.sleep(0.001)
 
 
 def _private():

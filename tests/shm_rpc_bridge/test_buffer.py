@@ -163,9 +163,9 @@ def test_a_header_of_no_region_is_refused_with_what_is_wrong(pair):
     header = bytes(pair.region.map[: layout.REGION_HEADER_SIZE])
     for changed, told in (
         (header[:-1], "r is too short: 63 bytes"),
-        (header[:16] + b"SRBother" + header[24:], "r is no region of a channel: it begins with b'SRBother'"),
-        (header[:24] + b"\x63" + header[25:], "r has layout version 99, this library 6"),
-        (header[:48] + b"\x63" + header[49:], "r was made by a process with an unknown C library"),
+        (header[:24] + b"SRBother" + header[32:], "r is no region of a channel: it begins with b'SRBother'"),
+        (header[:32] + b"\x63" + header[33:], "r has layout version 99, this library 7"),
+        (header[:56] + b"\x63" + header[57:], "r was made by a process with an unknown C library"),
     ):
         with pytest.raises(RPCTransportError, match=told):
             checked_identity("r", changed)

@@ -55,18 +55,24 @@ def test_a_name_that_is_no_text_is_a_type_error():
 
 
 def test_a_region_is_laid_out_as_drawn():
-    assert layout.VERSION == 6
-    assert layout.MESSAGE.size == 16 == layout.REGION_IDENTITY_OFFSET
+    assert layout.VERSION == 7
+    assert layout.MESSAGE.size == 16 == layout.DEADLINE_OFFSET
+    assert layout.DATED_MESSAGE.pack(1, 2, 3, 4, 5.0) == layout.MESSAGE.pack(1, 2, 3, 4) + layout.DEADLINE.pack(5.0)
+    assert layout.DATED_MESSAGE.size == 24 == layout.REGION_IDENTITY_OFFSET
     identity = layout.REGION_IDENTITY.pack(layout.REGION_MAGIC, layout.VERSION, 1, 2, 3, 4)
-    at = dict(zip(("magic", "version", "pid", "size", "token", "libc"), (16, 24, 28, 32, 40, 48)))
+    at = dict(zip(("magic", "version", "pid", "size", "token", "libc"), (24, 32, 36, 40, 48, 56)))
     assert struct.unpack_from("<I", identity, at["version"] - at["magic"]) == (layout.VERSION,)
     assert struct.unpack_from("<I", identity, at["pid"] - at["magic"]) == (1,)
     assert struct.unpack_from("<Q", identity, at["size"] - at["magic"]) == (2,)
     assert struct.unpack_from("<Q", identity, at["token"] - at["magic"]) == (3,)
     assert identity[at["libc"] - at["magic"] :] == b"\4"
-    assert layout.REGION_FOUND_OFFSET == 49 == layout.REGION_IDENTITY_OFFSET + len(identity)
-    assert layout.REGION_HEADER_SIZE == 64
-    assert layout.region_size(1000) == 1064
+    assert layout.REGION_FOUND_OFFSET == 57 == layout.REGION_IDENTITY_OFFSET + len(identity)
+    assert (layout.READER_WAITING_OFFSET, layout.WRITER_WAITING_OFFSET, layout.CALLER_OFFSET) == (58, 59, 60)
+    assert layout.REGION_HEADER_SIZE == 64 == layout.UNWANTED_OFFSET
+    assert layout.unwanted_offset(0) == 72
+    assert layout.unwanted_offset(63) == 324
+    assert layout.unwanted_offset(64) == 72
+    assert layout.LANE_HEADER_SIZE == 384
     assert struct.pack("<I", layout.LARGEST_MESSAGE) == b"\xff" * 4
 
 

@@ -21,6 +21,7 @@ from shm_rpc_bridge import codec as codecs
 from shm_rpc_bridge.aio import AsyncRPCClient
 from shm_rpc_bridge.statistics import BUCKETS, OTHERS, Totals, bucket_of, no_figures
 
+from . import pricing
 from .children import call_and_wait
 from .services import PATIENCE, calling, process, register_methods, serving, started
 from .steps import until
@@ -205,10 +206,34 @@ def test_each_method_is_timed_where_that_is_asked_for(name, options, caplog):
     assert re.match(rf"add for process {os.getpid()}: done in [\d.]+ us, \d+ bytes", logged[0])
 
 
-def test_they_are_not_counted_where_methods_run_in_processes(name):
-    for make in (lambda **options: RPCServer(name, **options), lambda **options: spawn("json", **options)):
-        with pytest.raises(ValueError, match="leave one of them out"):
-            make(processes=1, statistics=True)
+def test_where_methods_run_in_processes_these_count_them_and_nothing_is_lost_but_the_end_of_one_that_died(name):
+    server = RPCServer(name, processes=2, statistics=True)
+    server.register_module(pricing, ["quote", "pid", "die"])
+
+    def quotes():
+        found = server.statistics().methods.get("quote")
+        return (found.calls, found.failed) if found is not None else (0, 0)
+
+    with started(server), RPCClient(name, timeout=PATIENCE) as client:
+        pids = {each.result(PATIENCE) for each in [client.submit("pid") for _ in range(20)]}
+        with client.batch() as batch:
+            for amount in range(30):
+                batch.call("quote", amount)
+        for each in [client.submit("quote", amount, "none") for amount in range(10)]:
+            with pytest.raises(KeyError):
+                each.result(PATIENCE)
+        assert any(quotes() == (40, 10) for _ in until(PATIENCE))
+        assert server.statistics().failed == 10
+        for _ in range(2 * len(pids)):
+            with pytest.raises(RPCTransportError):
+                client.call("die")
+        assert client.call("quote", 1) == 3
+        assert any(quotes() == (41, 10) for _ in until(PATIENCE))
+        assert statistics_of_all(server) == {"pid": 20, "quote": 41}
+
+
+def statistics_of_all(server):
+    return {name: each.calls for name, each in server.statistics().methods.items()}
 
 
 def test_a_spawned_server_times_its_methods_where_that_is_asked_for():

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from shm_rpc_bridge import RPCClient, RPCError, RPCServer, RPCTransportError, cleanup, names, posix
 from shm_rpc_bridge.__main__ import main
+from shm_rpc_bridge.layout import LANE_HEADER_SIZE
 from shm_rpc_bridge.messages import BATCH, MANY, ONE, numbered, numbered_parts
 from shm_rpc_bridge.testing import in_memory
 
@@ -21,13 +22,16 @@ from .loops import connected, run
 NUMBERS = st.integers(0, 2**32 - 1)
 
 
-@given(st.lists(st.tuples(NUMBERS, st.sampled_from([ONE, BATCH]), st.binary(max_size=50)), max_size=20))
+MESSAGES = st.tuples(NUMBERS, st.sampled_from([ONE, BATCH]), st.binary(max_size=50), st.floats(allow_nan=False))
+
+
+@given(st.lists(MESSAGES, max_size=20))
 def test_messages_with_numbers_are_parted_as_they_were_put_together(messages):
     assert numbered_parts(numbered(messages)) == messages
 
 
 def test_parts_of_a_large_message_are_views_of_it():
-    ((number, kind, part),) = numbered_parts(numbered([(7, BATCH, b"x" * 100_000)]))
+    ((number, kind, part, _),) = numbered_parts(numbered([(7, BATCH, b"x" * 100_000, 0.0)]))
     assert (number, kind, bytes(part)) == (7, BATCH, b"x" * 100_000)
     assert isinstance(part, memoryview)
 
@@ -44,9 +48,9 @@ def test_nothing_else_is_taken_for_such_messages(data):
     [
         (b"", "0 bytes"),
         (struct.pack("<I", 2), "2 messages said to be in 4 bytes"),
-        (struct.pack("<IIII", 1, 7, 9, 0), "message 7 is of unknown kind 9"),
-        (struct.pack("<IIII", 1, 7, 0, 5), "said to end at byte 21 of 16"),
-        (struct.pack("<IIII", 1, 7, 0, 0) + b"more", "said to end at byte 16 of 20"),
+        (struct.pack("<IIIId", 1, 7, 9, 0, 0.0), "message 7 is of unknown kind 9"),
+        (struct.pack("<IIIId", 1, 7, 0, 5, 0.0), "said to end at byte 29 of 24"),
+        (struct.pack("<IIIId", 1, 7, 0, 0, 0.0) + b"more", "said to end at byte 24 of 28"),
     ],
 )
 def test_what_is_wrong_is_said(data, told):
@@ -61,8 +65,8 @@ def test_what_is_wrong_is_said(data, told):
         b"",
         os.urandom(64),
         struct.pack("<I", 2**32 - 1),
-        struct.pack("<IIII", 1, 0, MANY, 0),
-        numbered([(0, ONE, b"no request"), (1, BATCH, b"no batch"), (1, ONE, b"")]),
+        struct.pack("<IIIId", 1, 0, MANY, 0, 0.0),
+        numbered([(0, ONE, b"no request", 0.0), (1, BATCH, b"no batch", 0.0), (1, ONE, b"", 0.0)]),
     ],
     ids=["empty", "random", "count", "kind", "no requests"],
 )
@@ -72,7 +76,7 @@ def test_a_server_goes_on_whatever_a_client_sends(name, message):
             assert await client.call("add", 1, 1) == 2
             request = client._way._current._link._request
             assert not request._empty.trywait()
-            request._map[64 : 64 + len(message)] = message
+            request._map[LANE_HEADER_SIZE : LANE_HEADER_SIZE + len(message)] = message
             struct.pack_into("<IHHQ", request._map, 0, len(message), MANY, 0, 999)
             request._full.release()
             client._way._current._link.body.doorbell.release()
@@ -100,7 +104,7 @@ def test_a_client_says_that_what_it_was_sent_is_damaged_and_connects_anew(name, 
             waiting = asyncio.ensure_future(client.call("hold"))
             await asyncio.sleep(0.01)
             assert not lane._empty.trywait()
-            lane._map[64 : 64 + len(message)] = message
+            lane._map[LANE_HEADER_SIZE : LANE_HEADER_SIZE + len(message)] = message
             struct.pack_into("<IHHQ", lane._map, 0, len(message), MANY, 0, 999)
             lane._full.release()
             served.response.ring()

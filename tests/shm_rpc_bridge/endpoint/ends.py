@@ -50,7 +50,7 @@ class Client:
     def damage(self):
         """Its server can't open it any more."""
         with self.region() as region:
-            region.map[24] = 99
+            region.map[32] = 99
 
     def ask(self, message=b"request"):
         self.asked += 1

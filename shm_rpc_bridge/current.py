@@ -1,0 +1,88 @@
+"""current_call: what a method may know of the call that it is run for.
+
+Nothing is noted before a method runs, so that no call pays for what most methods never ask: in a thread, the answering
+function is found on the thread's own stack; a coroutine has its call in the context of its task.
+"""
+
+import math
+from contextvars import ContextVar
+from time import monotonic
+from types import CodeType
+from typing import Any, Set, Tuple
+
+from . import stacks
+from .endpoint import Request
+
+_ANSWERING: Set[CodeType] = set()
+_AWAITED: "ContextVar[Tuple[Request, str]]" = ContextVar("shm_rpc_bridge_call")
+
+
+class CurrentCall:
+    """One call that a server has taken. May be handed to other threads and tasks.
+
+    What it says is asked of shared memory each time, a few microseconds, and comes from the client: its process, and
+    the moment at which it stops to wait.
+    """
+
+    __slots__ = ("_request", "_served", "client", "method")
+
+    def __init__(self, request: Request, method: str) -> None:
+        """Not for users: see :func:`current_call`."""
+        self._served, self._request = request[:2]
+        self.method: str = method
+        """As which the client has called it."""
+        self.client: int = self._served.caller()
+        """The process that has called; 0 where it has left before this was asked."""
+
+    @property
+    def deadline(self) -> float:
+        """When the client stops to wait, in seconds of :func:`time.monotonic`, which is one clock for all processes of
+        a host; inf: never. -inf once it has stopped: it was cancelled, has closed or is dead.
+
+        A batch has one deadline for all its calls.
+        """
+        return self._served.deadline(self._request)
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until then, at least 0.0: what a call to the next server may take."""
+        return max(0.0, self.deadline - monotonic())
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether nobody waits for the result any more, so that a long method may as well stop.
+
+        From the moment of it, where the call came from an event loop or its client is dead or closed; in a worker
+        process within a few tenths of a second.
+        """
+        return self.remaining == 0.0
+
+    def __repr__(self) -> str:
+        left = self.remaining
+        state = "cancelled" if left == 0.0 else "no deadline" if left == math.inf else f"{left:.3f} s left"
+        return f"<call of {self.method!r} by process {self.client}, {state}>"
+
+
+def current_call() -> CurrentCall:
+    """The call that the calling code is run for, directly or further down.
+
+    In an async method also from tasks that it has made, and in ``asyncio.to_thread``. In another thread that a method
+    has started itself there is none: hand it over. LookupError where there is none.
+    """
+    for frame in stacks.frames_in(_ANSWERING):
+        local = frame.f_locals
+        return CurrentCall(local["request"], local["method"])
+    try:
+        return CurrentCall(*_AWAITED.get())
+    except LookupError:
+        raise LookupError("no call is answered here: current_call() is for methods, while a server runs them") from None
+
+
+def answers(function: Any) -> None:
+    """It runs methods, and has the request and the name of the method in variables of these names."""
+    _ANSWERING.add(function.__code__)
+
+
+def awaits(request: Request, method: str) -> None:
+    """What is run from here on in the present context is run for that call."""
+    _AWAITED.set((request, method))
