@@ -4,9 +4,10 @@ from itertools import islice
 from typing import Any, Callable, Iterator, List, Optional, Sequence
 
 from .exceptions import RPCSerializationError
-from .messages import BATCH, Message, joined, parted
+from .frames import Arrived, Outgoing
+from .messages import BATCH, joined, parted
 
-Settle = Callable[[str, Message, int], None]
+Settle = Callable[[str, Arrived, int], None]
 Exchange = Callable[[str, bytes, Settle], None]
 """Sends a message, and gives the response and its kind to a function while the response is valid. The text is how
 errors call it."""
@@ -43,7 +44,7 @@ class Batch:
     It costs one message each way, however many calls there are: see :meth:`.client.RPCClient.batch`. One thread's.
     """
 
-    def __init__(self, encode: Callable[..., bytes], decode: Callable[[str, Any], Any], exchange: "Exchange") -> None:
+    def __init__(self, encode: Callable[..., Outgoing], decode: Callable[[str, Any], Any], exchange: Exchange) -> None:
         """Not for users."""
         self._encode = encode
         self._decode = decode
@@ -55,7 +56,7 @@ class Batch:
         """Add a call; its parameters are encoded now. Raises RPCSerializationError, and the batch is as it was."""
         if self._is_sent:
             raise RuntimeError("this batch was sent: begin another one")
-        pending = Pending(method, self._encode(method, args, params))
+        pending = Pending(method, bytes(self._encode(method, args, params)))
         self._calls.append(pending)
         return pending
 
@@ -97,10 +98,10 @@ class Batch:
             for each in self._calls:
                 each._message = b""
 
-    def _settle(self, shown: str, response: Message, kind: int) -> None:
+    def _settle(self, shown: str, response: Arrived, kind: int) -> None:
         decode = self._decode
         try:
-            responses: Sequence[Message] = parted(response) if kind == BATCH else [response]
+            responses: Sequence[Arrived] = parted(response) if kind == BATCH else [response]
         except ValueError as error:
             raise _not_theirs(shown, error) from None
         if kind != BATCH or len(responses) == 1 != len(self._calls):  # the server says why there are none

@@ -9,7 +9,8 @@ from typing import Optional, Tuple
 from . import posix
 from .buffer import HEADER, Buffer, Taken, Terms, read_message_header, write_message_header
 from .exceptions import RPCTimeoutError
-from .messages import ONE, Message
+from .frames import Message
+from .messages import ONE
 from .posix import Semaphore
 from .waiting import Waiter
 
@@ -18,6 +19,7 @@ class BoundedBuffer(Buffer):
     """One end of one direction. Each end is used by one thread at a time; its owner holds what it consists of."""
 
     _kinds = (ONE,)
+    _flags = (0,)
 
     __slots__ = ("_empty", "_view", "_wait_empty")
 

@@ -8,16 +8,17 @@ the token of `empty` lying; :mod:`shm_rpc_bridge.bounded` is for ends that do no
 
 import math
 import os
-from typing import Callable, NamedTuple, Optional, Tuple, Type, TypeVar
+from typing import Callable, Container, NamedTuple, Optional, Tuple, Type, TypeVar
 
 from . import layout, names, posix
 from .exceptions import RPCTimeoutError, RPCTransportError
-from .messages import BATCH, ONE, Message
+from .frames import Arrived, Framed, Outgoing, Unopened
+from .messages import BATCH, ONE
 from .posix import Semaphore
 from .scratch import FROM, Scratch
 from .waiting import Waiter
 
-Taken = Tuple[int, Message, int]
+Taken = Tuple[int, Arrived, int]
 """Sequence, message and kind, see :mod:`.layout`."""
 
 HEADER = layout.REGION_HEADER_SIZE
@@ -39,6 +40,8 @@ class Terms(NamedTuple):
     """Kept in each region; see :mod:`shm_rpc_bridge.layout`."""
     relieved: Optional[Callable[[], None]] = None
     """Told when a wait has ended after that was asked."""
+    lends_to: Container[str] = ()
+    """The methods that get views of the messages' frames, see :class:`.frames.Unopened`."""
 
 
 AnyBuffer = TypeVar("AnyBuffer", bound="Buffer")
@@ -48,9 +51,13 @@ class Buffer:
     """One end of one direction. Each end is used by one thread at a time; its owner holds what it consists of."""
 
     _kinds: Tuple[int, ...] = (ONE, BATCH)
+    _flags: Tuple[int, ...] = (0, layout.FRAMED)
     _header_size = HEADER
 
-    __slots__ = ("_capacity", "_full", "_map", "_max_message_size", "_scratch", "_segment", "_wait_full")
+    __slots__ = (
+        *("_capacity", "_full", "_map", "_max_message_size", "_scratch", "_segment", "_usual_references", "_wait_full"),
+        *("is_lent", "lends_to"),
+    )
 
     def __init__(self, segment: posix.Segment, empty: Semaphore, full: Semaphore, terms: Terms) -> None:
         """Use a region and its semaphores."""
@@ -58,6 +65,9 @@ class Buffer:
         self._full = full
         self._max_message_size = terms.max_message_size
         self._scratch = terms.scratch
+        self.lends_to = terms.lends_to
+        self.is_lent = False
+        """Whether there may be views of the last message's frames, until :meth:`end_lease`."""
         self._wait_full = Waiter(full, terms.wait, terms.recheck, relieved=terms.relieved)
         self._adopt_mapping()
 
@@ -95,9 +105,10 @@ class Buffer:
 
     def _adopt_mapping(self) -> None:
         self._map = self._segment.map
+        self._usual_references = self._segment.references()  # from here on, but for those of views
         self._capacity = self._segment.size - self._header_size
 
-    def send(self, message: Message, sequence: int, kind: int = ONE, deadline: float = 0.0) -> None:
+    def send(self, message: Outgoing, sequence: int, kind: int = ONE, deadline: float = 0.0) -> None:
         """Write one message and post it. To be called once the reader has taken the one before.
 
         `deadline`, of a request: when its response is not waited for any more, seconds of CLOCK_MONOTONIC.
@@ -106,9 +117,16 @@ class Buffer:
         if size > self._capacity:
             self._make_room(size)
         buffer = self._map
-        buffer[HEADER : HEADER + size] = message
+        flags = 0
+        try:
+            buffer[HEADER : HEADER + size] = message  # type: ignore[assignment]
+        except TypeError:
+            if not isinstance(message, Framed):
+                raise
+            message.write_into(buffer, HEADER)
+            flags = layout.FRAMED
         # Last: for who is woken without a message just now.
-        write_message_header(buffer, 0, size, kind, 0, sequence, deadline)
+        write_message_header(buffer, 0, size, kind, flags, sequence, deadline)
         self._full.release()
 
     def receive(self, deadline: float) -> Taken:
@@ -127,11 +145,35 @@ class Buffer:
         size, kind, flags, sequence = read_message_header(self._map, 0)
         if size > self._capacity or kind or flags:
             self._check_header(size, kind, flags)
+            if flags:
+                return sequence, self._unopened(size), kind
         # A copy, so that nothing decodes memory which another process can still change.
         if size < FROM or self._scratch is None:
             return sequence, self._map[HEADER : HEADER + size], kind
         with memoryview(self._map) as region, region[HEADER : HEADER + size] as message:
             return sequence, self._scratch.copy(message), kind
+
+    def _unopened(self, size: int) -> Unopened:
+        return Unopened(memoryview(self._map)[HEADER : HEADER + size], self.lends_to, self._lend)
+
+    def _lend(self) -> None:
+        self.is_lent = True
+
+    def end_lease(self, message: Arrived) -> None:
+        """Of the last message, before its writer may write another: views of it that are left keep what they show.
+
+        Raises MemoryError where there is none for that.
+        """
+        if self.is_viewed(message):
+            self._segment.leave_to_views(HEADER + len(message))
+            self._adopt_mapping()
+        self.is_lent = False
+
+    def is_viewed(self, message: Arrived) -> bool:
+        """Whether there are views of it but for its own, which is let go."""
+        assert isinstance(message, Unopened)
+        message.view.release()
+        return self._segment.references() > self._usual_references
 
     def seems_full(self) -> bool:
         """A hint, not proof, that a message is waiting."""
@@ -183,7 +225,7 @@ class Buffer:
     def _check_header(self, size: int, kind: int, flags: int) -> None:
         """Of a message that is not one alone, larger than what is mapped here, or of no writer of this library."""
         name = self._segment.name
-        if kind not in self._kinds or flags:
+        if kind not in self._kinds or flags not in self._flags:
             raise RPCTransportError(f"{name} is damaged: message of unknown kind {kind}, flags {flags:#x}")
         if size <= self._capacity:
             return

@@ -11,12 +11,14 @@ from typing import Any, Callable, Dict, Iterable, Iterator, Optional, TypeVar, U
 from . import codec as codecs
 from . import names
 from .batch import Batch, Settle, mapped
+from .borrowing import Borrowed, Use
 from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
 from .connection import ClientChannel
 from .exceptions import NOT_SENT, RPCError, RPCTimeoutError, RPCTransportError
 from .failures import PING
+from .frames import Arrived, Outgoing
 from .handle import Handle, Origin
-from .messages import BATCH
+from .messages import BATCH, ONE
 from .options import KEPT, Kept
 from .pool import ChannelPool, counts_as_use
 from .proxies import Remote, proxy_of, typed
@@ -123,6 +125,14 @@ class RPCClient:
             pool.discard(channel)
 
     def _exchange_batch(self, shown: str, message: bytes, settle: Settle) -> None:
+        def use(channel: ClientChannel, response: Arrived) -> None:
+            settle(shown, response, channel.answered_kind)
+            self._pool.put_back(channel)
+
+        self._exchange_any(shown, message, BATCH, use)
+
+    def _exchange_any(self, shown: str, message: Outgoing, kind: int, use: Use) -> None:
+        """A request of any kind; `use` is given the channel with the response, and gives it back to the pool."""
         pool, timeout = self._pool, self._timeout
         deadline = math.inf if timeout is None else monotonic() + timeout
         answered = False
@@ -131,10 +141,9 @@ class RPCClient:
             channel = self._channel(shown, deadline, lost)
             try:
                 if channel.take():
-                    response = channel.exchange(message, deadline, BATCH)
+                    response = channel.exchange(message, deadline, kind)
                     answered = True
-                    settle(shown, response, channel.answered_kind)
-                    pool.put_back(channel)
+                    use(channel, response)
                     return
             except (RPCTimeoutError, RPCTransportError) as error:
                 lost = self._lost(error, channel, shown, lost, answered)
@@ -143,6 +152,20 @@ class RPCClient:
                 pool.put_back(channel)
                 raise
             pool.discard(channel)
+
+    def borrow(self, method: str, /, *args: Any, **params: Any) -> Borrowed:
+        """:meth:`call`, whose result is lent: ``with client.borrow("f", 1) as result:``.
+
+        Arrays and bytes in it are views of shared memory that cannot be written to, and are not copied; what is kept of
+        them when the block ends is copied then. Other calls go on meanwhile, in other channels.
+        """
+        message = self._encode(method, args, params)
+        return Borrowed(
+            lambda use: self._exchange_any(method, message, ONE, use),
+            lambda response: self._decode(method, response),
+            self._pool.put_back_lent,
+            self._pool.discard,
+        )
 
     def _channel(self, method: str, deadline: float, lost: Optional[Exception]) -> ClientChannel:
         """An idle one, or a new one."""
@@ -322,7 +345,7 @@ def _connect(
 
 counts_as_use(RPCClient.call, "channel")
 counts_as_use(RPCClient._exchange, "channel")
-counts_as_use(RPCClient._exchange_batch, "channel")
+counts_as_use(RPCClient._exchange_any, "channel")
 _pools: "weakref.WeakSet[ChannelPool]" = weakref.WeakSet()
 
 

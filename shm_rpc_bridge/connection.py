@@ -9,8 +9,9 @@ from . import layout, names, posix, serving, stacks
 from .body import Body
 from .control import Control
 from .exceptions import NOT_SENT, RPCError, RPCTimeoutError, RPCTransportError
+from .frames import Arrived, Outgoing
 from .link import Link
-from .messages import ONE, Message
+from .messages import ONE
 from .statistics import Figures, read_figures
 
 
@@ -154,7 +155,7 @@ class ClientChannel:
         self._request, self._response = self.body.open(request_size, max_message_size, wait)
         self.is_clean = True
 
-    def exchange(self, message: bytes, deadline: float, kind: int = ONE, stated: Optional[float] = None) -> Message:
+    def exchange(self, message: Outgoing, deadline: float, kind: int = ONE, stated: Optional[float] = None) -> Arrived:
         """Send a request and return its response, which is valid until the next call.
 
         `stated`: the deadline that the server is told, where it is another one.
@@ -194,7 +195,7 @@ class ClientChannel:
             outcome = "the server had not taken it, so it never runs" if withdrawn else "whether it ran is unknown"
             raise type(error)(f"{error} ({outcome})", may_have_run=not withdrawn) from None
 
-    def _answered_last(self, sequence: int) -> Optional[Message]:
+    def _answered_last(self, sequence: int) -> Optional[Arrived]:
         """The response, when it has come between the last look for one and the look at who was to send it."""
         while (taken := self._response.take()) is not None:
             answered, response, self.answered_kind = taken
@@ -202,6 +203,15 @@ class ClientChannel:
                 self.is_clean = True
                 return response
         return None
+
+    def is_viewed(self, message: Arrived) -> bool:
+        """Whether there still are views of a response that was lent."""
+        return self._response.is_lent and not self.body.closed and self._response.is_viewed(message)
+
+    def end_lease(self, message: Arrived) -> None:
+        """Before the next request is sent: what was lent of a response shows nothing else from here on."""
+        if self._response.is_lent and not self.body.closed:
+            self._response.end_lease(message)
 
     def speak_for(self, process: int) -> None:
         """What is asked from here on is asked by that process."""

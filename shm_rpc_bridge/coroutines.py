@@ -10,6 +10,7 @@ from . import current
 from .deferred import Deferred, answered_by
 from .dispatch import IN_BATCH, Dispatch
 from .endpoint import Request
+from .frames import Outgoing, Unopened
 
 Awaited = Coroutine[Any, Any, Any]
 Outcome = Callable[[], Any]
@@ -41,7 +42,7 @@ class Loop:
             await serving  # which answers, in this loop, what is under way
             raise
 
-    def defer(self, dispatch: Dispatch, request: Request, method: str, coroutine: Awaited) -> Optional[bytes]:
+    def defer(self, dispatch: Dispatch, request: Request, method: str, coroutine: Awaited) -> Optional[Outgoing]:
         """Have it awaited, and answered then; at once where the answer cannot come later. From any other thread.
 
         `dispatch`: that of the thread.
@@ -50,8 +51,8 @@ class Loop:
             over: SimpleQueue[Outcome] = SimpleQueue()
             self._running().call_soon_threadsafe(self._begin, request, method, coroutine, over.put)
             return dispatch.outcome(request, method, over.get())
-        served, sequence, _, kind = request
-        kept = served, sequence, b"", kind
+        served, sequence, message, kind = request
+        kept = served, sequence, message if isinstance(message, Unopened) else b"", kind
         self._running().call_soon_threadsafe(
             self._begin, kept, method, coroutine, lambda get: self._answer(kept, method, get)
         )

@@ -9,24 +9,25 @@ from typing import NamedTuple, Optional
 
 from .dispatch import Dispatch, Failed
 from .endpoint import OWING_LOOK_SECONDS, Endpoint, Request
+from .frames import Outgoing, kept
 
 
 class Answered(NamedTuple):
     """One call that is over."""
 
     request: Request
-    response: bytes
+    response: Outgoing
     failed: Optional[Failed]
     """What the response says, when it is no result."""
     exit: Optional[BaseException]
     """What its method has raised to end the server."""
 
 
-def answered_by(dispatch: Dispatch, request: Request, response: bytes) -> Answered:
+def answered_by(dispatch: Dispatch, request: Request, response: Outgoing) -> Answered:
     """`dispatch`: that of the thread which has answered, and calls this."""
     failed, dispatch.failure = dispatch.failure, None
     ends, dispatch.exit = dispatch.exit, None
-    return Answered(request, response, failed, ends)
+    return Answered(request, kept(response), failed, ends)
 
 
 class Deferred:

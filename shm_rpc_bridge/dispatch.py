@@ -25,6 +25,7 @@ from .failures import (
     Failure,
     described,
 )
+from .frames import Outgoing
 from .messages import BATCH, joined, parted
 from .objects import Classes, Objects, Unknown
 from .statistics import Figures
@@ -36,7 +37,7 @@ IN_BATCH = -1
 """What stands for the kind of a request that is one of a batch: its response cannot come later than the next one's."""
 Failed = Tuple[Failure, BaseException]
 """What a response says that is no result, and the exception behind it."""
-Defer = Callable[["Dispatch", Request, str, "Coroutine[Any, Any, Any]"], Optional[bytes]]
+Defer = Callable[["Dispatch", Request, str, "Coroutine[Any, Any, Any]"], Optional[Outgoing]]
 """Has a coroutine awaited elsewhere, where :meth:`Dispatch.outcome` makes the response of what comes of it: that, or
 None when it comes later."""
 
@@ -113,7 +114,7 @@ class Dispatch:
         self._classes[kind] = methods
         self._kept.add(id(kind))
 
-    def answer(self, request: Request) -> Optional[bytes]:
+    def answer(self, request: Request) -> Optional[Outgoing]:
         """The response to one request, exactly one, whatever its method does; None when that comes later."""
         if request[3] == BATCH:
             return self._answer_batch(request)
@@ -146,7 +147,7 @@ class Dispatch:
             why = parameters.refused(function, method, args, params, error) if type(error) is TypeError else ""
             return self.failed(TypeError(why), PARAMETERS_REFUSED) if why else self.failed(error)
 
-    def outcome(self, request: Request, method: str, get: Callable[[], Any]) -> bytes:
+    def outcome(self, request: Request, method: str, get: Callable[[], Any]) -> Outgoing:
         """The response of what a coroutine has come to: `get` returns its result, or raises what it has raised."""
         kind = METHOD_FAILED
         try:
@@ -179,7 +180,7 @@ class Dispatch:
             if self.exit is None:
                 own = self.answer((served, sequence, part, IN_BATCH))
                 assert own is not None
-                responses.append(own)
+                responses.append(bytes(own))
             else:
                 ends = RPCSerializationError("an earlier call of this batch has ended the server")
                 responses.append(self.failed(ends, REQUEST_REFUSED))

@@ -5,17 +5,17 @@ import logging
 import math
 from itertools import chain
 from time import monotonic
-from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, List, Optional, Set, Tuple, Union
 
 from . import channel as channels
 from . import counted, layout, names, posix
 from .buffer import Buffer, Terms
 from .control import Control
 from .exceptions import RPCTransportError
+from .frames import Arrived, Outgoing, kept
 from .header import Offer
 from .lane import Lane
 from .life import Life
-from .messages import Message
 from .multiplexed import Requests, Responses, Turns
 from .scratch import Scratch
 from .statistics import Figures, Statistics
@@ -72,7 +72,7 @@ class _Served:
             return 0
 
 
-Request = Tuple[_Served, int, Message, int]
+Request = Tuple[_Served, int, Arrived, int]
 """Who asked, the sequence of the response, the message and its kind; valid until the next request is taken."""
 
 
@@ -86,7 +86,9 @@ class Endpoint:
         self._name = name
         self._offer = offer
         self._wait = wait
-        self._terms = Terms(offer.max_message_size, wait, _nothing, scratch=Scratch())
+        self.lends_to: Set[str] = set()
+        """Names of methods that get views of what they are called with."""
+        self._terms = Terms(offer.max_message_size, wait, _nothing, scratch=Scratch(), lends_to=self.lends_to)
         self._channels: Dict[int, _Served] = {}
         self._circle: List[_Served] = []  # the same, in the order of their turns
         self._circle_is_old = False
@@ -172,31 +174,34 @@ class Endpoint:
         request[0].under_way += 1
 
     def respond_deferred(
-        self, request: Request, response: Message, instead: Callable[[Exception], Iterable[Message]]
+        self, request: Request, response: Outgoing, instead: Callable[[Exception], Iterable[bytes]]
     ) -> None:
         """As :meth:`respond`, for one that was deferred."""
         request[0].under_way -= 1
         self.respond(request, response, instead)
 
-    def respond(self, request: Request, response: Message, instead: Callable[[Exception], Iterable[Message]]) -> None:
+    def respond(self, request: Request, response: Outgoing, instead: Callable[[Exception], Iterable[bytes]]) -> None:
         """Send the response to a request that was taken.
 
         What is too large, or does not fit into memory, is replaced by the first that can be sent of those that
         `instead` makes of the reason. Responses to a client that is gone, or does not take them, are dropped: nobody
         waits for it.
         """
-        served, sequence, _, kind = request
+        served, sequence, message, kind = request
         if self.is_closed or not served.held:  # the method has forked, and this is the child; or its client has gone
             return
         if served.response.seems_full():
             self._refuse(served, "its client has not taken the response before: it is closing, or damaged")
             return
         try:
+            if served.request.is_lent:
+                response = kept(response)  # which may be of what was lent
+                served.request.end_lease(message)
             served.response.send(response, sequence, kind)
         except (RPCTransportError, MemoryError) as error:
             self._respond_instead(served, sequence, error, instead(error))
 
-    def _respond_instead(self, served: _Served, sequence: int, error: Exception, responses: Iterable[Message]) -> None:
+    def _respond_instead(self, served: _Served, sequence: int, error: Exception, responses: Iterable[bytes]) -> None:
         """With the first of them that can be sent; a client that does not take even the last is refused."""
         failure: Optional[Exception] = None
         for response in responses:
@@ -401,7 +406,7 @@ class Endpoint:
         assert isinstance(response, Lane)
         bell = posix.open_bell(names.bell(own_names), held)
         responses = Responses(response, bell, self._turns)
-        return Requests(request, responses, self._turns), responses
+        return Requests(request, responses, self._turns, self.lends_to), responses
 
     def _sweep(self, slots: List[int]) -> None:
         """Free those of `slots` whose clients have left or died."""

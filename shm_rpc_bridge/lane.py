@@ -12,7 +12,8 @@ from typing import Deque, List, Optional
 from . import layout, posix
 from .buffer import Buffer, Taken, Terms, read_message_header, write_message_header
 from .exceptions import RPCTransportError
-from .messages import MANY, NUMBERED, Message, Numbered, numbered, numbered_parts
+from .frames import Framed, Outgoing
+from .messages import MANY, NUMBERED, Numbered, numbered, numbered_parts
 from .posix import Semaphore
 
 TOGETHER = 256 * 1024
@@ -25,6 +26,7 @@ class Lane(Buffer):
     """One end of it. Used by one thread at a time; its owner holds what it consists of."""
 
     _kinds = (MANY,)
+    _flags = (0,)
     _header_size = _HEADER
 
     __slots__ = ("_empty", "_has_room", "_sequence", "queue", "queued_bytes", "unsaid")
@@ -41,8 +43,10 @@ class Lane(Buffer):
         self.unsaid: Deque[int] = deque()
         """Numbers of messages that :meth:`say_unwanted` has had no room for yet."""
 
-    def put(self, number: int, kind: int, message: Message, deadline: float = 0.0) -> None:
+    def put(self, number: int, kind: int, message: Outgoing, deadline: float = 0.0) -> None:
         """Have it sent by the next :meth:`flush` that finds room. RPCTransportError or MemoryError if it never can."""
+        if isinstance(message, Framed):
+            message = bytes(message)  # what it shows may change until then
         size = NUMBERED.size + len(message)
         if size > self._capacity:  # now, and not when nobody asks for it any more
             self._make_room(size)

@@ -15,12 +15,12 @@ A *region* is the shared memory of one buffer (one direction of one channel)::
       `----- written once, by the creator -------------------' `- by the opener
 
 From 64 on comes the message, of `size` bytes. ``kind`` says whether it is one or holds several, see :mod:`.messages`;
-``flags`` are 0 in this version. ``deadline``, of a request, is when its client stops to wait for the response, in
-seconds of CLOCK_MONOTONIC; -inf once it does not want it any more. ``caller`` is the process for which one asks that
-forwards what others have asked; 0: itself. ``waiting`` is for multiplexed channels, see :mod:`.lane`: 1 while the
-reader sleeps until there is a message, and 1 while the writer has more and waits for room. In those, messages have
-deadlines of their own, and begin behind the numbers of those that the writer does not want answered any more, the last
-64::
+``flags`` are 1 where it has :mod:`.frames`, else 0. ``deadline``, of a request, is when its client stops to wait for
+the response, in seconds of CLOCK_MONOTONIC; -inf once it does not want it any more. ``caller`` is the process for which
+one asks that forwards what others have asked; 0: itself. ``waiting`` is for multiplexed channels, see :mod:`.lane`: 1
+while the reader sleeps until there is a message, and 1 while the writer has more and waits for room. In those, messages
+have deadlines of their own, and begin behind the numbers of those that the writer does not want answered any more, the
+last 64::
 
       64       68       72                  328        384
       +--------+--------+-------------------+----------+---------
@@ -56,6 +56,8 @@ what is written before a semaphore is posted is read after it was waited for.
 import struct
 
 VERSION = 7
+FRAMED = 1
+"""Of a message's flags."""
 REGION_MAGIC = b"SRBregn\0"
 CONTROL_MAGIC = b"SRBctrl\0"
 

@@ -8,7 +8,8 @@ from typing import List, Set
 
 from . import layout
 from .body import Body
-from .messages import LARGEST_NUMBER, Message, Numbered
+from .frames import Outgoing
+from .messages import LARGEST_NUMBER, Numbered
 
 
 class Link:
@@ -32,7 +33,7 @@ class Link:
         """Whether further calls go through it: False once its server has closed, or was replaced."""
         return not self._is_lost and self._control_map[layout.CONTROL_STATE_OFFSET] == layout.READY
 
-    def begin(self, message: Message, kind: int, deadline: float) -> int:
+    def begin(self, message: Outgoing, kind: int, deadline: float) -> int:
         """The number of a call that the next :meth:`advance` sends. RPCTransportError or MemoryError: it never is.
 
         `deadline`: when its response is not waited for any more, monotonic seconds; for its method to know.

@@ -7,6 +7,7 @@ from typing import Any, Callable, Coroutine, Dict, Optional, Tuple
 from .codec.protocol import Codec
 from .dispatch import Defer, Dispatch
 from .endpoint import Request
+from .frames import Outgoing
 from .messages import BATCH
 from .statistics import LONGEST, OTHERS, Figures, bucket_of, merged, no_figures
 
@@ -46,7 +47,7 @@ class Measured(Dispatch):
         threads = [each for each in list(self._of_threads) if isinstance(each, Measured)]
         return failed, merged(dict(each._methods_figures) for each in threads)
 
-    def answer(self, request: Request) -> Optional[bytes]:
+    def answer(self, request: Request) -> Optional[Outgoing]:
         if request[3] == BATCH:
             return super().answer(request)  # each of its calls comes here
         self._method, self._was_deferred, failure = "", False, self.failure
@@ -57,7 +58,7 @@ class Measured(Dispatch):
             self._count(request, self._method, took, len(response or b""), self.failure is not failure)
         return response
 
-    def outcome(self, request: Request, method: str, get: Callable[[], Any]) -> bytes:
+    def outcome(self, request: Request, method: str, get: Callable[[], Any]) -> Outgoing:
         failure = self.failure
         response = super().outcome(request, method, get)
         start = self._deferred.pop(request[:2], None)
@@ -73,7 +74,7 @@ class Measured(Dispatch):
 
     def _deferring(
         self, dispatch: Dispatch, request: Request, method: str, coroutine: "Coroutine[Any, Any, Any]"
-    ) -> Optional[bytes]:
+    ) -> Optional[Outgoing]:
         self._was_deferred = True
         self._deferred[request[:2]] = self._start
         return self._defer_to(dispatch, request, method, coroutine)

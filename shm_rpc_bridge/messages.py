@@ -21,10 +21,9 @@ Little-endian; sizes in bytes.
 
 import struct
 from itertools import accumulate
-from typing import List, Sequence, Tuple, Union
+from typing import List, Sequence, Tuple
 
-Message = Union[bytes, bytearray, memoryview]
-"""What can be sent: bytes, or a flat view of them."""
+from .frames import Arrived, Message
 
 ONE, BATCH, MANY = 0, 1, 2
 """Kinds of message: one; several that are joined to a batch; several with numbers, each one of the two."""
@@ -45,7 +44,7 @@ def joined(messages: Sequence[bytes]) -> bytes:
     return b"".join((struct.pack(f"<{len(messages) + 1}I", len(messages), *map(len, messages)), *messages))
 
 
-def parted(message: Message) -> List[bytes]:
+def parted(message: Arrived) -> List[bytes]:
     """Copies of those that :func:`joined` has made one of. ValueError for anything else."""
     data = bytes(message)
     try:

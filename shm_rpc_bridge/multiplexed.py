@@ -6,12 +6,13 @@ A message of it brings many requests; they are given out one by one, and answere
 import math
 import threading
 from collections import deque
-from typing import Deque, Dict, Optional, Set
+from typing import Collection, Deque, Dict, Optional, Set
 
 from . import posix
 from .buffer import Taken
+from .frames import Arrived, Outgoing, Unopened, is_framed
 from .lane import Lane
-from .messages import ONE, Message, Numbered
+from .messages import ONE, Numbered
 
 MOST_UNTAKEN, MOST_UNTAKEN_BYTES = 1000, 64 << 20
 """Responses that a client has not taken, from which on no more of its requests are: it is slow, or stopped."""
@@ -54,7 +55,7 @@ class Responses:
         """Responses that were sent or wait for room."""
         return self._answered
 
-    def send(self, message: Message, number: int, kind: int = ONE) -> None:
+    def send(self, message: Outgoing, number: int, kind: int = ONE) -> None:
         """Send it now, or when there is room. Raises RPCTransportError or MemoryError when it never can be."""
         self.wanted.pop(number, None)
         if self.unwanted:
@@ -106,12 +107,17 @@ class Responses:
 class Requests:
     """What comes from one client. Used by one thread."""
 
-    def __init__(self, lane: Lane, responses: Responses, turns: Turns) -> None:
+    is_lent = False
+    """Never is there a view of memory that is written again."""
+
+    def __init__(self, lane: Lane, responses: Responses, turns: Turns, lends_to: Collection[str]) -> None:
+        """`lends_to`: methods that get views of frames."""
         self._lane = lane
         self._responses = responses
         self._turns = turns
         self._taken: Deque[Numbered] = deque()
         self._hearing = threading.Lock()
+        self._lends_to = lends_to
 
     def seems_full(self) -> bool:
         """A hint, not proof, that a request is waiting."""
@@ -139,6 +145,8 @@ class Requests:
         number, kind, message, _ = taken.popleft()
         if not taken and not self._lane.has_message():  # whose ring may have been taken meanwhile
             self._turns.behind.discard(self)
+        if self._lends_to and is_framed(message):
+            return number, Unopened(memoryview(message), self._lends_to), kind
         return number, message, kind
 
     def _hear_unwanted(self) -> bool:
@@ -158,6 +166,9 @@ class Requests:
             self._responses.unwanted.discard(each[0])
         if not self._taken and not self._lane.has_message():
             self._turns.behind.discard(self)
+
+    def end_lease(self, message: Arrived) -> None:
+        """Nothing: see :attr:`is_lent`."""
 
     def deadline(self, number: int) -> float:
         """Of a request that was taken; -inf when its client does not want it any more, or it is answered."""

@@ -83,6 +83,17 @@ def methods_of_class(kind: Type[Any], named: Optional[Iterable[str]] = None) -> 
     return names
 
 
+def some_of(functions: Offered, named: Iterable[str], argument: str) -> List[str]:
+    """These names, all of them of what is offered; ValueError for others, TypeError for what are no names."""
+    if isinstance(named, str):
+        raise TypeError(f"{argument} must be a list of names, not a str: [{named!r}]")
+    listed = list(named)
+    for name in listed:
+        if name not in functions:
+            raise ValueError(f"{argument} names {name!r}, which is not offered{_meant(str(name), list(functions))}")
+    return listed
+
+
 def validated_module(name: str) -> str:
     """The dotted name of a module, if it can be one; else ValueError or TypeError."""
     if not isinstance(name, str):

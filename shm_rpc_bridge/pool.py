@@ -5,14 +5,19 @@ import threading
 from collections import deque
 from time import monotonic
 from types import CodeType
-from typing import Any, Callable, Deque, Dict, List, Optional
+from typing import Any, Callable, Deque, Dict, List, Optional, Tuple
 
 from . import posix, stacks
 from .connection import ClientChannel, Connection
 from .exceptions import RPCTransportError
+from .frames import Arrived
 from .waiting import retry_until
 
 logger = logging.getLogger("shm_rpc_bridge")
+
+MOST_VIEWED = 4
+"""Channels that are kept apart because somebody looks at what was lent of them: in a loop, where a result has its name
+until the next one takes it, it is one."""
 
 
 class ChannelPool:
@@ -25,6 +30,7 @@ class ChannelPool:
         self._codec = codec
         self.idle: Deque[ClientChannel] = deque()
         """Whoever pops one has it for itself; a channel that is neither here nor had by anybody is lost."""
+        self._lent: Deque[Tuple[ClientChannel, Arrived]] = deque()
         self.is_closed = False
         self.why_hopeless: Callable[[], str] = str
         """Why there is no use in waiting for a server that is not there; "" while there is."""
@@ -101,6 +107,27 @@ class ChannelPool:
         if self.is_closed:  # meanwhile
             self.close()
 
+    def put_back_lent(self, channel: ClientChannel, response: Arrived) -> None:
+        """After a lease: keep the channel for the next call, as soon as nobody looks at that response any more.
+
+        Where one still looks at several, the oldest are left to it as copies. Raises MemoryError where there is none.
+        """
+        self._lent.append((channel, response))
+        for _ in range(len(self._lent)):
+            try:
+                channel, response = self._lent.popleft()
+            except IndexError:  # another thread has come for it
+                return
+            if len(self._lent) < MOST_VIEWED and channel.is_viewed(response):
+                self._lent.append((channel, response))
+                continue
+            try:
+                channel.end_lease(response)
+            except MemoryError:
+                self.discard(channel)
+                raise
+            self.put_back(channel)
+
     def discard(self, channel: ClientChannel) -> None:
         """Close a channel that this thread has."""
         with self._lock:
@@ -145,6 +172,7 @@ class ChannelPool:
         connections = self._connections
         self._start_afresh()
         self.idle.clear()
+        self._lent.clear()
         for connection in connections:
             connection.drop_inherited()
 

@@ -16,6 +16,7 @@ from .deferred import Deferred
 from .dispatch import Dispatch
 from .endpoint import OWING_LOOK_SECONDS, Endpoint, Request
 from .exceptions import RPCTimeoutError, RPCTransportError
+from .frames import Outgoing
 from .header import Offer
 from .measured import MOST_METHODS, Measured
 from .references import reference_of
@@ -123,39 +124,53 @@ class RPCServer:
         self._write_figures()
         logger.debug("server %r is ready", name)
 
-    def register(self, name: str, func: Callable[..., Any]) -> None:
+    def register(self, name: str, func: Callable[..., Any], *, borrow: bool = False) -> None:
         """Let clients call `func` as `name`. While an async function awaits, other calls are served.
 
-        Raises ValueError if the name is taken, TypeError for what cannot be called.
+        `borrow`: arrays and bytes come as views of shared memory that cannot be written to, and are not copied; what
+        the function keeps of them beyond its return is copied then. Raises ValueError if the name is taken, or to
+        `borrow` with processes; TypeError for what cannot be called.
         """
-        self._add({name: func}, "")
+        self._add({name: func}, "", [name] if borrow else ())
 
     def register_module(
-        self, module: ModuleType, only: Optional[Iterable[str]] = None, *, prefix: str = ""
+        self,
+        module: ModuleType,
+        only: Optional[Iterable[str]] = None,
+        *,
+        prefix: str = "",
+        borrow: Iterable[str] = (),
     ) -> List[str]:
         """Let clients call functions of `module` under their names with `prefix` before them; returns these.
 
         `only`: which; else those in its ``__all__``; else those it defines that begin with no underscore and are no
         classes. All are registered, or none: ValueError for a name that it does not have or that is taken, and when it
-        has no public function; TypeError for what cannot be called.
+        has no public function; TypeError for what cannot be called. `borrow`: which of them borrow what they are called
+        with, by their names in the module, see :meth:`register`.
         """
-        return self._add(offered.functions_of(module, only), prefix)
+        return self._add(offered.functions_of(module, only), prefix, borrow)
 
-    def register_object(self, obj: object, names: Optional[Iterable[str]] = None, prefix: str = "") -> List[str]:
+    def register_object(
+        self, obj: object, names: Optional[Iterable[str]] = None, prefix: str = "", *, borrow: Iterable[str] = ()
+    ) -> List[str]:
         """Let clients call methods of `obj` under their names with `prefix` before them; returns these.
 
         `names`: which; else those that begin with no underscore. No property is read. All are registered, or none;
-        raises as :meth:`register_module` does.
+        raises as :meth:`register_module` does. `borrow`: as there.
         """
-        return self._add(offered.methods_of(obj, names), prefix)
+        return self._add(offered.methods_of(obj, names), prefix, borrow)
 
-    def _add(self, functions: offered.Offered, prefix: str) -> List[str]:
+    def _add(self, functions: offered.Offered, prefix: str, borrow: Iterable[str]) -> List[str]:
+        borrowing = offered.some_of(functions, borrow, "borrow")
+        if borrowing and self._processes:
+            raise ValueError("borrow is not for a server with processes: they get copies of what their server has got")
         references = {}
         if self._processes:
             if self._running.locked():
                 raise ValueError("the processes have begun with the methods they have: register before start()")
             references = {prefix + name: reference_of(prefix + name, each) for name, each in functions.items()}
         added = self._dispatch.add(functions, prefix)
+        self._endpoint.lends_to.update(prefix + name for name in borrowing)
         self._references.update(references)
         return added
 
@@ -383,7 +398,7 @@ class RPCServer:
     def _was_idle(self) -> RPCTimeoutError:
         return RPCTimeoutError(f"server {self.name!r} had no request for {self._timeout} s")
 
-    def _await(self, dispatch: Dispatch, request: Request, method: str, coroutine: Any) -> Optional[bytes]:
+    def _await(self, dispatch: Dispatch, request: Request, method: str, coroutine: Any) -> Optional[Outgoing]:
         return self._own_loop().defer(dispatch, request, method, coroutine)
 
     def _own_loop(self) -> "Loop":

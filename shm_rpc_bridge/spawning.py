@@ -58,6 +58,7 @@ def spawn(
     threads: int = 0,
     processes: int = 0,
     statistics: bool = False,
+    borrow: Iterable[str] = (),
     wait: str = "adaptive",
     buffer_size: int = DEFAULT_BUFFER_SIZE,
     max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE,
@@ -69,9 +70,9 @@ def spawn(
 
     `module`: its dotted name; the process finds it where this one would, and inherits environment, current directory,
     stdout and stderr, but not stdin nor Ctrl-C. `only`: the functions to serve, else the public ones. `name`: under
-    which other processes can call them, too; else one that nobody could guess. `codec`, `strict` (both ways),
-    `timeout`, `threads`, `processes`, `statistics`, `wait`, `buffer_size`, `max_message_size`: as of RPCServer and
-    RPCClient.
+    which other processes can call them, too; else one that nobody could guess. `borrow`: which of them get arrays as
+    views, see :meth:`.RPCServer.register`. `codec`, `strict` (both ways), `timeout`, `threads`, `processes`,
+    `statistics`, `wait`, `buffer_size`, `max_message_size`: as of RPCServer and RPCClient.
 
     When the process dies it is started again, at most `restarts` times in `restarts_within` seconds; after that every
     call fails at once and says so. Calls that were in it when it died fail with RPCTransportError, those that certainly
@@ -112,6 +113,10 @@ def spawn(
     arguments += ["--threads", str(threads), "--processes", str(processes)]
     arguments += ["--strict"] if strict else []
     arguments += ["--statistics"] if statistics else []
+    borrowing = list(borrow) and validated_names(borrow, "borrow")
+    if borrowing and processes:
+        raise ValueError("borrow is not for a server with processes: they get copies of what their server has got")
+    arguments += [f"--borrow={','.join(borrowing)}"] if borrowing else []
     arguments += [] if only is None else [f"--only={','.join(validated_names(only, 'only'))}"]
     keeper = Keeper(name, arguments, ready_within, restarts, restarts_within)
     options = {"codec": codec, "strict": strict, "buffer_size": buffer_size, "max_message_size": max_message_size}

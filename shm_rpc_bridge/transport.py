@@ -14,7 +14,7 @@ from .bounded import BoundedBuffer
 from .buffer import Terms
 from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
 from .exceptions import RPCError, RPCTransportError
-from .messages import Message
+from .frames import Message
 from .rendezvous import End
 from .waiting import deadline_after, retry_until, validated_strategy
 

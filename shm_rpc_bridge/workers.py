@@ -9,6 +9,7 @@ from typing import List, Optional, Protocol, Sequence
 from .deferred import Answered, Deferred, answered_by
 from .dispatch import Dispatch
 from .endpoint import Request
+from .frames import Unopened
 
 MOST_THREADS, MOST_PROCESSES = 1024, 256
 
@@ -75,8 +76,9 @@ class Workers:
     def hand_over(self, request: Request) -> None:
         """To the one that is had."""
         served, sequence, message, kind = request
-        # What was not copied yet is valid until the next request is taken.
-        self._requests.put((served, sequence, bytes(message), kind))
+        # What was not copied yet is valid until the next request is taken; what has frames, until this one is answered.
+        kept = message if isinstance(message, Unopened) else bytes(message)
+        self._requests.put((served, sequence, kept, kind))
 
     def end(self) -> None:
         """Let each end after the call that it is in."""

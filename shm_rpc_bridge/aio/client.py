@@ -14,8 +14,9 @@ from ..channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_s
 from ..connection import Connection
 from ..exceptions import NOT_SENT, RPCError, RPCSerializationError, RPCTimeoutError, RPCTransportError
 from ..failures import LET_GO, PING
+from ..frames import Outgoing
 from ..link import Link
-from ..messages import ONE, Message
+from ..messages import ONE
 from ..options import KEPT, Kept
 from ..proxies import Remote, proxy_of, typed
 from ..remote_errors import HandedOut
@@ -206,7 +207,7 @@ class AsyncRPCClient:
         return asyncio.ensure_future(self._result(method, message, deadline, None))
 
     async def _result(
-        self, method: str, message: Message, deadline: float, under_way: Optional[Tuple[Session, Begun]]
+        self, method: str, message: Outgoing, deadline: float, under_way: Optional[Tuple[Session, Begun]]
     ) -> Any:
         """Of a call; where it is under way already, in a session, of that one."""
         lost: Optional[Exception] = None

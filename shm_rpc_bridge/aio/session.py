@@ -10,8 +10,9 @@ from typing import Callable, Deque, Dict, Optional, Tuple
 
 from ..connection import Connection
 from ..exceptions import RPCError, RPCTimeoutError, RPCTransportError
+from ..frames import Message, Outgoing
 from ..link import Link
-from ..messages import Message, Numbered
+from ..messages import Numbered
 from ..statistics import AWAITED
 
 _LOOK_SECONDS = 0.5
@@ -74,7 +75,7 @@ class Session:
     def server_is_alive(self) -> bool:
         return not self.is_closed and self._connection.is_alive()
 
-    def begin(self, message: Message, kind: int, deadline: float) -> Begun:
+    def begin(self, message: Outgoing, kind: int, deadline: float) -> Begun:
         """Send a request in this turn of the loop. After the monotonic `deadline` it wants no response any more.
 
         Whoever awaits the future, and gets an exception, passes it to :meth:`left`: RPCTimeoutError or

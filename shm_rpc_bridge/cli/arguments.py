@@ -40,6 +40,7 @@ def _add_serve(commands: Any) -> None:
     command.add_argument("--name", help="of the server; without it that of the module")
     command.add_argument("--only", metavar="F,G", help="these functions instead of the public ones")
     command.add_argument("--prefix", default="", help="before the functions' names")
+    command.add_argument("--borrow", metavar="F,G", help="these get arrays as views of shared memory, not as copies")
     command.add_argument("--codec", choices=CODECS, default="json", help="pickle trusts every process of this user")
     command.add_argument("--strict", action="store_true", help="refuse results that JSON would change")
     command.add_argument("--threads", type=int, default=0, metavar="N", help="run N calls at once; 0: one at a time")

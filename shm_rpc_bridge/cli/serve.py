@@ -66,6 +66,7 @@ def _made(chosen: Any) -> RPCServer:
     """A server with its functions, not started yet."""
     name = chosen.module if chosen.name is None else chosen.name
     only = None if chosen.only is None else [each.strip() for each in chosen.only.split(",")]
+    borrow = [each.strip() for each in chosen.borrow.split(",")] if chosen.borrow else []
     try:
         validated_module(chosen.module)
         names.validated(name)  # before a module is imported for nothing
@@ -83,7 +84,7 @@ def _made(chosen: Any) -> RPCServer:
         )
         try:
             if chosen.functions is None:
-                offered = server.register_module(module, only, prefix=chosen.prefix)
+                offered = server.register_module(module, only, prefix=chosen.prefix, borrow=borrow)
             else:
                 offered = _register_references(server, json.loads(chosen.functions))
         except BaseException:

@@ -9,7 +9,6 @@ from typing import Any, Callable, Dict, Union
 from ..classes import class_name
 from .json import Json
 from .protocol import Codec
-from .protocol import Encoded as Encoded
 from .strict import StrictJson
 from .values import Values
 

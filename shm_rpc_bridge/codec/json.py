@@ -10,28 +10,31 @@ On the way:
     enum                                        its value
     datetime, date, time, UUID                  text; of a datetime the offset in whole minutes, none counts as UTC
     dataclass                                   dict; without attributes that begin with `_` or are not set
-    integer beyond 64 bits, bytes, set, array,  refused with RPCSerializationError, which names the place in the value
-    other class, key that is no text,           and what to send instead
-    text with surrogates, more than 254 levels
+    bytes, bytearray, memoryview, array         themselves, as frames beside the JSON, see :mod:`.beside`
+    integer beyond 64 bits, set, other class,   refused with RPCSerializationError, which names the place in the value
+    key that is no text, text with surrogates,  and what to send instead
+    more than 254 levels, array of objects
 
 What the codec cannot prevent: an enum whose `value` raises or is itself and a UUID without its number end the process
 inside orjson, which reads both without looking; so does a text when there is not sixteen times its size in memory.
 """
 
-from typing import Any, Callable, Dict, Optional, Sequence, Tuple
+import random
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import orjson
 
-from ..classes import class_name, text_of
+from ..classes import class_name, said, text_of
 from ..exceptions import NOT_SENT, RPCSerializationError
 from ..failures import Failure
+from ..frames import Arrived, Outgoing, is_framed, lends, opened
+from .beside import Beside, put_in_place, values_of
 from .jsonable import OPTIONS as _OPTIONS
 from .jsonable import Refused, part_of_call, plain, shown
-from .protocol import Encoded
 from .responses import encoded_failure, failure_of, not_a_request, unreadable
 
 _dumps = orjson.dumps
-_loads = orjson.loads
+_loads: Callable[[Any], Any] = orjson.loads
 
 
 class Json:
@@ -40,7 +43,7 @@ class Json:
     name = "json"
     keeps_types = False
 
-    def encode_request(self, method: str, args: Sequence[Any], params: Dict[str, Any]) -> bytes:
+    def encode_request(self, method: str, args: Sequence[Any], params: Dict[str, Any]) -> Outgoing:
         """Raises RPCSerializationError naming the place in the parameter that cannot be encoded."""
         if type(method) is not str:
             raise TypeError(f"method must be a str, not {class_name(method)}")
@@ -49,7 +52,7 @@ class Json:
         except Exception:  # TypeError: orjson.JSONEncodeError; SystemError: a UUID with an impossible number
             return self._request_apart(method, args, params)
 
-    def decode_request(self, message: Encoded) -> Tuple[str, Sequence[Any], Dict[str, Any]]:
+    def decode_request(self, message: Arrived) -> Tuple[str, Sequence[Any], Dict[str, Any]]:
         """Method, positional arguments and params. Raises RPCSerializationError for anything that is no request."""
         try:
             request = _loads(message)
@@ -59,12 +62,14 @@ class Json:
             else:
                 method, params, *args = request
         except (ValueError, TypeError) as error:  # JSONDecodeError; not that many
-            raise not_a_request(error) from None
+            if not is_framed(message):
+                raise not_a_request(error) from None
+            method, params, *args = self._framed_request(message)
         if type(method) is not str or type(params) is not dict:
             raise not_a_request("[method, params, ...] expected")
         return method, args, params
 
-    def encode_result(self, method: str, result: Any) -> bytes:
+    def encode_result(self, method: str, result: Any) -> Outgoing:
         """Raises RPCSerializationError naming the method and the place in its result that cannot be encoded."""
         try:
             return _dumps((result,), None, _OPTIONS)
@@ -74,37 +79,79 @@ class Json:
     def encode_failure(self, failure: Failure, error: Optional[BaseException]) -> bytes:
         return encoded_failure(failure, _dumps, _loads)
 
-    def decode_response(self, method: str, message: Encoded) -> Any:
+    def decode_response(self, method: str, message: Arrived) -> Any:
         try:
             response = _loads(message)
         except ValueError as error:
-            raise unreadable(method, "JSON", error) from None
+            if not is_framed(message):
+                raise unreadable(method, "JSON", error) from None
+            response = self._framed_response(method, message)
         if type(response) is list and len(response) == 1:
             return response[0]
         raise failure_of(method, response, message)
 
-    def _request_apart(self, method: str, args: Sequence[Any], params: Dict[str, Any]) -> bytes:
+    def _framed_request(self, message: Arrived) -> List[Any]:
+        try:
+            request = self._read(message, "")
+            if len(request) < 2:
+                raise ValueError(f"{len(request)} values")
+            return request
+        except Exception as error:
+            raise not_a_request(said(error)) from None
+
+    def _framed_response(self, method: str, message: Arrived) -> Any:
+        try:
+            return self._read(message, method)
+        except Exception as error:
+            raise unreadable(method, self.name, said(error)) from None
+
+    def _read(self, message: Arrived, method: str) -> List[Any]:
+        """Of a message with frames; `method`: of a response. Raises anything for what is none."""
+        parts = opened(message)
+        value = _loads(parts.body)
+        if type(value) is not list:
+            raise ValueError("a list expected")
+        return self._filled(value, *values_of(parts, lends(message, method or value[0])))
+
+    def _filled(self, value: List[Any], word: str, values: List[Any]) -> List[Any]:
+        put_in_place(value, word, values)
+        return value
+
+    def _request_apart(self, method: str, args: Sequence[Any], params: Dict[str, Any]) -> Outgoing:
         try:
             return self._encoded_apart(lambda value: (method, *value), [params, *args])
         except Refused as refused:
             what = f"{part_of_call(refused.steps)} of {method!r} {refused.reason}"
             raise RPCSerializationError(f"{what} {NOT_SENT}") from None
 
-    def _result_apart(self, method: str, result: Any) -> bytes:
+    def _result_apart(self, method: str, result: Any) -> Outgoing:
         try:
             return self._encoded_apart(lambda value: (value,), result)
         except Refused as refused:
             at = f" at {shown(refused.steps)}" if refused.steps else ""
             raise RPCSerializationError(f"the result of {method!r}{at} {refused.reason}") from None
 
-    def _encoded_apart(self, message_of: Callable[[Any], Tuple[Any, ...]], value: Any) -> bytes:
+    def _encoded_apart(self, message_of: Callable[[Any], Tuple[Any, ...]], value: Any) -> Outgoing:
         """Encode what orjson has refused. Raises Refused."""
         reason = ""
         for thorough in (False, True):
             try:
-                return _dumps(message_of(plain(value, thorough)), None, _OPTIONS)
+                for word in _words():
+                    beside = Beside(word)
+                    encoded = _dumps(message_of(plain(value, beside.replaced, thorough)), None, _OPTIONS)
+                    if not beside:
+                        return encoded
+                    if encoded.count(word.encode()) == len(beside):  # else it stands in a text of the value, too
+                        return beside.message(encoded)
             except Refused:
                 raise
             except Exception as error:  # orjson's, or hardly any stack is left
                 reason = text_of(error)
         raise Refused(f"cannot be encoded: {reason}")
+
+
+def _words() -> Iterator[str]:
+    """With which what stands for a frame begins: of letters that JSON writes as they are."""
+    yield "(frame)"
+    while True:
+        yield f"(frame {random.getrandbits(64):016x})"

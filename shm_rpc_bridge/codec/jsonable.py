@@ -16,7 +16,7 @@ import dataclasses
 import sys
 from datetime import date, datetime, time, timedelta, timezone
 from enum import Enum, EnumMeta
-from typing import Any, Callable, Dict, FrozenSet, Iterable, List, Tuple
+from typing import Any, Callable, Dict, FrozenSet, Iterable, List, Optional, Tuple
 from uuid import UUID
 
 import orjson
@@ -55,13 +55,17 @@ class Refused(Exception):
                 return
 
 
-def plain(value: Any, thorough: bool = False) -> Any:
-    """A copy for orjson. Raises Refused.
+Replace = Callable[[Any], Any]
+"""Gives what stands in the message for a value that JSON cannot say, or raises Refused."""
+
+
+def plain(value: Any, replace: Optional[Replace] = None, thorough: bool = False) -> Any:
+    """A copy for orjson. Raises Refused. `replace`: None refuses.
 
     `thorough`, for what orjson refuses even so: keys are looked at too, and the insides of text and integers.
     """
     try:
-        return _plain(value, 2, thorough)  # level 1 is the message
+        return _plain(value, 2, replace or refuse, thorough)  # level 1 is the message
     except Refused as refused:
         refused.look_for_a_circle()
         raise
@@ -90,7 +94,7 @@ def part_of_call(steps: List[str]) -> str:
     return f"parameter {shown([name, *rest])}"
 
 
-def _plain(value: Any, level: int, thorough: bool) -> Any:
+def _plain(value: Any, level: int, replace: Replace, thorough: bool) -> Any:
     """Tells kinds apart in orjson's order."""
     kind = type(value)
     parts: Any
@@ -110,7 +114,7 @@ def _plain(value: Any, level: int, thorough: bool) -> Any:
     elif type(kind) is EnumMeta:
         inner = _read(value, _value_of_enum)
         try:
-            return _plain(inner, level, thorough)
+            return _plain(inner, level, replace, thorough)
         except Refused as refused:
             refused.lies_in(value, ".value")
             raise
@@ -131,7 +135,8 @@ def _plain(value: Any, level: int, thorough: bool) -> Any:
     elif kind is orjson.Fragment:
         return value
     else:
-        return _read(value, _number_of_numpy)
+        number = _read(value, _number_of_numpy)
+        return replace(value) if number is None else number
 
     if level > LEVELS:
         raise Refused(TOO_DEEP)
@@ -148,7 +153,7 @@ def _plain(value: Any, level: int, thorough: bool) -> Any:
         for key, part in items:
             kind = type(part)
             if thorough or not (kind is str or kind is int or kind is float or kind is bool or part is None):
-                parts[key] = _plain(part, level + 1, thorough)
+                parts[key] = _plain(part, level + 1, replace, thorough)
     except Refused as refused:
         refused.lies_in(value, step(key))
         raise
@@ -219,13 +224,19 @@ def _attributes_of(value: Any) -> Dict[str, Any]:
 
 
 def _number_of_numpy(value: Any) -> Any:
-    """NumPy is not imported for it: where there are such numbers, it is."""
+    """None for anything else. NumPy is not imported for it: where there are such numbers, it is."""
     kind = type(value)
     numpy = sys.modules.get("numpy")
     if not issubclass(kind, getattr(numpy, "timedelta64", ())):  # an integer to NumPy
         for name, number in (("bool_", bool), ("integer", int), ("floating", float)):
             if issubclass(kind, getattr(numpy, name, ())):
                 return number(value)
+    return None
+
+
+def refuse(value: Any) -> Any:
+    """Of a value that JSON cannot say. Raises Refused."""
+    kind = type(value)
     raise Refused(f"is {with_article(kind)}, which JSON cannot say: {remedy_for(kind)}")
 
 
@@ -267,8 +278,10 @@ def _step_to_attribute(name: str) -> str:
 
 
 def remedy_for(kind: type) -> str:
-    if issubclass(kind, (bytes, bytearray, memoryview)):
-        return "send text, for example base64"
+    if issubclass(kind, (bytes, bytearray)):
+        return "send bytes(value)"
+    if issubclass(kind, getattr(sys.modules.get("numpy"), "ndarray", ())):
+        return "send numpy.asarray(value)"
     if issubclass(kind, (date, time)):
         return "send its isoformat()"
     if issubclass(kind, Enum):

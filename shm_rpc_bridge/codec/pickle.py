@@ -8,22 +8,67 @@ import copyreg
 import io
 import pickle
 from types import FunctionType, GeneratorType
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 from ..classes import class_name, said
 from ..exceptions import RPCError
 from ..failures import METHOD_FAILED, Failure, from_wire, nearest_builtin, to_wire
+from ..frames import Arrived, Framed, Outgoing, lends, opened
 from ..remote_errors import RemoteTraceback, error_of
-from .protocol import Encoded
 from .responses import failure_of, unreadable
 from .values import Values
 
-_loads = pickle.loads
+_loads: Callable[..., Any] = pickle.loads
 _set_cause: Callable[[Exception, Optional[Exception]], None] = vars(BaseException)["__cause__"].__set__
+
+
+_LARGE, _ATTENTION = 32 * 1024, 100
+"""From how many bytes on a message may be one of arrays, and for how many messages buffers are looked for after it."""
 
 
 def _dumps(value: Any) -> bytes:
     return pickle.dumps(value, 5)  # by position: a partial with the protocol by name takes a third longer
+
+
+def _new_dumps() -> Callable[[Any], Outgoing]:
+    """One that has buffers, as of arrays, travel beside the pickle, where there are any.
+
+    To look for them takes a third of what a small message does, so that is done only after a large one has come.
+    """
+    attention = 0
+
+    def dumps(value: Any) -> Outgoing:
+        nonlocal attention
+        if attention:
+            buffers: List[pickle.PickleBuffer] = []
+            encoded = pickle.dumps(value, 5, buffer_callback=buffers.append)
+            if buffers:
+                attention = _ATTENTION
+                return _framed(encoded, buffers, value[0] if len(value) > 1 else "")
+            attention -= 1
+        else:
+            encoded = pickle.dumps(value, 5)
+        if len(encoded) > _LARGE:
+            attention = _ATTENTION
+        return encoded
+
+    return dumps
+
+
+def _framed(encoded: bytes, buffers: List[pickle.PickleBuffer], method: str) -> Framed:
+    """Its notes say of each frame whether it can be written to, and of a request, which method it calls."""
+    frames = [buffer.raw() for buffer in buffers]
+    return Framed(bytes(not frame.readonly for frame in frames) + method.encode(), encoded, frames)
+
+
+def _loads_framed(message: Arrived, method: str) -> Any:
+    notes, body, frames = opened(message)
+    if len(notes) < len(frames):
+        raise ValueError(f"{len(notes)} notes of {len(frames)} buffers")
+    writable, called = notes[: len(frames)], notes[len(frames) :].decode()
+    if lends(message, method or called):
+        return _loads(body, buffers=[frame.toreadonly() for frame in frames])
+    return _loads(body, buffers=[bytearray(frame) if each else bytes(frame) for each, frame in zip(writable, frames)])
 
 
 class Pickle(Values):
@@ -32,7 +77,7 @@ class Pickle(Values):
     keeps_types = True
 
     def __init__(self) -> None:
-        super().__init__("pickle", _dumps, _loads, _remedy_for)
+        super().__init__("pickle", _new_dumps(), _loads, _remedy_for, _loads_framed)
 
     def encode_failure(self, failure: Failure, error: Optional[BaseException]) -> bytes:
         original: object = None
@@ -43,13 +88,15 @@ class Pickle(Values):
                 original = said(refusal)
         return _dumps((*to_wire(failure, _readable_anywhere), original))
 
-    def decode_response(self, method: str, message: Encoded) -> Any:
+    def decode_response(self, method: str, message: Arrived) -> Any:
         try:
             response = _loads(message)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # code of the pickle: a SystemExit in it must not end this process
-            raise unreadable(method, "pickle", said(error)) from error
+            if not self._has_frames(message):
+                raise unreadable(method, "pickle", said(error)) from error
+            response = self._framed_response(method, message)
         if type(response) is tuple and response:
             if len(response) == 1:
                 return response[0]
@@ -74,7 +121,7 @@ def _readable_anywhere(arguments: Any) -> Any:
     return arguments
 
 
-def _original(method: str, described: Any, original: object, message: Encoded) -> Exception:
+def _original(method: str, described: Any, original: object, message: Arrived) -> Exception:
     """The exception itself, or one that describes it and says why that could not be had."""
     failure = from_wire(described)
     if failure is None or type(original) not in (bytes, str):

@@ -9,8 +9,8 @@ from typing import Any, Callable
 
 from ..exceptions import RPCSerializationError
 from ..failures import Failure, from_wire, to_wire
+from ..frames import Arrived
 from ..remote_errors import error_of
-from .protocol import Encoded
 
 UNKNOWN = "(whether it ran is unknown)"
 
@@ -32,11 +32,11 @@ def encoded_failure(failure: Failure, dumps: Callable[[Any], bytes], loads: Call
         return dumps(to_wire(failure.bare(), lambda value: value))
 
 
-def failure_of(method: str, response: Any, message: Encoded) -> Exception:
+def failure_of(method: str, response: Any, message: Arrived) -> Exception:
     """What a response that is no result makes the caller raise."""
     failure = from_wire(response)
     if failure is not None:
         return error_of(failure)
     return RPCSerializationError(
-        f"the response to {method!r} is none: {bytes(message[:80])!r} {UNKNOWN}", may_have_run=True
+        f"the response to {method!r} is none: {bytes(message)[:80]!r} {UNKNOWN}", may_have_run=True
     )

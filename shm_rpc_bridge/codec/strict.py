@@ -10,6 +10,8 @@ from typing import Any, Callable, Dict, Iterable, Sequence, Tuple
 import orjson
 
 from ..classes import class_name, with_article
+from ..frames import Outgoing
+from .beside import is_frame
 from .json import Json
 from .jsonable import LEVELS, OPTIONS, TOO_DEEP, Refused, checked, remedy_for, step_to_item, text_of_key
 from .unchanged import comes_back
@@ -20,7 +22,7 @@ _LEAVES = frozenset({str, int, bool, type(None)})
 class StrictJson(Json):
     """See :class:`.protocol.Codec`."""
 
-    def encode_request(self, method: str, args: Sequence[Any], params: Dict[str, Any]) -> bytes:
+    def encode_request(self, method: str, args: Sequence[Any], params: Dict[str, Any]) -> Outgoing:
         if type(method) is not str:
             raise TypeError(f"method must be a str, not {class_name(method)}")
         try:
@@ -29,14 +31,14 @@ class StrictJson(Json):
             encoded = b""
         return encoded if comes_back((params, *args), encoded) else self._request_apart(method, args, params)
 
-    def encode_result(self, method: str, result: Any) -> bytes:
+    def encode_result(self, method: str, result: Any) -> Outgoing:
         try:
             encoded = orjson.dumps((result,), None, OPTIONS)
         except Exception:
             encoded = b""
         return encoded if comes_back((result,), encoded) else self._result_apart(method, result)
 
-    def _encoded_apart(self, message_of: Callable[[Any], Tuple[Any, ...]], value: Any) -> bytes:
+    def _encoded_apart(self, message_of: Callable[[Any], Tuple[Any, ...]], value: Any) -> Outgoing:
         """Raises Refused for what would change."""
         try:
             refuse_changes(value)
@@ -64,6 +66,8 @@ def refuse_changes(value: Any, level: int = 2) -> None:
         return
     elif kind in _LEAVES:
         checked(value, kind)
+        return
+    elif is_frame(kind):
         return
     else:
         raise Refused(f"is {with_article(kind)}, which would not come back as one: {remedy_for(kind)}")

@@ -21,16 +21,20 @@ import orjson
 
 from ..classes import class_name, said, with_article
 from ..failures import Failure
+from ..frames import Arrived, Outgoing, is_framed
+from .beside import Beside, is_frame
 from .json import Json
 from .jsonable import LEVELS, OPTIONS, TOO_DEEP, Refused, checked, remedy_for, step_to_item
-from .protocol import Encoded
 from .responses import encoded_failure, failure_of, not_a_request, unreadable
 from .unchanged import comes_back
 
 _dumps = orjson.dumps
-_loads = orjson.loads
+_loads: Callable[[Any], Any] = orjson.loads
 
 _TYPE, _VALUE = "$type", "value"
+_FRAME = "frame"
+_FRAMED_FROM = 1024
+"""Bytes from which on bytes and bytearrays travel beside the JSON; fewer are quicker as base64 within."""
 _MARK = b'$type"'  # a dollar is rarer than a quotation mark, and so found sooner
 
 
@@ -39,44 +43,53 @@ class TaggedJson(Json):
 
     name = "json+types"
 
-    def encode_request(self, method: str, args: Sequence[Any], params: Dict[str, Any]) -> bytes:
+    def encode_request(self, method: str, args: Sequence[Any], params: Dict[str, Any]) -> Outgoing:
         if type(method) is not str:
             raise TypeError(f"method must be a str, not {class_name(method)}")
         encoded = _untagged((method, params, *args))
         return encoded or self._request_apart(method, args, params)
 
-    def decode_request(self, message: Encoded) -> Tuple[str, Sequence[Any], Dict[str, Any]]:
+    def decode_request(self, message: Arrived) -> Tuple[str, Sequence[Any], Dict[str, Any]]:
         try:
             request = _loads(message)
             if _MARK in (message if type(message) is bytes else bytes(message)):
-                request = _read(request)
+                request = _untag(request)
             method, params, *args = request
         except Exception as error:
-            raise not_a_request(said(error)) from None
+            if not is_framed(message):
+                raise not_a_request(said(error)) from None
+            method, params, *args = self._framed_request(message)
         if type(method) is not str or type(params) is not dict:
             raise not_a_request("[method, params, ...] expected")
         return method, args, params
 
-    def encode_result(self, method: str, result: Any) -> bytes:
+    def encode_result(self, method: str, result: Any) -> Outgoing:
         return _untagged((result,)) or self._result_apart(method, result)
 
     def encode_failure(self, failure: Failure, error: Optional[BaseException]) -> bytes:
         return encoded_failure(failure, _with_tags, _without_tags)
 
-    def decode_response(self, method: str, message: Encoded) -> Any:
+    def decode_response(self, method: str, message: Arrived) -> Any:
         try:
             response = _loads(message)
             if _MARK in (message if type(message) is bytes else bytes(message)):
-                response = _read(response)
+                response = _untag(response)
         except Exception as error:
-            raise unreadable(method, self.name, said(error)) from None
+            if not is_framed(message):
+                raise unreadable(method, self.name, said(error)) from None
+            response = self._framed_response(method, message)
         if type(response) is list and len(response) == 1:
             return response[0]
         raise failure_of(method, response, message)
 
-    def _encoded_apart(self, message_of: Callable[[Any], Tuple[Any, ...]], value: Any) -> bytes:
+    def _filled(self, value: List[Any], word: str, values: List[Any]) -> List[Any]:
+        return list(_untag(value, values))
+
+    def _encoded_apart(self, message_of: Callable[[Any], Tuple[Any, ...]], value: Any) -> Outgoing:
+        beside = Beside()
         try:
-            return _dumps(message_of(_tagged(value, 2)), None, OPTIONS)
+            encoded = _dumps(message_of(_tagged(value, 2, beside)), None, OPTIONS)
+            return beside.message(encoded) if beside else encoded
         except Refused as refused:
             refused.look_for_a_circle()
             raise
@@ -97,12 +110,12 @@ def _with_tags(value: Any) -> bytes:
     return _dumps(_tagged(value, 1), None, OPTIONS)
 
 
-def _without_tags(message: Encoded) -> Any:
-    return _read(_loads(message))
+def _without_tags(message: Arrived) -> Any:
+    return _untag(_loads(message))
 
 
-def _tagged(value: Any, level: int) -> Any:
-    """A copy for orjson. Raises Refused. `level`: 1 is the message."""
+def _tagged(value: Any, level: int, beside: Optional[Beside] = None) -> Any:
+    """A copy for orjson. Raises Refused. `level`: 1 is the message. `beside`: where frames go; None: there are none."""
     if level > LEVELS:
         raise Refused(TOO_DEEP)
     kind = type(value)
@@ -111,15 +124,17 @@ def _tagged(value: Any, level: int) -> Any:
     if kind is float and isfinite(value):
         return value
     if kind is list:
-        return _each(value, enumerate(value), level)
+        return _each(value, enumerate(value), level, beside)
     if kind is dict:
         entries = list(value.items())
         if {type(key) for key, _ in entries} <= {str} and _TYPE not in value:
-            return dict(zip([key for key, _ in entries], _each(value, entries, level)))
-        keys = [_tagged(key, level + 3) for key, _ in entries]
-        return {_TYPE: "dict", _VALUE: [list(entry) for entry in zip(keys, _each(value, entries, level + 2))]}
+            return dict(zip([key for key, _ in entries], _each(value, entries, level, beside)))
+        keys = [_tagged(key, level + 3, beside) for key, _ in entries]
+        return {_TYPE: "dict", _VALUE: [list(entry) for entry in zip(keys, _each(value, entries, level + 2, beside))]}
     if kind in _COLLECTIONS:
-        return {_TYPE: kind.__name__, _VALUE: _each(value, enumerate(value), level + 1)}
+        return {_TYPE: kind.__name__, _VALUE: _each(value, enumerate(value), level + 1, beside)}
+    if beside is not None and is_frame(kind) and not (kind in _SCALARS and len(value) < _FRAMED_FROM):
+        return {_TYPE: _FRAME, _VALUE: beside.add(value)}
     try:
         written = _SCALARS[kind][0](value)
     except KeyError:
@@ -132,34 +147,36 @@ def _tagged(value: Any, level: int) -> Any:
     return {_TYPE: kind.__name__, _VALUE: written}
 
 
-def _each(container: Any, items: Iterable[Tuple[Any, Any]], level: int) -> List[Any]:
+def _each(container: Any, items: Iterable[Tuple[Any, Any]], level: int, beside: Optional[Beside]) -> List[Any]:
     """`level`: of the list or dict that is made of it."""
     if level > LEVELS:
         raise Refused(TOO_DEEP)
     written = []
     for key, part in items:
         try:
-            written.append(_tagged(part, level + 1))
+            written.append(_tagged(part, level + 1, beside))
         except Refused as refused:
             refused.lies_in(container, step_to_item(key))
             raise
     return written
 
 
-def _read(value: Any) -> Any:
-    """What :func:`_tagged` has made, in place."""
+def _untag(value: Any, frames: Sequence[Any] = ()) -> Any:
+    """What :func:`_tagged` has made, in place; `frames`: the values of those beside it."""
     if type(value) is list:
-        value[:] = map(_read, value)
+        value[:] = [_untag(part, frames) for part in value]
         return value
     if type(value) is not dict:
         return value
     for key, part in value.items():
         if type(part) is dict or type(part) is list:
-            value[key] = _read(part)
+            value[key] = _untag(part, frames)
     if _TYPE not in value:
         return value
     if value.keys() != {_TYPE, _VALUE} or type(value[_TYPE]) is not str:
         raise ValueError(f"a tag has {_TYPE} and {_VALUE}, not {list(value)[:3]}")
+    if value[_TYPE] == _FRAME:
+        return frames[value[_VALUE]]
     if value[_TYPE] not in _READERS:
         raise ValueError(f"unknown {_TYPE} {value[_TYPE][:60]!r}")
     return _READERS[value[_TYPE]](value[_VALUE])

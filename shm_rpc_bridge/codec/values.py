@@ -5,8 +5,8 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tupl
 from ..classes import class_name, said, with_article
 from ..exceptions import NOT_SENT, RPCSerializationError
 from ..failures import Failure
+from ..frames import Arrived, Outgoing, is_framed
 from .jsonable import LEVELS, part_of_call, shown, step_to_item
-from .protocol import Encoded
 from .responses import encoded_failure, failure_of, not_a_request, unreadable
 
 
@@ -18,20 +18,23 @@ class Values:
     def __init__(
         self,
         name: str,
-        dumps: Callable[[Any], bytes],
-        loads: Callable[[Encoded], Any],
+        dumps: Callable[[Any], Outgoing],
+        loads: Callable[[Arrived], Any],
         remedy_for: Callable[[type], str] = lambda kind: "send what it consists of",
+        loads_framed: Optional[Callable[[Arrived, str], Any]] = None,
     ) -> None:
         """`dumps` and `loads` may raise anything for what they do not take; KeyboardInterrupt alone is passed on.
 
-        `remedy_for`: what to do instead of sending an object of a class that `dumps` does not take.
+        `remedy_for`: what to do instead of sending an object of a class that `dumps` does not take. `loads_framed`: for
+        messages with frames, where `dumps` makes such, with the method of a response, "" for a request.
         """
         self.name = name
         self._remedy_for = remedy_for
         self._dumps = dumps
         self._loads = loads
+        self._loads_framed = loads_framed
 
-    def encode_request(self, method: str, args: Sequence[Any], params: Dict[str, Any]) -> bytes:
+    def encode_request(self, method: str, args: Sequence[Any], params: Dict[str, Any]) -> Outgoing:
         if type(method) is not str:
             raise TypeError(f"method must be a str, not {class_name(method)}")
         try:
@@ -42,7 +45,7 @@ class Values:
             steps, why = self._refusal((params, *args), error)
             raise RPCSerializationError(f"{part_of_call(steps)} of {method!r} {why} {NOT_SENT}") from error
 
-    def decode_request(self, message: Encoded) -> Tuple[str, Sequence[Any], Dict[str, Any]]:
+    def decode_request(self, message: Arrived) -> Tuple[str, Sequence[Any], Dict[str, Any]]:
         try:
             request = self._loads(message)
             if len(request) == 2:  # the cheaper way, also for the call
@@ -53,12 +56,14 @@ class Values:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            raise not_a_request(f"not readable as {self.name}: {said(error)}") from error
+            if not self._has_frames(message):
+                raise not_a_request(f"not readable as {self.name}: {said(error)}") from error
+            method, params, *args = self._framed_request(message)
         if type(method) is not str or type(params) is not dict:
             raise not_a_request("[method, params, ...] expected")
         return method, args, params
 
-    def encode_result(self, method: str, result: Any) -> bytes:
+    def encode_result(self, method: str, result: Any) -> Outgoing:
         try:
             return self._dumps((result,))
         except KeyboardInterrupt:
@@ -69,18 +74,42 @@ class Values:
             raise RPCSerializationError(f"the result of {method!r}{at} {why}") from error
 
     def encode_failure(self, failure: Failure, error: Optional[BaseException]) -> bytes:
-        return encoded_failure(failure, self._dumps, self._loads)
+        return encoded_failure(failure, lambda value: bytes(self._dumps(value)), self._loads)
 
-    def decode_response(self, method: str, message: Encoded) -> Any:
+    def decode_response(self, method: str, message: Arrived) -> Any:
         try:
             response = self._loads(message)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            raise unreadable(method, self.name, said(error)) from error
+            if not self._has_frames(message):
+                raise unreadable(method, self.name, said(error)) from error
+            response = self._framed_response(method, message)
         if type(response) in (tuple, list) and len(response) == 1:
             return response[0]
         raise failure_of(method, response, message)
+
+    def _has_frames(self, message: Arrived) -> bool:
+        return self._loads_framed is not None and is_framed(message)
+
+    def _framed_request(self, message: Arrived) -> Sequence[Any]:
+        assert self._loads_framed is not None
+        try:
+            method, params, *args = self._loads_framed(message, "")
+            return [method, params, *args]
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise not_a_request(f"not readable as {self.name}: {said(error)}") from error
+
+    def _framed_response(self, method: str, message: Arrived) -> Any:
+        assert self._loads_framed is not None
+        try:
+            return self._loads_framed(message, method)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise unreadable(method, self.name, said(error)) from error
 
     def _refusal(self, value: Any, error: BaseException) -> Tuple[List[str], str]:
         """The way to the innermost part that is refused by itself, and why it is: found by trying each."""

@@ -3,6 +3,7 @@
 import contextlib
 import mmap
 import os
+import sys
 import weakref
 from typing import Callable
 
@@ -11,6 +12,7 @@ import posix_ipc
 from ..exceptions import RPCTransportError
 from .descriptors import above_standard_streams
 from .held import Handles, Held
+from .lending import detach
 from .refusals import FOLDER, AlreadyExistsError, is_out_of_memory, refuse_if_odd, report_not_ours, translated
 
 _STEP = 64 << 20
@@ -101,6 +103,16 @@ class Segment:
         with translated(self.name, f"{FOLDER}/{self.name}"), above_standard_streams():
             self.map = self._make_map(self.fd, size)
         self.size = size
+
+    def references(self) -> int:
+        """To the mapping: of views of it, and of whoever uses it without."""
+        return sys.getrefcount(self.map)
+
+    def leave_to_views(self, size: int) -> None:
+        """Let views of the mapping keep its first `size` bytes as they are now, and map it anew for all others."""
+        before = self.map
+        self._map(self.size)
+        detach(before, size)
 
     def reserve(self, size: int) -> None:
         """Have the system keep `size` bytes for it. Raises RPCTransportError when there are not so many."""

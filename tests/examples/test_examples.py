@@ -99,6 +99,17 @@ def test_awaited_calls_are_timed_one_by_one_and_many_at_once():
     assert_nothing_is_left("pricing-")
 
 
+def test_arrays_are_timed_copied_borrowed_and_through_a_pipe():
+    pytest.importorskip("numpy")
+    _, header, *lines = client("arrays.py", "0.1", "0.02")
+    assert header.split() == ["sum", "here", *["copied", "borrowed", "Pipe"] * 3]
+    assert [line.split()[:2] for line in lines] == [["0.004", "MB"], ["0.1", "MB"]]
+    for line in lines:
+        assert len(line.split()) == 12
+        assert all(float(each) > 0 for each in line.split()[2:])
+    assert_nothing_is_left("pictures-")
+
+
 def test_a_web_application_is_timed_before_and_after_a_function_is_taken_out_of_it():
     pytest.importorskip("fastapi")
     pytest.importorskip("uvicorn")

@@ -2,7 +2,7 @@
 
     python -m tests.shm_rpc_bridge.codec_table
 
-writes it again; test_codec_table.py fails when it says what is not so. Needs msgspec and Python 3.11.
+writes it again; test_codec_table.py fails when it says what is not so. Needs msgspec, NumPy and Python 3.11.
 """
 
 import collections
@@ -14,6 +14,8 @@ import math
 import uuid
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Tuple
+
+import numpy
 
 from shm_rpc_bridge import RPCError
 from shm_rpc_bridge.codec import chosen
@@ -69,6 +71,8 @@ VALUES: Dict[str, List[Any]] = {
     "set, frozenset": [{1}, frozenset({1})],
     "bytes": [b"\xff"],
     "bytearray": [bytearray(b"\xff")],
+    "memoryview": [memoryview(b"\xff")],
+    "NumPy's arrays, but for those of objects": [numpy.arange(6.0).reshape(2, 3)],
     "complex": [1j],
     "Decimal": [decimal.Decimal("1.10")],
     "UUID": [uuid.UUID(int=7)],
@@ -90,10 +94,12 @@ def fate(codec: str, strict: bool, value: Any) -> str:
     """What becomes of it: "kept", "refused", or the class as which it arrives."""
     chosen_codec = chosen(codec, strict)
     try:
-        arrived = chosen_codec.decode_response("m", chosen_codec.encode_result("m", value))
+        arrived = chosen_codec.decode_response("m", bytes(chosen_codec.encode_result("m", value)))
     except RPCError:
         return "**refused**"
     if type(arrived) is type(value) and repr(arrived) == repr(value):
+        return "kept"
+    if type(arrived) is memoryview and arrived == value:
         return "kept"
     if type(arrived) is type(value) and arrived == value:
         return "kept" if type(value) is Own else "equal, in UTC"

@@ -102,7 +102,6 @@ def test_a_result_that_cannot_be_encoded_names_method_and_type_and_the_next_call
     ("value", "reason"),
     [
         ({1, 2}, "set"),
-        (b"bytes", "bytes"),
         (2**64, "64-bit"),
         (-(2**63) - 1, "64-bit"),
         ({1: 2}, "an int as a key"),

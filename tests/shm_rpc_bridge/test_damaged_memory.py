@@ -19,6 +19,7 @@ from shm_rpc_bridge import (
     posix,
 )
 from shm_rpc_bridge.buffer import Buffer, Terms
+from shm_rpc_bridge.frames import Unopened
 from shm_rpc_bridge.messages import BATCH, ONE
 from shm_rpc_bridge.testing import in_memory, leftovers, watched
 
@@ -156,7 +157,7 @@ headers = st.binary(min_size=16, max_size=16) | st.builds(
     layout.MESSAGE.pack,
     st.integers(0, 6000),
     st.sampled_from([ONE, ONE, BATCH, 2]),
-    st.sampled_from([0, 0, 0, 1]),
+    st.sampled_from([0, 0, 0, layout.FRAMED, 2]),
     st.just(1),
 )
 
@@ -175,11 +176,17 @@ def test_any_message_header_is_a_message_of_the_segment_or_an_error(header, leng
         writer.send(b"x" * length, 1)
         scribbler.map[0:16] = header
         size, kind, flags, sequence = layout.MESSAGE.unpack(header)
-        if kind not in (ONE, BATCH) or flags or size > (1000 if length <= 1000 else 2000):  # the writer doubles it
+        if (
+            kind not in (ONE, BATCH) or flags not in (0, layout.FRAMED) or size > (1000 if length <= 1000 else 2000)
+        ):  # the writer doubles it
             with pytest.raises(RPCTransportError, match="is damaged"):
                 reader.receive(0.0)
         else:
-            assert reader.receive(0.0) == (sequence, (b"x" * length).ljust(size, b"\0")[:size], kind)
+            number, message, of_kind = reader.receive(0.0)
+            assert (number, of_kind) == (sequence, kind)
+            assert bytes(message) == (b"x" * length).ljust(size, b"\0")[:size]
+            assert (type(message) is Unopened) == bool(flags)
+            del message
         posix.let_go(held)
 
 

@@ -21,7 +21,7 @@ MISTAKES = {
     "missing parameter": (lambda _, client: client.call("add", 1), r"add\(a, b\): missing a required argument: 'b'"),
     "too many": (lambda _, client: client.call("add", 1, 2, 3), r"add\(a, b\): too many positional arguments"),
     "unexpected": (lambda _, client: client.call("add", 1, 2, c=3), r"add\(a, b\): got an unexpected .* 'c'"),
-    "no JSON": (lambda _, client: client.call("add", 1, [{"b": b"1"}]), r"argument 2\[0\]\['b'\] of 'add' is bytes"),
+    "no JSON": (lambda _, client: client.call("add", 1, [{"b": {1}}]), r"argument 2\[0\]\['b'\] of 'add' is a set"),
     "result no JSON": (lambda _, client: client.call("make_set"), "the result of 'make_set' is a set"),
     "too large": (lambda _, client: client.call("echo", "x" * 3000), "Message too large: .* max_message_size is 2,000"),
     "second transport": (lambda name, _: SharedMemoryTransport.create(name), "is in use: another process, "),

@@ -97,7 +97,7 @@ def test_a_message_without_such_values_is_that_of_json(value):
 
 NOT_SAID = [
     *(Point(1), Pair(1, 2), Colour.RED, Number.ONE, Text.WORD, Bits.A, OwnStr("x"), OwnInt(1), OwnList(), OwnDict()),
-    *(object(), len, range(3), memoryview(b"x"), type("Odd", (datetime.date,), {})(2024, 5, 1)),
+    *(object(), len, range(3), type("Odd", (datetime.date,), {})(2024, 5, 1)),
 ]
 
 

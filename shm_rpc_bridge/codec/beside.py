@@ -1,0 +1,209 @@
+"""Values that travel as frames beside a message: bytes, bytearray, memoryview, NumPy's arrays. Pure.
+
+Each arrives as what it was: class, dtype, shape, order in memory, whether it can be written to; and as a copy, for
+which its frame is copied once. What is not contiguous becomes so. NumPy is not imported for it: where there are arrays,
+it is.
+"""
+
+import sys
+from functools import lru_cache
+from math import prod
+from typing import Any, List, Optional, Sequence, Tuple
+
+import orjson
+
+from ..classes import said, with_article
+from ..frames import Framed, Message, Opened
+from .jsonable import Refused, refuse
+
+Note = List[Any]
+"""What a frame is, as JSON."""
+
+_BYTES, _BYTEARRAY, _VIEW, _ARRAY = "bytes", "bytearray", "memoryview", "array"
+
+
+class Beside:
+    """What is collected while one message is encoded."""
+
+    def __init__(self, word: str = "") -> None:
+        """`word`: how the message says where each belongs, if it does so by a text."""
+        self.word = word
+        self._notes: List[Note] = []
+        self._frames: List[Message] = []
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def replaced(self, value: Any) -> str:
+        """What says by a text where a value belongs that becomes a frame. Raises Refused for others."""
+        return f"{self.word}{self.add(value)}"
+
+    def add(self, value: Any) -> int:
+        """The number of its frame. Raises Refused for what cannot be one, such as an array of objects."""
+        if not is_frame(type(value)):
+            refuse(value)
+        try:
+            note, frame = _frame_of(value)
+        except Refused:
+            raise
+        except Exception as error:  # a view that was released
+            raise Refused(f"is {with_article(type(value))} that cannot be read: {said(error)}") from None
+        self._notes.append(note)
+        self._frames.append(frame)
+        return len(self._frames) - 1
+
+    def message(self, body: bytes) -> Framed:
+        """That, and what was collected."""
+        return Framed(orjson.dumps([self.word, *self._notes]), body, self._frames)
+
+
+def values_of(opened: Opened, is_lent: bool) -> Tuple[str, List[Any]]:
+    """The word of the sender, and the values of all frames. Raises ValueError for what no sender makes.
+
+    `is_lent`: they are views of the frames that cannot be written to, and memoryviews instead of bytes.
+    """
+    try:
+        word, *notes = orjson.loads(opened.notes)
+        if type(word) is not str or len(notes) != len(opened.frames):
+            raise ValueError(f"{len(notes)} notes of {len(opened.frames)} frames")
+        return word, [_value_of(note, frame, is_lent) for note, frame in zip(notes, opened.frames)]
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise ValueError(f"frames that cannot be read: {said(error)}") from None
+
+
+def is_frame(kind: type) -> bool:
+    """Whether values of exactly this class become frames."""
+    return kind is bytes or kind is bytearray or kind is memoryview or kind is _array_class()
+
+
+def put_in_place(value: Any, word: str, values: List[Any]) -> None:
+    """In lists and dicts within `value`, the values of frames where :meth:`Beside.replaced` has put texts.
+
+    ValueError or IndexError where there is none of that number.
+    """
+    containers = [value]
+    while containers:
+        container = containers.pop()
+        for key, part in list(container.items()) if type(container) is dict else enumerate(container):
+            kind = type(part)
+            if kind is str:
+                if part.startswith(word):
+                    container[key] = values[int(part[len(word) :])]
+            elif kind is list or kind is dict:
+                containers.append(part)
+
+
+def _array_class() -> Optional[type]:
+    return getattr(sys.modules.get("numpy"), "ndarray", None)
+
+
+def _frame_of(value: Any) -> Tuple[Note, Message]:
+    kind = type(value)
+    if kind is bytes:
+        return [_BYTES], value
+    if kind is bytearray:
+        return [_BYTEARRAY], value
+    if kind is memoryview:
+        return _frame_of_view(value)
+    return _frame_of_array(value)
+
+
+def _frame_of_view(view: memoryview) -> Tuple[Note, Message]:
+    note = [_VIEW, view.format, list(view.shape or ()), view.readonly]
+    if len(view.format) > 1 or (view.nbytes == 0 and view.ndim != 1):
+        raise Refused(f"is a memoryview of format {view.format!r} and shape {view.shape}: send its tobytes()")
+    return note, view.cast("B") if view.c_contiguous and view.nbytes else view.tobytes()
+
+
+def _frame_of_array(array: Any) -> Tuple[Note, Message]:
+    numpy: Any = sys.modules["numpy"]
+    dtype = array.dtype
+    if dtype.hasobject:
+        raise Refused("is an array of Python objects: send its tolist(), or use codec 'pickle'")
+    described = dtype.str if dtype.names is None else numpy.lib.format.dtype_to_descr(dtype)
+    if _dtype_of(described) != dtype:
+        raise Refused(f"is an array whose dtype {dtype} has no description: send a view of it with another dtype")
+    order = "C" if array.flags.c_contiguous or not array.flags.f_contiguous else "F"
+    note = [_ARRAY, described, list(array.shape), order, bool(array.flags.writeable)]
+    if not array.nbytes:
+        return note, b""
+    flat = numpy.ascontiguousarray(array.T if order == "F" else array).reshape(-1)
+    return note, memoryview(flat.view(numpy.uint8))
+
+
+def word_of(opened: Opened) -> str:
+    """The word of the sender alone, "" for what no sender makes."""
+    try:
+        return str(orjson.loads(opened.notes)[0])
+    except (ValueError, LookupError, TypeError):
+        return ""
+
+
+def _value_of(note: Any, frame: memoryview, is_lent: bool) -> Any:
+    kind, *rest = note
+    if kind == _ARRAY:
+        return _array_of(frame, is_lent, *rest)
+    if kind == _VIEW:
+        return _view_of(frame, is_lent, *rest)
+    if kind == _BYTES:
+        return frame.toreadonly() if is_lent else bytes(frame)
+    if kind == _BYTEARRAY:
+        return frame.toreadonly() if is_lent else bytearray(frame)
+    raise ValueError(f"unknown kind {kind!r}")
+
+
+def _view_of(frame: memoryview, is_lent: bool, form: str, shape: Sequence[int], is_readonly: bool) -> memoryview:
+    copied = frame.toreadonly() if is_lent else memoryview(bytes(frame) if is_readonly else bytearray(frame))
+    return copied.cast(form, tuple(shape)) if frame.nbytes else copied.cast(form)  # type: ignore[call-overload, no-any-return]
+
+
+def _array_of(
+    frame: memoryview, is_lent: bool, described: Any, shape: Sequence[int], order: str, is_writable: bool
+) -> Any:
+    numpy = _numpy()
+    dtype = _dtype_of(described)
+    if dtype.hasobject:
+        raise ValueError("an array of objects")
+    if not all(type(length) is int and length >= 0 for length in shape) or order not in ("C", "F"):
+        raise ValueError(f"shape {shape}, order {order!r}")
+    if prod(shape) * dtype.itemsize != frame.nbytes:
+        raise ValueError(f"{frame.nbytes:,} bytes for an array of shape {shape} and dtype {dtype}")
+    if frame.nbytes:
+        flat = numpy.frombuffer(frame.toreadonly(), numpy.uint8)
+        array = (flat if is_lent else flat.copy()).view(dtype).reshape(shape, order=order)
+    else:
+        array = numpy.empty(shape, dtype, order)
+    array.flags.writeable = is_writable and not is_lent
+    return array
+
+
+def _dtype_of(described: Any) -> Any:
+    """Of NumPy's own description, which may have been JSON since."""
+    return (
+        _simple_dtype(described) if type(described) is str else _numpy().lib.format.descr_to_dtype(_fields(described))
+    )
+
+
+@lru_cache(maxsize=256)
+def _simple_dtype(described: str) -> Any:
+    return _numpy().dtype(described)
+
+
+def _numpy() -> Any:
+    import numpy
+
+    return numpy
+
+
+def _fields(described: Any) -> Any:
+    """(name or (title, name), dtype, shape or nothing) each."""
+    return [
+        (
+            tuple(name) if type(name) is list else name,
+            kind if type(kind) is str else _fields(kind),
+            *map(tuple, shape),
+        )
+        for name, kind, *shape in described
+    ]

@@ -1,0 +1,289 @@
+"""Arrays that are lent: views of shared memory, and what is left of them when the lease is over."""
+
+import asyncio
+import gc
+import threading
+
+import pytest
+
+from shm_rpc_bridge import RPCClient, RPCSerializationError, RPCServer, RPCTransportError
+from shm_rpc_bridge.testing import in_memory
+
+from .aio.loops import connected, run
+from .services import PATIENCE, calling, register_methods, started
+from .test_arrays import GRID, each_codec
+
+numpy = pytest.importorskip("numpy")
+
+LARGE = numpy.arange(500_000.0)
+SMALL = numpy.arange(10.0)
+
+
+class Borrower:
+    """Methods that keep what they were lent, on purpose."""
+
+    def __init__(self):
+        self.kept = []
+        self.entered, self.go_on = threading.Event(), threading.Event()
+
+    def describe(self, array, **others):
+        owner = array
+        while isinstance(getattr(owner, "base", None), numpy.ndarray):
+            owner = owner.base
+        return [array.flags.writeable, owner.flags.owndata, float(array.sum()), sorted(others)]
+
+    def keep(self, array):
+        self.kept.append(array)
+        return float(array[0])
+
+    def keep_part(self, array):
+        self.kept.append(array[100:200:2])
+        return float(array[0])
+
+    def keep_bytes(self, data):
+        self.kept.append(data[3:9])
+        return len(data)
+
+    def keep_and_raise(self, array):
+        mine = array[1:]
+        raise KeyError(float(mine[0]))
+
+    def echo_back(self, array):
+        return [array, array[:3]]
+
+    def keep_in_a_circle(self, array):
+        circle = [array]
+        circle.append(circle)
+        return float(array[0])
+
+    async def await_it(self, array):
+        await asyncio.sleep(0.001)
+        self.kept.append(array[:10])
+        return float(array.sum())
+
+    def hold(self, array):
+        self.entered.set()
+        self.go_on.wait(PATIENCE)
+        return float(array.sum())
+
+
+@pytest.fixture
+def borrower():
+    return Borrower()
+
+
+@pytest.fixture(params=[{}, {"threads": 2}], ids=["inline", "threads"])
+def server(request, name, borrower):
+    server = RPCServer(name, **request.param)
+    register_methods(server)
+    for method in dir(borrower):
+        if not method.startswith("_") and callable(getattr(borrower, method)):
+            server.register(method, getattr(borrower, method), borrow=True)
+    server.register("copy_of", lambda array: [array, array.flags.writeable])
+    server.register("numbers", lambda first, size: numpy.full(size, float(first)))
+    with started(server):
+        yield server
+        borrower.go_on.set()
+
+
+@pytest.fixture
+def client(server):
+    with RPCClient(server.name, timeout=PATIENCE) as client:
+        yield client
+
+
+@each_codec
+def test_a_method_that_borrows_gets_views_that_cannot_be_written_to_and_others_copies(name, codec, borrower):
+    if codec == "msgpack":
+        pytest.importorskip("msgspec")
+    server = RPCServer(name, codec=codec)
+    server.register("describe", borrower.describe, borrow=True)
+    server.register("describe_copy", borrower.describe)
+    with started(server), RPCClient(name, codec=codec, timeout=PATIENCE) as client:
+        client.call("describe", LARGE)  # pickle looks for buffers from here on
+        for array in (SMALL, LARGE):
+            assert client.call("describe", array, other=array)[:3] == [False, False, array.sum()]
+            assert client.call("describe_copy", array)[::2] == [True, array.sum()]
+
+        async def call():
+            async with connected(name, codec=codec) as other:
+                await other.call("describe", LARGE)  # as above
+                assert (await other.call("describe", LARGE))[::2] == [False, LARGE.sum()]
+                assert (await other.call("describe_copy", LARGE))[0] is True
+
+        run(call())
+
+
+@pytest.mark.fault("leases")
+@pytest.mark.parametrize("method", ["keep", "keep_part"])
+def test_what_a_method_keeps_never_shows_another_calls_bytes(client, borrower, method):
+    for number in range(20):
+        assert client.call(method, LARGE + number) == number
+        client.call("length", "x" * 1_000_000)  # the same memory, written again
+        client.call("copy_of", LARGE * -1)
+    for number, kept in enumerate(borrower.kept):
+        assert numpy.array_equal(kept, LARGE + number if method == "keep" else (LARGE + number)[100:200:2])
+        assert not kept.flags.writeable
+
+
+@pytest.mark.fault("leases")
+def test_bytes_are_lent_as_views_and_what_is_kept_of_them_stays_as_it_was(client, borrower):
+    for number in range(5):
+        assert client.call("keep_bytes", bytes([number]) * 100_000) == 100_000
+    client.call("length", "x" * 100_000)
+    assert [bytes(kept) for kept in borrower.kept] == [bytes([number]) * 6 for number in range(5)]
+    assert all(kept.readonly for kept in borrower.kept)
+
+
+@pytest.mark.fault("leases")
+def test_a_method_that_raises_or_leaves_a_circle_with_what_it_was_lent_costs_no_call(client):
+    for number in range(10):
+        with pytest.raises(KeyError) as caught:
+            client.call("keep_and_raise", LARGE + number)
+        assert caught.value.args == (number + 1.0,)
+        assert client.call("keep_in_a_circle", LARGE + number) == number
+    gc.collect()
+
+
+def test_what_was_lent_can_be_returned(client):
+    for number in range(5):
+        whole, part = client.call("echo_back", LARGE + number)
+        assert numpy.array_equal(whole, LARGE + number)
+        assert numpy.array_equal(part, [number, number + 1, number + 2])
+
+
+def test_an_async_method_may_borrow_as_long_as_it_awaits(client, borrower):
+    for number in range(5):
+        assert client.call("await_it", LARGE + number) == (LARGE + number).sum()
+    for number, kept in enumerate(borrower.kept):
+        assert numpy.array_equal(kept, LARGE[:10] + number)
+
+
+@pytest.mark.fault("leases")
+def test_a_client_that_gives_up_and_goes_leaves_what_its_method_was_lent(server, borrower):
+    with RPCClient(server.name, timeout=PATIENCE) as impatient, pytest.raises(Exception, match="took more than"):
+        impatient.with_options(timeout=0.05).call("hold", LARGE)
+    assert borrower.entered.wait(PATIENCE)
+    borrower.go_on.set()
+    with RPCClient(server.name, timeout=PATIENCE) as client:
+        assert client.call("hold", LARGE) == LARGE.sum()
+
+
+def test_a_client_borrows_a_result_until_its_block_ends(client):
+    for number in range(5):
+        with client.borrow("numbers", number, size=100_000) as lent:
+            assert (lent == number).all()
+            assert not lent.flags.writeable
+            with client.borrow("numbers", -1, 100_000) as other:  # in another channel
+                assert (client.call("numbers", 7, 100_000) == 7).all()
+                assert (other == -1).all()
+            assert (lent == number).all()
+    with client.borrow("add", 1, 2) as three:
+        assert three == 3
+    with client.borrow("numbers", 1, 5) as few:
+        assert few.tolist() == [1.0] * 5
+
+
+@pytest.mark.fault("leases")
+def test_what_is_kept_beyond_the_block_never_shows_another_calls_bytes(client):
+    kept = []
+    for number in range(20):
+        with client.borrow("numbers", number, 100_000) as lent:
+            kept.append(lent[::7])
+        del lent
+        assert (client.call("numbers", -1, 100_000) == -1).all()
+    for number, each in enumerate(kept):
+        assert (each == number).all()
+
+
+@pytest.mark.fault("leases")
+def test_after_a_borrowed_call_that_fails_the_next_one_works(client):
+    for _ in range(3):
+        with pytest.raises(KeyError), client.borrow("keep_and_raise", LARGE):
+            pass
+        with pytest.raises(ZeroDivisionError), client.borrow("divide", 1, 0):
+            pass
+        with pytest.raises(RuntimeError), client.borrow("numbers", 1, 100_000):
+            raise RuntimeError
+        assert client.call("copy_of", GRID)[1] is True  # and is no view
+
+
+def test_it_is_borrowed_once(client):
+    borrowed = client.borrow("add", 1, 2)
+    with borrowed as three:
+        assert three == 3
+    with pytest.raises(RuntimeError, match="borrowed already"), borrowed:
+        pass
+
+
+def test_an_object_that_stays_in_the_server_is_not_borrowed(name):
+    class Basket:
+        def look(self):
+            return 1
+
+    server = RPCServer(name)
+    server.register_class(Basket)
+    server.register("basket", Basket)
+    with started(server), RPCClient(name, timeout=PATIENCE) as client:
+        with pytest.raises(RPCSerializationError, match="a Basket that stays in") as caught, client.borrow("basket"):
+            pass
+        assert caught.value.may_have_run is True
+        assert client.call("basket").look() == 1
+
+
+def test_processes_do_not_borrow(name):
+    with RPCServer(name, processes=1) as server, pytest.raises(ValueError, match="borrow is not for"):
+        server.register("sum", sum, borrow=True)
+
+
+@pytest.mark.fault("leases")
+def test_a_client_that_is_closed_while_it_borrows_leaves_its_views(server):
+    client = RPCClient(server.name, timeout=PATIENCE)
+    with client.borrow("numbers", 3, 100_000) as lent:
+        client.close()
+        assert (lent == 3).all()
+    assert (lent == 3).all()
+
+
+@pytest.mark.fault("leases")
+def test_a_server_that_is_gone_while_a_result_is_borrowed_leaves_the_views(name):
+    server = RPCServer(name)
+    server.register("numbers", lambda first, size: numpy.full(size, float(first)))
+    with RPCClient(name, timeout=PATIENCE) as client:
+        with started(server):
+            borrowed = client.borrow("numbers", 3, 100_000)
+            lent = borrowed.__enter__()
+        assert (lent == 3).all()
+        borrowed.__exit__()
+        assert (lent == 3).all()
+        with pytest.raises(RPCTransportError):
+            client.call("numbers", 1, 1)
+
+
+@pytest.mark.fault("leases")
+def test_many_leases_at_once_are_as_many_channels(name):
+    with in_memory():
+        server = RPCServer("many", max_channels=200)
+        server.register("numbers", lambda first, size: numpy.full(size, float(first)))
+        with started(server), RPCClient("many", timeout=PATIENCE) as client:
+            borrowed = [client.borrow("numbers", number, 5000) for number in range(150)]
+            lent = [each.__enter__() for each in borrowed]
+            assert all((each == number).all() for number, each in enumerate(lent))
+            for each in borrowed:
+                each.__exit__()
+            assert (client.call("numbers", 9, 5000) == 9).all()
+            assert all((each == number).all() for number, each in enumerate(lent))
+            del lent, borrowed, each
+            with client.borrow("numbers", 8, 5000) as last:
+                assert (last == 8).all()
+
+
+def test_two_methods_borrow_at_once_in_threads(name, borrower):
+    server = RPCServer(name, threads=2)
+    server.register("hold", borrower.hold, borrow=True)
+    server.register("describe", borrower.describe, borrow=True)
+    with started(server), RPCClient(name, timeout=PATIENCE) as client, calling(client.call, "hold", LARGE) as held:
+        assert borrower.entered.wait(PATIENCE)
+        assert client.call("describe", LARGE * 2)[2] == LARGE.sum() * 2
+        borrower.go_on.set()
+        assert held.result(PATIENCE) == LARGE.sum()
