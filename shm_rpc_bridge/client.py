@@ -15,7 +15,7 @@ from .borrowing import Borrowed, Use
 from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
 from .connection import ClientChannel
 from .exceptions import NOT_SENT, RPCError, RPCTimeoutError, RPCTransportError
-from .failures import PING
+from .failures import PING, STREAM
 from .frames import Arrived, Outgoing
 from .handle import Handle, Origin
 from .messages import BATCH, ONE
@@ -23,6 +23,7 @@ from .options import KEPT, Kept
 from .pool import ChannelPool, counts_as_use
 from .proxies import Remote, proxy_of, typed
 from .remote_errors import HandedOut
+from .stream import Stream, not_a_stream
 from .submitting import Threads
 from .waiting import validated_strategy, validated_timeout
 
@@ -115,7 +116,8 @@ class RPCClient:
             except HandedOut as came:  # the channel is the handle's from here on
                 origin = Origin(channel, self._exchange, pool.discard)
                 origin.held.add(came.number)
-                return Handle(origin, came, timeout)
+                handle = Handle(origin, came, timeout)
+                return Stream(handle) if came.class_name == STREAM else handle
             except (RPCTimeoutError, RPCTransportError) as error:
                 lost = self._lost(error, channel, method, lost, response is not None)
                 continue
@@ -152,6 +154,16 @@ class RPCClient:
                 pool.put_back(channel)
                 raise
             pool.discard(channel)
+
+    def stream(self, method: str, /, *args: Any, **params: Any) -> Stream:
+        """:meth:`call` of a method that is a generator: ``for item in client.stream("f", 1)``. So does `call` itself.
+
+        RPCSerializationError where the method, which has run, returns anything else.
+        """
+        result = self.call(method, *args, **params)
+        if not isinstance(result, Stream):
+            raise not_a_stream(method, self.name, result)
+        return result
 
     def borrow(self, method: str, /, *args: Any, **params: Any) -> Borrowed:
         """:meth:`call`, whose result is lent: ``with client.borrow("f", 1) as result:``.

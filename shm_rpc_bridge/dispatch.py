@@ -4,7 +4,7 @@ import copy
 import functools
 import inspect
 import logging
-from types import CoroutineType
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, Callable, Coroutine, Dict, Iterator, List, Optional, Set, Tuple, Type
 
 from . import current, parameters
@@ -22,6 +22,7 @@ from .failures import (
     PING,
     REQUEST_REFUSED,
     RESULT_REFUSED,
+    STREAM,
     Failure,
     described,
 )
@@ -29,6 +30,7 @@ from .frames import Outgoing
 from .messages import BATCH, joined, parted
 from .objects import Classes, Objects, Unknown
 from .statistics import Figures
+from .streamed import METHODS, AsyncStreamed, Streamed, streamed
 
 logger = logging.getLogger("shm_rpc_bridge")
 
@@ -96,14 +98,15 @@ class Dispatch:
             self._check(prefix + name, func)
         if any(map(_is_awaited, functions.values())):
             self._kept.add(id(CoroutineType))
+        if any(map(is_generator, functions.values())):
+            self._kept.update(map(id, (GeneratorType, AsyncGeneratorType, CoroutineType)))
+            self._classes.update({Streamed: METHODS, AsyncStreamed: METHODS})
         self._methods.update({prefix + name: func for name, func in functions.items()})
         return [prefix + name for name in functions]
 
     def _check(self, name: str, func: Callable[..., Any]) -> None:
         if not callable(func):
             raise TypeError(f"method {name!r} must be callable, not {type(func).__name__}")
-        if inspect.isasyncgenfunction(func):
-            raise TypeError(f"method {name!r} is an async generator, of which nothing can be returned at once")
         if name in (CALL_OBJECT, LET_GO):
             raise ValueError(f"{name!r} is a name of the library's own: give the method another one")
         if name in self._methods:
@@ -244,14 +247,16 @@ class Dispatch:
         if request[3] == IN_BATCH:
             return self.failed(RPCSerializationError(_ALONE.format(class_name(value))), RESULT_REFUSED)
         served = request[0]
+        stream = streamed(value)
+        name = class_name(value) if stream is None else STREAM
         client = served.request.creator()
         if self._objects_kept(client) >= self._max_objects:
             refusal = f"process {client} has {self._max_objects} objects here, max_objects: close some handles"
             return self.failed(LookupError(refusal))
         if served.objects is None:
             served.objects = Objects(self._classes)
-        number = served.objects.keep(value)
-        return self._codec.encode_failure(Failure(HANDED_OUT, class_name(value), str(number)), None)
+        number = served.objects.keep(value if stream is None else stream)
+        return self._codec.encode_failure(Failure(HANDED_OUT, name, str(number)), None)
 
 
 current.answers(Dispatch.answer)
@@ -263,6 +268,14 @@ def _is_awaited(func: Callable[..., Any]) -> bool:
         func = func.func
     called = vars(type(func)).get("__call__")  # of an object
     return inspect.iscoroutinefunction(func) or inspect.iscoroutinefunction(called)
+
+
+def is_generator(func: Callable[..., Any]) -> bool:
+    """Whether it is a generator function, async or not, or an object or partial of one."""
+    while isinstance(func, functools.partial):
+        func = func.func
+    called = vars(type(func)).get("__call__")  # of an object
+    return any(inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each) for each in (func, called))
 
 
 def _nothing() -> None:

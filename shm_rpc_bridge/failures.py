@@ -19,6 +19,8 @@ WORKER_MISSING = "missing"
 
 # No failure, but said in the same way: the result is an object that stays in the server, of this class and number.
 HANDED_OUT = "object"
+STREAM = "$stream"
+"""What stands for the class of a generator."""
 
 # What a request calls instead of a method.
 PING = "$ping"

@@ -13,7 +13,7 @@ from . import codec as codecs
 from . import names, offered, serving, signals
 from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_number, validated_sizes
 from .deferred import Deferred
-from .dispatch import Dispatch
+from .dispatch import Dispatch, is_generator
 from .endpoint import OWING_LOOK_SECONDS, Endpoint, Request
 from .exceptions import RPCTimeoutError, RPCTransportError
 from .frames import Outgoing
@@ -161,6 +161,8 @@ class RPCServer:
         return self._add(offered.methods_of(obj, names), prefix, borrow)
 
     def _add(self, functions: offered.Offered, prefix: str, borrow: Iterable[str]) -> List[str]:
+        if self._processes and any(map(is_generator, functions.values())):
+            raise ValueError("generators are not for a server with processes: use threads, or return a list")
         borrowing = offered.some_of(functions, borrow, "borrow")
         if borrowing and self._processes:
             raise ValueError("borrow is not for a server with processes: they get copies of what their server has got")

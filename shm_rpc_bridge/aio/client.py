@@ -13,15 +13,17 @@ from .. import names, posix
 from ..channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
 from ..connection import Connection
 from ..exceptions import NOT_SENT, RPCError, RPCSerializationError, RPCTimeoutError, RPCTransportError
-from ..failures import LET_GO, PING
+from ..failures import CALL_OBJECT, LET_GO, PING, STREAM
 from ..frames import Outgoing
 from ..link import Link
 from ..messages import ONE
 from ..options import KEPT, Kept
 from ..proxies import Remote, proxy_of, typed
 from ..remote_errors import HandedOut
+from ..stream import not_a_stream
 from ..waiting import validated_timeout
 from .session import Begun, Session
+from .stream import AsyncStream
 
 Interface = TypeVar("Interface")
 
@@ -231,7 +233,9 @@ class AsyncRPCClient:
             try:
                 return self._decode(method, response)
             except HandedOut as came:
-                self._let_go(session, came, deadline)
+                if came.class_name == STREAM:
+                    return self._stream(session, came.number, method)
+                self._let_go(session, came.number)
                 raise RPCSerializationError(
                     f"the result of {method!r} is a {came.class_name} that stays in the server, and this client has no "
                     "handles: call it with an RPCClient (the method has run)",
@@ -255,12 +259,41 @@ class AsyncRPCClient:
             raise told from None
         return told
 
-    def _let_go(self, session: Session, came: HandedOut, deadline: float) -> None:
-        """Let the server forget an object that nobody here can have."""
-        message = self._encode(LET_GO, (came.number,), {})
+    def _let_go(self, session: Session, number: int) -> None:
+        """Let the server forget an object that nobody here has any more."""
+        message = self._encode(LET_GO, (number,), {})
         with contextlib.suppress(RPCTransportError):  # then it has ended, and with it the object
-            _, future = session.begin(message, ONE, deadline)
+            _, future = session.begin(message, ONE, math.inf)
             future.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    def _stream(self, session: Session, number: int, method: str) -> AsyncStream:
+        timeout, decode, encode = self._timeout, self._codec.decode_response, self._encode
+
+        async def take(most: int) -> Any:
+            deadline = math.inf if timeout is None else monotonic() + timeout
+            try:
+                begun, future = session.begin(encode(CALL_OBJECT, (number, "take", most), {}), ONE, deadline)
+                try:
+                    return decode(method, await future)
+                except BaseException as error:
+                    session.left(begun, error)
+                    raise
+            except (RPCTimeoutError, RPCTransportError) as error:
+                took = f" took more than {timeout} s" if isinstance(error, RPCTimeoutError) else ""
+                kind = RPCTimeoutError if took else RPCTransportError
+                raise kind(f"{method!r} on {self.name!r}{took}: {error}", may_have_run=error.may_have_run) from None
+
+        return AsyncStream(take, lambda: self._let_go(session, number))
+
+    async def stream(self, method: str, /, *args: Any, **params: Any) -> AsyncStream:
+        """:meth:`call` of a method that is a generator: ``async for item in await client.stream("f", 1)``.
+
+        RPCSerializationError where the method, which has run, returns anything else.
+        """
+        result = await self.call(method, *args, **params)
+        if not isinstance(result, AsyncStream):
+            raise not_a_stream(method, self.name, result)
+        return result
 
     @property
     def remote(self) -> Any:

@@ -55,6 +55,14 @@ def call_for_long(name: str, method: str) -> None:
         client.call(method)
 
 
+def consume_for_long(name: str, method: str, consumed: Any) -> None:
+    with RPCClient(name, timeout=None) as client:
+        for item in client.stream(method):
+            consumed.put(item)
+            if item == 3:
+                WAIT_FOREVER()
+
+
 def client_forever(name: str, connected: Any) -> None:
     """Connect, and stay."""
     client = RPCClient(name)

@@ -274,14 +274,6 @@ def test_a_server_serves_in_the_programs_own_loop_until_that_is_cancelled(name, 
     assert not leftovers(name)
 
 
-def test_an_async_generator_is_refused(name, threads):
-    async def items():
-        yield 1
-
-    with RPCServer(name, threads=threads) as server, pytest.raises(TypeError, match="'items' is an async generator"):
-        server.register_function(items)
-
-
 def test_a_server_that_runs_already_is_not_served_once_more(client, server, waiting):
     with pytest.raises(RPCTransportError, match="is running already"):
         asyncio.run(server.serve())

@@ -86,17 +86,12 @@ def test_names_of_the_librarys_own_are_refused(server, name):
     assert server.dispatch.add({name: print}, prefix="my.") == ["my." + name]
 
 
-async def items():
-    yield 1
-
-
 @pytest.mark.parametrize(
     ("functions", "prefix", "told"),
     [
         ({"add": max}, 7, "^prefix must be a str, not int$"),
         ({7: max}, "", "^a method's name must be a str, not int$"),
         ({"none": None}, "", "^method 'none' must be callable, not NoneType$"),
-        ({"items": items}, "my.", "^method 'my.items' is an async generator"),
     ],
 )
 def test_what_cannot_be_a_method_is_refused_and_what_came_with_it_is_not_added(server, functions, prefix, told):

@@ -98,9 +98,11 @@ def test_a_module_or_object_with_nothing_public_is_refused(server):
 
 
 def test_all_are_registered_or_none(server):
-    """An async generator, and a name that is taken, in the middle of others."""
-    with pytest.raises(TypeError, match="method 'items' is an async generator"):
-        server.register_module(module_of("def first(): pass\nasync def items(): yield 1\ndef last(): pass"))
+    """What cannot be called, and a name that is taken, in the middle of others."""
+    with pytest.raises(TypeError, match="'nothing' of module .* cannot be called"):
+        server.register_module(
+            module_of("def first(): pass\nnothing = 1\ndef last(): pass"), ["first", "nothing", "last"]
+        )
     server.register("cached", len)
     with pytest.raises(ValueError, match="method 'cached' is registered already"):
         server.register_module(module_of(SOURCE))

@@ -1,0 +1,63 @@
+"""The items of a generator in the server, where a coroutine consumes them."""
+
+from collections import deque
+from typing import Any, AsyncIterator, Awaitable, Callable, Deque
+
+from ..stream import Pace
+
+Take = Callable[[int], Awaitable[Any]]
+"""Asks for at most so many items: these, and whether that is all."""
+
+
+class AsyncStream:
+    """As :class:`.stream.Stream`: ``async for item in await client.stream("f", 1)``. One task's at a time.
+
+    It goes through the client's one channel, so that other calls go on beside.
+    """
+
+    def __init__(self, take: Take, let_go: Callable[[], None]) -> None:
+        """Not for users."""
+        self._take = take
+        self._let_go = let_go
+        self._items: Deque[Any] = deque()
+        self._is_over = False
+        self._pace = Pace()
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self
+
+    async def __anext__(self) -> Any:
+        """Raises StopAsyncIteration at the end; what the generator has raised, or what a call raises."""
+        items = self._items
+        while not items:
+            if self._is_over:
+                raise StopAsyncIteration
+            try:
+                taken, is_over = await self._take(self._pace.ask())
+                self._pace.came()
+            except BaseException:
+                self.close()
+                raise
+            items.extend(taken)
+            if is_over:
+                self._end()
+        return items.popleft()
+
+    def close(self) -> None:
+        """Let the server close the generator. Idempotent; waits for nothing. Items that were not consumed are lost."""
+        self._items.clear()
+        self._end()
+
+    def _end(self) -> None:
+        if not self._is_over:
+            self._is_over = True
+            self._let_go()
+
+    async def __aenter__(self) -> "AsyncStream":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()

@@ -1,0 +1,95 @@
+"""The items of a method that is a generator, where they are consumed."""
+
+from collections import deque
+from time import monotonic
+from typing import Any, Deque, Iterator
+
+from .classes import with_article
+from .exceptions import RPCSerializationError
+from .handle import Handle
+
+AT_ONCE = 100
+"""Items that are taken together at the most; fewer where they are large."""
+_SLOWLY_SECONDS = 0.005
+
+
+class Pace:
+    """How many items to ask for: twice as many as the last time, and one alone where they come slowly.
+
+    Those that are asked for together come together: the first one waits for the last.
+    """
+
+    def __init__(self) -> None:
+        self._most = 1
+        self._asked = 0.0
+
+    def ask(self) -> int:
+        """So many, now."""
+        self._asked = monotonic()
+        return self._most
+
+    def came(self) -> None:
+        took = monotonic() - self._asked
+        self._most = min(2 * self._most, AT_ONCE) if took < _SLOWLY_SECONDS else 1
+
+
+def not_a_stream(method: str, server: str, result: object) -> RPCSerializationError:
+    return RPCSerializationError(
+        f"{method!r} on {server!r} has returned {with_article(type(result))} and is no generator: call it (it has run)",
+        may_have_run=True,
+    )
+
+
+class Stream:
+    """Items of a generator in the server, in order: ``for item in client.stream("f", 1)``. One thread's at a time.
+
+    It runs there only as far as it is consumed here, and up to a hundred items ahead. What it raises is raised after
+    the items before it. Closing it, which the end of a ``with`` block does, or dropping it, closes the generator in the
+    server. It has a channel of its own; each time that items are taken the client's timeout counts anew, and one that
+    is exceeded is the end of it.
+    """
+
+    def __init__(self, handle: Handle) -> None:
+        """Not for users."""
+        self._handle = handle
+        self._items: Deque[Any] = deque()
+        self._is_over = False
+        self._pace = Pace()
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        """Raises StopIteration at the end; what the generator has raised, or what a call raises."""
+        items = self._items
+        while not items:
+            if self._is_over:
+                raise StopIteration
+            self._take()
+        return items.popleft()
+
+    def _take(self) -> None:
+        try:
+            taken, self._is_over = self._handle.call("take", self._pace.ask())
+            self._pace.came()
+        except BaseException:
+            self.close()
+            raise
+        self._items.extend(taken)
+        if self._is_over:
+            self._handle.close()
+
+    def close(self) -> None:
+        """Let the server close the generator. Idempotent. Items that were not consumed are lost."""
+        self._is_over = True
+        self._items.clear()
+        self._handle.close()
+
+    def __enter__(self) -> "Stream":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Stream, {'over' if self._is_over else 'open'}, {len(self._items)} items here>"

@@ -1,0 +1,314 @@
+"""Methods that are generators: their items, as they are consumed, and what ends them."""
+
+import asyncio
+import functools
+import threading
+
+import pytest
+
+from shm_rpc_bridge import (
+    RPCClient,
+    RPCMethodError,
+    RPCSerializationError,
+    RPCServer,
+    RPCTimeoutError,
+    RPCTransportError,
+)
+from shm_rpc_bridge.stream import AT_ONCE, Stream
+from shm_rpc_bridge.testing import in_memory
+
+from .aio.loops import connected, run
+from .children import consume_for_long
+from .services import PATIENCE, context, in_thread, register_methods, started
+from .steps import until
+
+
+class Producer:
+    """Generators that note how far they have come, and that they were closed."""
+
+    def __init__(self):
+        self.produced = 0
+        self.closed = threading.Semaphore(0)
+        self.go_on = threading.Event()
+
+    def count(self, number=1_000_000_000):
+        try:
+            for item in range(number):
+                self.produced = item + 1
+                yield item
+        finally:
+            self.closed.release()
+
+    async def count_awaiting(self, number=1_000_000_000):
+        try:
+            for item in range(number):
+                await asyncio.sleep(0)
+                self.produced = item + 1
+                yield item
+        finally:
+            self.closed.release()
+
+    def fail_after(self, number):
+        yield from range(number)
+        raise KeyError(number)
+
+    async def fail_after_awaiting(self, number):
+        for item in range(number):
+            yield item
+        raise KeyError(number)
+
+    def slowly(self):
+        yield "first"
+        self.go_on.wait(PATIENCE)
+        yield "second"
+
+    def large(self, size, number):
+        for item in range(number):
+            yield bytes([item]) * size
+
+    def odd(self):
+        yield 1
+        yield {2}
+
+    def wait_until_closed(self):
+        assert self.closed.acquire(timeout=PATIENCE)
+
+
+@pytest.fixture
+def producer():
+    return Producer()
+
+
+@pytest.fixture(params=[{}, {"threads": 2}], ids=["inline", "threads"])
+def server(request, name, producer):
+    server = RPCServer(name, **request.param)
+    register_methods(server)
+    server.register_object(producer)
+    with started(server):
+        yield server
+        producer.go_on.set()
+
+
+@pytest.fixture
+def client(server):
+    with RPCClient(server.name, timeout=PATIENCE) as client:
+        yield client
+
+
+counts = pytest.mark.parametrize("count", ["count", "count_awaiting"])
+
+
+@counts
+@pytest.mark.parametrize("number", [0, 1, AT_ONCE, AT_ONCE + 1, 2500])
+def test_all_items_come_in_their_order(client, producer, count, number):
+    assert list(client.stream(count, number)) == list(range(number))
+    producer.wait_until_closed()
+    assert list(client.call(count, number=number)) == list(range(number))  # as one would call it here
+    assert sum(client.remote.count(number)) == sum(range(number))
+
+
+@counts
+def test_they_are_awaited_in_an_event_loop_beside_other_calls(server, producer, count):
+    async def consume(client):
+        return [item async for item in await client.stream(count, 1000)]
+
+    async def call():
+        async with connected(server.name) as client:
+            *streams, three = await asyncio.gather(*(consume(client) for _ in range(5)), client.call("add", 1, 2))
+            assert streams == [list(range(1000))] * 5
+            assert three == 3
+            async with await client.stream(count) as stream:
+                assert await stream.__anext__() == 0
+            await in_thread(producer.wait_until_closed)
+            assert [item async for item in stream] == []
+
+    run(call())
+
+
+@counts
+def test_nothing_is_produced_that_nobody_asks_for(client, producer, count):
+    with client.stream(count) as stream:
+        assert next(stream) == 0
+        assert client.call("add", 1, 2) == 3
+        assert producer.produced <= AT_ONCE
+    producer.wait_until_closed()
+    assert list(stream) == []
+
+
+def test_an_item_that_is_there_is_not_held_back_for_the_next_one(client, producer):
+    stream = client.stream("slowly")
+    assert next(stream) == "first"
+    producer.go_on.set()
+    assert list(stream) == ["second"]
+
+
+@pytest.mark.fault("streams")
+@pytest.mark.parametrize("method", ["fail_after", "fail_after_awaiting"])
+@pytest.mark.parametrize("number", [0, 1, 250])
+def test_what_it_raises_is_raised_after_the_items_before(client, method, number):
+    consumed = []
+    with pytest.raises(KeyError) as caught:
+        consumed.extend(client.stream(method, number))
+    assert consumed == list(range(number))
+    assert caught.value.args == (number,)
+    assert method in caught.value.remote_traceback
+    assert list(client.stream("count", 3)) == [0, 1, 2]
+
+
+@pytest.mark.fault("streams")
+def test_an_error_is_raised_where_the_event_loop_consumes(server):
+    async def call():
+        async with connected(server.name) as client:
+            stream = await client.stream("fail_after", 150)
+            consumed = [await stream.__anext__() for _ in range(150)]
+            with pytest.raises(KeyError):
+                await stream.__anext__()
+            assert consumed == list(range(150))
+            assert await client.call("add", 1, 2) == 3
+
+    run(call())
+
+
+@pytest.mark.fault("streams")
+def test_one_that_is_forgotten_is_closed_in_the_server(server, producer):
+    with RPCClient(server.name, timeout=PATIENCE) as client:
+        stream = client.stream("count")
+        assert next(stream) == 0
+        del stream
+        client.call("add", 1, 2)
+        producer.wait_until_closed()
+
+    async def call():
+        async with connected(server.name) as client:
+            stream = await client.stream("count")
+            assert await stream.__anext__() == 0
+            del stream
+            await client.call("add", 1, 2)
+            await in_thread(producer.wait_until_closed)
+
+    run(call())
+
+
+@pytest.mark.fault("streams")
+@counts
+def test_one_whose_consumer_is_killed_is_closed_in_the_server(server, producer, count):
+    consumed = context.Queue()
+    child = context.Process(target=consume_for_long, args=(server.name, count, consumed), daemon=True)
+    child.start()
+    assert [consumed.get(timeout=PATIENCE) for _ in range(4)] == [0, 1, 2, 3]
+    child.kill()
+    child.join(PATIENCE)
+    producer.wait_until_closed()
+    with RPCClient(server.name, timeout=PATIENCE) as client:
+        assert client.call("add", 1, 2) == 3
+
+
+@pytest.mark.fault("streams")
+def test_one_that_is_late_is_lost_and_other_calls_are_not(client, producer):
+    stream = client.with_options(timeout=0.2).stream("slowly")
+    with pytest.raises(RPCTimeoutError):
+        list(stream)
+    producer.go_on.set()
+    assert client.call("add", 1, 2) == 3
+    assert list(stream) == []
+
+
+@pytest.mark.fault("streams")
+def test_a_server_that_ends_in_the_middle_is_told(name, producer):
+    server = RPCServer(name)
+    server.register_object(producer)
+    with RPCClient(name, timeout=PATIENCE) as client:
+        with started(server):
+            stream = client.stream("count")
+            assert next(stream) == 0
+        with pytest.raises(RPCTransportError):
+            for _ in stream:
+                pass
+        producer.wait_until_closed()
+
+
+@pytest.mark.fault("streams")
+def test_an_item_that_the_codec_refuses_ends_it_with_its_place(client):
+    with pytest.raises(RPCSerializationError, match=r"at \[0\]\[0\] is a set"):
+        list(client.stream("odd"))
+    assert client.call("add", 1, 2) == 3
+
+
+def test_large_items_do_not_come_a_hundred_at_once(client):
+    items = [len(item) for item in client.stream("large", 400_000, 20)]
+    assert items == [400_000] * 20
+
+
+def test_what_is_no_generator_is_no_stream(client, server):
+    with pytest.raises(RPCSerializationError, match="has returned an int and is no generator") as caught:
+        client.stream("add", 1, 2)
+    assert caught.value.may_have_run is True
+    with client.batch() as batch:
+        refused = batch.call("count", 5)
+        batch.call("add", 1, 2)
+    with pytest.raises(RPCSerializationError, match="stays here"):
+        refused.result()
+
+    async def call():
+        async with connected(server.name) as other:
+            with pytest.raises(RPCSerializationError, match="is no generator"):
+                await other.stream("add", 1, 2)
+
+    run(call())
+
+
+def test_partials_and_objects_that_generate_are_known(name):
+    class Counter:
+        def __call__(self, number):
+            yield from range(number)
+
+    def scaled(factor, number):
+        for item in range(number):
+            yield item * factor
+
+    server = RPCServer(name)
+    server.register("counter", Counter())
+    server.register("scaled", functools.partial(scaled, 3))
+    with started(server), RPCClient(name, timeout=PATIENCE) as client:
+        assert list(client.stream("counter", 3)) == [0, 1, 2]
+        assert list(client.stream("scaled", 3)) == [0, 3, 6]
+        assert isinstance(client.call("scaled", 1), Stream)
+
+
+def test_processes_have_none(name):
+    with RPCServer(name, processes=1) as server, pytest.raises(ValueError, match="generators are not for"):
+        server.register("count", Producer().count)
+
+
+@pytest.mark.fault("streams")
+def test_a_thousand_that_are_left_open_are_as_many_channels_and_are_refused_beyond_what_a_client_may_have(producer):
+    with in_memory():
+        server = RPCServer("many", max_channels=1024, max_objects=1000, buffer_size=4096)
+        server.register_object(producer)
+        with started(server), RPCClient("many", buffer_size=4096, timeout=PATIENCE) as client:
+            streams = [client.stream("count") for _ in range(1000)]
+            assert [next(stream) for stream in streams] == [0] * 1000
+            with pytest.raises(RPCMethodError, match="has 1000 objects here"):
+                client.stream("count")
+            del streams
+            assert any(list(client.stream("count", 3)) == [0, 1, 2] for _ in until(PATIENCE))
+
+
+@pytest.mark.fault("streams")
+def test_a_cancelled_consumer_disturbs_no_other_call(server):
+    async def call():
+        async with connected(server.name) as client:
+
+            async def consume():
+                async for _ in await client.stream("count"):
+                    pass
+
+            task = asyncio.ensure_future(consume())
+            for number in range(50):
+                assert await client.call("add", number, 1) == number + 1
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert await client.call("add", 1, 2) == 3
+
+    run(call())
