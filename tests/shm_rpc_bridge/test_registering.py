@@ -99,7 +99,7 @@ def test_a_module_or_object_with_nothing_public_is_refused(server):
 
 def test_all_are_registered_or_none(server):
     """What cannot be called, and a name that is taken, in the middle of others."""
-    with pytest.raises(TypeError, match="'nothing' of module .* cannot be called"):
+    with pytest.raises(TypeError, match=r"'nothing' of module .* cannot be called"):
         server.register_module(
             module_of("def first(): pass\nnothing = 1\ndef last(): pass"), ["first", "nothing", "last"]
         )
