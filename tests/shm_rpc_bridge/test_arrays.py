@@ -448,7 +448,7 @@ def test_a_writer_that_changes_a_message_while_it_is_read_gives_a_value_or_an_er
         scribbler = threading.Thread(target=scribble)
         scribbler.start()
         try:
-            for _ in range(60):
+            for _ in range(600):
                 try:
                     client.call("look", array)
                 except RPCSerializationError:
