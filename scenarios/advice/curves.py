@@ -25,9 +25,9 @@ from scenarios.common.errors import RunError, UserError
 from scenarios.records.store import WORDS, Run
 from scenarios.statistics import clients_and_rates, figures, intervals
 
-FAR_APART, UNSURE = 100, 1.5
+FAR_APART, UNSURE, FAULTS = 100, 1.5, 1.0
 """Between two measured sizes that are further apart than this factor, or where two ways to draw the line differ by more
-than this one, nothing is said."""
+than this one, or of which only one has so many page faults in each call, nothing is said."""
 
 
 _Lines = dict[tuple[str, int], dict[Any, Any]]
@@ -219,7 +219,15 @@ class Curves:
             return None
         if basis[0] == basis[1]:
             return below
+        if self._bends(contender, *basis):
+            return None
         return between(basis, payload_bytes, below, above)
+
+    def _bends(self, contender: str, below: int, above: int) -> bool:
+        """Whether calls of the one size take memory from the system anew and those of the other do not: somewhere
+        between, they begin to, and that costs more than all that lies before."""
+        faults = [_page_faults(self._lines[contender, size]) for size in (below, above)]
+        return min(faults) < FAULTS <= max(faults)
 
 
 def curves_of(run: Run, lane: str) -> Curves:
@@ -245,10 +253,10 @@ def _by_payload(lines: pd.DataFrame) -> _Lines:
 def between(sizes: tuple[int, int], size: float, below: Estimate, above: Estimate) -> Estimate | None:
     """A figure at `size`, between two `sizes` that were measured: a constant and a part per byte, as a call's cost is.
 
-    On the committed run that is within 25% of what was measured for 75% of the sizes that are left out of it, a line
-    in the logarithms for 43%; of those that are answered, for 95%. How far the two are apart is how little is known:
-    the interval holds both lines, with the ends of their own, and where they differ by more than :data:`UNSURE`, or
-    the sizes by more than :data:`FAR_APART`, there is no figure.
+    How far the two are apart is how little is known: the interval holds this line and one in the logarithms, with the
+    ends of their own, and where they differ by more than :data:`UNSURE`, or the sizes by more than :data:`FAR_APART`,
+    there is no figure. Sizes that are left out of the committed run are then answered within 25%, or within the
+    interval, as a test holds it to.
     """
     straight = [_straight(sizes, size, *ends) for ends in _ends(below, above)]
     curved = [_curved(sizes, size, *ends) for ends in _ends(below, above)]
@@ -258,6 +266,12 @@ def between(sizes: tuple[int, int], size: float, below: Estimate, above: Estimat
     if len(straight) == 1:
         return Estimate(value)
     return Estimate(value, min(straight[1], curved[1]), max(straight[2], curved[2]))
+
+
+def _page_faults(line: dict[Any, Any]) -> float:
+    """In a call, of both sides."""
+    sides = (line.get(f"{side}_page_faults_per_call", math.nan) for side in ("client", "server"))
+    return float(sum(faults for faults in sides if not math.isnan(faults)))
 
 
 def _ends(below: Estimate, above: Estimate) -> list[tuple[float, float]]:

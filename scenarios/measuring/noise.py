@@ -18,7 +18,7 @@ from scenarios.measuring.usage import Usage
 FIGURES = ("steal_pct", "others_pct", "pressure_pct", "run_queue", "load_1min", "cpu_mhz")
 """The columns of cells.csv that :func:`figures` fills."""
 
-OWN_DOING = frozenset({"pressure", "preempted", "load"})
+OWN_DOING = frozenset({"pressure", "preempted"})
 """What a cell with more processes than CPUs does to itself: no noise there."""
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -42,8 +42,6 @@ gave it up, which threads that wake each other do all the time. Undisturbed, a s
 QUEUE_BEYOND = 1
 """`queue`: at both ends of the cell more tasks than this were runnable beyond the CPUs, or beyond the cell's own
 processes where those are more. At one end it may be a thread of the cell that is about to sleep; at both, hardly."""
-LOAD_PER_CPU = 1.5
-"""`load`: one-minute load average per CPU when the cell began. Ours alone is at most 2 processes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +55,7 @@ class Reading:
     pressure_us: int
     """Time some process waited for a CPU; 0 where the kernel does not say."""
     load_1min: float
+    """The system's load average. Raises no flag: for a minute it is what the run's own cells before have left."""
     running: int
     """Tasks that run or wait for a CPU, the reader among them."""
     cpu_mhz: float | None
@@ -101,7 +100,6 @@ def flags(before: Reading, after: Reading, own: Usage, processes: int = 2) -> tu
         "pressure": found["pressure_pct"] > PRESSURE_PCT,
         "preempted": own.involuntary > max(INVOLUNTARY_PER_S * seconds, 10, own.voluntary),
         "queue": found["run_queue"] > max(cpus, processes) + QUEUE_BEYOND,
-        "load": found["load_1min"] > LOAD_PER_CPU * cpus,
     }
     return tuple(word for word, is_so in raised.items() if is_so)
 

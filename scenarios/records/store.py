@@ -44,6 +44,8 @@ COLUMNS = tuple(
 are added at the end: a file of an older version has fewer, and is read as if they were empty."""
 RETIRED = frozenset("ci_low_us ci_high_us p99_ci_low_us p99_ci_high_us".split())  # noqa: SIM905
 """Columns of files of schema 2 and older that are passed over: intervals that were drawn from the samples."""
+RETIRED_FLAGS = frozenset({"load"})
+"""Words in `noise_flags` of older files that are passed over: a load average is mostly the cells before it."""
 OF_CLIENTS = ("fastest_client_p50_us", "slowest_client_p50_us")
 WORDS = frozenset("run_id scenario contender lane load wait noise_flags beside placement heap".split())  # noqa: SIM905
 """The columns that hold no numbers."""
@@ -130,7 +132,7 @@ class Run:
         if unknown := set(reader.fieldnames or ()) - set(COLUMNS) - RETIRED:
             raise RunError(f"{self.cells_file} has columns this version does not know: {', '.join(sorted(unknown))}")
         empty = dict.fromkeys(COLUMNS, "") | {axis: str(of) for axis, of in circumstances.DEFAULTS.items()}
-        return [empty | {column: row[column] for column in row if column not in RETIRED} for row in reader]
+        return [_read(empty | {column: row[column] for column in row if column not in RETIRED}) for row in reader]
 
     def finished_keys(self) -> set[str]:
         """The keys of the cells that need no measuring any more."""
@@ -189,6 +191,11 @@ class Run:
         if not isinstance(value, dict):
             raise RunError(f"{self.folder / name} is not a JSON object")
         return value
+
+
+def _read(row: Row) -> Row:
+    words = [word for word in row["noise_flags"].split(";") if word not in RETIRED_FLAGS]
+    return row | {"noise_flags": ";".join(words)}
 
 
 class PartOfRun(Run):

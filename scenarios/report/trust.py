@@ -15,7 +15,6 @@ FLAGS = {
     "others": "other processes were at work",
     "pressure": "processes waited for a CPU",
     "preempted": "the scheduler interrupted client or server often",
-    "load": "the machine was loaded before the cell began",
     "queue": "more processes were ready to run than there are CPUs",
     disturbed.OUTLYING: f"its p50 is {disturbed.FACTOR} times off the median of its repeats",
     disturbed.PHASE: "the machine itself was slower or faster than for most cells, by its yardsticks",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -50,3 +51,9 @@ def cells(
 def table(*contenders: Cells) -> pd.DataFrame:
     """The table of a run with these contenders."""
     return figures.frame([line for each in contenders for line in each])
+
+
+def are_disturbed(noise_flags: pd.Series[Any]) -> bool:
+    """Whether half of the repeats or more were, by what is no load of the run's own."""
+    disturbances = {"phase", "outlying", "steal", "others"}
+    return 2 * sum(bool(disturbances & set(flags.split(";"))) for flags in noise_flags) >= len(noise_flags)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +19,7 @@ from scenarios.advice.question import Advice, Question
 from scenarios.records import store
 from scenarios.statistics import figures
 from shm_rpc_bridge import budget
-from tests.scenarios.tables import Cells, cells, table
+from tests.scenarios.tables import Cells, are_disturbed, cells, table
 
 REFERENCE = Path(__file__).parents[3] / "results" / "reference"
 
@@ -343,8 +344,23 @@ def test_a_figure_of_nothing_is_between_others_without_logarithms() -> None:
     assert between((10, 20), 15, Estimate(0.0), Estimate(10.0)) == Estimate(5.0)
 
 
+def test_nothing_is_said_between_a_size_that_takes_pages_from_the_system_and_one_that_does_not() -> None:
+    """direct-codec at 10 KB was answered with 19 us where 7.5 were measured: from 100 KB on the C library has memory
+    from the system in each call, and gives it back."""
+    frame = figures.headline(figures.frame(store.Run(REFERENCE).rows()))
+    own = frame[frame["lane"] == "native"]
+    without = Curves(own[own["payload_bytes"] != 10_000], "native")
+    assert without.at("direct-codec", "p50_us", 10_000) is None
+    assert without.at("direct-codec", "p50_us", 100_000) is not None
+    calm = own.assign(client_page_faults_per_call=0.0, server_page_faults_per_call=math.nan)
+    assert Curves(calm[calm["payload_bytes"] != 10_000], "native").at("direct-codec", "p50_us", 10_000) is not None
+
+
 def test_sizes_that_are_held_back_are_answered_within_a_quarter_or_not_at_all() -> None:
-    """On the committed run. Of those that are answered nine of ten must be: a cache's end is in no line."""
+    """On the committed run: all but one in a hundred, by as many repeats as the machine has not disturbed.
+
+    (mp-pipe takes 30 us for 10 KB there, three times of three, and 48 and 55 for a tenth and for ten times as much.)
+    """
     frame = figures.headline(figures.frame(store.Run(REFERENCE).rows()))
     answered = []
     for lane in ("bytes", "json", "native", "pickle"):
@@ -354,11 +370,12 @@ def test_sizes_that_are_held_back_are_answered_within_a_quarter_or_not_at_all() 
             without = Curves(own[own["payload_bytes"] != size], lane)
             for name in whole.contenders:
                 measured, told = whole.at(name, "p50_us", size), without.at(name, "p50_us", size)
-                if measured and told:
+                flags = own[(own["payload_bytes"] == size) & (own["contender"] == name)]["noise_flags"]
+                if measured and told and not are_disturbed(flags):
                     inside = told.low is not None and told.high is not None and told.low <= measured.value <= told.high
                     answered.append(inside or 0.75 <= told.value / measured.value <= 1.25)
-    assert len(answered) > 50
-    assert sum(answered) >= 0.9 * len(answered)
+    assert len(answered) > 60
+    assert answered.count(False) <= math.ceil(len(answered) / 100)
 
 
 def test_a_run_says_how_many_cores_there_are() -> None:

@@ -210,8 +210,8 @@ def test_each_disturbance_has_its_word(word: str, after: dict[str, float], own: 
     assert noise.flags(_reading(), _reading(**SECOND | after), own) == (word,)
 
 
-def test_a_busy_machine_at_the_start_has_its_word() -> None:
-    assert noise.flags(_reading(load_1min=1000), _reading(**SECOND), _own()) == ("load",)
+def test_a_load_average_has_no_word_for_the_cells_before_have_made_it() -> None:
+    assert noise.flags(_reading(load_1min=1000), _reading(**SECOND), _own()) == ()
 
 
 def test_a_queue_at_both_ends_has_its_word_and_one_of_the_cells_own_has_none() -> None:

@@ -182,5 +182,12 @@ def test_the_drawn_intervals_of_an_older_file_are_passed_over(tmp_path: Path) ->
         Run(tmp_path).rows()
 
 
+def test_a_load_average_that_an_older_file_has_as_a_flag_is_passed_over(tmp_path: Path) -> None:
+    whole = dict.fromkeys(store.COLUMNS, "1") | {"noise_flags": "load;phase"}
+    (tmp_path / "cells.csv").write_text(",".join(whole) + "\n" + ",".join(whole.values()) + "\n")
+    (found,) = Run(tmp_path).rows()
+    assert found["noise_flags"] == "phase"
+
+
 def _row(cell: Cell, flags: str) -> dict[str, str]:
     return row(**{**cell.axes, "noise_flags": flags, "attempt": cell.axes.get("attempt", 0)})  # type: ignore[arg-type]
