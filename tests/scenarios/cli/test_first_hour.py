@@ -112,8 +112,8 @@ def test_a_run_on_a_busy_machine_ends_with_a_warning_and_what_to_do(
 
 
 def test_a_few_disturbances_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    shown = _ended(tmp_path, capsys, ("load", "steal"))
-    assert "2 of 12 measurements were disturbed (load, steal)" in shown
+    shown = _ended(tmp_path, capsys, ("queue", "steal"))
+    assert "2 of 12 measurements were disturbed (queue, steal)" in shown
     assert "trusted" not in shown
 
 

@@ -84,12 +84,12 @@ def test_a_machine_that_is_always_disturbed_costs_a_fifth_more(
 
 def test_the_most_disturbed_come_first_and_once_each_before_any_twice(write: Write) -> None:
     block = expand(scenario_files.read(write(contenders=FOUR, reruns=2), CATALOGUE))
-    flags = {cell.key: "steal" for cell in block} | {block[7].key: "steal;load", block[3].key: "load;queue;steal"}
+    flags = {cell.key: "steal" for cell in block} | {block[7].key: "steal;queue", block[3].key: "pressure;queue;steal"}
     rows = [_row(cell, flags[cell.key]) for cell in block]
     first = reruns.following(block, rows, (), 2)
     assert first is not None
     assert first.key == f"{block[3].key}_attempt1"
-    second = reruns.following(block, [*rows, _row(first, "load;queue;steal")], (), 2)
+    second = reruns.following(block, [*rows, _row(first, "pressure;queue;steal")], (), 2)
     assert second is not None
     assert second.key == f"{block[7].key}_attempt1"
     assert reruns.following(block, [*rows, _row(first, ""), _row(second, "steal")], (), 2) is None, "the share is used"
@@ -135,7 +135,7 @@ def test_an_interrupted_run_goes_on_with_the_same_choice(
 
 
 def test_the_attempt_that_counts_is_chosen_by_flags_and_order_never_by_its_latency() -> None:
-    fast = {"p50_us": 1, "noise_flags": "steal;load"}
+    fast = {"p50_us": 1, "noise_flags": "steal;queue"}
     slow = {"p50_us": 99, "noise_flags": "steal"}
     for first, second, counted in ((fast, slow, 99), (slow, fast, 99), (fast, fast | {"p50_us": 0.5}, 1)):
         (chosen,) = figures.chosen([row(attempt=0, **first), row(attempt=1, **second)])

@@ -71,7 +71,7 @@ def test_each_kind_is_said_where_it_is_due_and_nowhere_else(tmp_path: Path) -> N
     rows = [
         *repeats("erratic", [5.0, 5.0, 5.0, 5.0, 5.0, 11.0], p99_us=9, calls=1000),
         *repeats("hasty", [5.0] * 6, calls=400),
-        *repeats("disturbed", [5.0] * 6, p99_us=9, calls=1000, noise_flags="steal;load"),
+        *repeats("disturbed", [5.0] * 6, p99_us=9, calls=1000, noise_flags="steal;queue"),
         *repeats("stalled", [5.0] * 5, p99_us=9, calls=1000, mean_us=5, max_us=49),
         row("stalled", repeat=5, p50_us=5.0, p99_us=9, calls=1000, mean_us=1600, max_us=1_500_000),
         *repeats("slow", [40_000.0] * 6, p99_us=41_000, calls=15, mean_us=40_000, max_us=90_000),
@@ -89,7 +89,7 @@ def test_each_kind_is_said_where_it_is_due_and_nowhere_else(tmp_path: Path) -> N
     assert "94% of its cell, in 1 of 6 repeats" in str(found["stall", "stalled"])
     assert "2.2-fold (p50 5.00 µs to 11.0 µs)" in str(found["repeats-differ", "erratic"])
     assert "400; 1,000 are needed" in str(found["few-calls", "hasty"])
-    assert "load, steal" in str(found["disturbed", "disturbed"])
+    assert "queue, steal" in str(found["disturbed", "disturbed"])
 
 
 def test_how_many_slow_repeats_the_systems_flags_saw_is_said_once(tmp_path: Path) -> None:
