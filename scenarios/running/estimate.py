@@ -39,6 +39,7 @@ TYPICAL_US = dict(
         ("pyro5", 150),
         ("mp-manager", 150),
         ("callserver", 150),
+        ("interpreters", 150),
         ("process-pool", 300),
         ("http-uds-stdlib", 400),
     ]
