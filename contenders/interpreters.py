@@ -1,9 +1,10 @@
 """concurrent.futures' pool of subinterpreters: functions moved out of the caller's interpreter, and not of its process.
 
 Python 3.14 and newer (PEP 734). A subinterpreter has its own modules and its own lock: what it computes holds up no
-thread of the caller's. Text, bytes, numbers and tuples of them are copied from one interpreter to the other; everything
-else is pickled, and so is the name of the function. Extension modules that are not made for subinterpreters cannot be
-imported there (orjson, NumPy), so a service that needs one is refused, with its ImportError.
+thread of the caller's. Text, bytes, numbers and tuples of them are copied from one interpreter to the other. Everything
+else is pickled, after its ``repr`` was made for an error that nobody sees, and so is the name of the function.
+Extension modules that are not made for subinterpreters cannot be imported there (orjson, NumPy): a service that needs
+one is refused, with its ImportError.
 
 What is measured is ``submit(...).result()`` with one worker, a thread that makes an ``Interpreter.call`` of each task.
 The two other ways there are:
@@ -11,7 +12,7 @@ The two other ways there are:
 - ``Interpreter.call`` in the caller's own thread costs about as much, for the way to another thread is the smaller part
   of a call. Two threads cannot use an interpreter at once: the second is told that it is "already running".
 - ``concurrent.interpreters.Queue`` has no means to wait. ``get`` looks every 10 ms, so a call through two of them takes
-  that long or twice, unless both sides call ``get_nowait`` all the time.
+  that long or twice, unless both sides call ``get_nowait`` all the time, or are woken as in ``interpreters-event``.
 
 Callers may be shared; with several calls in flight they wait in the pool's queue.
 """
@@ -55,9 +56,7 @@ class Interpreters(Contender):
         from concurrent.futures.interpreter import InterpreterPoolExecutor  # here: an older Python reads the summary
 
         stopped = threading.Event()
-        # A new interpreter finds its modules as a new Python would, not where this one has learned to look.
-        find_alike = f"import sys; sys.path[:] = {sys.path!r}"
-        with InterpreterPoolExecutor(_WORKERS, self.name, initializer=exec, initargs=(find_alike,)) as pool:
+        with InterpreterPoolExecutor(_WORKERS, self.name, initializer=exec, initargs=(find_alike(),)) as pool:
             pool.submit(_be_worker, service).result()
             _pools[address] = pool
             try:
@@ -77,9 +76,14 @@ class Interpreters(Contender):
             "transport": "none: a queue between two threads, and copies from one interpreter's heap to the other's",
             "API": "InterpreterPoolExecutor.submit(...).result()",
             "in flight": "a Future each, in the pool's queue",
-            "codec": "none for bytes, text, numbers and tuples; pickle for all else, and for the function of each call",
+            "codec": "none for bytes, text, numbers and tuples; pickle for all else, and for the function of a call",
             "server workers": str(_WORKERS),
         }
+
+
+def find_alike() -> str:
+    """What a new interpreter has to run: it finds modules as a new Python would, not where this one has learned to."""
+    return f"import sys; sys.path[:] = {sys.path!r}"
 
 
 def _be_worker(service: object) -> None:

@@ -28,6 +28,7 @@ BUILT_IN = {
     "direct-codec": "contenders.direct:DirectCodec",
     "thread-pool": "contenders.thread_pool:ThreadPool",
     "interpreters": "contenders.interpreters:Interpreters",
+    "interpreters-event": "contenders.interpreters_event:InterpretersEvent",
     "shm": "contenders.shm:Shm",
     "shm-block": "contenders.shm_block:ShmBlock",
     "shm-spin": "contenders.shm_spin:ShmSpin",

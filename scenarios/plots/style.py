@@ -39,7 +39,7 @@ FAMILIES = (
         ("mp", "process", "thread", "interpreters", "callserver"),
         "#A0992C",
         "<",
-        ("mp-pipe", "process-pool", "mp-manager", "thread-pool", "interpreters", "callserver"),
+        ("mp-pipe", "process-pool", "mp-manager", "thread-pool", "interpreters", "interpreters-event", "callserver"),
     ),
     Family(("asyncio", "http"), "#9478B9", "h", ("asyncio-uds", "asyncio-uds-tuned", "http-uds", "http-uds-stdlib")),
     Family(("zmq", "pynng"), "#00C17C", "D", ("zmq-ipc", "zmq-poll", "zmq-dealer", "pynng")),

@@ -40,6 +40,7 @@ TYPICAL_US = dict(
         ("mp-manager", 150),
         ("callserver", 150),
         ("interpreters", 150),
+        ("interpreters-event", 40),
         ("process-pool", 300),
         ("http-uds-stdlib", 400),
     ]
