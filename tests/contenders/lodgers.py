@@ -36,3 +36,21 @@ class Unpicklable:
 
     def add(self, payload: object) -> int:
         return os.getpid()
+
+
+class Quitting:
+    """Its `echo` ends the thread that runs it."""
+
+    def echo(self, payload: object) -> object:
+        raise SystemExit
+
+
+class Shy:
+    """Remembers that somebody has looked at it."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def __repr__(self) -> str:
+        self.seen.append("repr")
+        return "Shy()"
