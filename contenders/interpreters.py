@@ -9,7 +9,7 @@ one is refused, with its ImportError.
 What is measured is ``submit(...).result()`` with one worker, a thread that makes an ``Interpreter.call`` of each task.
 The two other ways there are:
 
-- ``Interpreter.call`` in the caller's own thread costs about as much, for the way to another thread is the smaller part
+- ``Interpreter.call`` in the caller's own thread costs no less, for the way to another thread is the smaller part
   of a call. Two threads cannot use an interpreter at once: the second is told that it is "already running".
 - ``concurrent.interpreters.Queue`` has no means to wait. ``get`` looks every 10 ms, so a call through two of them takes
   that long or twice, unless both sides call ``get_nowait`` all the time, or are woken as in ``interpreters-event``.
