@@ -108,6 +108,8 @@ class Contender(abc.ABC):
     """True when server and client are one process: the runner then serves in a thread of the client."""
     is_async: ClassVar[bool] = False
     """True for asyncio's own: a client in an event loop uses :meth:`connect_async`, and that is what is timed."""
+    python: ClassVar[tuple[int, int]] = (3, 11)
+    """The oldest Python that has what it is made of: it cannot be loaded in an older one, and its module can."""
     many_clients: bool = True
     """False when one address takes a single client; ask the object, for it may depend on the lane."""
     several_in_flight: bool = False

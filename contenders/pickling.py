@@ -8,11 +8,13 @@ Reading a pickle can run any code: this is for processes of one program.
 from __future__ import annotations
 
 import pickle
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from contenders.codec import Message
 from contenders.interface import CallError
 from contenders.service import Methods
+
+if TYPE_CHECKING:
+    from contenders.codec import Message  # which imports orjson, and that no subinterpreter can
 
 PROTOCOL = 5
 CODEC = f"pickle, protocol {PROTOCOL}"

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import functools
 import importlib
+import platform
+import sys
 from collections.abc import Iterator, Mapping
 from importlib.metadata import entry_points
 
@@ -25,6 +27,8 @@ BUILT_IN = {
     "direct": "contenders.direct:Direct",
     "direct-codec": "contenders.direct:DirectCodec",
     "thread-pool": "contenders.thread_pool:ThreadPool",
+    "interpreters": "contenders.interpreters:Interpreters",
+    "interpreters-event": "contenders.interpreters_event:InterpretersEvent",
     "shm": "contenders.shm:Shm",
     "shm-block": "contenders.shm_block:ShmBlock",
     "shm-spin": "contenders.shm_spin:ShmSpin",
@@ -93,6 +97,18 @@ def names() -> tuple[str, ...]:
 
 def load(name: str) -> type[Contender]:
     """The class of contender `name`, imported now.
+
+    Raises what :func:`described` raises, and :class:`ContenderUnavailable` when this Python is too old for it.
+    """
+    kind = described(name)
+    if sys.version_info[:2] < kind.python:
+        oldest = ".".join(map(str, kind.python))
+        raise ContenderUnavailable(name, f"it needs Python {oldest} or newer, and this is {platform.python_version()}")
+    return kind
+
+
+def described(name: str) -> type[Contender]:
+    """As :func:`load`, for what a contender says of itself: it may need a newer Python than this one.
 
     Raises :class:`UnknownContender` for a name nobody has, :class:`ContenderUnavailable` when a dependency is
     not installed, it cannot be imported, or what the name points to is not a contender of that name.

@@ -1,8 +1,9 @@
 """A server's methods as methods of an object, and results as the types they are declared to have."""
 
+import sys
 import typing
 from functools import partial
-from typing import Any, Callable, Dict, TypeVar
+from typing import Any, Callable, Dict, Iterable, TypeVar
 
 from .classes import said
 from .exceptions import RPCSerializationError
@@ -35,10 +36,20 @@ class _Proxy:
 
     def __getattr__(self, name: str) -> Any:
         interface = vars(self).get("_interface", object)  # a copy has none yet
-        declared = (name in vars(base) or name in vars(base).get("__annotations__", ()) for base in interface.__mro__)
+        declared = (name in vars(base) or name in _annotated(base) for base in interface.__mro__)
         if not name.startswith("_") and any(declared):
             raise AttributeError(f"{interface.__name__} declares {name!r}, but as no method: a method can return it")
         raise AttributeError(f"{interface.__name__} declares no method {name!r}")
+
+
+def _annotated(base: type) -> Iterable[str]:
+    """The names that a class itself declares a type of. From Python 3.14 on that is made when it is asked for."""
+    if sys.version_info >= (3, 14):
+        from annotationlib import Format, get_annotations
+
+        return get_annotations(base, format=Format.FORWARDREF)  # a type may be of a name that does not exist yet
+    names: Iterable[str] = vars(base).get("__annotations__", ())
+    return names
 
 
 def proxy_of(interface: Callable[..., Interface], client: Any, keeps_types: bool) -> Interface:

@@ -36,10 +36,10 @@ FAMILIES = (
     Family(("shm",), "#0F59B0", "o", ("shm", "shm-block", "shm-spin")),
     Family(("iceoryx2",), "#C93272", "P", ("iceoryx2", "iceoryx2-event")),
     Family(
-        ("mp", "process", "thread", "callserver"),
+        ("mp", "process", "thread", "interpreters", "callserver"),
         "#A0992C",
         "<",
-        ("mp-pipe", "process-pool", "mp-manager", "thread-pool", "callserver"),
+        ("mp-pipe", "process-pool", "mp-manager", "thread-pool", "interpreters", "interpreters-event", "callserver"),
     ),
     Family(("asyncio", "http"), "#9478B9", "h", ("asyncio-uds", "asyncio-uds-tuned", "http-uds", "http-uds-stdlib")),
     Family(("zmq", "pynng"), "#00C17C", "D", ("zmq-ipc", "zmq-poll", "zmq-dealer", "pynng")),

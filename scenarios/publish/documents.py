@@ -162,7 +162,7 @@ def contenders(_: Path, __: Run) -> str:
     """Every built-in contender with its sentence."""
     rows = ["| name | what it is | waits by |", "|---|---|---|"]
     for name in registry.BUILT_IN:
-        kind = registry.load(name)
+        kind = registry.described(name)
         rows.append(f"| `{name}` | {kind.summary} | {WAITS[kind.wait]} |")
     return "\n".join([*rows, ""])
 

@@ -39,6 +39,8 @@ TYPICAL_US = dict(
         ("pyro5", 150),
         ("mp-manager", 150),
         ("callserver", 150),
+        ("interpreters", 150),
+        ("interpreters-event", 40),
         ("process-pool", 300),
         ("http-uds-stdlib", 400),
     ]

@@ -1,4 +1,5 @@
-"""Services and contenders the tests put in place of the real ones. Importable by spawned processes."""
+"""Services and contenders the tests put in place of the real ones. Importable by spawned processes, and by
+subinterpreters, which most extension modules (orjson) refuse."""
 
 from __future__ import annotations
 
@@ -10,7 +11,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from contenders.direct import Direct
 from contenders.interface import Caller, Contender
 from contenders.service import BenchService
 
@@ -96,9 +96,3 @@ class CrashingServer(BrokenServer):
     def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
         ready(lambda: None)
         raise RuntimeError("lost the endpoint")
-
-
-class ThirdParty(Direct):
-    """A contender as another package would bring it."""
-
-    name = "third-party"

@@ -13,6 +13,7 @@ from contenders import registry
 from contenders.direct import Direct
 from contenders.interface import LANES, Contender
 from contenders.registry import ENTRY_POINT_GROUP, ContenderUnavailable, UnknownContender
+from tests.contenders.third_party import ThirdParty
 
 ROOT = Path(__file__).parents[2]
 GONE: set[str] = set()
@@ -34,10 +35,26 @@ def install(monkeypatch: pytest.MonkeyPatch, **targets: str) -> None:
 
 def test_every_known_contender_loads_under_its_own_name() -> None:
     for name in registry.names():
-        kind = registry.load(name)
+        kind = registry.described(name)
         assert issubclass(kind, Contender)
         assert kind.name == name
         assert set(kind.lanes) <= set(LANES)
+        if sys.version_info[:2] >= kind.python:
+            assert registry.load(name) is kind
+
+
+def test_a_contender_for_a_newer_python_says_which_and_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, third_party="tests.contenders.third_party:ThirdParty")
+    monkeypatch.setattr(ThirdParty, "python", (3, 99))
+    with pytest.raises(ContenderUnavailable, match=r"needs Python 3\.99 or newer, and this is 3\.\d+\.\d+"):
+        registry.load("third-party")
+    assert registry.described("third-party") is ThirdParty
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="is available in Python 3.14 and newer")
+def test_interpreters_are_not_available_before_python_3_14() -> None:
+    with pytest.raises(ContenderUnavailable, match=r"contender interpreters is not available: it needs Python 3\.14"):
+        registry.load("interpreters")
 
 
 def test_every_contender_of_the_committed_run_is_known_or_known_to_have_gone() -> None:
@@ -67,19 +84,19 @@ def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
 
 
 def test_another_package_can_add_a_contender(monkeypatch: pytest.MonkeyPatch) -> None:
-    install(monkeypatch, third_party="tests.contenders.services:ThirdParty")
+    install(monkeypatch, third_party="tests.contenders.third_party:ThirdParty")
     assert registry.names()[-1] == "third-party"
     assert registry.load("third-party").__name__ == "ThirdParty"
 
 
 def test_a_built_in_name_cannot_be_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    install(monkeypatch, direct="tests.contenders.services:ThirdParty")
+    install(monkeypatch, direct="tests.contenders.third_party:ThirdParty")
     assert registry.names().count("direct") == 1
     assert registry.load("direct") is Direct
 
 
 def test_a_target_that_is_no_contender_of_that_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    install(monkeypatch, other="tests.contenders.services:ThirdParty", text="string:ascii_letters")
+    install(monkeypatch, other="tests.contenders.third_party:ThirdParty", text="string:ascii_letters")
     for name in ("other", "text"):
         with pytest.raises(ContenderUnavailable, match=f"not a Contender with the name '{name}'"):
             registry.load(name)

@@ -17,6 +17,8 @@ from shm_rpc_bridge.codec import chosen
 from .test_codec import json_values, texts
 from .test_values import Bits, Colour, Number, OwnDict, OwnInt, OwnList, OwnStr, Pair, Point, Text, Zone
 
+OF_A_MICROSECOND = datetime.time(1, tzinfo=datetime.timezone(datetime.timedelta(microseconds=1)))
+
 TAGGED, JSON = chosen("json+types"), chosen("json")
 
 
@@ -115,7 +117,14 @@ def test_own_classes_are_refused_with_their_place_and_pickle_named(value):
     [
         (datetime.datetime(2024, 5, 1, tzinfo=Zone(None)), "has a Zone for a time zone: send it in UTC"),
         (datetime.datetime(2024, 5, 1, tzinfo=datetime.timezone(datetime.timedelta(hours=1), "X")), "with a name"),
-        (datetime.time(1, tzinfo=datetime.timezone(datetime.timedelta(microseconds=1))), "microseconds"),
+        pytest.param(
+            OF_A_MICROSECOND,
+            "microseconds",
+            marks=pytest.mark.skipif(
+                repr(datetime.time.fromisoformat(OF_A_MICROSECOND.isoformat())) == repr(OF_A_MICROSECOND),
+                reason="this Python reads microseconds of a time zone",
+            ),
+        ),
         (datetime.datetime(2024, 5, 1, fold=1), "fold=1"),
         (datetime.time(1, tzinfo=Zone(datetime.timedelta(0))), "has a Zone"),
         ("\ud800", "surrogates"),
