@@ -31,6 +31,12 @@ from contenders.service import SLOW_SECONDS, BenchService
 from tests.contenders import background
 from tests.contenders.services import STUCK, TELL, Telling
 
+# A Connection of multiprocessing that fails to send leaves a buffer in its traceback, and Python 3.14 complains of one
+# that is collected in a circle.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Exception ignored while finalizing file <_io.BytesIO:pytest.PytestUnraisableExceptionWarning"
+)
+
 LIMIT_SECONDS = 20.0
 """Within it a caller must learn that its server is gone."""
 
