@@ -283,7 +283,7 @@ class AsyncRPCClient:
                 kind = RPCTimeoutError if took else RPCTransportError
                 raise kind(f"{method!r} on {self.name!r}{took}: {error}", may_have_run=error.may_have_run) from None
 
-        return AsyncStream(take, lambda: self._let_go(session, number))
+        return AsyncStream(take, lambda: self._let_go(session, number), asyncio.get_running_loop())
 
     async def stream(self, method: str, /, *args: Any, **params: Any) -> AsyncStream:
         """:meth:`call` of a method that is a generator: ``async for item in await client.stream("f", 1)``.

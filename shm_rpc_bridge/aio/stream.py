@@ -1,5 +1,7 @@
 """The items of a generator in the server, where a coroutine consumes them."""
 
+import asyncio
+import contextlib
 from collections import deque
 from typing import Any, AsyncIterator, Awaitable, Callable, Deque
 
@@ -15,10 +17,11 @@ class AsyncStream:
     It goes through the client's one channel, so that other calls go on beside.
     """
 
-    def __init__(self, take: Take, let_go: Callable[[], None]) -> None:
+    def __init__(self, take: Take, let_go: Callable[[], None], loop: asyncio.AbstractEventLoop) -> None:
         """Not for users."""
         self._take = take
         self._let_go = let_go
+        self._loop = loop
         self._items: Deque[Any] = deque()
         self._is_over = False
         self._pace = Pace()
@@ -60,4 +63,7 @@ class AsyncStream:
         self.close()
 
     def __del__(self) -> None:
-        self.close()
+        """In whichever thread, and perhaps when the loop has ended: then the channel has, too."""
+        if not self._is_over:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._let_go)

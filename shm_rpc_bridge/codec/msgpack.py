@@ -12,7 +12,7 @@ from ..frames import Arrived, Outgoing, lends, opened
 from .beside import Beside, is_frame, values_of, word_of
 from .jsonable import Refused, remedy_for
 from .protocol import Codec
-from .values import Values
+from .values import Values, method_of
 
 _FRAME = 70
 """The code of msgpack's extension that stands for a frame; its data is the number, as text."""
@@ -28,7 +28,7 @@ def msgpack() -> Codec:
     decode: Callable[[Any], Any] = msgspec.msgpack.Decoder().decode
 
     def encode_framed(value: Any, refusal: Exception) -> Outgoing:
-        beside = Beside(value[0] if len(value) > 1 else "")  # the method, of a request
+        beside = Beside(method_of(value))
 
         def replaced(part: Any) -> Any:
             if not is_frame(type(part)):

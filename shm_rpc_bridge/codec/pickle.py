@@ -16,7 +16,7 @@ from ..failures import METHOD_FAILED, Failure, from_wire, nearest_builtin, to_wi
 from ..frames import Arrived, Framed, Outgoing, lends, opened
 from ..remote_errors import RemoteTraceback, error_of
 from .responses import failure_of, unreadable
-from .values import Values
+from .values import Values, method_of
 
 _loads: Callable[..., Any] = pickle.loads
 _set_cause: Callable[[Exception, Optional[Exception]], None] = vars(BaseException)["__cause__"].__set__
@@ -44,7 +44,7 @@ def _new_dumps() -> Callable[[Any], Outgoing]:
             encoded = pickle.dumps(value, 5, buffer_callback=buffers.append)
             if buffers:
                 attention = _ATTENTION
-                return _framed(encoded, buffers, value[0] if len(value) > 1 else "")
+                return _framed(encoded, buffers, method_of(value))
             attention -= 1
         else:
             encoded = pickle.dumps(value, 5)

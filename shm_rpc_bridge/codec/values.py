@@ -137,6 +137,11 @@ class Values:
         return None
 
 
+def method_of(value: Any) -> str:
+    """The method of a request; "" of anything else that a codec is given to encode."""
+    return value[0] if type(value) is tuple and len(value) > 1 and type(value[0]) is str else ""
+
+
 def _items(value: Any) -> Iterable[Tuple[Any, Any]]:
     if type(value) is dict:
         return list(value.items())

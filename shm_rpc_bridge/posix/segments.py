@@ -191,6 +191,11 @@ def unlink_segment(name: str) -> bool:
 
 def _close_inherited_segments() -> None:
     for segment in list(_segments):
+        with contextlib.suppress(AttributeError, MemoryError):
+            try:
+                segment.map.close()
+            except BufferError:  # what the child has views of is the parent's, and is written to again
+                detach(segment.map, segment.size)
         segment.close()
 
 

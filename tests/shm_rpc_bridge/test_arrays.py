@@ -218,6 +218,16 @@ def test_what_would_not_arrive_as_it_was_is_refused(codec, value, told):
         chosen(codec).encode_request("m", ({"k": value},), {})
 
 
+@pytest.mark.parametrize("codec", ["msgpack", "pickle"])
+def test_what_is_refused_beside_an_array_is_named_with_its_own_reason(codec):
+    codec = chosen_or_skipped(codec)
+    codec.encode_result("m", ARRAYS["4 MB"])  # pickle looks for buffers from here on
+    with pytest.raises(RPCSerializationError, match=r"argument 2\['k'\] of 'm' is a generator that") as caught:
+        codec.encode_request("m", (GRID, {"k": (each for each in "ab")}), {})
+    assert "len()" not in str(caught.value)
+    assert "encode" not in str(caught.value).split("(")[-1]
+
+
 def test_a_view_that_was_released_is_refused():
     view = memoryview(b"abc")
     view.release()

@@ -205,7 +205,7 @@ def test_one_whose_consumer_is_killed_is_closed_in_the_server(server, producer, 
 
 @pytest.mark.fault("streams")
 def test_one_that_is_late_is_lost_and_other_calls_are_not(client, producer):
-    stream = client.with_options(timeout=0.2).stream("slowly")
+    stream = client.with_options(timeout=0.5).stream("slowly")
     with pytest.raises(RPCTimeoutError):
         list(stream)
     producer.go_on.set()
@@ -312,3 +312,26 @@ def test_a_cancelled_consumer_disturbs_no_other_call(server):
             assert await client.call("add", 1, 2) == 3
 
     run(call())
+
+
+@pytest.mark.fault("streams")
+def test_one_that_is_dropped_when_its_loop_has_ended_or_in_another_thread_is_no_trouble(server, recwarn):
+    kept = []
+
+    async def leave_open(client):
+        stream = await client.stream("count")
+        assert await stream.__anext__() == 0
+        kept.append(stream)
+
+    async def call():
+        async with connected(server.name) as client:
+            await leave_open(client)
+            await in_thread(kept.clear)  # the last reference goes there
+            await leave_open(client)
+            assert await client.call("add", 1, 2) == 3
+
+    run(call())
+    kept.clear()
+    assert not [each for each in recwarn if "never awaited" in str(each.message)]
+    with RPCClient(server.name, timeout=PATIENCE) as client:
+        assert client.call("add", 1, 2) == 3
