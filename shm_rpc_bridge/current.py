@@ -30,7 +30,7 @@ class CurrentCall:
         """Not for users: see :func:`current_call`."""
         self._served, self._request = request[:2]
         self.method: str = method
-        """As which the client has called it."""
+        """As which the client has called it; "take" where it asks a generator for items."""
         self.client: int = self._served.caller()
         """The process that has called; 0 where it has left before this was asked."""
 

@@ -199,7 +199,10 @@ class Endpoint:
                 served.request.end_lease(message)
             served.response.send(response, sequence, kind)
         except (RPCTransportError, MemoryError) as error:
-            self._respond_instead(served, sequence, error, instead(error))
+            if served.request.is_lent:
+                self._refuse(served, f"what a method has kept of its request cannot be copied: {error}")
+            else:
+                self._respond_instead(served, sequence, error, instead(error))
 
     def _respond_instead(self, served: _Served, sequence: int, error: Exception, responses: Iterable[bytes]) -> None:
         """With the first of them that can be sent; a client that does not take even the last is refused."""

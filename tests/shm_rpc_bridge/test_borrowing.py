@@ -198,6 +198,21 @@ def test_ten_thousand_leases_leave_nothing_behind(name, borrower):
         assert mapped() <= before + 5
 
 
+@pytest.mark.fault("leases")
+def test_where_there_is_no_memory_for_what_a_method_keeps_its_channel_is_not_used_again(client, borrower, monkeypatch):
+    def refuse(mapping, size):
+        raise MemoryError("none")
+
+    assert client.call("keep", LARGE) == 0
+    monkeypatch.setattr("shm_rpc_bridge.posix.segments.detach", refuse)
+    with pytest.raises(RPCTransportError, match="has refused this channel") as caught:
+        client.call("keep", LARGE + 1)
+    assert caught.value.may_have_run is True
+    monkeypatch.undo()
+    assert client.call("length", "x" * 4_100_000) == 4_100_000
+    assert [kept[0] for kept in borrower.kept] == [0, 1]
+
+
 def test_what_was_lent_can_be_returned(client):
     for number in range(5):
         whole, part = client.call("echo_back", LARGE + number)
