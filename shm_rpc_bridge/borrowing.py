@@ -1,14 +1,27 @@
-"""A result that is lent: views of shared memory, in a channel that nobody else uses meanwhile."""
+"""Shared memory in a user's hand: a result that is lent, an argument that is made where it is sent from.
 
-from typing import Any, Callable, List, Optional, Tuple
+Each has a channel that nobody else uses meanwhile.
+"""
 
-from .connection import ClientChannel
-from .exceptions import RPCSerializationError
-from .frames import Arrived, Unopened
+from math import prod
+from typing import Any, Callable, List, Optional
+
+from .connection import ClientChannel, Lease
+from .exceptions import NOT_SENT, RPCSerializationError, RPCTransportError
+from .frames import Arrived, Framed, Outgoing, Unopened
 from .remote_errors import HandedOut
 
 Use = Callable[[ClientChannel, Arrived], None]
 """Is given a channel and the response in it; from then on both are its own."""
+
+
+def refused_object(came: HandedOut) -> RPCSerializationError:
+    """Where a result cannot be one that stays in the server."""
+    return RPCSerializationError(
+        f"the result is a {came.class_name} that stays in the server, and cannot be had so: use the client's call "
+        "(the method has run)",
+        may_have_run=True,
+    )
 
 
 class Borrowed:
@@ -18,7 +31,7 @@ class Borrowed:
         self,
         exchange: Callable[[Use], None],
         decode: Callable[[Arrived], Any],
-        put_back: Callable[[ClientChannel, Arrived], None],
+        put_back: Callable[[Lease], None],
         discard: Callable[[ClientChannel], None],
     ) -> None:
         """Not for users."""
@@ -26,7 +39,7 @@ class Borrowed:
         self._decode = decode
         self._put_back = put_back
         self._discard = discard
-        self._lent: Optional[Tuple[ClientChannel, Arrived]] = None
+        self._lease: Optional[Lease] = None
 
     def __enter__(self) -> Any:
         """Raises what a call raises, and RuntimeError for the second time."""
@@ -42,20 +55,96 @@ class Borrowed:
                 result.append(self._decode(response))
             except HandedOut as came:
                 self._discard(channel)  # and with it the object, which nobody here can have
-                raise RPCSerializationError(
-                    f"the result is a {came.class_name} that stays in the server, and cannot be borrowed: call the "
-                    "method (it has run)",
-                    may_have_run=True,
-                ) from None
+                raise refused_object(came) from None
             except BaseException:
-                channel.end_lease(response)
+                channel.lease(response).end()
                 raise
-            self._lent = channel, response
+            self._lease = channel.lease(response)
 
         exchange(use)
         return result.pop()
 
     def __exit__(self, *_: object) -> None:
-        lent, self._lent = self._lent, None
-        if lent is not None:
-            self._put_back(*lent)
+        lease, self._lease = self._lease, None
+        if lease is not None:
+            self._put_back(lease)
+
+
+_BEFORE = 4096
+"""Bytes for what stands before the array in a request: the method, and all other arguments but arrays and bytes."""
+
+
+class Loan:
+    """Memory for an array that is sent without being copied: ``with client.loan((1000, 1000), "f4") as loan:``.
+
+    ``loan.array`` is filled and handed to ``loan.call``, as often as one likes; it is not zero to begin with. Where it
+    is not the first array of a call, of which those with names come first, or stands beside more than 4 KB of other
+    arguments, it is copied as any other is, and with codec "pickle" by the first call. One thread's.
+    """
+
+    def __init__(
+        self,
+        shape: Any,
+        dtype: Any,
+        open_channel: Callable[[], ClientChannel],
+        encode: Callable[..., Outgoing],
+        exchange: Callable[[str, Outgoing, ClientChannel], Any],
+        call: Callable[..., Any],
+        put_back: Callable[[Lease], None],
+    ) -> None:
+        """Not for users. Raises TypeError or ValueError for what no array can have."""
+        import numpy
+
+        self._dtype = numpy.dtype(dtype)
+        self._shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        if self._dtype.hasobject:
+            raise TypeError(f"an array of dtype {self._dtype} cannot be sent: it is one of Python objects")
+        if any(length < 0 for length in self._shape):
+            raise ValueError(f"shape must have lengths of 0 or more, not {self._shape}")
+        self._open_channel = open_channel
+        self._encode = encode
+        self._exchange = exchange
+        self._call = call
+        self._put_back = put_back
+        self._lease: Optional[Lease] = None
+        self.array: Any = None
+        """In C order; None outside of the `with` block."""
+
+    def __enter__(self) -> "Loan":
+        """Raises RPCTransportError where there is no server, or no room."""
+        import numpy
+
+        if self._lease is not None:
+            raise RuntimeError("this loan has begun already: call loan() again")
+        channel = self._open_channel()
+        size = prod(self._shape) * self._dtype.itemsize
+        self._lease, memory = channel.loan(_BEFORE, size)
+        self.array = numpy.frombuffer(memory, numpy.uint8).view(self._dtype).reshape(self._shape)
+        return self
+
+    def call(self, method: str, /, *args: Any, **params: Any) -> Any:
+        """As the client's `call`, with the array where it is."""
+        if self._lease is None:
+            raise RPCTransportError(f"{method!r}: the loan is over {NOT_SENT}")
+        message = self._encode(method, args, params)
+        placed = message.in_place(_BEFORE) if isinstance(message, Framed) and self._is_first(message) else None
+        if placed is None or not self._lease.channel.fits(placed):
+            return self._call(method, *args, **params)
+        return self._exchange(method, placed, self._lease.channel)
+
+    def _is_first(self, message: Framed) -> bool:
+        import numpy
+
+        first = message.frames[0]
+        is_alike = len(first) == self.array.nbytes > 0
+        return is_alike and _address(numpy.frombuffer(first, numpy.uint8)) == _address(self.array)
+
+    def __exit__(self, *_: object) -> None:
+        lease, self._lease = self._lease, None
+        self.array = None
+        if lease is not None:
+            self._put_back(lease)
+
+
+def _address(array: Any) -> int:
+    return int(array.__array_interface__["data"][0])

@@ -159,6 +159,18 @@ class Buffer:
     def _lend(self) -> None:
         self.is_lent = True
 
+    def loan(self, start: int, size: int) -> Unopened:
+        """The writer's: memory for the next messages from their beginning on, of which `size` bytes from `start` on are
+        the user's, until :meth:`end_lease`. Raises RPCTransportError or MemoryError where there is not so much."""
+        if start + size > self._capacity:
+            self._make_room(start + size)
+        self.is_lent = True
+        return Unopened(memoryview(self._map)[HEADER : HEADER + start + size])
+
+    def fits(self, message: Outgoing) -> bool:
+        """Whether it can be written without growing, which would be elsewhere."""
+        return len(message) <= self._capacity
+
     def end_lease(self, message: Arrived) -> None:
         """Of the last message, before its writer may write another: views of it that are left keep what they show.
 

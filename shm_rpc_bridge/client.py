@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, Optional, TypeVar, U
 from . import codec as codecs
 from . import names
 from .batch import Batch, Settle, mapped
-from .borrowing import Borrowed, Use
+from .borrowing import Borrowed, Loan, Use, refused_object
 from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
 from .connection import ClientChannel
 from .exceptions import NOT_SENT, RPCError, RPCTimeoutError, RPCTransportError
@@ -178,6 +178,34 @@ class RPCClient:
             self._pool.put_back_lent,
             self._pool.discard,
         )
+
+    def loan(self, shape: Any, dtype: Any = "f8") -> Loan:
+        """Shared memory for an array, to be filled there and sent without a copy; see :class:`.borrowing.Loan`."""
+        return Loan(
+            shape,
+            dtype,
+            lambda: self._channel("loan", math.inf, None),
+            self._encode,
+            self._exchange_there,
+            self.call,
+            self._pool.put_back_lent,
+        )
+
+    def _exchange_there(self, method: str, message: Outgoing, channel: ClientChannel) -> Any:
+        """A call through a channel in which its message lies already."""
+        deadline = math.inf if self._timeout is None else monotonic() + self._timeout
+        if not channel.is_clean or not channel.take():
+            why = "the loan is lost: its server has ended, or a call of it has failed before"
+            raise RPCTransportError(f"{method!r} on {self.name!r}: {why} {NOT_SENT}")
+        try:
+            response = channel.exchange(message, deadline)
+        except (RPCTimeoutError, RPCTransportError) as error:
+            raise self._about(error, method) from None
+        try:
+            return self._decode(method, response)
+        except HandedOut as came:
+            channel.is_clean = False  # so that it is not used again, and the object goes with it
+            raise refused_object(came) from None
 
     def _channel(self, method: str, deadline: float, lost: Optional[Exception]) -> ClientChannel:
         """An idle one, or a new one."""
@@ -358,6 +386,7 @@ def _connect(
 counts_as_use(RPCClient.call, "channel")
 counts_as_use(RPCClient._exchange, "channel")
 counts_as_use(RPCClient._exchange_any, "channel")
+counts_as_use(RPCClient._exchange_there, "channel")
 _pools: "weakref.WeakSet[ChannelPool]" = weakref.WeakSet()
 
 

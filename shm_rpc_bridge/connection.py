@@ -7,6 +7,7 @@ from typing import Collection, Dict, Optional, Protocol, Set, Tuple, Union
 
 from . import layout, names, posix, serving, stacks
 from .body import Body
+from .buffer import Buffer
 from .control import Control
 from .exceptions import NOT_SENT, RPCError, RPCTimeoutError, RPCTransportError
 from .frames import Arrived, Outgoing
@@ -122,6 +123,27 @@ class Connection:
             self._control.forget_memory()
 
 
+class Lease:
+    """What is lent of one buffer of a channel. Until it ends the channel is used for nothing else."""
+
+    def __init__(self, channel: "ClientChannel", buffer: Buffer, message: Arrived) -> None:
+        self.channel = channel
+        self._buffer = buffer
+        self._message = message
+
+    def is_viewed(self) -> bool:
+        """Whether there still are views of it."""
+        return self._is_lent() and self._buffer.is_viewed(self._message)
+
+    def end(self) -> None:
+        """What there are views of shows nothing else from here on. Raises MemoryError."""
+        if self._is_lent():
+            self._buffer.end_lease(self._message)
+
+    def _is_lent(self) -> bool:
+        return self._buffer.is_lent and not self.channel.body.closed
+
+
 class IntAt(Protocol):
     """Bytes, of which one at a time is looked at."""
 
@@ -204,14 +226,18 @@ class ClientChannel:
                 return response
         return None
 
-    def is_viewed(self, message: Arrived) -> bool:
-        """Whether there still are views of a response that was lent."""
-        return self._response.is_lent and not self.body.closed and self._response.is_viewed(message)
+    def lease(self, response: Arrived) -> "Lease":
+        """Of what came last, if it is lent."""
+        return Lease(self, self._response, response)
 
-    def end_lease(self, message: Arrived) -> None:
-        """Before the next request is sent: what was lent of a response shows nothing else from here on."""
-        if self._response.is_lent and not self.body.closed:
-            self._response.end_lease(message)
+    def loan(self, start: int, size: int) -> "Tuple[Lease, memoryview]":
+        """Of memory in which a request can be made, and its part that is the user's; see :meth:`.Buffer.loan`."""
+        lent = self._request.loan(start, size)
+        return Lease(self, self._request, lent), lent.view[start:]
+
+    def fits(self, message: Outgoing) -> bool:
+        """Whether a request can be sent where there is a loan."""
+        return self._request.fits(message)
 
     def speak_for(self, process: int) -> None:
         """What is asked from here on is asked by that process."""

@@ -30,9 +30,10 @@ Message = Union[bytes, bytearray, memoryview]
 class Framed:
     """One to be sent. It holds what its frames are views of until it was written or dropped."""
 
-    __slots__ = ("_parts", "_size")
+    __slots__ = ("_body", "_notes", "_parts", "_size", "frames")
 
     def __init__(self, notes: bytes, body: bytes, frames: Sequence[Message]) -> None:
+        self._notes, self._body, self.frames = notes, body, frames
         sizes = struct.pack(f"<{len(frames)}Q", *map(len, frames))
         first = b"".join((_HEAD.pack(MAGIC, len(frames), len(notes), len(body)), sizes, notes, body))
         self._parts: List[Tuple[int, Message]] = [(0, first)]
@@ -56,6 +57,19 @@ class Framed:
         copied = object.__new__(Framed)
         copied._parts, copied._size = [(0, bytes(self))], self._size
         return copied
+
+    def in_place(self, start: int) -> "Optional[Framed]":
+        """One whose first frame is that far from its beginning, and is not written: it lies there already.
+
+        `start`: a multiple of 64. None where there is no room for what comes before.
+        """
+        room = start - len(self._parts[0][1])
+        if room < 0:
+            return None
+        # Readers of notes take blanks at their end for none.
+        placed = Framed(self._notes + b" " * room, self._body, self.frames)
+        del placed._parts[1]
+        return placed
 
     def __bytes__(self) -> bytes:
         """As one, and a copy."""

@@ -5,12 +5,11 @@ import threading
 from collections import deque
 from time import monotonic
 from types import CodeType
-from typing import Any, Callable, Deque, Dict, List, Optional, Tuple
+from typing import Any, Callable, Deque, Dict, List, Optional
 
 from . import posix, stacks
-from .connection import ClientChannel, Connection
+from .connection import ClientChannel, Connection, Lease
 from .exceptions import RPCTransportError
-from .frames import Arrived
 from .waiting import retry_until
 
 logger = logging.getLogger("shm_rpc_bridge")
@@ -30,7 +29,7 @@ class ChannelPool:
         self._codec = codec
         self.idle: Deque[ClientChannel] = deque()
         """Whoever pops one has it for itself; a channel that is neither here nor had by anybody is lost."""
-        self._lent: Deque[Tuple[ClientChannel, Arrived]] = deque()
+        self._lent: Deque[Lease] = deque()
         self.is_closed = False
         self.why_hopeless: Callable[[], str] = str
         """Why there is no use in waiting for a server that is not there; "" while there is."""
@@ -107,26 +106,26 @@ class ChannelPool:
         if self.is_closed:  # meanwhile
             self.close()
 
-    def put_back_lent(self, channel: ClientChannel, response: Arrived) -> None:
-        """After a lease: keep the channel for the next call, as soon as nobody looks at that response any more.
+    def put_back_lent(self, lease: Lease) -> None:
+        """After a lease: keep its channel for the next call, as soon as nobody looks at what was lent any more.
 
         Where one still looks at several, the oldest are left to it as copies. Raises MemoryError where there is none.
         """
-        self._lent.append((channel, response))
+        self._lent.append(lease)
         for _ in range(len(self._lent)):
             try:
-                channel, response = self._lent.popleft()
+                lease = self._lent.popleft()
             except IndexError:  # another thread has come for it
                 return
-            if len(self._lent) < MOST_VIEWED and channel.is_viewed(response):
-                self._lent.append((channel, response))
+            if len(self._lent) < MOST_VIEWED and lease.is_viewed():
+                self._lent.append(lease)
                 continue
             try:
-                channel.end_lease(response)
+                lease.end()
             except MemoryError:
-                self.discard(channel)
+                self.discard(lease.channel)
                 raise
-            self.put_back(channel)
+            self.put_back(lease.channel)
 
     def discard(self, channel: ClientChannel) -> None:
         """Close a channel that this thread has."""

@@ -65,7 +65,7 @@ def _loads_framed(message: Arrived, method: str) -> Any:
     notes, body, frames = opened(message)
     if len(notes) < len(frames):
         raise ValueError(f"{len(notes)} notes of {len(frames)} buffers")
-    writable, called = notes[: len(frames)], notes[len(frames) :].decode()
+    writable, called = notes[: len(frames)], notes[len(frames) :].decode().rstrip(" ")
     if lends(message, method or called):
         return _loads(body, buffers=[frame.toreadonly() for frame in frames])
     return _loads(body, buffers=[bytearray(frame) if each else bytes(frame) for each, frame in zip(writable, frames)])

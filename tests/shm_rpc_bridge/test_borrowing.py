@@ -7,7 +7,8 @@ import threading
 
 import pytest
 
-from shm_rpc_bridge import RPCClient, RPCSerializationError, RPCServer, RPCTransportError
+from shm_rpc_bridge import RPCClient, RPCSerializationError, RPCServer, RPCTimeoutError, RPCTransportError
+from shm_rpc_bridge.frames import Framed
 from shm_rpc_bridge.testing import in_memory
 
 from .aio.loops import connected, run
@@ -296,7 +297,9 @@ def test_an_object_that_stays_in_the_server_is_not_borrowed(name):
     server.register_class(Basket)
     server.register("basket", Basket)
     with started(server), RPCClient(name, timeout=PATIENCE) as client:
-        with pytest.raises(RPCSerializationError, match="a Basket that stays in") as caught, client.borrow("basket"):
+        with pytest.raises(RPCSerializationError, match="a Basket that stays in the server") as caught, client.borrow(
+            "basket"
+        ):
             pass
         assert caught.value.may_have_run is True
         assert client.call("basket").look() == 1
@@ -358,3 +361,119 @@ def test_two_methods_borrow_at_once_in_threads(name, borrower):
         assert client.call("describe", LARGE * 2)[2] == LARGE.sum() * 2
         borrower.go_on.set()
         assert held.result(PATIENCE) == LARGE.sum()
+
+
+# Loans
+
+
+@pytest.fixture
+def written(monkeypatch):
+    """How many bytes of frames are written into shared memory."""
+    sizes = []
+    write_into = Framed.write_into
+
+    def noted(message, memory, offset):
+        sizes.append(sum(len(part) for start, part in message._parts if start))
+        write_into(message, memory, offset)
+
+    monkeypatch.setattr(Framed, "write_into", noted)
+    return sizes
+
+
+@each_codec
+def test_an_array_in_a_loan_is_sent_without_a_copy_as_often_as_one_likes(name, codec, borrower, written):
+    if codec == "msgpack":
+        pytest.importorskip("msgspec")
+    server = RPCServer(name, codec=codec)
+    server.register("describe", borrower.describe, borrow=True)
+    server.register("describe_copy", borrower.describe)
+    with started(server), RPCClient(name, codec=codec, timeout=PATIENCE) as client:
+        client.call("describe", LARGE)  # pickle looks for buffers from here on
+        with client.loan(LARGE.shape, LARGE.dtype) as loan:
+            for number in range(1, 4):
+                loan.array[:] = LARGE * number
+                del written[:]
+                assert loan.call("describe", loan.array, word="x" * 1000)[2:] == [LARGE.sum() * number, ["word"]]
+                assert loan.call("describe_copy", loan.array)[2] == LARGE.sum() * number
+                assert written == [0, 0]
+                assert client.call("describe", SMALL)[2] == SMALL.sum()  # in another channel
+                assert (loan.array == LARGE * number).all()
+
+
+def test_where_it_is_not_the_first_array_or_much_stands_before_it_it_is_copied(client, written):
+    with client.loan((100, 50), "f4") as loan:
+        loan.array[:] = 3
+        assert loan.call("describe", SMALL, other=loan.array)[2] == SMALL.sum()  # what has a name comes first
+        assert loan.call("describe", loan.array.T)[2] == 15_000  # the same bytes, and the order is told
+        assert written == [80, 0]
+        assert loan.call("describe", loan.array, other=SMALL)[2] == 15_000
+        assert loan.call("describe", loan.array, other="x" * 5000)[2] == 15_000
+        assert loan.call("describe", loan.array[:50])[2] == 7500
+        assert loan.call("describe", loan.array, another=loan.array, other=LARGE)[2] == 15_000  # too much for there
+        assert loan.call("add", 1, 2) == 3
+        assert written[2:] == [20_080, 20_000, 10_000, 4_040_000]
+
+
+@pytest.mark.fault("leases")
+def test_what_is_kept_of_a_loan_never_shows_another_calls_bytes(client):
+    kept = []
+    for number in range(10):
+        with client.loan(50_000) as loan:
+            loan.array[:] = number
+            assert loan.call("describe", loan.array)[2] == number * 50_000
+            kept.append(loan.array[::5])
+        assert loan.array is None
+        client.call("length", "x" * 500_000)
+        client.call("describe", LARGE)
+    for number, each in enumerate(kept):
+        assert (each == number).all()
+
+
+def test_a_loan_is_begun_once_and_is_for_arrays_that_can_be_sent(client):
+    loan = client.loan(5)
+    with loan, pytest.raises(RuntimeError, match="begun already"):
+        loan.__enter__()
+    with pytest.raises(RPCTransportError, match="the loan is over"):
+        loan.call("add", 1, 2)
+    with pytest.raises(TypeError, match="one of Python objects"):
+        client.loan(5, "O")
+    with pytest.raises(ValueError, match="lengths of 0 or more"):
+        client.loan((3, -1))
+    with client.loan((0, 3)) as empty:
+        assert empty.call("describe", empty.array)[2] == 0.0
+    with pytest.raises(RPCTransportError, match="Message too large"), client.loan(2**40, "u1"):
+        pass
+    assert client.call("add", 1, 2) == 3
+
+
+@pytest.mark.fault("leases")
+def test_a_loan_whose_call_has_failed_is_lost_or_goes_on_as_the_call_says(client, borrower):
+    with client.loan(LARGE.shape) as loan:
+        loan.array[:] = LARGE
+        with pytest.raises(KeyError):
+            loan.call("keep_and_raise", loan.array)
+        assert loan.call("describe", loan.array)[2] == LARGE.sum()
+    with client.with_options(timeout=0.5).loan(LARGE.shape) as loan:
+        loan.array[:] = LARGE
+        with pytest.raises(RPCTimeoutError) as caught:
+            loan.call("hold", loan.array)
+        assert caught.value.may_have_run is True
+        with pytest.raises(RPCTransportError, match="the loan is lost"):
+            loan.call("describe", loan.array)
+        borrower.go_on.set()
+    assert client.call("add", 1, 2) == 3
+
+
+@pytest.mark.fault("leases")
+def test_a_server_or_a_client_that_closes_meanwhile_leaves_the_array(name, borrower):
+    server = RPCServer(name)
+    server.register("describe", borrower.describe, borrow=True)
+    client = RPCClient(name, timeout=PATIENCE)
+    with client.loan(LARGE.shape) as loan:
+        with started(server):
+            loan.array[:] = LARGE
+            assert loan.call("describe", loan.array)[2] == LARGE.sum()
+        with pytest.raises(RPCTransportError, match="the loan is lost"):
+            loan.call("describe", loan.array)
+        client.close()
+        assert (loan.array == LARGE).all()
