@@ -453,7 +453,7 @@ def test_a_loan_whose_call_has_failed_is_lost_or_goes_on_as_the_call_says(client
         with pytest.raises(KeyError):
             loan.call("keep_and_raise", loan.array)
         assert loan.call("describe", loan.array)[2] == LARGE.sum()
-    with client.with_options(timeout=0.5).loan(LARGE.shape) as loan:
+    with client.with_options(timeout=1.0).loan(LARGE.shape) as loan:
         loan.array[:] = LARGE
         with pytest.raises(RPCTimeoutError) as caught:
             loan.call("hold", loan.array)

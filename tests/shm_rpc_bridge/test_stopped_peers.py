@@ -107,7 +107,7 @@ def test_any_other_post_that_is_lost_costs_one_call(action):
     with in_memory(), watched(drop(action)):
         server = RPCServer("lost")
         register_methods(server)
-        with started(server), RPCClient("lost", timeout=0.05) as client:
+        with started(server), RPCClient("lost", timeout=0.5) as client:
             outcomes = []
             for number in range(5):
                 try:
