@@ -211,7 +211,9 @@ class ClientChannel:
     def end_lease(self, message: Arrived) -> None:
         """Before the next request is sent: what was lent of a response shows nothing else from here on."""
         if self._response.is_lent and not self.body.closed:
+            self.is_clean = False  # where this fails or is interrupted
             self._response.end_lease(message)
+            self.is_clean = True
 
     def speak_for(self, process: int) -> None:
         """What is asked from here on is asked by that process."""

@@ -199,6 +199,9 @@ class Endpoint:
                 served.request.end_lease(message)
             served.response.send(response, sequence, kind)
         except (RPCTransportError, MemoryError) as error:
+            if served.request.is_lent:  # still: views of it would show the next request
+                self._refuse(served, f"what was lent of its request cannot be kept for who looks at it: {error}")
+                return
             self._respond_instead(served, sequence, error, instead(error))
 
     def _respond_instead(self, served: _Served, sequence: int, error: Exception, responses: Iterable[bytes]) -> None:

@@ -110,7 +110,8 @@ class ChannelPool:
     def put_back_lent(self, channel: ClientChannel, response: Arrived) -> None:
         """After a lease: keep the channel for the next call, as soon as nobody looks at that response any more.
 
-        Where one still looks at several, the oldest are left to it as copies. Raises MemoryError where there is none.
+        Where one still looks at several, the oldest are left to it as copies; where there is no memory for these, with
+        the channel's.
         """
         self._lent.append((channel, response))
         for _ in range(len(self._lent)):
@@ -125,8 +126,8 @@ class ChannelPool:
                 channel.end_lease(response)
             except MemoryError:
                 self.discard(channel)
-                raise
-            self.put_back(channel)
+            else:
+                self.put_back(channel)
 
     def discard(self, channel: ClientChannel) -> None:
         """Close a channel that this thread has."""

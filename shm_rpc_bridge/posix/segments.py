@@ -12,7 +12,7 @@ import posix_ipc
 from ..exceptions import RPCTransportError
 from .descriptors import above_standard_streams
 from .held import Handles, Held
-from .lending import detach
+from .lending import detach, mapped
 from .refusals import FOLDER, AlreadyExistsError, is_out_of_memory, refuse_if_odd, report_not_ours, translated
 
 _STEP = 64 << 20
@@ -110,9 +110,16 @@ class Segment:
 
     def leave_to_views(self, size: int) -> None:
         """Let views of the mapping keep its first `size` bytes as they are now, and map it anew for all others."""
-        before = self.map
-        self._map(self.size)
-        detach(before, size)
+        detach(self.map, size)
+        self.map = mapped(self.fd, self.size)
+
+    def close_inherited(self) -> None:
+        """In a forked child: its views are of a copy from here on, since their lease is the parent's."""
+        inherited = getattr(self, "map", _NO_MEMORY)
+        self.close()
+        if not inherited.closed:
+            with contextlib.suppress(MemoryError):
+                detach(inherited, len(inherited))
 
     def reserve(self, size: int) -> None:
         """Have the system keep `size` bytes for it. Raises RPCTransportError when there are not so many."""
@@ -191,7 +198,7 @@ def unlink_segment(name: str) -> bool:
 
 def _close_inherited_segments() -> None:
     for segment in list(_segments):
-        segment.close()
+        segment.close_inherited()
 
 
 os.register_at_fork(after_in_child=_close_inherited_segments)
