@@ -309,11 +309,10 @@ def test_what_there_is_no_memory_to_keep_costs_its_channel_and_never_shows_anoth
     def detach(mapping, size):
         raise MemoryError
 
-    with monkeypatch.context() as patched, pytest.raises(RPCTransportError, match="refused"):
-        patched.setattr(segments, "detach", detach)
-        client.call("keep", LARGE + 1)
     with monkeypatch.context() as patched:
         patched.setattr(segments, "detach", detach)
+        with pytest.raises(RPCTransportError, match="refused"):
+            client.call("keep", LARGE + 1)
         with client.borrow("numbers", 2, 100_000) as lent:
             also = [client.borrow("numbers", 3, 100_000) for _ in range(4)]
             for each in also:
