@@ -264,7 +264,8 @@ class Endpoint:
             life.remove_names()
         if not self._lives[-1].is_inherited:
             for served in [*self._channels.values(), *self._leaving]:
-                served.response.interrupt_reader()
+                with contextlib.suppress(posix.Closed, OSError):  # just now, by the thread that serves
+                    served.response.interrupt_reader()
         self._is_abandoned = True
 
     def close(self) -> None:
