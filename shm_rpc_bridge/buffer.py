@@ -157,7 +157,7 @@ class Buffer:
         return Unopened(memoryview(self._map)[HEADER : HEADER + size], self.lends_to, self._lend)
 
     def _lend(self) -> None:
-        self.is_lent = True
+        self.is_lent = self._segment.is_lent = True
 
     def end_lease(self, message: Arrived) -> None:
         """Of the last message, before its writer may write another: views of it that are left keep what they show.
@@ -167,7 +167,7 @@ class Buffer:
         if self.is_viewed(message):
             self._segment.leave_to_views(HEADER + len(message))
             self._adopt_mapping()
-        self.is_lent = False
+        self.is_lent = self._segment.is_lent = False
 
     def is_viewed(self, message: Arrived) -> bool:
         """Whether there are views of it but for its own, which is let go."""

@@ -29,7 +29,7 @@ class Segment:
     After a fork the child's copy is closed at once, also where another thread was in the middle of making it.
     """
 
-    __slots__ = ("__weakref__", "_handles", "_make_map", "map", "name", "size")
+    __slots__ = ("__weakref__", "_handles", "_make_map", "is_lent", "map", "name", "size")
 
     map: mmap.mmap
     """The mapping. Replaced by :meth:`grow` and :meth:`remap`, gone after :meth:`close`."""
@@ -41,6 +41,8 @@ class Segment:
         self.name = name
         self._handles = Handles()
         self.size = 0
+        self.is_lent = False
+        """Whether a forked child's views of it are worth a copy. Set by its owner."""
         self._make_map: Callable[[int, int], mmap.mmap] = mmap.mmap
         _segments.add(self)
 
@@ -117,7 +119,7 @@ class Segment:
         """In a forked child: its views are of a copy from here on, since their lease is the parent's."""
         inherited = getattr(self, "map", _NO_MEMORY)
         self.close()
-        if not inherited.closed:
+        if self.is_lent and not inherited.closed:
             with contextlib.suppress(MemoryError):
                 detach(inherited, len(inherited))
 
