@@ -138,7 +138,9 @@ class Lease:
     def end(self) -> None:
         """What there are views of shows nothing else from here on. Raises MemoryError."""
         if self._is_lent():
+            was_clean, self.channel.is_clean = self.channel.is_clean, False  # where this fails or is interrupted
             self._buffer.end_lease(self._message)
+            self.channel.is_clean = was_clean
 
     def _is_lent(self) -> bool:
         return self._buffer.is_lent and not self.channel.body.closed

@@ -27,7 +27,12 @@ def answered_by(dispatch: Dispatch, request: Request, response: Outgoing) -> Ans
     """`dispatch`: that of the thread which has answered, and calls this."""
     failed, dispatch.failure = dispatch.failure, None
     ends, dispatch.exit = dispatch.exit, None
-    return Answered(request, kept(response), failed, ends)
+    try:
+        response = kept(response)
+    except MemoryError as error:
+        response = dispatch.failed(error)
+        failed, dispatch.failure = dispatch.failure, None
+    return Answered(request, response, failed, ends)
 
 
 class Deferred:

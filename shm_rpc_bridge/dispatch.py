@@ -183,7 +183,10 @@ class Dispatch:
             if self.exit is None:
                 own = self.answer((served, sequence, part, IN_BATCH))
                 assert own is not None
-                responses.append(bytes(own))
+                try:
+                    responses.append(bytes(own))
+                except MemoryError as error:
+                    responses.append(self.failed(error))
             else:
                 ends = RPCSerializationError("an earlier call of this batch has ended the server")
                 responses.append(self.failed(ends, REQUEST_REFUSED))

@@ -199,10 +199,10 @@ class Endpoint:
                 served.request.end_lease(message)
             served.response.send(response, sequence, kind)
         except (RPCTransportError, MemoryError) as error:
-            if served.request.is_lent:
-                self._refuse(served, f"what a method has kept of its request cannot be copied: {error}")
-            else:
-                self._respond_instead(served, sequence, error, instead(error))
+            if served.request.is_lent:  # still: views of it would show the next request
+                self._refuse(served, f"what was lent of its request cannot be kept for who looks at it: {error}")
+                return
+            self._respond_instead(served, sequence, error, instead(error))
 
     def _respond_instead(self, served: _Served, sequence: int, error: Exception, responses: Iterable[bytes]) -> None:
         """With the first of them that can be sent; a client that does not take even the last is refused."""
@@ -264,7 +264,8 @@ class Endpoint:
             life.remove_names()
         if not self._lives[-1].is_inherited:
             for served in [*self._channels.values(), *self._leaving]:
-                served.response.interrupt_reader()
+                with contextlib.suppress(posix.Closed, OSError):  # just now, by the thread that serves
+                    served.response.interrupt_reader()
         self._is_abandoned = True
 
     def close(self) -> None:

@@ -109,7 +109,8 @@ class ChannelPool:
     def put_back_lent(self, lease: Lease) -> None:
         """After a lease: keep its channel for the next call, as soon as nobody looks at what was lent any more.
 
-        Where one still looks at several, the oldest are left to it as copies. Raises MemoryError where there is none.
+        Where one still looks at several, the oldest are left to it as copies; where there is no memory for these, with
+        the channel's.
         """
         self._lent.append(lease)
         for _ in range(len(self._lent)):
@@ -124,8 +125,8 @@ class ChannelPool:
                 lease.end()
             except MemoryError:
                 self.discard(lease.channel)
-                raise
-            self.put_back(lease.channel)
+            else:
+                self.put_back(lease.channel)
 
     def discard(self, channel: ClientChannel) -> None:
         """Close a channel that this thread has."""

@@ -2,10 +2,10 @@
 
 from collections import deque
 from time import monotonic
-from typing import Any, Deque, Iterator
+from typing import Any, Deque, Iterator, Optional, Tuple
 
 from .classes import with_article
-from .exceptions import RPCSerializationError
+from .exceptions import RPCError, RPCSerializationError, RPCTimeoutError
 from .handle import Handle
 
 AT_ONCE = 100
@@ -21,16 +21,31 @@ class Pace:
 
     def __init__(self) -> None:
         self._most = 1
+        self._limit = AT_ONCE
         self._asked = 0.0
+        self._error: Optional[RPCError] = None
+        """By which the last ones have not come."""
 
-    def ask(self) -> int:
-        """So many, now."""
+    def ask(self) -> Tuple[int, bool]:
+        """So many, now; and whether those before have come, else they are asked for again."""
         self._asked = monotonic()
-        return self._most
+        return self._most, self._error is None
 
     def came(self) -> None:
+        self._error = None
         took = monotonic() - self._asked
-        self._most = min(2 * self._most, AT_ONCE) if took < _SLOWLY_SECONDS else 1
+        self._most = min(2 * self._most, self._limit) if took < _SLOWLY_SECONDS else 1
+
+    def failed(self, error: RPCError) -> None:
+        """They have not: ask for fewer, which may not be too large, or come before one that cannot be sent.
+
+        Raises the first error again where that is no use.
+        """
+        first, self._error = self._error or error, None
+        if self._most == 1 or isinstance(error, RPCTimeoutError):
+            raise first
+        self._error = first
+        self._most = self._limit = self._most // 2
 
 
 def not_a_stream(method: str, server: str, result: object) -> RPCSerializationError:
@@ -70,7 +85,11 @@ class Stream:
 
     def _take(self) -> None:
         try:
-            taken, self._is_over = self._handle.call("take", self._pace.ask())
+            try:
+                taken, self._is_over = self._handle.call("take", *self._pace.ask())
+            except RPCError as error:
+                self._pace.failed(error)
+                return
             self._pace.came()
         except BaseException:
             self.close()

@@ -3,9 +3,11 @@
 Nothing is produced that nobody has asked for: that is all of flow control. Pure but for a clock.
 """
 
+from collections import deque
+from itertools import islice
 from time import monotonic
 from types import AsyncGeneratorType, GeneratorType
-from typing import Any, Generic, List, Optional, Tuple, TypeVar, Union
+from typing import Any, Deque, Generic, List, Optional, Tuple, TypeVar, Union
 
 _TOGETHER_SECONDS, _TOGETHER_BYTES = 0.001, 1 << 20
 """Items are held back for others no longer, and arrays and bytes no more of them."""
@@ -18,57 +20,72 @@ AnyGenerator = TypeVar("AnyGenerator")
 class _Streamed(Generic[AnyGenerator]):
     def __init__(self, generator: AnyGenerator) -> None:
         self._generator = generator
+        self._items: Deque[Any] = deque()
+        """What it has yielded, and is not known to have come."""
+        self._told = 0
+        self._has_ended = False
         self._error: Optional[BaseException] = None
-        """What it has raised after items that are taken before."""
+        """By which it has."""
 
-    def _raise_what_came(self) -> None:
-        error, self._error = self._error, None
-        if error is not None:
-            raise error
+    def _needs_more(self, have_come: bool) -> bool:
+        for _ in range(self._told if have_come else 0):
+            self._items.popleft()
+        self._told = 0
+        return not self._items and not self._has_ended
+
+    def _first(self, most: int) -> Taken:
+        told = list(islice(self._items, most))
+        if not told and self._error is not None:
+            raise self._error
+        self._told = len(told)
+        return told, self._has_ended and self._error is None and len(told) == len(self._items)
 
 
 class Streamed(_Streamed["GeneratorType[Any, None, Any]"]):
     """Of a generator."""
 
-    def take(self, most: int) -> Taken:
-        """The next items, at most so many. Raises what the generator raises, after the items before that were taken."""
-        self._raise_what_came()
-        items: List[Any] = []
+    def take(self, most: int, have_come: bool = True) -> Taken:
+        """The next items, at most so many. Raises what the generator raises, after the items before that were taken.
+
+        `have_come`: False where those of the last answer have not, as they were too large together: the same again.
+        """
+        if self._needs_more(have_come):
+            self._produce(most)
+        return self._first(most)
+
+    def _produce(self, most: int) -> None:
         end, size = monotonic() + _TOGETHER_SECONDS, 0
         try:
             for item in self._generator:
-                items.append(item)
+                self._items.append(item)
                 size += _size_of(item)
-                if len(items) >= most or size >= _TOGETHER_BYTES or monotonic() >= end:
-                    return items, False
+                if len(self._items) >= most or size >= _TOGETHER_BYTES or monotonic() >= end:
+                    return
         except BaseException as error:
-            if not items:
-                raise
             self._error = error
-            return items, False
-        return items, True
+        self._has_ended = True
 
 
 class AsyncStreamed(_Streamed["AsyncGeneratorType[Any, None]"]):
     """Of an async generator; it is awaited in the loop in which coroutines of the server run."""
 
-    async def take(self, most: int) -> Taken:
+    async def take(self, most: int, have_come: bool = True) -> Taken:
         """As :meth:`Streamed.take`."""
-        self._raise_what_came()
-        items: List[Any] = []
+        if self._needs_more(have_come):
+            await self._produce(most)
+        return self._first(most)
+
+    async def _produce(self, most: int) -> None:
         end, size = monotonic() + _TOGETHER_SECONDS, 0
         try:
             async for item in self._generator:
-                items.append(item)
+                self._items.append(item)
                 size += _size_of(item)
-                if len(items) >= most or size >= _TOGETHER_BYTES or monotonic() >= end:
-                    return items, False
+                if len(self._items) >= most or size >= _TOGETHER_BYTES or monotonic() >= end:
+                    return
         except BaseException as error:
-            if not items:
-                raise
             self._error = error
-            return items, False
-        return items, True
+        self._has_ended = True
 
 
 METHODS = frozenset(("take",))

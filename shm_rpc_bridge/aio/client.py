@@ -269,10 +269,11 @@ class AsyncRPCClient:
     def _stream(self, session: Session, number: int, method: str) -> AsyncStream:
         timeout, decode, encode = self._timeout, self._codec.decode_response, self._encode
 
-        async def take(most: int) -> Any:
+        async def take(most: int, have_come: bool) -> Any:
             deadline = math.inf if timeout is None else monotonic() + timeout
             try:
-                begun, future = session.begin(encode(CALL_OBJECT, (number, "take", most), {}), ONE, deadline)
+                message = encode(CALL_OBJECT, (number, "take", most, have_come), {})
+                begun, future = session.begin(message, ONE, deadline)
                 try:
                     return decode(method, await future)
                 except BaseException as error:
@@ -283,7 +284,7 @@ class AsyncRPCClient:
                 kind = RPCTimeoutError if took else RPCTransportError
                 raise kind(f"{method!r} on {self.name!r}{took}: {error}", may_have_run=error.may_have_run) from None
 
-        return AsyncStream(take, lambda: self._let_go(session, number), asyncio.get_running_loop())
+        return AsyncStream(take, lambda: self._let_go(session, number), session.soon)
 
     async def stream(self, method: str, /, *args: Any, **params: Any) -> AsyncStream:
         """:meth:`call` of a method that is a generator: ``async for item in await client.stream("f", 1)``.

@@ -1,6 +1,7 @@
 """One multiplexed channel in one event loop: who waits for which answer, and what becomes of them."""
 
 import asyncio
+import contextlib
 import math
 import os
 import weakref
@@ -64,6 +65,12 @@ class Session:
     def listen(self) -> None:
         """To the server. Before any exchange."""
         self._loop.add_reader(self._link.bell.fd, self._heard)
+
+    def soon(self, do: Callable[[], None]) -> None:
+        """Have it done in a turn of the loop, unless that is closed. From any thread."""
+        if not self.is_closed:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(do)
 
     def is_current(self) -> bool:
         """Whether further calls go through it."""

@@ -1,14 +1,13 @@
 """The items of a generator in the server, where a coroutine consumes them."""
 
-import asyncio
-import contextlib
 from collections import deque
 from typing import Any, AsyncIterator, Awaitable, Callable, Deque
 
+from ..exceptions import RPCError
 from ..stream import Pace
 
-Take = Callable[[int], Awaitable[Any]]
-"""Asks for at most so many items: these, and whether that is all."""
+Take = Callable[[int, bool], Awaitable[Any]]
+"""Asks for at most so many items, or again for those before that have not come: these, and whether that is all."""
 
 
 class AsyncStream:
@@ -17,11 +16,11 @@ class AsyncStream:
     It goes through the client's one channel, so that other calls go on beside.
     """
 
-    def __init__(self, take: Take, let_go: Callable[[], None], loop: asyncio.AbstractEventLoop) -> None:
-        """Not for users."""
+    def __init__(self, take: Take, let_go: Callable[[], None], soon: Callable[[Callable[[], None]], None]) -> None:
+        """Not for users. `soon`, from any thread, has something done in a turn of the loop, if there is to be one."""
         self._take = take
         self._let_go = let_go
-        self._loop = loop
+        self._soon = soon
         self._items: Deque[Any] = deque()
         self._is_over = False
         self._pace = Pace()
@@ -36,7 +35,11 @@ class AsyncStream:
             if self._is_over:
                 raise StopAsyncIteration
             try:
-                taken, is_over = await self._take(self._pace.ask())
+                try:
+                    taken, is_over = await self._take(*self._pace.ask())
+                except RPCError as error:
+                    self._pace.failed(error)
+                    continue
                 self._pace.came()
             except BaseException:
                 self.close()
@@ -63,7 +66,5 @@ class AsyncStream:
         self.close()
 
     def __del__(self) -> None:
-        """In whichever thread, and perhaps when the loop has ended: then the channel has, too."""
-        if not self._is_over:
-            with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._let_go)
+        if not self._is_over:  # and this may be another thread, or have interrupted what the loop does
+            self._soon(self._let_go)

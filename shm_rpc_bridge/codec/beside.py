@@ -20,6 +20,8 @@ Note = List[Any]
 """What a frame is, as JSON."""
 
 _BYTES, _BYTEARRAY, _VIEW, _ARRAY = "bytes", "bytearray", "memoryview", "array"
+_FORMATS = frozenset("cbB?hHiIlLqQnNPfd")
+"""Of memoryviews: what bytes can be cast to."""
 
 
 class Beside:
@@ -104,7 +106,7 @@ def _frame_of(value: Any) -> Tuple[Note, Message]:
     if kind is bytes:
         return [_BYTES], value
     if kind is bytearray:
-        return [_BYTEARRAY], value
+        return [_BYTEARRAY], bytes(value)  # whose size another thread may change until it is sent
     if kind is memoryview:
         return _frame_of_view(value)
     return _frame_of_array(value)
@@ -112,7 +114,7 @@ def _frame_of(value: Any) -> Tuple[Note, Message]:
 
 def _frame_of_view(view: memoryview) -> Tuple[Note, Message]:
     note = [_VIEW, view.format, list(view.shape or ()), view.readonly]
-    if len(view.format) > 1 or (view.nbytes == 0 and view.ndim != 1):
+    if view.format not in _FORMATS or (view.nbytes == 0 and view.ndim != 1):
         raise Refused(f"is a memoryview of format {view.format!r} and shape {view.shape}: send its tobytes()")
     return note, view.cast("B") if view.c_contiguous and view.nbytes else view.tobytes()
 

@@ -10,6 +10,20 @@ _libc.mremap.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t, ctype
 _libc.munmap.argtypes = ctypes.c_void_p, ctypes.c_size_t
 _FAILED = ctypes.c_void_p(-1).value
 _MAY_MOVE_TO_FIXED = 1 | 2  # MREMAP_MAYMOVE, MREMAP_FIXED
+_PROTECTION = mmap.PROT_READ | mmap.PROT_WRITE
+
+
+def mapped(fd: int, size: int) -> mmap.mmap:
+    """As ``mmap.mmap(fd, size)``, which would have a descriptor of its own as long as there are views of it.
+
+    Raises MemoryError.
+    """
+    try:
+        mapping = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    except OSError as error:
+        raise MemoryError(f"no {size:,} bytes to map: {error}") from None
+    _place(_new(_length(mapping), mmap.MAP_SHARED, fd), mapping)
+    return mapping
 
 
 def detach(mapping: mmap.mmap, size: int) -> None:
@@ -17,13 +31,29 @@ def detach(mapping: mmap.mmap, size: int) -> None:
 
     At no moment is nothing there. Raises MemoryError; then nothing has changed.
     """
-    length = -(-len(mapping) // mmap.PAGESIZE) * mmap.PAGESIZE
-    start = ctypes.addressof(ctypes.c_char.from_buffer(mapping))
-    protection, flags = mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
-    copy = _libc.mmap(None, length, protection, flags, -1, 0)
-    if copy == _FAILED:
+    copy = _new(_length(mapping), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1)
+    ctypes.memmove(copy, _start(mapping), size)
+    _place(copy, mapping)
+
+
+def _new(length: int, flags: int, fd: int) -> int:
+    found: int = _libc.mmap(None, length, _PROTECTION, flags, fd, 0)
+    if found == _FAILED:
         raise MemoryError(f"no {length:,} bytes for what views of a message show that outlive it")
-    ctypes.memmove(copy, start, size)
-    if _libc.mremap(copy, length, length, _MAY_MOVE_TO_FIXED, start) == _FAILED:
-        _libc.munmap(copy, length)
+    return found
+
+
+def _place(pages: int, mapping: mmap.mmap) -> None:
+    """Pages as many as those of a mapping, instead of them."""
+    length = _length(mapping)
+    if _libc.mremap(pages, length, length, _MAY_MOVE_TO_FIXED, _start(mapping)) == _FAILED:
+        _libc.munmap(pages, length)
         raise MemoryError(f"no {length:,} bytes in place of what views of a message show that outlive it")
+
+
+def _start(mapping: mmap.mmap) -> int:
+    return ctypes.addressof(ctypes.c_char.from_buffer(mapping))
+
+
+def _length(mapping: mmap.mmap) -> int:
+    return -(-len(mapping) // mmap.PAGESIZE) * mmap.PAGESIZE

@@ -12,7 +12,7 @@ import posix_ipc
 from ..exceptions import RPCTransportError
 from .descriptors import above_standard_streams
 from .held import Handles, Held
-from .lending import detach
+from .lending import detach, mapped
 from .refusals import FOLDER, AlreadyExistsError, is_out_of_memory, refuse_if_odd, report_not_ours, translated
 
 _STEP = 64 << 20
@@ -29,7 +29,7 @@ class Segment:
     After a fork the child's copy is closed at once, also where another thread was in the middle of making it.
     """
 
-    __slots__ = ("__weakref__", "_handles", "_make_map", "map", "name", "size")
+    __slots__ = ("__weakref__", "_handles", "_make_map", "is_lent", "map", "name", "size")
 
     map: mmap.mmap
     """The mapping. Replaced by :meth:`grow` and :meth:`remap`, gone after :meth:`close`."""
@@ -41,6 +41,8 @@ class Segment:
         self.name = name
         self._handles = Handles()
         self.size = 0
+        self.is_lent = False
+        """Whether a forked child's views of it are worth a copy. Set by its owner."""
         self._make_map: Callable[[int, int], mmap.mmap] = mmap.mmap
         _segments.add(self)
 
@@ -110,9 +112,16 @@ class Segment:
 
     def leave_to_views(self, size: int) -> None:
         """Let views of the mapping keep its first `size` bytes as they are now, and map it anew for all others."""
-        before = self.map
-        self._map(self.size)
-        detach(before, size)
+        detach(self.map, size)
+        self.map = mapped(self.fd, self.size)
+
+    def close_inherited(self) -> None:
+        """In a forked child: its views are of a copy from here on, since their lease is the parent's."""
+        inherited = getattr(self, "map", _NO_MEMORY)
+        self.close()
+        if self.is_lent and not inherited.closed:
+            with contextlib.suppress(MemoryError):
+                detach(inherited, len(inherited))
 
     def reserve(self, size: int) -> None:
         """Have the system keep `size` bytes for it. Raises RPCTransportError when there are not so many."""
@@ -191,12 +200,7 @@ def unlink_segment(name: str) -> bool:
 
 def _close_inherited_segments() -> None:
     for segment in list(_segments):
-        with contextlib.suppress(AttributeError, MemoryError):
-            try:
-                segment.map.close()
-            except BufferError:  # what the child has views of is the parent's, and is written to again
-                detach(segment.map, segment.size)
-        segment.close()
+        segment.close_inherited()
 
 
 os.register_at_fork(after_in_child=_close_inherited_segments)

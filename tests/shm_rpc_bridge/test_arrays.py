@@ -208,8 +208,9 @@ def test_a_frame_of_pandas_travels_beside_its_pickle():
         ),
         (memoryview(numpy.zeros(1, [("a", "f4")])), "is a memoryview of format 'T{"),
         (memoryview(numpy.empty((0, 2))), r"is a memoryview of format 'd' and shape \(0, 2\): send its tobytes"),
+        (memoryview(numpy.zeros(1, numpy.longdouble)), "is a memoryview of format 'g'"),
     ],
-    ids=["objects", "objects in fields", "subclass", "view of fields", "view of nothing"],
+    ids=["objects", "objects in fields", "subclass", "view of fields", "view of nothing", "view of another format"],
 )
 @pytest.mark.parametrize("codec", ["json", "json+types"])
 def test_what_would_not_arrive_as_it_was_is_refused(codec, value, told):
@@ -300,6 +301,36 @@ def test_what_is_sent_later_is_as_it_was_when_it_was_called(name):
 
     with serving(name):
         run(call())
+
+
+@pytest.mark.parametrize("codec", ["json", "json+types"])
+def test_a_bytearray_that_changes_its_size_before_it_is_sent_arrives_as_it_was(codec):
+    codec, data = chosen_or_skipped(codec), bytearray(b"a" * 2000)
+    message = codec.encode_result("f", [data, data])
+    data.extend(b"b" * 5000)  # and nothing keeps it from that
+    assert codec.decode_response("f", bytes(message)) == [b"a" * 2000] * 2
+
+
+@pytest.mark.parametrize("options", [{}, {"threads": 1}], ids=["inline", "threads"])
+def test_a_result_that_there_is_no_memory_to_keep_costs_its_call_alone(name, options, monkeypatch):
+    def none(message):
+        raise MemoryError
+
+    server = RPCServer(name, **options)
+    server.register("grid", lambda: GRID)
+    register_methods(server)
+    with started(server), RPCClient(name, timeout=PATIENCE) as client:
+        with monkeypatch.context() as patched:
+            patched.setattr(Framed, "__bytes__", none)
+            with client.batch() as batch:
+                refused, three = batch.call("grid"), batch.call("add", 1, 2)
+            assert three.result() == 3
+            with pytest.raises(MemoryError):
+                refused.result()
+            if options:
+                with pytest.raises(MemoryError):
+                    client.call("grid")
+        assert numpy.array_equal(client.call("grid"), GRID)
 
 
 def test_what_a_method_returns_and_changes_afterwards_is_as_it_was_returned(name):

@@ -1,6 +1,7 @@
 """Arrays that are lent: views of shared memory, and what is left of them when the lease is over."""
 
 import asyncio
+import contextlib
 import gc
 import os
 import threading
@@ -9,10 +10,11 @@ import pytest
 
 from shm_rpc_bridge import RPCClient, RPCSerializationError, RPCServer, RPCTimeoutError, RPCTransportError
 from shm_rpc_bridge.frames import Framed
+from shm_rpc_bridge.posix import segments
 from shm_rpc_bridge.testing import in_memory
 
 from .aio.loops import connected, run
-from .services import PATIENCE, calling, register_methods, started
+from .services import PATIENCE, calling, context, register_methods, started
 from .test_arrays import GRID, each_codec
 
 numpy = pytest.importorskip("numpy")
@@ -197,21 +199,6 @@ def test_ten_thousand_leases_leave_nothing_behind(name, borrower):
         before = mapped()
         lend(10_000)
         assert mapped() <= before + 5
-
-
-@pytest.mark.fault("leases")
-def test_where_there_is_no_memory_for_what_a_method_keeps_its_channel_is_not_used_again(client, borrower, monkeypatch):
-    def refuse(mapping, size):
-        raise MemoryError("none")
-
-    assert client.call("keep", LARGE) == 0
-    monkeypatch.setattr("shm_rpc_bridge.posix.segments.detach", refuse)
-    with pytest.raises(RPCTransportError, match="has refused this channel") as caught:
-        client.call("keep", LARGE + 1)
-    assert caught.value.may_have_run is True
-    monkeypatch.undo()
-    assert client.call("length", "x" * 4_100_000) == 4_100_000
-    assert [kept[0] for kept in borrower.kept] == [0, 1]
 
 
 def test_what_was_lent_can_be_returned(client):
@@ -477,3 +464,60 @@ def test_a_server_or_a_client_that_closes_meanwhile_leaves_the_array(name, borro
             loan.call("describe", loan.array)
         client.close()
         assert (loan.array == LARGE).all()
+
+
+@pytest.mark.fault("leases")
+def test_what_is_kept_needs_no_descriptors(client, borrower):
+    client.call("keep", LARGE)
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(50):
+        assert client.call("keep", LARGE + number) == number
+    assert len(os.listdir("/proc/self/fd")) <= before
+    assert [kept[0] for kept in borrower.kept] == [0.0, *range(50)]
+
+
+@pytest.mark.fault("leases")
+def test_what_there_is_no_memory_to_keep_costs_its_channel_and_never_shows_another_calls_bytes(
+    client, borrower, monkeypatch
+):
+    def detach(mapping, size):
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(segments, "detach", detach)
+        with pytest.raises(RPCTransportError, match="refused"):
+            client.call("keep", LARGE + 1)
+        with client.borrow("numbers", 2, 100_000) as lent:
+            also = [client.borrow("numbers", 3, 100_000) for _ in range(4)]
+            for each in also:
+                with each as another:
+                    borrower.kept.append(another)
+    for number in range(8):
+        assert client.call("keep", LARGE * -number) == 0
+        assert (client.call("numbers", -1, 100_000) == -1).all()
+    assert (lent == 2).all()
+    assert numpy.array_equal(borrower.kept[0], LARGE + 1)
+    assert all((each == 3).all() for each in borrower.kept[1:5])
+
+
+@pytest.mark.fault("leases")
+def test_a_forked_child_keeps_what_was_lent_to_its_parent_as_it_was(client):
+    shown, seen = context.Queue(), context.Event()
+
+    with client.borrow("numbers", 3, 100_000) as lent:
+        child = os.fork()
+        if child == 0:
+            with contextlib.suppress(BaseException):
+                shown.put(None)
+                seen.wait(PATIENCE)
+                shown.put([float(lent[0]), float(lent[-1])])
+                shown.close()
+                shown.join_thread()
+            os._exit(0)
+        assert shown.get(timeout=PATIENCE) is None  # it has begun
+        del lent
+    for _ in range(3):
+        assert (client.call("numbers", -1, 100_000) == -1).all()  # in the same memory
+    seen.set()
+    assert shown.get(timeout=PATIENCE) == [3.0, 3.0]
+    os.waitpid(child, 0)

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from shm_rpc_bridge import (
+    AsyncRPCClient,
     RPCClient,
     RPCMethodError,
     RPCSerializationError,
@@ -66,8 +67,12 @@ class Producer:
         for item in range(number):
             yield bytes([item]) * size
 
+    def texts(self, size, number):
+        for item in range(number):
+            yield chr(ord("a") + item) * size
+
     def odd(self):
-        yield 1
+        yield from (1, 2, 3, 4, 5, 6)
         yield {2}
 
     def wait_until_closed(self):
@@ -228,10 +233,55 @@ def test_a_server_that_ends_in_the_middle_is_told(name, producer):
 
 
 @pytest.mark.fault("streams")
-def test_an_item_that_the_codec_refuses_ends_it_with_its_place(client):
-    with pytest.raises(RPCSerializationError, match=r"at \[0\]\[0\] is a set"):
-        list(client.stream("odd"))
+def test_an_item_that_the_codec_refuses_ends_it_with_its_place_after_the_items_before(client, server):
+    consumed = []
+    with pytest.raises(RPCSerializationError, match=r"at \[0\]\[[03]\] is a set"):
+        consumed.extend(client.stream("odd"))
+    assert consumed == [1, 2, 3, 4, 5, 6]
     assert client.call("add", 1, 2) == 3
+
+    async def call():
+        async with connected(server.name) as other:
+            stream = await other.stream("odd")
+            assert [await stream.__anext__() for _ in range(6)] == consumed
+            with pytest.raises(RPCSerializationError, match="is a set"):
+                await stream.__anext__()
+
+    run(call())
+
+
+@pytest.mark.fault("streams")
+@pytest.mark.parametrize("codec", ["json", "pickle"])
+def test_items_that_are_too_large_together_come_in_smaller_numbers(name, producer, codec):
+    server = RPCServer(name, max_message_size=100_000, codec=codec)
+    server.register_object(producer)
+    expected = [chr(ord("a") + item) * 30_000 for item in range(20)]
+    with started(server), RPCClient(name, timeout=PATIENCE, codec=codec) as client:
+        assert list(client.stream("texts", 30_000, 20)) == expected
+        with pytest.raises(Exception, match="Message too large"):
+            list(client.stream("texts", 150_000, 3))
+
+        async def call():
+            async with connected(name, codec=codec) as other:
+                return [item async for item in await other.stream("texts", 30_000, 20)]
+
+        assert run(call()) == expected
+
+
+@pytest.mark.fault("streams")
+def test_one_that_is_dropped_elsewhere_than_in_its_loop_is_let_go_there(server, producer):
+    async def call():
+        asyncio.get_running_loop().set_debug(True)  # refuses what only its own thread may do
+        client = AsyncRPCClient(server.name, timeout=PATIENCE)
+        dropped, left = [await client.stream("count")], [await client.stream("count")]
+        assert await dropped[0].__anext__() == 0
+        await in_thread(dropped.clear)
+        await in_thread(producer.wait_until_closed)
+        return client, left
+
+    client, left = run(call())
+    left.clear()  # whose loop is closed: raises nothing, of which pytest would make an error
+    run(client.close())
 
 
 def test_large_items_do_not_come_a_hundred_at_once(client):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from shm_rpc_bridge import RPCTransportError
+from shm_rpc_bridge import RPCTransportError, posix
+from shm_rpc_bridge.buffer import Buffer
 from shm_rpc_bridge.testing import at, in_memory, leftovers, watched
 
 from .ends import NAME, SWEEP, Client, Server, connected, descriptors, is_balanced, none_instead, remove_name
@@ -59,6 +60,24 @@ def test_what_was_abandoned_has_no_names_and_its_memory_is_still_there(server, c
     assert not server.endpoint.is_closed
     clock[0] += SWEEP
     assert server.next() is None  # and takes no name again
+    assert leftovers(NAME) == []
+
+
+def test_one_whose_thread_is_just_closing_a_channel_is_abandoned_and_tells_the_others(server, monkeypatch):
+    tell, closed = Buffer.interrupt_reader, []
+
+    def tell_if_open(buffer):
+        if not closed:
+            closed.append(buffer)
+            raise posix.Closed("the semaphore was closed before")
+        tell(buffer)
+
+    _, other = connected(server, 2)
+    with monkeypatch.context() as patched:
+        patched.setattr(Buffer, "interrupt_reader", tell_if_open)
+        server.endpoint.abandon()
+    assert closed
+    assert other.response.seems_full()
     assert leftovers(NAME) == []
 
 
