@@ -56,7 +56,8 @@ class Batch:
         """Add a call; its parameters are encoded now. Raises RPCSerializationError, and the batch is as it was."""
         if self._is_sent:
             raise RuntimeError("this batch was sent: begin another one")
-        pending = Pending(method, bytes(self._encode(method, args, params)))
+        encoded = self._encode(method, args, params)
+        pending = Pending(method, encoded if type(encoded) is bytes else bytes(encoded))
         self._calls.append(pending)
         return pending
 

@@ -184,7 +184,7 @@ class Dispatch:
                 own = self.answer((served, sequence, part, IN_BATCH))
                 assert own is not None
                 try:
-                    responses.append(bytes(own))
+                    responses.append(own if type(own) is bytes else bytes(own))
                 except MemoryError as error:
                     responses.append(self.failed(error))
             else:
