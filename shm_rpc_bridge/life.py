@@ -6,7 +6,7 @@ from typing import Optional
 from . import names, posix
 from .control import Control
 from .exceptions import RPCTransportError
-from .header import Offer
+from .header import Offer, remove_dead
 
 
 class Life:
@@ -26,7 +26,8 @@ class Life:
             self._control = control = Control.create(self.name, self.generation, offer, self._held)
             self.doorbell = posix.create_semaphore(names.doorbell(self.name, self.generation), 0, self._held)
             control.publish()
-        except posix.NotFoundError:
+        except posix.NotFoundError:  # who has the name by now has removed what came too late
+            remove_dead(self.name, names.control(self.name))  # says who it is, if it lives
             raise RPCTransportError(f"server name {self.name!r} is in use: another server has just started") from None
 
     @property

@@ -1,6 +1,7 @@
 """Starting and stopping a server, without anybody dying."""
 
 import math
+import os
 import subprocess
 import sys
 import threading
@@ -42,6 +43,23 @@ def test_a_second_server_of_the_same_name_is_told_by_whom_it_is_in_use_and_the_f
         assert client.call("add", a=1, b=2) == 3
         client.call("stop")
         first.join(PATIENCE)
+
+
+@pytest.mark.fault("name-in-use")
+def test_one_that_came_too_late_while_the_first_was_starting_is_told_by_whom_as_well(name, monkeypatch):
+    """The first sweeps away what others have made by then; it was called "another server"."""
+
+    def swept(segment, public):
+        raise posix.NotFoundError("gone")
+
+    with RPCServer(name), monkeypatch.context() as patched:
+        patched.setattr(posix, "link_segment", swept)
+        with pytest.raises(RPCTransportError, match=f"server name '{name}' is in use by process {os.getpid()}"):
+            RPCServer(name)
+    with monkeypatch.context() as patched:
+        patched.setattr(posix, "link_segment", swept)
+        with pytest.raises(RPCTransportError, match="another server has just started"):
+            RPCServer(name)
 
 
 @pytest.mark.fault("name-in-use")
