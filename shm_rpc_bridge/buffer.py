@@ -156,15 +156,16 @@ class Buffer:
     def _unopened(self, size: int) -> Unopened:
         return Unopened(memoryview(self._map)[HEADER : HEADER + size], self.lends_to, self._lend)
 
-    def _lend(self) -> None:
-        self.is_lent = self._segment.is_lent = True
+    def _lend(self, size: int) -> None:
+        self.is_lent = True
+        self._segment.lent = HEADER + size
 
     def loan(self, start: int, size: int) -> Unopened:
         """The writer's: memory for the next messages from their beginning on, of which `size` bytes from `start` on are
         the user's, until :meth:`end_lease`. Raises RPCTransportError or MemoryError where there is not so much."""
         if start + size > self._capacity:
             self._make_room(start + size)
-        self._lend()
+        self._lend(start + size)
         return Unopened(memoryview(self._map)[HEADER : HEADER + start + size])
 
     def fits(self, message: Outgoing) -> bool:
@@ -179,7 +180,8 @@ class Buffer:
         if self.is_viewed(message):
             self._segment.leave_to_views(HEADER + len(message))
             self._adopt_mapping()
-        self.is_lent = self._segment.is_lent = False
+        self.is_lent = False
+        self._segment.lent = 0
 
     def is_viewed(self, message: Arrived) -> bool:
         """Whether there are views of it but for its own, which is let go."""

@@ -91,7 +91,7 @@ class Unopened:
     __slots__ = ("_lends_to", "_on_lend", "_size", "view")
 
     def __init__(
-        self, view: memoryview, lends_to: Container[str] = (), on_lend: Optional[Callable[[], None]] = None
+        self, view: memoryview, lends_to: Container[str] = (), on_lend: Optional[Callable[[int], None]] = None
     ) -> None:
         """Valid until the next message is taken. `lends_to`: names of methods."""
         self.view = view
@@ -113,7 +113,7 @@ class Unopened:
         """Whether the method gets views, which it may have from now on."""
         is_lent = method in self._lends_to
         if is_lent and self._on_lend is not None:
-            self._on_lend()
+            self._on_lend(self._size)
         return is_lent
 
 

@@ -26,14 +26,27 @@ def mapped(fd: int, size: int) -> mmap.mmap:
     return mapping
 
 
-def detach(mapping: mmap.mmap, size: int) -> None:
-    """Put a private copy of its first `size` bytes in its place: views of it show that from here on, for good.
+class PrivateCopy:
+    """Of a mapping's first `size` bytes, as they are now. Raises MemoryError. To be put in its place, or dropped."""
 
-    At no moment is nothing there. Raises MemoryError; then nothing has changed.
-    """
-    copy = _new(_length(mapping), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1)
-    ctypes.memmove(copy, _start(mapping), size)
-    _place(copy, mapping)
+    def __init__(self, mapping: mmap.mmap, size: int) -> None:
+        self._mapping = mapping
+        self._length = _length(mapping)
+        self._pages = _new(self._length, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1)
+        ctypes.memmove(self._pages, _start(mapping), size)
+
+    def put_in_place(self) -> None:
+        """Views of the mapping, if there are any, show it from here on, for good. At no moment is nothing there.
+
+        Raises MemoryError; then nothing has changed.
+        """
+        if self._mapping.closed:
+            self.drop()
+        else:
+            _place(self._pages, self._mapping)
+
+    def drop(self) -> None:
+        _libc.munmap(self._pages, self._length)
 
 
 def _new(length: int, flags: int, fd: int) -> int:

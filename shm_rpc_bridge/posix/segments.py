@@ -5,15 +5,24 @@ import mmap
 import os
 import sys
 import weakref
-from typing import Callable
+from threading import get_ident
+from typing import Callable, Dict, List
 
 import posix_ipc
 
 from ..exceptions import RPCTransportError
 from .descriptors import above_standard_streams
 from .held import Handles, Held
-from .lending import detach, mapped
-from .refusals import FOLDER, AlreadyExistsError, is_out_of_memory, refuse_if_odd, report_not_ours, translated
+from .lending import PrivateCopy, mapped
+from .refusals import (
+    FOLDER,
+    AlreadyExistsError,
+    is_out_of_memory,
+    logger,
+    refuse_if_odd,
+    report_not_ours,
+    translated,
+)
 
 _STEP = 64 << 20
 """Bytes reserved at a time: a signal makes the system begin a reservation anew, and in a storm of signals one of a
@@ -29,7 +38,7 @@ class Segment:
     After a fork the child's copy is closed at once, also where another thread was in the middle of making it.
     """
 
-    __slots__ = ("__weakref__", "_handles", "_make_map", "is_lent", "map", "name", "size")
+    __slots__ = ("__weakref__", "_handles", "_make_map", "lent", "map", "name", "size")
 
     map: mmap.mmap
     """The mapping. Replaced by :meth:`grow` and :meth:`remap`, gone after :meth:`close`."""
@@ -41,8 +50,8 @@ class Segment:
         self.name = name
         self._handles = Handles()
         self.size = 0
-        self.is_lent = False
-        """Whether a forked child's views of it are worth a copy. Set by its owner."""
+        self.lent = 0
+        """Bytes of it that there are views of, which a forked child keeps as they were. Set by its owner."""
         self._make_map: Callable[[int, int], mmap.mmap] = mmap.mmap
         _segments.add(self)
 
@@ -112,16 +121,8 @@ class Segment:
 
     def leave_to_views(self, size: int) -> None:
         """Let views of the mapping keep its first `size` bytes as they are now, and map it anew for all others."""
-        detach(self.map, size)
+        PrivateCopy(self.map, size).put_in_place()
         self.map = mapped(self.fd, self.size)
-
-    def close_inherited(self) -> None:
-        """In a forked child: its views are of a copy from here on, since their lease is the parent's."""
-        inherited = getattr(self, "map", _NO_MEMORY)
-        self.close()
-        if self.is_lent and not inherited.closed:
-            with contextlib.suppress(MemoryError):
-                detach(inherited, len(inherited))
 
     def reserve(self, size: int) -> None:
         """Have the system keep `size` bytes for it. Raises RPCTransportError when there are not so many."""
@@ -144,7 +145,7 @@ class Segment:
 
     def close(self) -> None:
         """Let go of it. Idempotent. The name, if any, stays; the memory goes with the last view that a user has."""
-        self.size = 0
+        self.size = self.lent = 0
         with contextlib.suppress(AttributeError):
             with contextlib.suppress(BufferError):
                 self.map.close()
@@ -198,9 +199,32 @@ def unlink_segment(name: str) -> bool:
     return True
 
 
+_for_children: Dict[int, List[PrivateCopy]] = {}
+"""By the thread that forks: what is lent. A lease is the parent's, which may end it before the child comes to look."""
+
+
+def _before_fork() -> None:
+    copies = _for_children[get_ident()] = []
+    for segment in list(_segments):
+        if segment.lent:
+            try:
+                copies.append(PrivateCopy(segment.map, segment.lent))
+            except (AttributeError, ValueError):  # another thread has just closed it
+                continue
+            except MemoryError as error:
+                logger.warning("a forked child may not look at what is lent of %s: %s", segment.name, error)
+
+
+def _after_fork() -> None:
+    for copy in _for_children.pop(get_ident(), ()):
+        copy.drop()
+
+
 def _close_inherited_segments() -> None:
     for segment in list(_segments):
-        segment.close_inherited()
+        segment.close()
+    for copy in _for_children.pop(get_ident(), ()):
+        copy.put_in_place()
 
 
-os.register_at_fork(after_in_child=_close_inherited_segments)
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_close_inherited_segments)

@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import gc
 import os
+import select
 import threading
 
 import pytest
 
 from shm_rpc_bridge import RPCClient, RPCSerializationError, RPCServer, RPCTimeoutError, RPCTransportError
 from shm_rpc_bridge.frames import Framed
-from shm_rpc_bridge.posix import segments
+from shm_rpc_bridge.posix import Segment, segments
 from shm_rpc_bridge.testing import in_memory
 
 from .aio.loops import connected, run
@@ -150,16 +151,24 @@ def test_a_method_that_raises_or_leaves_a_circle_with_what_it_was_lent_costs_no_
 
 
 @pytest.mark.fault("leases")
-def test_a_child_that_a_method_forks_keeps_what_it_was_lent(name):
-    """Its parent answers, and the memory that both have mapped is written again."""
+def test_a_child_that_a_method_forks_keeps_what_it_was_lent(name, monkeypatch):
+    """Its parent answers, and the memory that both have mapped is written again before the child has run at all."""
     go_on, looked = os.pipe(), os.pipe()
+    close = Segment.close
+    parent = os.getpid()
+
+    def close_later(segment):
+        if os.getpid() != parent:
+            select.select([go_on[0]], [], [])
+        close(segment)
+
+    monkeypatch.setattr(Segment, "close", close_later)
 
     def fork_and_look(array):
         child = os.fork()
         if child == 0:
             status = 1
             try:
-                os.read(go_on[0], 1)
                 status = 0 if array[0] == 1.0 and array[-1] == 500_000.0 else 2
             finally:
                 os.write(looked[1], bytes([status]))
@@ -480,11 +489,11 @@ def test_what_is_kept_needs_no_descriptors(client, borrower):
 def test_what_there_is_no_memory_to_keep_costs_its_channel_and_never_shows_another_calls_bytes(
     client, borrower, monkeypatch
 ):
-    def detach(mapping, size):
+    def no_copy(mapping, size):
         raise MemoryError
 
     with monkeypatch.context() as patched:
-        patched.setattr(segments, "detach", detach)
+        patched.setattr(segments, "PrivateCopy", no_copy)
         with pytest.raises(RPCTransportError, match="refused"):
             client.call("keep", LARGE + 1)
         with client.borrow("numbers", 2, 100_000) as lent:
