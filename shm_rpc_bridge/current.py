@@ -45,8 +45,14 @@ class CurrentCall:
 
     @property
     def remaining(self) -> float:
-        """Seconds until then, at least 0.0: what a call to the next server may take."""
-        return max(0.0, self.deadline - monotonic())
+        """Seconds until then, at least 0.0: what a call to the next server may take. Told 0.0, the method's result is
+        nobody's: a client that has not looked at the clock yet is told that the time is over, too."""
+        left = self.deadline - monotonic()
+        if left > 0.0:
+            return left
+        if left > -math.inf:
+            self._served.given_up.add(self._request)
+        return 0.0
 
     @property
     def is_cancelled(self) -> bool:

@@ -11,9 +11,10 @@ from . import current, parameters
 from .classes import class_name, text_of
 from .codec.protocol import Codec
 from .endpoint import Request
-from .exceptions import RPCSerializationError
+from .exceptions import RPCSerializationError, RPCTimeoutError
 from .failures import (
     CALL_OBJECT,
+    GIVEN_UP,
     HANDED_OUT,
     LET_GO,
     METHOD_FAILED,
@@ -208,12 +209,13 @@ class Dispatch:
 
     def instead_of(self, failed: Optional[Failed], refusal: Exception) -> Iterator[bytes]:
         """As :meth:`instead`, of an answer that says so."""
-        if failed is not None:
+        is_late = isinstance(refusal, RPCTimeoutError)
+        if failed is not None and not is_late:
             failure, error = failed
             why = f"(shortened on the way: {text_of(refusal)})"
             for length, original in ((100_000, error), (1_000, error), (100_000, None), (1_000, None), (100, None)):
                 yield self._encoded(failure.shortened(length, why), original)
-        yield self.failed(refusal)
+        yield self.failed(refusal, GIVEN_UP if is_late else METHOD_FAILED)
 
     def settle(self) -> None:
         """Forget the failure that was told, and with it what the method had; raise what it has raised to end this."""

@@ -11,7 +11,7 @@ from . import channel as channels
 from . import counted, layout, names, posix
 from .buffer import Buffer, Terms
 from .control import Control
-from .exceptions import RPCTransportError
+from .exceptions import RPCTimeoutError, RPCTransportError
 from .frames import Arrived, Outgoing, kept
 from .header import Offer
 from .lane import Lane
@@ -33,7 +33,7 @@ _PARTING_SECONDS = 1.0
 class _Served:
     """A channel that is open."""
 
-    __slots__ = ("control", "held", "objects", "request", "response", "slot", "token", "under_way")
+    __slots__ = ("control", "given_up", "held", "objects", "request", "response", "slot", "token", "under_way")
 
     def __init__(
         self,
@@ -54,6 +54,8 @@ class _Served:
         """What the server keeps for this channel's client; dropped with the channel."""
         self.under_way = 0
         """Requests that were taken and are answered later, see :meth:`Endpoint.defer`."""
+        self.given_up: Set[int] = set()
+        """Sequences of those whose methods were told that nobody waits for the result; noted by any thread."""
 
     def deadline(self, sequence: int) -> float:
         """Until when its client waits for that response, monotonic seconds; -inf: it waits no more. From any thread."""
@@ -197,8 +199,10 @@ class Endpoint:
             if served.request.is_lent:
                 response = kept(response)  # which may be of what was lent
                 served.request.end_lease(message)
+            if served.given_up:
+                _refuse_given_up(served, sequence)
             served.response.send(response, sequence, kind)
-        except (RPCTransportError, MemoryError) as error:
+        except (RPCTransportError, RPCTimeoutError, MemoryError) as error:
             if served.request.is_lent:  # still: views of it would show the next request
                 self._refuse(served, f"what was lent of its request cannot be kept for who looks at it: {error}")
                 return
@@ -447,6 +451,16 @@ class Endpoint:
             del self._channels[served.slot]
         elif served in self._leaving:
             self._leaving.remove(served)
+
+
+def _refuse_given_up(served: _Served, sequence: int) -> None:
+    """RPCTimeoutError where the method was told so: a client that is late itself must not take that for the result."""
+    is_given_up = sequence in served.given_up
+    served.given_up.discard(sequence)
+    if not served.under_way:
+        served.given_up.clear()  # what was asked of calls that were over
+    if is_given_up:
+        raise RPCTimeoutError("its time was over before its end")
 
 
 def _names(control: Control, slot: int) -> names.ChannelNames:

@@ -6,12 +6,14 @@ from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 from .classes import class_name, class_name_of, mro_of, printable, said, text_of
 
-# Kinds of failure. In the three after the second, and in the last, the method has not run.
+# Kinds of failure. In those from the third to the fifth, and in the last, the method has not run.
 METHOD_FAILED = "method"
 RESULT_REFUSED = "result"
 METHOD_UNKNOWN = "unknown"
 PARAMETERS_REFUSED = "parameters"
 REQUEST_REFUSED = "request"
+GIVEN_UP = "late"
+"""The method was told that its time is over; what it has come to is nobody's."""
 
 # Where methods run in other processes: that which had the call is dead; there is none for it.
 WORKER_DIED = "died"

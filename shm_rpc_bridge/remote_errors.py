@@ -7,8 +7,9 @@ except RPCMethodError:    # catches everything that a method raises
 import builtins
 from typing import Any, Dict, Optional, Tuple, Type
 
-from .exceptions import RPCMethodError, RPCSerializationError, RPCTransportError
+from .exceptions import RPCMethodError, RPCSerializationError, RPCTimeoutError, RPCTransportError
 from .failures import (
+    GIVEN_UP,
     HANDED_OUT,
     METHOD_FAILED,
     REQUEST_REFUSED,
@@ -42,6 +43,8 @@ def error_of(failure: Failure) -> Exception:
         return RPCSerializationError(f"{refusal} (the method has run)", may_have_run=True)
     if failure.kind == REQUEST_REFUSED:
         return RPCSerializationError(f"{refusal} (the method has not run)")
+    if failure.kind == GIVEN_UP:
+        return RPCTimeoutError(f"{refusal} (the method has run)", may_have_run=True)
     if failure.kind in (WORKER_DIED, WORKER_MISSING):
         return RPCTransportError(refusal, may_have_run=failure.kind == WORKER_DIED)
     if failure.kind == HANDED_OUT and failure.text.isdecimal():

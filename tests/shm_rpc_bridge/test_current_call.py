@@ -1,7 +1,6 @@
 """current_call: a method knows who has called it, until when that one waits, and whether it still does."""
 
 import asyncio
-import contextlib
 import math
 import os
 import threading
@@ -9,7 +8,16 @@ import time
 
 import pytest
 
-from shm_rpc_bridge import CurrentCall, RPCClient, RPCServer, RPCTimeoutError, RPCTransportError, current_call, layout
+from shm_rpc_bridge import (
+    CurrentCall,
+    RPCClient,
+    RPCServer,
+    RPCTimeoutError,
+    RPCTransportError,
+    current,
+    current_call,
+    layout,
+)
 from shm_rpc_bridge.testing import in_memory
 
 from . import children, pricing
@@ -103,6 +111,33 @@ def test_a_method_knows_as_what_by_whom_and_until_when_it_was_called(server, kin
         assert all(PATIENCE - 10 < each[2] <= PATIENCE for each in batch.results())
 
 
+@pytest.mark.fault("current-call")
+@each_kind
+def test_what_a_method_returns_after_it_was_told_that_its_time_is_over_is_nobodys_result(server, kind, monkeypatch):
+    """A client that was late to look at the clock took that for the result."""
+    look, hold = KINDS[kind][1:]
+    with RPCClient(server.name, timeout=PATIENCE) as client:
+        for _ in range(2):
+            with monkeypatch.context() as late:
+                late.setattr(current, "monotonic", lambda: time.monotonic() + PATIENCE)
+                with pytest.raises(RPCTimeoutError, match="its time was over") as caught:
+                    client.call(hold)
+                with pytest.raises(RPCTimeoutError, match="its time was over"), client.batch() as batch:
+                    batch.call(look)
+            assert caught.value.may_have_run
+            assert client.call(look)[3] is False
+
+    async def call():
+        async with connected(server.name) as client:
+            with monkeypatch.context() as late:
+                late.setattr(current, "monotonic", lambda: time.monotonic() + PATIENCE)
+                with pytest.raises(RPCTimeoutError, match="its time was over"):
+                    await client.call(hold)
+            assert (await client.call(look))[3] is False
+
+    run(call())
+
+
 @each_kind
 def test_of_each_call_that_an_event_loop_has_under_way_it_is_the_own_deadline(server, kind):
     look = KINDS[kind][1]
@@ -165,7 +200,7 @@ def test_another_thread_of_a_method_has_none_and_can_be_given_it(server):
 @each_kind
 def test_a_deadline_that_passes_is_seen(server, kind, methods):
     with RPCClient(server.name, timeout=PATIENCE) as client:
-        with contextlib.suppress(RPCTimeoutError):  # or it is told in the very last moment
+        with pytest.raises(RPCTimeoutError):
             client.with_options(timeout=0.5).call(KINDS[kind][2])  # long enough to be taken
         assert client.call("add", 1, 2) == 3  # so it has ended
     (call,) = methods.calls
