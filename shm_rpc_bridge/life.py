@@ -15,20 +15,27 @@ class Life:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.generation = int.from_bytes(os.urandom(6), "big")
+        self.generation = _new_generation()
         self._process = os.getpid()
         self._held: posix.Held = []
         self._control: Optional[Control] = None
 
     def begin(self, offer: Offer) -> None:
         """Make both and take the name. Raises RPCTransportError when a living server has it, or /dev/shm is full."""
-        try:
-            self._control = control = Control.create(self.name, self.generation, offer, self._held)
-            self.doorbell = posix.create_semaphore(names.doorbell(self.name, self.generation), 0, self._held)
-            control.publish()
-        except posix.NotFoundError:  # who has the name by now has removed what came too late
-            remove_dead(self.name, names.control(self.name))  # says who it is, if it lives
-            raise RPCTransportError(f"server name {self.name!r} is in use: another server has just started") from None
+        for _ in range(names.ATTEMPTS):
+            try:
+                self._control = control = Control.create(self.name, self.generation, offer, self._held)
+                self.doorbell = posix.create_semaphore(names.doorbell(self.name, self.generation), 0, self._held)
+                control.publish()
+                return
+            except posix.NotFoundError:
+                # Who has the name by now has removed what came too late; or a cleaner has, to which whatever takes a
+                # second is dead.
+                remove_dead(self.name, names.control(self.name))  # says who it is, if it lives
+                self.end()
+                self._control = None
+                self.generation = _new_generation()
+        raise RPCTransportError(f"server {self.name!r} {names.TAKEN_AWAY}")
 
     @property
     def control(self) -> Control:
@@ -63,3 +70,7 @@ class Life:
         posix.let_go(self._held)
         if self._control is not None:
             self._control.forget_memory()
+
+
+def _new_generation() -> int:
+    return int.from_bytes(os.urandom(6), "big")

@@ -20,6 +20,12 @@ from typing import NamedTuple, Tuple
 PREFIX = "srb:"
 BELL = ":bell"
 TRANSPORT_PREFIX = "srbt:"
+ATTEMPTS = 3
+"""To get a name with objects that somebody else removes before they are complete."""
+TAKEN_AWAY = (
+    "cannot be made: what it consists of was removed from shared memory before it was complete, "
+    f"{ATTEMPTS} times. What removes it?"
+)
 _VALID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", re.ASCII)
 
 

@@ -30,10 +30,22 @@ class End:
 
     def create(self, buffer_size: int, terms: Terms) -> channels.Channel:
         """Raises RPCTransportError when a living process has the name, or /dev/shm is full."""
-        try:
-            return self._create(buffer_size, terms)
-        except posix.NotFoundError:  # who has got the name has removed what this one had made so far
-            raise RPCTransportError(f"transport {self.name!r} is in use: another process has just created it") from None
+        for _ in range(names.ATTEMPTS):
+            try:
+                return self._create(buffer_size, terms)
+            except posix.NotFoundError:
+                # Who has got the name has removed what this one had made so far, and the next attempt says who that is;
+                # or a cleaner has, to which whatever takes a second is dead.
+                self._give_up_attempt()
+        raise RPCTransportError(f"transport {self.name!r} {names.TAKEN_AWAY}")
+
+    def _give_up_attempt(self) -> None:
+        assert self._own_names is not None
+        channels.unlink(self._own_names)
+        posix.let_go(self._held)
+        if self.channel is not None:
+            self.channel.forget_memory()
+            self.channel = None
 
     def _create(self, buffer_size: int, terms: Terms) -> channels.Channel:
         public, token = names.public_transport(self.name), int.from_bytes(os.urandom(8), "little")

@@ -9,7 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from shm_rpc_bridge import RPCClient, RPCMethodError, RPCServer, RPCTimeoutError, RPCTransportError, cleanup, posix
+from shm_rpc_bridge import (
+    RPCClient,
+    RPCMethodError,
+    RPCServer,
+    RPCTimeoutError,
+    RPCTransportError,
+    SharedMemoryTransport,
+    cleanup,
+    posix,
+)
 from shm_rpc_bridge.testing import AFTER, Pause, at, leftovers, watched
 
 from .children import exiting_server
@@ -58,8 +67,29 @@ def test_one_that_came_too_late_while_the_first_was_starting_is_told_by_whom_as_
             RPCServer(name)
     with monkeypatch.context() as patched:
         patched.setattr(posix, "link_segment", swept)
-        with pytest.raises(RPCTransportError, match="another server has just started"):
+        with pytest.raises(RPCTransportError, match=r"removed from shared memory before it was complete, 3 times"):
             RPCServer(name)
+
+
+@pytest.mark.fault("clean-living")
+@pytest.mark.parametrize("make", [RPCServer, SharedMemoryTransport.create])
+def test_one_whose_objects_a_cleaner_has_removed_before_they_were_complete_makes_others(name, monkeypatch, make):
+    """On a machine so busy that it took a second: the name was called "in use"."""
+    link = posix.link_segment
+
+    def swept(segment, public):
+        monkeypatch.setattr(posix, "link_segment", link)
+        for listed in posix.list_own_objects(public + ":"):
+            posix.unlink_object(listed)
+        return link(segment, public)
+
+    monkeypatch.setattr(posix, "link_segment", swept)
+    before = len(os.listdir("/proc/self/fd"))
+    with make(name):
+        assert len(leftovers(name)) > 0
+    assert posix.link_segment is link
+    assert leftovers(name) == []
+    assert len(os.listdir("/proc/self/fd")) <= before
 
 
 @pytest.mark.fault("name-in-use")
