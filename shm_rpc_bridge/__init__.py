@@ -33,6 +33,7 @@ from .handle import Handle
 from .server import RPCServer
 from .statistics import Statistics
 from .transport import SharedMemoryTransport
+from .upload import stream
 
 if TYPE_CHECKING:
     from .aio import AsyncRPCClient
@@ -56,6 +57,7 @@ __all__ = [
     "Statistics",
     "current_call",
     "spawn",
+    "stream",
 ]
 
 logging.getLogger("shm_rpc_bridge").addHandler(logging.NullHandler())

@@ -14,17 +14,18 @@ from .batch import Batch, Settle, mapped
 from .borrowing import Borrowed, Loan, Use, refused_object
 from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
 from .connection import ClientChannel
-from .exceptions import NOT_SENT, RPCError, RPCTimeoutError, RPCTransportError
-from .failures import PING, STREAM
+from .exceptions import NOT_SENT, RPCError, RPCSerializationError, RPCTimeoutError, RPCTransportError
+from .failures import PING, STREAM, UPLOAD
 from .frames import Arrived, Outgoing
 from .handle import Handle, Origin
 from .messages import BATCH, ONE
 from .options import KEPT, Kept
 from .pool import ChannelPool, counts_as_use
-from .proxies import Remote, proxy_of, typed
+from .proxies import Remote, converted, proxy_of, typed
 from .remote_errors import HandedOut
-from .stream import Stream, not_a_stream
+from .streams import Stream, not_a_stream
 from .submitting import Threads
+from .upload import CallWithStream, call_with_stream, hand_over
 from .waiting import validated_strategy, validated_timeout
 
 Interface = TypeVar("Interface")
@@ -96,7 +97,13 @@ class RPCClient:
         certainly has not, because its server closed or died first, is sent once more if another one is there by then.
         """
         timeout = self._timeout
-        message = self._encode(method, args, params)
+        try:
+            message = self._encode(method, args, params)
+        except RPCSerializationError:
+            call = call_with_stream(args, params)
+            if call is None:
+                raise
+            return self._hand_over(method, call)
         pool, idle = self._pool, self._idle
         deadline = math.inf if timeout is None else monotonic() + timeout
         response = lost = None
@@ -114,9 +121,9 @@ class RPCClient:
                         pool.close()
                     return result
             except HandedOut as came:  # the channel is the handle's from here on
-                origin = Origin(channel, self._exchange, pool.discard)
+                origin = Origin(channel, self._exchange, pool.put_back)
                 origin.held.add(came.number)
-                handle = Handle(origin, came, timeout)
+                handle = Handle(origin, came, timeout, args[0] if came.class_name == UPLOAD else "")
                 return Stream(handle) if came.class_name == STREAM else handle
             except (RPCTimeoutError, RPCTransportError) as error:
                 lost = self._lost(error, channel, method, lost, response is not None)
@@ -125,6 +132,11 @@ class RPCClient:
                 pool.put_back(channel)
                 raise
             pool.discard(channel)
+
+    def _hand_over(self, method: str, call: CallWithStream) -> Any:
+        result = hand_over(self.call(UPLOAD, method, call.place, *call.args, **call.params), call.items)
+        returns = self._options.get("returns", Any)
+        return result if returns is Any else converted(method, result, returns)
 
     def _exchange_batch(self, shown: str, message: bytes, settle: Settle) -> None:
         def use(channel: ClientChannel, response: Arrived) -> None:

@@ -121,12 +121,21 @@ def _raiser(error: BaseException) -> Outcome:
     return get
 
 
+async def _cancel_rest() -> None:
+    """What coroutines have begun and not awaited; as :func:`asyncio.run` does."""
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
+
+
 def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
     process = os.getpid()
     asyncio.set_event_loop(loop)
     try:
         loop.run_forever()
         if os.getpid() == process:
+            loop.run_until_complete(_cancel_rest())
             loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
         if os.getpid() == process:  # else the system's objects behind it are the parent's, which waits for them

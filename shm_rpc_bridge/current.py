@@ -6,15 +6,16 @@ function is found on the thread's own stack; a coroutine has its call in the con
 
 import math
 from contextvars import ContextVar
+from functools import partial
 from time import monotonic
 from types import CodeType
-from typing import Any, Set, Tuple
+from typing import Any, Callable, Set
 
 from . import stacks
 from .endpoint import Request
 
 _ANSWERING: Set[CodeType] = set()
-_AWAITED: "ContextVar[Tuple[Request, str]]" = ContextVar("shm_rpc_bridge_call")
+_AWAITED: "ContextVar[Callable[[], CurrentCall]]" = ContextVar("shm_rpc_bridge_call")
 
 
 class CurrentCall:
@@ -79,7 +80,7 @@ def current_call() -> CurrentCall:
         local = frame.f_locals
         return CurrentCall(local["request"], local["method"])
     try:
-        return CurrentCall(*_AWAITED.get())
+        return _AWAITED.get()()
     except LookupError:
         raise LookupError("no call is answered here: current_call() is for methods, while a server runs them") from None
 
@@ -91,4 +92,15 @@ def answers(function: Any) -> None:
 
 def awaits(request: Request, method: str) -> None:
     """What is run from here on in the present context is run for that call."""
-    _AWAITED.set((request, method))
+    stands_for(partial(CurrentCall, request, method))
+
+
+def stands_for(get: "Callable[[], CurrentCall]") -> None:
+    """What is run from here on in the present context is run for whichever call that tells."""
+    _AWAITED.set(get)
+
+
+def current_call_as(method: str) -> CurrentCall:
+    """The same call, of a method that others know by that name."""
+    call = current_call()
+    return CurrentCall((call._served, call._request, b"", 0), method)

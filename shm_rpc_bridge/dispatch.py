@@ -7,7 +7,7 @@ import logging
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, Callable, Coroutine, Dict, Iterator, List, Optional, Set, Tuple, Type
 
-from . import current, parameters
+from . import current, parameters, uploaded
 from .classes import class_name, text_of
 from .codec.protocol import Codec
 from .endpoint import Request
@@ -24,6 +24,7 @@ from .failures import (
     REQUEST_REFUSED,
     RESULT_REFUSED,
     STREAM,
+    UPLOAD,
     Failure,
     described,
 )
@@ -108,7 +109,7 @@ class Dispatch:
     def _check(self, name: str, func: Callable[..., Any]) -> None:
         if not callable(func):
             raise TypeError(f"method {name!r} must be callable, not {type(func).__name__}")
-        if name in (CALL_OBJECT, LET_GO):
+        if name in (CALL_OBJECT, LET_GO, UPLOAD):
             raise ValueError(f"{name!r} is a name of the library's own: give the method another one")
         if name in self._methods:
             raise ValueError(f"method {name!r} is registered already")
@@ -238,14 +239,32 @@ class Dispatch:
 
     def _of_object(self, request: Request, method: str, args: Any) -> Tuple[Callable[..., Any], str, Any]:
         """What is called, as what, and with which arguments, when it is no method of the server's own."""
+        if method == UPLOAD and len(args) > 1:
+            return self._uploading(*args[:2]), args[0], args[2:]
         kept: Optional[Objects] = request[0].objects
         if kept is not None and args:
             if method == LET_GO:
                 return kept.let_go, method, args
             if method == CALL_OBJECT and len(args) > 1:
                 return kept.method(*args[:2]), args[1], args[2:]
+        raise self._unknown(method)
+
+    def _unknown(self, method: str) -> Unknown:
         known = ", ".join(sorted(name for name in self._methods if name != PING)) or "none"
-        raise Unknown(f"unknown method {method!r}; registered: {known}")
+        return Unknown(f"unknown method {method!r}; registered: {known}")
+
+    def _uploading(self, method: Any, place: Any) -> Callable[..., Any]:
+        """Takes all other arguments of a method that is called with a stream, and is what that then becomes."""
+        function = self._methods.get(method) if type(method) is str else None
+        if function is None:
+            raise self._unknown(method)
+        if is_generator(function):
+            raise Unknown(f"{method!r} is a generator, and takes no stream: let it return a list, or call it in parts")
+        if not self._max_objects:
+            raise Unknown(f"{method!r} takes no stream: its server has processes, or max_objects=0")
+        self._kept.update(map(id, uploaded.KINDS))
+        self._classes.update(dict.fromkeys(uploaded.KINDS, uploaded.METHODS))
+        return lambda *args, **params: uploaded.begun(method, function, _is_awaited(function), place, args, params)
 
     def _handed_out(self, request: Request, value: Any) -> bytes:
         """Keep an object, and answer with its number."""
@@ -253,7 +272,7 @@ class Dispatch:
             return self.failed(RPCSerializationError(_ALONE.format(class_name(value))), RESULT_REFUSED)
         served = request[0]
         stream = streamed(value)
-        name = class_name(value) if stream is None else STREAM
+        name = UPLOAD if type(value) in uploaded.KINDS else class_name(value) if stream is None else STREAM
         client = served.request.creator()
         if self._objects_kept(client) >= self._max_objects:
             refusal = f"process {client} has {self._max_objects} objects here, max_objects: close some handles"

@@ -28,6 +28,8 @@ STREAM = "$stream"
 PING = "$ping"
 CALL_OBJECT = "$call"
 LET_GO = "$let go"
+UPLOAD = "$upload"
+"""And what stands for the class of a method that has been called with a stream."""
 
 _LEVELS, _PARTS = 8, 1000
 """Of groups within groups, and of exceptions in a group and those within it, that are described."""

@@ -16,17 +16,22 @@ Exchange = Callable[[str, str, Tuple[Any, ...], Dict[str, Any], ClientChannel, f
 """Of method, how errors call it, arguments, parameters, channel and monotonic deadline: what the server answers."""
 
 
+_LAST_SECONDS = 0.005
+"""For which a server that is busy is waited for, to keep a channel; it would go with all that the server has for it."""
+
+
 class Origin:
     """The channel that a handle came through. It is that handle's alone, and of those that came through it later."""
 
-    def __init__(self, channel: ClientChannel, exchange: Exchange, discard: Callable[[ClientChannel], None]) -> None:
+    def __init__(self, channel: ClientChannel, exchange: Exchange, put_back: Callable[[ClientChannel], None]) -> None:
+        """`put_back`: gets the channel in the end, to use it for other calls if it is clean, or else to close it."""
         self.channel = channel
         self.process = os.getpid()
         self.held: Set[int] = set()
         """The numbers of the objects that there are handles to."""
         self.is_open = True
         self._exchange = exchange
-        self._discard = discard
+        self._put_back = put_back
         self._lock = RLock()
         """Held during a call, and by who ends the channel."""
         self._is_calling = False
@@ -62,16 +67,15 @@ class Origin:
         if number in self.held:
             self.held.discard(number)
             self._dropped.append(number)
-            self._end_if_unused()
             if tell and self.is_open and self._lock.acquire(blocking=False):
                 try:
                     if not self._is_calling and self._is_usable():
-                        self._tell_dropped(deadline_after(timeout))
+                        self._tell_dropped(deadline_after(timeout if self.held else _LAST_SECONDS))
                 except (RPCTimeoutError, RPCTransportError):
-                    pass  # then the channel is of no more use, and with it go the objects
+                    self.channel.is_clean = False  # so that it is closed, and with it go the objects
                 finally:
                     self._lock.release()
-                self._end_if_unused()
+            self._end_if_unused()
 
     def _is_usable(self) -> bool:
         """Asked with the lock: of a call that has failed, another thread may get it before the channel is closed."""
@@ -85,13 +89,15 @@ class Origin:
             self._exchange(LET_GO, "close", tuple(numbers), {}, self.channel, deadline)
 
     def _end_if_unused(self) -> None:
-        """Close the channel once it is of no use, unless a thread is inside: that one comes here when it leaves."""
+        """Give the channel back once there is no handle, unless a thread is inside: that one comes here later."""
         if self.is_open and not (self.held and self.channel.is_clean) and self._lock.acquire(blocking=False):
             try:
                 if self._is_calling:
                     return
                 self.is_open = False
-                self._discard(self.channel)
+                if self._dropped:  # and not told
+                    self.channel.is_clean = False
+                self._put_back(self.channel)
             finally:
                 self._lock.release()
 
@@ -106,10 +112,10 @@ class Handle:
     child can use it, and no pickle carry it.
     """
 
-    def __init__(self, origin: Origin, came: HandedOut, timeout: Optional[float]) -> None:
-        """Not for users. `timeout`: seconds that a call may take; None: for ever."""
+    def __init__(self, origin: Origin, came: HandedOut, timeout: Optional[float], shown: str = "") -> None:
+        """Not for users. `timeout`: seconds that a call may take; None: for ever. `shown`: how errors call it."""
         self._origin = origin
-        self._class_name = came.class_name
+        self._class_name = shown or came.class_name
         self._number = came.number
         self._timeout = timeout
 

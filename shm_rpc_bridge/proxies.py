@@ -110,14 +110,17 @@ def typed(decode: Callable[[str, Any], Any], returns: Any) -> Callable[[str, Any
         what = getattr(returns, "__name__", returns)
         raise TypeError(f"no result can be converted to {what}: {said(error)}") from None
 
-    def decode_typed(method: str, message: Any) -> Any:
-        result = decode(method, message)
-        try:
-            return msgspec.convert(result, returns)
-        except msgspec.ValidationError as error:
-            raise RPCSerializationError(
-                f"the result of {method!r} is no {getattr(returns, '__name__', returns)}: {error} (the method has run)",
-                may_have_run=True,
-            ) from None
+    return lambda method, message: converted(method, decode(method, message), returns)
 
-    return decode_typed
+
+def converted(method: str, result: Any, returns: Any) -> Any:
+    """A result as that type, which was checked by :func:`typed`. RPCSerializationError where it is none."""
+    import msgspec
+
+    try:
+        return msgspec.convert(result, returns)
+    except msgspec.ValidationError as error:
+        raise RPCSerializationError(
+            f"the result of {method!r} is no {getattr(returns, '__name__', returns)}: {error} (the method has run)",
+            may_have_run=True,
+        ) from None

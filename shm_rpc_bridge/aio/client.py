@@ -13,14 +13,14 @@ from .. import names, posix
 from ..channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
 from ..connection import Connection
 from ..exceptions import NOT_SENT, RPCError, RPCSerializationError, RPCTimeoutError, RPCTransportError
-from ..failures import CALL_OBJECT, LET_GO, PING, STREAM
+from ..failures import CALL_OBJECT, LET_GO, PING, STREAM, UPLOAD
 from ..frames import Outgoing
-from ..link import Link
 from ..messages import ONE
 from ..options import KEPT, Kept
-from ..proxies import Remote, proxy_of, typed
+from ..proxies import Remote, converted, proxy_of, typed
 from ..remote_errors import HandedOut
-from ..stream import not_a_stream
+from ..streams import not_a_stream
+from ..upload import CallWithStream, call_with_stream, hand_over_from_loop
 from ..waiting import validated_timeout
 from .session import Begun, Session
 from .stream import AsyncStream
@@ -77,7 +77,6 @@ class _Way:
                 return current
             self._leave(current)
         connection = Connection(self._name, self._codec)
-        link: Optional[Link] = None
         session: Optional[Session] = None
         try:
             connection.open()
@@ -91,8 +90,7 @@ class _Way:
             if session is not None:
                 session.end(RPCTransportError("interrupted while connecting"))
             connection.is_retired = True
-            if link is not None:
-                connection.close_channel(link)
+            connection.close_unused(())  # also one that was interrupted before anybody here had it
             connection.reap()
             raise
 
@@ -175,6 +173,7 @@ class AsyncRPCClient:
         self._codec = chosen = codecs.chosen(codec, strict)
         self._encode = chosen.encode_request
         self._decode: Callable[[str, Any], Any] = chosen.decode_response
+        self._returns: Any = Any
         self._way = _Way(name, buffer_size, max_message_size, chosen.name)
 
     async def connect(self) -> None:
@@ -189,7 +188,13 @@ class AsyncRPCClient:
         died first, is sent once more if another one is there by then.
         """
         timeout = self._timeout
-        message = self._encode(method, args, params)
+        try:
+            message = self._encode(method, args, params)
+        except RPCSerializationError:
+            call = call_with_stream(args, params)
+            if call is None:
+                raise
+            return await self._hand_over(method, call)
         deadline = math.inf if timeout is None else monotonic() + timeout
         return await self._result(method, message, deadline, None)
 
@@ -200,7 +205,13 @@ class AsyncRPCClient:
         counts from now. One that finds no connection is a task, which connects. Belongs in the client's loop.
         """
         timeout = self._timeout
-        message = self._encode(method, args, params)
+        try:
+            message = self._encode(method, args, params)
+        except RPCSerializationError:
+            call = call_with_stream(args, params)
+            if call is None:
+                raise
+            return asyncio.ensure_future(self._hand_over(method, call))
         deadline = math.inf if timeout is None else monotonic() + timeout
         session = self._way.session_now()
         if session is not None:
@@ -235,6 +246,8 @@ class AsyncRPCClient:
             except HandedOut as came:
                 if came.class_name == STREAM:
                     return self._stream(session, came.number, method)
+                if came.class_name == UPLOAD:
+                    return session, came.number
                 self._let_go(session, came.number)
                 raise RPCSerializationError(
                     f"the result of {method!r} is a {came.class_name} that stays in the server, and this client has no "
@@ -267,24 +280,39 @@ class AsyncRPCClient:
             future.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def _stream(self, session: Session, number: int, method: str) -> AsyncStream:
+        take = self._calls_of_object(session, number, "take", method)
+        return AsyncStream(take, lambda: self._let_go(session, number), session.soon)
+
+    async def _hand_over(self, method: str, call: CallWithStream) -> Any:
+        encoded = self._encode(UPLOAD, (method, call.place, *call.args), call.params)
+        deadline = math.inf if self._timeout is None else monotonic() + self._timeout
+        session, number = await self._result(UPLOAD, encoded, deadline, None)
+        try:
+            result = await hand_over_from_loop(self._calls_of_object(session, number, "give", method), call.items)
+        finally:
+            self._let_go(session, number)
+        return result if self._returns is Any else converted(method, result, self._returns)
+
+    def _calls_of_object(self, session: Session, number: int, called: str, shown: str) -> Callable[..., Awaitable[Any]]:
+        """Of that method of an object that stays in the server; errors call it `shown`."""
         timeout, decode, encode = self._timeout, self._codec.decode_response, self._encode
 
-        async def take(most: int, have_come: bool) -> Any:
+        async def call(*args: Any) -> Any:
             deadline = math.inf if timeout is None else monotonic() + timeout
+            message = encode(CALL_OBJECT, (number, called, *args), {})
             try:
-                message = encode(CALL_OBJECT, (number, "take", most, have_come), {})
                 begun, future = session.begin(message, ONE, deadline)
                 try:
-                    return decode(method, await future)
+                    return decode(shown, await future)
                 except BaseException as error:
                     session.left(begun, error)
                     raise
             except (RPCTimeoutError, RPCTransportError) as error:
                 took = f" took more than {timeout} s" if isinstance(error, RPCTimeoutError) else ""
                 kind = RPCTimeoutError if took else RPCTransportError
-                raise kind(f"{method!r} on {self.name!r}{took}: {error}", may_have_run=error.may_have_run) from None
+                raise kind(f"{shown!r} on {self.name!r}{took}: {error}", may_have_run=error.may_have_run) from None
 
-        return AsyncStream(take, lambda: self._let_go(session, number), session.soon)
+        return call
 
     async def stream(self, method: str, /, *args: Any, **params: Any) -> AsyncStream:
         """:meth:`call` of a method that is a generator: ``async for item in await client.stream("f", 1)``.
@@ -328,6 +356,7 @@ class AsyncRPCClient:
             other._patience = wait_for_server
         if not isinstance(returns, Kept):
             other._decode = typed(self._codec.decode_response, returns)
+            other._returns = returns
         return other
 
     _is_owner = True

@@ -4,14 +4,14 @@ from collections import deque
 from typing import Any, AsyncIterator, Awaitable, Callable, Deque
 
 from ..exceptions import RPCError
-from ..stream import Pace
+from ..streams import Pace
 
 Take = Callable[[int, bool], Awaitable[Any]]
 """Asks for at most so many items, or again for those before that have not come: these, and whether that is all."""
 
 
 class AsyncStream:
-    """As :class:`.stream.Stream`: ``async for item in await client.stream("f", 1)``. One task's at a time.
+    """As :class:`.streams.Stream`: ``async for item in await client.stream("f", 1)``. One task's at a time.
 
     It goes through the client's one channel, so that other calls go on beside.
     """

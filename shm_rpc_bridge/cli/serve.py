@@ -77,6 +77,7 @@ def _made(chosen: Any) -> RPCServer:
             wait=chosen.wait,
             threads=chosen.threads,
             processes=chosen.processes,
+            **({} if chosen.functions is None else {"max_objects": 0}),  # one would be in one of several processes
             max_message_size=chosen.max_message_size,
             codec=chosen.codec,
             strict=chosen.strict,

@@ -1,5 +1,6 @@
 """What the processes of the tests run. Imports no pytest: the fork server loads this once for all of them."""
 
+import itertools
 import json
 import os
 import random
@@ -10,7 +11,16 @@ import time
 import zlib
 from typing import Any, Callable, Dict
 
-from shm_rpc_bridge import RPCClient, RPCError, RPCServer, RPCTransportError, SharedMemoryTransport, names, posix
+from shm_rpc_bridge import (
+    RPCClient,
+    RPCError,
+    RPCServer,
+    RPCTransportError,
+    SharedMemoryTransport,
+    names,
+    posix,
+    stream,
+)
 from shm_rpc_bridge.testing import at, kill_self, leftovers, stop_self, watched
 
 from .services import PATIENCE, register_methods, serving
@@ -238,3 +248,8 @@ def call_and_wait(name: str) -> None:
     """For an answer that does not come before this process is killed."""
     with RPCClient(name, timeout=PATIENCE) as client:
         client.call("hold")
+
+
+def hand_over_for_long(name: str, method: str) -> None:
+    with RPCClient(name, timeout=PATIENCE) as client:
+        client.call(method, stream(itertools.count()))

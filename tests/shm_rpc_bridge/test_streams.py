@@ -15,7 +15,7 @@ from shm_rpc_bridge import (
     RPCTimeoutError,
     RPCTransportError,
 )
-from shm_rpc_bridge.stream import AT_ONCE, Stream
+from shm_rpc_bridge.streams import AT_ONCE, Stream
 from shm_rpc_bridge.testing import in_memory
 
 from .aio.loops import connected, run
