@@ -1,5 +1,6 @@
 """What a client's channel consists of: a slot, six objects in shared memory, and what is asked while it waits."""
 
+import functools
 import os
 import time
 import weakref
@@ -13,6 +14,9 @@ from .exceptions import RPCTransportError
 from .lane import Lane
 from .scratch import Scratch
 from .waiting import SLICE
+
+_WORTH_GIVING_BACK = 256 * 1024
+"""Bytes that the buffers of a channel have grown by: it takes a millisecond or two to make another one."""
 
 
 class User(Protocol):
@@ -31,7 +35,9 @@ class Body:
 
     user: "weakref.ref[User]"
 
-    def __init__(self, control: Control, doorbell: posix.Semaphore) -> None:
+    def __init__(self, control: Control, doorbell: posix.Semaphore, on_growth: Callable[[], None]) -> None:
+        """`on_growth`: told when there is so much memory in it that it is worth being given back."""
+        self._on_growth = on_growth
         self.control = control
         self.doorbell = doorbell
         self.closed = False
@@ -68,14 +74,39 @@ class Body:
         self.slot = control.claim_slot(self, self.token)
         self._names = names.slot(control.name, control.generation, self.slot, self.token)
         limit = min(max_message_size, control.max_message_size)
+        claim = functools.partial(control.claim_memory, self.slot)
         terms = Terms(limit, wait, self.wait_goes_on, self.scratch, self.token, self.waits_no_more)
+        terms = terms._replace(claim=functools.partial(claim, False), grown=self._has_grown)
         if kind is Lane:
             self.bell = posix.create_bell(names.bell(self._names), self._held)
         sizes = request_size, control.buffer_size
+        for is_response, size in enumerate(sizes):
+            claim(bool(is_response), kind.header_size + min(size, limit))
         self.channel = channel = channels.create(self._names, *sizes, terms, self._held, kind)
         control.announce_slot(self.slot)
         self.doorbell.release()  # so that the server opens it, and takes its names away, before the first call
         return channel
+
+    def _has_grown(self) -> None:
+        self.scratch.note_use()
+        if self.is_outgrown():
+            self._on_growth()
+
+    def is_outgrown(self) -> bool:
+        """Whether a new channel would be smaller by what is worth it."""
+        channel = self.channel
+        return channel is not None and channel.request.spare + channel.response.spare >= _WORTH_GIVING_BACK
+
+    def is_unused(self) -> bool:
+        """Whether large messages were long ago, and their memory is given back, but for that of the buffers."""
+        return self.scratch.give_back_if_unused()
+
+    def is_unused_by_this_call(self) -> bool:
+        """The same, by the thread that has just called through it."""
+        channel = self.channel
+        if channel is not None and (channel.request.needs_spare() or channel.response.needs_spare()):
+            self.scratch.note_use()
+        return self.is_unused()
 
     def interrupt(self) -> None:
         self.closed = True

@@ -42,6 +42,10 @@ class Terms(NamedTuple):
     """Told when a wait has ended after that was asked."""
     lends_to: Container[str] = ()
     """The methods that get views of the messages' frames, see :class:`.frames.Unopened`."""
+    claim: Optional[Callable[[int], None]] = None
+    """Of one end: asked before the region is to have so many bytes, and raises to refuse that."""
+    grown: Optional[Callable[[], None]] = None
+    """Told when it has become larger."""
 
 
 AnyBuffer = TypeVar("AnyBuffer", bound="Buffer")
@@ -52,11 +56,11 @@ class Buffer:
 
     _kinds: Tuple[int, ...] = (ONE, BATCH)
     _flags: Tuple[int, ...] = (0, layout.FRAMED)
-    _header_size = HEADER
+    header_size = HEADER
 
     __slots__ = (
-        *("_capacity", "_full", "_map", "_max_message_size", "_scratch", "_segment", "_usual_references", "_wait_full"),
-        *("is_lent", "lends_to"),
+        *("_capacity", "_claim", "_first_size", "_full", "_grown", "_map", "_max_message_size"),
+        *("_scratch", "_segment", "_usual_references", "_wait_full", "is_lent", "lends_to"),
     )
 
     def __init__(self, segment: posix.Segment, empty: Semaphore, full: Semaphore, terms: Terms) -> None:
@@ -65,6 +69,8 @@ class Buffer:
         self._full = full
         self._max_message_size = terms.max_message_size
         self._scratch = terms.scratch
+        self._claim, self._grown = terms.claim, terms.grown
+        self._first_size = segment.size
         self.lends_to = terms.lends_to
         self.is_lent = False
         """Whether there may be views of the last message's frames, until :meth:`end_lease`."""
@@ -76,7 +82,7 @@ class Buffer:
         cls: Type[AnyBuffer], buffer: names.BufferNames, capacity: int, terms: Terms, held: posix.Held
     ) -> AnyBuffer:
         """Create the three objects, the region first. What was created when this raises stands in `held`."""
-        segment = posix.create_segment(buffer.region, cls._header_size + capacity, held)
+        segment = posix.create_segment(buffer.region, cls.header_size + capacity, held)
         layout.REGION_IDENTITY.pack_into(
             segment.map,
             layout.REGION_IDENTITY_OFFSET,
@@ -97,7 +103,7 @@ class Buffer:
 
         Messages may be as large as both the creator and the `terms` allow.
         """
-        segment = posix.open_segment(buffer.region, cls._header_size, held)
+        segment = posix.open_segment(buffer.region, cls.header_size, held)
         limit = checked_identity(buffer.region, segment.map[: layout.REGION_HEADER_SIZE]).max_message_size
         empty = posix.open_semaphore(buffer.empty, held)
         full = posix.open_semaphore(buffer.full, held)
@@ -106,7 +112,7 @@ class Buffer:
     def _adopt_mapping(self) -> None:
         self._map = self._segment.map
         self._usual_references = self._segment.references()  # from here on, but for those of views
-        self._capacity = self._segment.size - self._header_size
+        self._capacity = self._segment.size - self.header_size
 
     def send(self, message: Outgoing, sequence: int, kind: int = ONE, deadline: float = 0.0) -> None:
         """Write one message and post it. To be called once the reader has taken the one before.
@@ -233,8 +239,24 @@ class Buffer:
             raise too_large(size, self._max_message_size)
         # At least doubled, so that a slowly growing series of messages is not a remapping each.
         capacity = min(max(size, 2 * self._capacity), self._max_message_size)
-        self._segment.grow(self._header_size + capacity)
+        if self._claim is not None:
+            self._claim(self.header_size + capacity)
+        self._segment.grow(self.header_size + capacity)
+        self._has_grown()
+
+    def _has_grown(self) -> None:
         self._adopt_mapping()
+        if self._grown is not None:
+            self._grown()
+
+    @property
+    def spare(self) -> int:
+        """Bytes that it has grown by since it was made."""
+        return self._segment.size - self._first_size
+
+    def needs_spare(self) -> bool:
+        """Whether the message that was sent last would not have had room at first."""
+        return bool(read_message_header(self._map, 0)[0] > self._first_size - self.header_size)
 
     def _check_header(self, size: int, kind: int, flags: int) -> None:
         """Of a message that is not one alone, larger than what is mapped here, or of no writer of this library."""
@@ -248,7 +270,7 @@ class Buffer:
                 f"{name} is damaged: message of {size:,} bytes, max_message_size is {self._max_message_size:,}"
             )
         self._segment.remap()  # the writer has grown it
-        self._adopt_mapping()
+        self._has_grown()
         if size > self._capacity:
             raise RPCTransportError(f"{name} is damaged: message of {size:,} bytes in {self._capacity:,}")
 

@@ -5,7 +5,7 @@ One that is multiplexed has a bell besides, see :mod:`.lane`.
 Their names are gone as soon as both have opened them, so that no death leaves any behind.
 """
 
-from typing import NamedTuple, Type
+from typing import NamedTuple, Optional, Type
 
 from . import layout, names, posix
 from .buffer import Buffer, Terms
@@ -37,6 +37,12 @@ def validated_number(what: str, number: int, least: int, most: int) -> None:
         raise TypeError(f"{what} must be an int, not {type(number).__name__}")
     if not least <= number <= most:
         raise ValueError(f"{what} must be {least:,} to {most:,}, not {number}")
+
+
+def validated_max_memory(size: Optional[int]) -> None:
+    """``TypeError`` or ``ValueError`` unless it is None or a number of bytes."""
+    if size is not None:
+        validated_number("max_memory", size, 1, 2**63 - 1)
 
 
 class Channel(NamedTuple):

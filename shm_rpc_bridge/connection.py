@@ -3,7 +3,7 @@
 import os
 import weakref
 from threading import get_ident
-from typing import Collection, Dict, Optional, Protocol, Set, Tuple, Union
+from typing import Callable, Collection, Dict, Optional, Protocol, Set, Tuple, Union
 
 from . import layout, names, posix, serving, stacks
 from .body import Body
@@ -23,8 +23,10 @@ class Connection:
     :meth:`open` has got hold of by the time it is interrupted, :meth:`reap` lets go.
     """
 
-    def __init__(self, name: str, codec: str) -> None:
+    def __init__(self, name: str, codec: str, on_growth: Optional[Callable[[], None]] = None) -> None:
+        """`on_growth`: told when a channel has so much memory that it is worth being given back."""
         self.name = name
+        self._on_growth = on_growth or _nothing
         self._codec = codec
         self._held: posix.Held = []
         self._channels: Set[Body] = set()
@@ -65,7 +67,7 @@ class Connection:
     def new_channel(self) -> "ClientChannel":
         """One that is not open yet. Dropped by whoever has it, or lost, it is closed by :meth:`reap`."""
         assert self._control is not None
-        body = Body(self._control, self._doorbell)
+        body = Body(self._control, self._doorbell, self._on_growth)
         channel = ClientChannel(self, body)
         body.user = weakref.ref(channel)
         self._channels.add(body)
@@ -74,7 +76,7 @@ class Connection:
     def new_link(self) -> Link:
         """One that is not open yet, for many calls at once. Dropped by whoever has it, it is closed by :meth:`reap`."""
         assert self._control is not None
-        body = Body(self._control, self._doorbell)
+        body = Body(self._control, self._doorbell, self._on_growth)
         link = Link(body)
         body.user = weakref.ref(link)
         self._channels.add(body)
@@ -87,6 +89,10 @@ class Connection:
     def _close(self, body: "Body") -> None:
         body.close()
         self._channels.discard(body)
+
+    def holds_memory(self) -> bool:
+        """Whether large messages have left any, as far as it is known."""
+        return any(body.scratch.holds for body in list(self._channels))
 
     def interrupt(self) -> None:
         """End every call that a thread is in."""
@@ -140,7 +146,7 @@ class Lease:
         if self._is_lent():
             was_clean, self.channel.is_clean = self.channel.is_clean, False  # where this fails or is interrupted
             self._buffer.end_lease(self._message)
-            self.channel.is_clean = was_clean
+            self.channel.is_clean, self.channel.is_kept = was_clean, False
 
     def _is_lent(self) -> bool:
         return self._buffer.is_lent and not self.channel.body.closed
@@ -166,6 +172,8 @@ class ClientChannel:
         """Which has used it last."""
         self.is_clean = False
         """Whether no earlier call's request or response can still be in it, so that it may be used again."""
+        self.is_kept = False
+        """Whether another channel would not do, for what the server has for it or its user has of it."""
         self.answered_kind = ONE
         """Of the last response: that of its request, unless the server says why there is none."""
         self._control_map: IntAt = body.control.map
@@ -202,8 +210,8 @@ class ClientChannel:
                 answered, response, self.answered_kind = self._response.receive(deadline)
                 if answered == sequence and not body.closed:  # else woken by interrupt(), perhaps in mid-write
                     self.is_clean = True
-                    if body.scratch.memory:
-                        body.scratch.give_back_if_unused()
+                    if body.scratch.holds:
+                        self._give_back_if_unused()
                     return response
                 body.recheck()
         except (RPCTimeoutError, RPCTransportError) as error:
@@ -218,6 +226,15 @@ class ClientChannel:
                 body.gave_up(is_late=not withdrawn)
             outcome = "the server had not taken it, so it never runs" if withdrawn else "whether it ran is unknown"
             raise type(error)(f"{error} ({outcome})", may_have_run=not withdrawn) from None
+
+    def _give_back_if_unused(self) -> None:
+        """What large messages have left, when the last was long ago; the next call is through a new channel then."""
+        body = self.body
+        if body.is_unused_by_this_call() and body.is_outgrown():
+            if self.is_kept:
+                body.scratch.note_use()  # another time
+            else:
+                self.forget_server()
 
     def _answered_last(self, sequence: int) -> Optional[Arrived]:
         """The response, when it has come between the last look for one and the look at who was to send it."""
@@ -235,6 +252,7 @@ class ClientChannel:
     def loan(self, start: int, size: int) -> "Tuple[Lease, memoryview]":
         """Of memory in which a request can be made, and its part that is the user's; see :meth:`.Buffer.loan`."""
         lent = self._request.loan(start, size)
+        self.is_kept = True
         return Lease(self, self._request, lent), lent.view[start:]
 
     def fits(self, message: Outgoing) -> bool:
@@ -268,3 +286,7 @@ class ClientChannel:
                 f"a method of server {control.name!r} has called its own server, which answers one call at a "
                 f"time: call the function itself {NOT_SENT}"
             )
+
+
+def _nothing() -> None:
+    """Where nobody gives memory back."""

@@ -37,6 +37,7 @@ class Control:
         self.process = header.process
         self.codec = header.codec_name
         self.methods = header.methods
+        self.max_memory = header.max_memory
         self._claimed: Dict[int, object] = {}
 
     @classmethod
@@ -57,7 +58,7 @@ class Control:
                 process.start_time,
                 process.namespace,
             ),
-            offer.codec.encode(),
+            *(offer.codec.encode(), offer.max_memory),
         )
         layout.CONTROL.pack_into(segment.map, 0, *header)
         return cls(name, segment, lock_file)
@@ -157,6 +158,38 @@ class Control:
     def announce_slot(self, slot: int) -> None:
         """Say that the channel of a claimed slot exists."""
         self._set_state(slot, layout.SLOT_READY)
+
+    def claim_memory(self, slot: int, is_response: bool, size: int) -> None:
+        """Note that a region of that slot's channel is to be that large. RPCTransportError when all are too large then.
+
+        Of two that claim at once both may be refused where there is room for one: each writes first, and then adds up.
+        """
+        place = layout.memory_offset(self.max_channels, slot, is_response)
+        (before,) = layout.MEMORY.unpack_from(self.map, place)
+        layout.MEMORY.pack_into(self.map, place, size)
+        if not self.max_memory:
+            return
+        posix.fence()
+        in_use = self.memory_in_use()
+        if in_use > self.max_memory and size > before:
+            layout.MEMORY.pack_into(self.map, place, before)
+            raise RPCTransportError(
+                f"the buffers of server {self.name!r} would have {in_use:,} bytes, max_memory is {self.max_memory:,}: "
+                "send less, close some clients or give the server a larger max_memory"
+            )
+
+    def memory_in_use(self) -> int:
+        """Bytes that the regions of all channels have."""
+        first, end = (
+            layout.memory_offset(self.max_channels, 0),
+            layout.memory_offset(self.max_channels, self.max_channels),
+        )
+        return sum(size for (size,) in layout.MEMORY.iter_unpack(self.map[first:end]))
+
+    def forget_memory_of(self, slot: int) -> None:
+        """The server's: its channel is no more."""
+        for is_response in (False, True):
+            layout.MEMORY.pack_into(self.map, layout.memory_offset(self.max_channels, slot, is_response), 0)
 
     def is_refused(self, slot: int, token: int) -> bool:
         """Whether the server has refused that channel."""

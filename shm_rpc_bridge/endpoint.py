@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import math
+from functools import partial
 from itertools import chain
 from time import monotonic
 from typing import Any, Callable, Dict, Iterable, List, Optional, Set, Tuple, Union
@@ -387,7 +388,7 @@ class Endpoint:
             self._drop(served)  # its client has left, and another came before that was seen
         held = self._opening = []
         try:
-            ends = self._opened(own_names, held, layout.is_multiplexed(token))
+            ends = self._opened(slot, own_names, held, layout.is_multiplexed(token))
             channels.unlink(own_names)
         except posix.NotFoundError as error:  # its client has closed it again; or, of one that waits, somebody else
             posix.let_go(held)
@@ -405,11 +406,12 @@ class Endpoint:
         self._counted.opened += 1
 
     def _opened(
-        self, own_names: names.ChannelNames, held: posix.Held, is_multiplexed: bool
+        self, slot: int, own_names: names.ChannelNames, held: posix.Held, is_multiplexed: bool
     ) -> Tuple[Union[Buffer, Requests], Union[Buffer, Responses]]:
+        terms = self._terms._replace(claim=partial(self._control.claim_memory, slot, True))
         if not is_multiplexed:
-            return channels.open_existing(own_names, self._terms, held)
-        request, response = channels.open_existing(own_names, self._terms, held, Lane)
+            return channels.open_existing(own_names, terms, held)
+        request, response = channels.open_existing(own_names, terms, held, Lane)
         assert isinstance(request, Lane)
         assert isinstance(response, Lane)
         bell = posix.open_bell(names.bell(own_names), held)
@@ -426,6 +428,7 @@ class Endpoint:
         if slot in self._channels:
             self._drop(self._channels[slot])
         self._counted.left(self._control, slot)
+        self._control.forget_memory_of(slot)
         channels.unlink(_names(self._control, slot))
 
     def _refuse(self, served: _Served, why: str) -> None:

@@ -83,7 +83,7 @@ class WorkerProcess:
         while True:
             channel = None
             try:
-                channel = pool.idle.pop() if pool.idle else pool.open_channel(math.inf)
+                channel = self._channel()
                 if not channel.take():
                     pool.discard(channel)
                     continue
@@ -99,6 +99,12 @@ class WorkerProcess:
                 pool.put_back(channel)
                 if error.may_have_run or was_alive or pool.is_closed:
                     raise
+
+    def _channel(self) -> ClientChannel:
+        try:
+            return self._pool.idle.pop()
+        except IndexError:
+            return self._pool.open_channel(math.inf)
 
     def figures(self) -> Counts:
         """What all lives of the process have counted. From any thread.

@@ -26,6 +26,7 @@ class Origin:
     def __init__(self, channel: ClientChannel, exchange: Exchange, put_back: Callable[[ClientChannel], None]) -> None:
         """`put_back`: gets the channel in the end, to use it for other calls if it is clean, or else to close it."""
         self.channel = channel
+        channel.is_kept = True
         self.process = os.getpid()
         self.held: Set[int] = set()
         """The numbers of the objects that there are handles to."""
@@ -95,6 +96,7 @@ class Origin:
                 if self._is_calling:
                     return
                 self.is_open = False
+                self.channel.is_kept = False
                 if self._dropped:  # and not told
                     self.channel.is_clean = False
                 self._put_back(self.channel)

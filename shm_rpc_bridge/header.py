@@ -20,6 +20,8 @@ class Offer(NamedTuple):
     codec: str
     methods: int = 0
     """Of how many methods it has figures."""
+    max_memory: int = 0
+    """Bytes that the regions of all channels may have together; 0: no bound."""
 
 
 class Header(NamedTuple):
@@ -39,6 +41,7 @@ class Header(NamedTuple):
     namespace: int
     codec: bytes
     """Its name in UTF-8, padded with zeros."""
+    max_memory: int
 
     @property
     def process(self) -> posix.Process:

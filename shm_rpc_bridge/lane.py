@@ -27,7 +27,7 @@ class Lane(Buffer):
 
     _kinds = (MANY,)
     _flags = (0,)
-    _header_size = _HEADER
+    header_size = _HEADER
 
     __slots__ = ("_empty", "_has_room", "_sequence", "queue", "queued_bytes", "unsaid")
 

@@ -37,15 +37,18 @@ The *control segment* is one per server: who it is and which slots (= channels) 
       | magic  |version| max_channels | pid | state | libc| methods | generation| max_message_size | buffer_size |
       | 8 bytes| u32   | u32          | u32 | u8    | u8  | u16     | u64       | u64              | u64         |
       +--------+-------+--------------+-----+-------+-----+---------+-----------+------------------+-------------+
-      48                       56                64           96
-      +------------------------+-----------------+------------+-------------------+-----------------+--------------+
-      | start time of that pid | its namespace   | codec      | states of slots   | tokens of       | tokens       |
-      | u64, clock ticks       | u64, inode      | UTF-8, 32  | u8 each, n padded | channels, u64   | refused, u64 |
-      +------------------------+-----------------+------------+-------------------+-----------------+--------------+
-      | what the client of each slot waits for, 64 bytes each | what the server has counted | and of each method |
-      +-------------------------------------------------------+-----------------------------+--------------------+
+      48                       56                64           96           104
+      +------------------------+-----------------+------------+------------+-------------------+-----------------+
+      | start time of that pid | its namespace   | codec      | max_memory | states of slots   | tokens of       |
+      | u64, clock ticks       | u64, inode      | UTF-8, 32  | u64        | u8 each, n padded | channels, u64   |
+      +------------------------+-----------------+------------+------------+-------------------+-----------------+
+      | tokens refused | memory of each slot | what the client of each waits for | what was counted, also by method |
+      | u64            | u64, u64            | 64 bytes                          |                                  |
+      +----------------+---------------------+-----------------------------------+----------------------------------+
 
-``methods`` is how many of these last records there are. See :mod:`.statistics` for what all of the last row says.
+``methods`` is how many of these last records there are. See :mod:`.statistics` for what the end of the last row says.
+``max_memory`` is what the regions of all channels may have together, in bytes, 0: no bound; ``memory`` is what the two
+of a slot's channel have: that of the requests is written by the client, that of the responses by the server.
 A *token* is a random number in the names of a channel's objects, which nobody else can guess before they are there.
 That of a multiplexed channel is odd, that of one for one call at a time even.
 ``libc`` tells glibc from musl, whose semaphores are laid out differently.
@@ -55,7 +58,7 @@ what is written before a semaphore is posted is read after it was waited for.
 
 import struct
 
-VERSION = 7
+VERSION = 8
 FRAMED = 1
 """Of a message's flags."""
 REGION_MAGIC = b"SRBregn\0"
@@ -89,13 +92,14 @@ LANE_HEADER_SIZE = 384
 LARGEST_MESSAGE = 2**32 - 1
 """What the 4-byte size can say."""
 
-CONTROL = struct.Struct("<8sIIIBBHQQQQQ32s")
+CONTROL = struct.Struct("<8sIIIBBHQQQQQ32sQ")
 """magic, version, max_channels, pid, state, libc, methods, generation, max_message_size, buffer_size, start time,
-namespace, name of the codec padded with zeros."""
+namespace, name of the codec padded with zeros, max_memory."""
 CONTROL_STATE_OFFSET = 20
-CONTROL_HEADER_SIZE = 96
+CONTROL_HEADER_SIZE = 104
 """Bytes before the slot states."""
 TOKEN = struct.Struct("<Q")
+MEMORY = struct.Struct("<Q")
 WAIT_BEGINNING_SIZE = 46
 WAIT = struct.Struct(f"<QIHHBB{WAIT_BEGINNING_SIZE}s")
 """since when, ns; the client's process; its calls that were given up, and of these those that were taken; state; size
@@ -141,9 +145,14 @@ def refused_offset(max_channels: int, slot: int) -> int:
     return token_offset(max_channels, max_channels + slot)
 
 
+def memory_offset(max_channels: int, slot: int, is_response: bool = False) -> int:
+    """Where it stands how large a region of a slot's channel is."""
+    return refused_offset(max_channels, max_channels) + MEMORY.size * (2 * slot + is_response)
+
+
 def wait_offset(max_channels: int, slot: int) -> int:
     """Where the client of a slot notes what it waits for."""
-    return refused_offset(max_channels, max_channels) + WAIT.size * slot
+    return memory_offset(max_channels, max_channels) + WAIT.size * slot
 
 
 def totals_offset(max_channels: int) -> int:

@@ -4,7 +4,7 @@ Who uses it waits for its bell, in whatever way; :meth:`Link.advance` then gives
 """
 
 from threading import get_ident
-from typing import List, Set
+from typing import List, Set, Tuple
 
 from . import layout
 from .body import Body
@@ -28,6 +28,11 @@ class Link:
     def open(self, request_size: int, max_message_size: int) -> None:
         """Claim a slot and create the channel in it; sizes in bytes. Raises RPCTransportError."""
         self._request, self._response, self.bell = self.body.open_multiplexed(request_size, max_message_size)
+
+    def last_messages(self) -> Tuple[int, bool]:
+        """How many there were both ways, and whether one of the last two would not have had room at first."""
+        ends = self._request, self._response
+        return sum(end.sequence() for end in ends), any(end.needs_spare() for end in ends)
 
     def is_current(self) -> bool:
         """Whether further calls go through it: False once its server has closed, or was replaced."""

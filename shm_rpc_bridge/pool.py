@@ -7,7 +7,7 @@ from time import monotonic
 from types import CodeType
 from typing import Any, Callable, Deque, Dict, List, Optional
 
-from . import posix, stacks
+from . import giving_back, posix, stacks
 from .connection import ClientChannel, Connection, Lease
 from .exceptions import RPCTransportError
 from .waiting import retry_until
@@ -84,7 +84,7 @@ class ChannelPool:
                 return current
             current.is_retired = True
             self._reap()
-        connection = Connection(self._name, self._codec)
+        connection = Connection(self._name, self._codec, lambda: giving_back.watch(self))
         self._connections.append(connection)
         try:
             connection.open()
@@ -113,6 +113,9 @@ class ChannelPool:
         the channel's.
         """
         self._lent.append(lease)
+        self._end_leases()
+
+    def _end_leases(self) -> None:
         for _ in range(len(self._lent)):
             try:
                 lease = self._lent.popleft()
@@ -127,6 +130,23 @@ class ChannelPool:
                 self.discard(lease.channel)
             else:
                 self.put_back(lease.channel)
+
+    def give_back_unused(self) -> bool:
+        """Close those idle channels that large messages have made large, when the last one was long ago.
+
+        Whether there are others that might come to it. From any thread.
+        """
+        self._end_leases()
+        for _ in range(len(self.idle)):
+            try:
+                channel = self.idle.popleft()
+            except IndexError:
+                break
+            if channel.body.is_unused() and channel.body.is_outgrown():
+                self.discard(channel)
+            else:
+                self.put_back(channel)
+        return any(connection.holds_memory() for connection in list(self._connections))
 
     def discard(self, channel: ClientChannel) -> None:
         """Close a channel that this thread has."""

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional,
 
 from . import codec as codecs
 from . import names, offered, serving, signals
-from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_number, validated_sizes
+from .channel import (
+    DEFAULT_BUFFER_SIZE,
+    DEFAULT_MAX_MESSAGE_SIZE,
+    validated_max_memory,
+    validated_number,
+    validated_sizes,
+)
 from .deferred import Deferred
 from .dispatch import Dispatch, is_generator
 from .endpoint import OWING_LOOK_SECONDS, Endpoint, Request
@@ -54,6 +60,7 @@ class RPCServer:
         max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE,
         max_channels: int = 1024,
         max_objects: int = 256,
+        max_memory: Optional[int] = None,
         threads: int = 0,
         processes: int = 0,
         codec: Any = "json",
@@ -66,15 +73,17 @@ class RPCServer:
         `timeout`: seconds without any request after which :meth:`start` raises RPCTimeoutError; None: never.
         `wait`: "adaptive" (spin for tens of microseconds after a request, then park), "block" (park at once) or
         "spin" (burn a core). `max_channels`: how many channels can be open at once; one per client and concurrent
-        call, 81 bytes each here. `max_objects`: how many objects each client process may have handles to, see
-        :meth:`register_class`. `threads`: how many run methods, one call each at a time, so that a slow method holds
-        up no other call; 0: the thread of :meth:`start` runs one after the other, which is the quickest. `processes`:
-        how many processes run methods instead, likewise; each imports the functions by their names, so that these must
-        stand in modules, and is started again when it dies. `codec`:
-        "json", "json+types", "msgpack", "pickle", or an object with ``dumps`` and ``loads``; every client must have the
-        same. A pickle can run any code where it is read: "pickle" trusts every process of this user. `strict`, of codec
-        "json": refuse results that would not arrive as they are, such as tuples, dates and NaN; clients need not have
-        it. `statistics`: time each call, for :meth:`statistics`, which takes about a microsecond of it.
+        call, 97 bytes each here. `max_objects`: how many objects each client process may have handles to, see
+        :meth:`register_class`. `max_memory`: bytes that the buffers of all channels may have together in shared memory;
+        what would take more fails with RPCTransportError; None: no bound but that of /dev/shm. `threads`: how many run
+        methods, one call each at a time, so that a slow method holds up no other call; 0: the thread of :meth:`start`
+        runs one after the other, which is the quickest. `processes`: how many processes run methods instead, likewise;
+        each imports the functions by their names, so that these must stand in modules, and is started again when it
+        dies. `codec`: "json", "json+types", "msgpack", "pickle", or an object with ``dumps`` and ``loads``; every
+        client must have the same. A pickle can run any code where it is read: "pickle" trusts every process of this
+        user. `strict`, of codec "json": refuse results that would not arrive as they are, such as tuples, dates and
+        NaN; clients need not have it. `statistics`: time each call, for :meth:`statistics`, which takes about a
+        microsecond of it.
         Raises RPCTransportError when a living server has the name, ValueError or TypeError for bad arguments.
         """
         names.validated(name)
@@ -82,6 +91,7 @@ class RPCServer:
         validated_strategy(wait)
         validated_number("max_channels", max_channels, 1, 65_536)
         validated_number("max_objects", max_objects, 0, 2**31 - 1)
+        validated_max_memory(max_memory)
         validated_number("threads", threads, 0, MOST_THREADS)
         validated_number("processes", processes, 0, MOST_PROCESSES)
         refuse_together(threads, processes)
@@ -110,7 +120,7 @@ class RPCServer:
         _servers.add(self)
         chosen = codecs.chosen(codec, strict)
         methods = MOST_METHODS if statistics else 0
-        offer = Offer(max_channels, buffer_size, max_message_size, chosen.name, methods)
+        offer = Offer(max_channels, buffer_size, max_message_size, chosen.name, methods, max_memory or 0)
         self._endpoint = Endpoint(name, offer, wait)
         kind = Measured if statistics else Dispatch
         self._dispatch = kind(chosen, max_objects, self._endpoint.objects_kept, self._await)
@@ -358,8 +368,10 @@ class RPCServer:
                     deferred.begin(request)
                 if timeout is not None:
                     idle_deadline = deadline_after(timeout)
-            elif monotonic() >= idle_deadline and not deferred.under_way:
-                raise self._was_idle()
+            else:
+                response = None  # which may be large, and would be kept until somebody asks again
+                if monotonic() >= idle_deadline and not deferred.under_way:
+                    raise self._was_idle()
 
     def _new_processes(self) -> "List[WorkerProcess]":
         from .forwarding import WorkerProcess  # and with it what starts processes

@@ -7,7 +7,13 @@ import weakref
 from typing import Any, Iterable, Optional
 
 from . import names, serving
-from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_number, validated_sizes
+from .channel import (
+    DEFAULT_BUFFER_SIZE,
+    DEFAULT_MAX_MESSAGE_SIZE,
+    validated_max_memory,
+    validated_number,
+    validated_sizes,
+)
 from .client import RPCClient
 from .codec import NAMES as CODECS
 from .codec import chosen
@@ -62,6 +68,7 @@ def spawn(
     wait: str = "adaptive",
     buffer_size: int = DEFAULT_BUFFER_SIZE,
     max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE,
+    max_memory: Optional[int] = None,
     ready_within: float = 30.0,
     restarts: int = 5,
     restarts_within: float = 60.0,
@@ -72,7 +79,7 @@ def spawn(
     stdout and stderr, but not stdin nor Ctrl-C. `only`: the functions to serve, else the public ones. `name`: under
     which other processes can call them, too; else one that nobody could guess. `borrow`: which of them get arrays as
     views, see :meth:`.RPCServer.register`. `codec`, `strict` (both ways), `timeout`, `threads`, `processes`,
-    `statistics`, `wait`, `buffer_size`, `max_message_size`: as of RPCServer and RPCClient.
+    `statistics`, `wait`, `buffer_size`, `max_message_size`, `max_memory`: as of RPCServer and RPCClient.
 
     When the process dies it is started again, at most `restarts` times in `restarts_within` seconds; after that every
     call fails at once and says so. Calls that were in it when it died fail with RPCTransportError, those that certainly
@@ -103,6 +110,7 @@ def spawn(
     validated_number("threads", threads, 0, MOST_THREADS)
     validated_number("processes", processes, 0, MOST_PROCESSES)
     refuse_together(threads, processes)
+    validated_max_memory(max_memory)
     validated_strategy(wait)
     validated_timeout(timeout)
     for seconds, argument in ((ready_within, "ready_within"), (restarts_within, "restarts_within")):
@@ -110,6 +118,7 @@ def spawn(
             raise ValueError(f"{argument} must be seconds, not None")
     arguments = [module, "--name", name, "--codec", codec, "--wait", wait, "--log-level", "warning"]
     arguments += ["--buffer-size", str(buffer_size), "--max-message-size", str(max_message_size)]
+    arguments += [] if max_memory is None else ["--max-memory", str(max_memory)]
     arguments += ["--threads", str(threads), "--processes", str(processes)]
     arguments += ["--strict"] if strict else []
     arguments += ["--statistics"] if statistics else []

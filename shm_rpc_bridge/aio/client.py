@@ -19,6 +19,7 @@ from ..messages import ONE
 from ..options import KEPT, Kept
 from ..proxies import Remote, converted, proxy_of, typed
 from ..remote_errors import HandedOut
+from ..scratch import KEPT_SECONDS
 from ..streams import not_a_stream
 from ..upload import CallWithStream, call_with_stream, hand_over_from_loop
 from ..waiting import validated_timeout
@@ -76,7 +77,7 @@ class _Way:
             if current.is_current():
                 return current
             self._leave(current)
-        connection = Connection(self._name, self._codec)
+        connection = Connection(self._name, self._codec, self._look_later)
         session: Optional[Session] = None
         try:
             connection.open()
@@ -93,6 +94,20 @@ class _Way:
             connection.close_unused(())  # also one that was interrupted before anybody here had it
             connection.reap()
             raise
+
+    def _look_later(self) -> None:
+        """A large message has made the session large: have it replaced when it has not had any for a while."""
+        if self._loop is not None:
+            self._loop.call_later(KEPT_SECONDS, self._give_back_if_unused)
+
+    def _give_back_if_unused(self) -> None:
+        current = self._current
+        if current is None or current.is_closed or not current.is_outgrown():
+            return
+        if current.is_unused():
+            self._leave(current)
+        else:
+            self._look_later()
 
     def _refuse_if_unusable(self) -> None:
         if self.is_closed:
@@ -246,6 +261,7 @@ class AsyncRPCClient:
             except HandedOut as came:
                 if came.class_name == STREAM:
                     return self._stream(session, came.number, method)
+                session.objects += 1
                 if came.class_name == UPLOAD:
                     return session, came.number
                 self._let_go(session, came.number)
@@ -274,12 +290,14 @@ class AsyncRPCClient:
 
     def _let_go(self, session: Session, number: int) -> None:
         """Let the server forget an object that nobody here has any more."""
+        session.objects -= 1
         message = self._encode(LET_GO, (number,), {})
         with contextlib.suppress(RPCTransportError):  # then it has ended, and with it the object
             _, future = session.begin(message, ONE, math.inf)
             future.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def _stream(self, session: Session, number: int, method: str) -> AsyncStream:
+        session.objects += 1
         take = self._calls_of_object(session, number, "take", method)
         return AsyncStream(take, lambda: self._let_go(session, number), session.soon)
 

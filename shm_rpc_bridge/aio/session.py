@@ -57,6 +57,10 @@ class Session:
         """Of those that waited at the last look."""
         self.on_idle: Callable[[], None] = _nothing
         """Called when nobody waits for an answer any more; it may end this."""
+        self.objects = 0
+        """That the server keeps for it, as for streams: they go with it."""
+        self._seen = 0
+        """Messages that had passed when it was asked last whether it is unused."""
         self.is_closed = False
         """From the moment that it ends."""
         self._has_ended = False
@@ -75,6 +79,15 @@ class Session:
     def is_current(self) -> bool:
         """Whether further calls go through it."""
         return not self.is_closed and self._link.is_current()
+
+    def is_outgrown(self) -> bool:
+        """Whether another one would take so much less memory that it is worth it."""
+        return self._link.body.is_outgrown()
+
+    def is_unused(self) -> bool:
+        """Whether nothing but small messages has passed since this was asked before, and no object is kept for it."""
+        seen, (self._seen, is_large) = self._seen, self._link.last_messages()
+        return not (is_large and self._seen != seen) and not self.objects
 
     def is_idle(self) -> bool:
         return not self._waiting

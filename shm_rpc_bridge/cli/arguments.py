@@ -50,6 +50,7 @@ def _add_serve(commands: Any) -> None:
     command.add_argument("--wait", choices=STRATEGIES, default="adaptive")
     command.add_argument("--buffer-size", type=int, default=DEFAULT_BUFFER_SIZE, metavar="BYTES")
     command.add_argument("--max-message-size", type=int, default=DEFAULT_MAX_MESSAGE_SIZE, metavar="BYTES")
+    command.add_argument("--max-memory", type=int, metavar="BYTES", help="that all clients' buffers may have together")
     command.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
     command.add_argument("--lifeline", type=int, help=argparse.SUPPRESS)  # see shm_rpc_bridge.lifeline
     command.set_defaults(run=serve.run)

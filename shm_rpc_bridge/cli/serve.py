@@ -79,6 +79,7 @@ def _made(chosen: Any) -> RPCServer:
             processes=chosen.processes,
             **({} if chosen.functions is None else {"max_objects": 0}),  # one would be in one of several processes
             max_message_size=chosen.max_message_size,
+            max_memory=chosen.max_memory,
             codec=chosen.codec,
             strict=chosen.strict,
             statistics=chosen.statistics,

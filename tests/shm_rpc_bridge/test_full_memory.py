@@ -46,13 +46,13 @@ def check(outcomes):
 
 
 def test_a_small_memory_is_an_error_for_what_does_not_fit_and_for_nothing_else(capsys):
-    with in_memory(capacity=400_000):
+    with in_memory(capacity=416_384):
         live_in_too_little_memory("full")
     check(json.loads(capsys.readouterr().out))
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root, to mount a small /dev/shm")
-@pytest.mark.parametrize("size", ["400k", "404k"])  # a page more or less: the last one is a segment's or a semaphore's
+@pytest.mark.parametrize("size", ["416k", "420k"])  # a page more or less: the last one is a segment's or a semaphore's
 def test_a_small_dev_shm_is_an_error_for_what_does_not_fit_and_never_a_sigbus(size):
     """With ftruncate in place of posix_fallocate the process dies of SIGBUS at the large request."""
     mount = f"mount -t tmpfs -o size={size},mode=1777 tmpfs /dev/shm && exec "

@@ -45,7 +45,7 @@ def changed(header, **fields):
 def test_a_header_says_what_its_server_is_and_offers(control):
     found = read_header(header_of(control))
     assert found.process == posix.this_process()
-    assert (found.max_channels, found.buffer_size, found.max_message_size, found.codec_name, found.methods) == OFFER
+    assert (found.max_channels, found.buffer_size, found.max_message_size, found.codec_name, found.methods, 0) == OFFER
     assert (found.generation, found.state, found.libc) == (0xABC, layout.READY, posix.LIBC)
 
 
@@ -80,7 +80,7 @@ def test_a_segment_whose_lock_nobody_holds_is_of_somebody_dead():
 @pytest.mark.parametrize(
     ("fields", "kind", "told"),
     [
-        ({"version": 99}, RPCTransportError, "c has layout version 99, this library 7$"),
+        ({"version": 99}, RPCTransportError, "c has layout version 99, this library 8$"),
         ({"libc": 99}, RPCTransportError, "c was made by a process with an unknown C library"),
         ({"state": layout.CLOSED}, posix.NotFoundError, r"^not there \(it has closed\)$"),
         ({"state": layout.LEAVING}, posix.NotFoundError, r"^not there \(it has closed\)$"),
@@ -95,7 +95,7 @@ def test_a_server_that_cannot_be_connected_to_says_why(control, fields, kind, to
 def test_the_size_is_said_of_what_is_in_order_and_what_is_wrong_of_the_rest(control):
     header = header_of(control)
     assert checked_size("c", header, read_header(header), "not there") == layout.control_size(10)
-    with pytest.raises(RPCTransportError, match=r"^c is too short: 95 bytes$"):
+    with pytest.raises(RPCTransportError, match=r"^c is too short: 103 bytes$"):
         checked_size("c", header[:-1], None, "not there")
     with pytest.raises(RPCTransportError, match=r"^c is no control segment: it begins with b'XRBctrl\\x00'$"):
         checked_size("c", b"X" + header[1:], None, "not there")

@@ -55,7 +55,7 @@ def test_a_name_that_is_no_text_is_a_type_error():
 
 
 def test_a_region_is_laid_out_as_drawn():
-    assert layout.VERSION == 7
+    assert layout.VERSION == 8
     assert layout.MESSAGE.size == 16 == layout.DEADLINE_OFFSET
     assert layout.DATED_MESSAGE.pack(1, 2, 3, 4, 5.0) == layout.MESSAGE.pack(1, 2, 3, 4) + layout.DEADLINE.pack(5.0)
     assert layout.DATED_MESSAGE.size == 24 == layout.REGION_IDENTITY_OFFSET
@@ -77,23 +77,26 @@ def test_a_region_is_laid_out_as_drawn():
 
 
 def test_a_control_segment_is_laid_out_as_drawn():
-    assert layout.CONTROL.size == 96 == layout.CONTROL_HEADER_SIZE
-    header = layout.CONTROL.pack(layout.CONTROL_MAGIC, 1, 2, 3, layout.READY, 4, 10, 5, 6, 7, 8, 9, b"json")
+    assert layout.CONTROL.size == 104 == layout.CONTROL_HEADER_SIZE
+    header = layout.CONTROL.pack(layout.CONTROL_MAGIC, 1, 2, 3, layout.READY, 4, 10, 5, 6, 7, 8, 9, b"json", 11)
     assert header[layout.CONTROL_STATE_OFFSET] == layout.READY
     assert struct.unpack_from("<H", header, 22) == (10,)
     assert struct.unpack_from("<5Q", header, 24) == (5, 6, 7, 8, 9)
-    assert header[64:] == b"json".ljust(32, b"\0")
+    assert header[64:96] == b"json".ljust(32, b"\0")
+    assert struct.unpack_from("<Q", header, 96) == (11,)
 
 
 @pytest.mark.parametrize(("slots", "padded"), [(1, 8), (8, 8), (9, 16), (64, 64)])
 def test_behind_the_header_is_what_there_is_of_all_slots_and_then_what_was_counted(slots, padded):
-    assert layout.token_offset(slots, 0) == 96 + padded
-    assert layout.token_offset(slots, slots - 1) == 96 + padded + 8 * (slots - 1)
-    assert layout.refused_offset(slots, 0) == 96 + padded + 8 * slots
-    assert layout.wait_offset(slots, 0) == 96 + padded + 16 * slots
+    assert layout.token_offset(slots, 0) == 104 + padded
+    assert layout.token_offset(slots, slots - 1) == 104 + padded + 8 * (slots - 1)
+    assert layout.refused_offset(slots, 0) == 104 + padded + 8 * slots
+    assert layout.memory_offset(slots, 0) == 104 + padded + 16 * slots
+    assert layout.memory_offset(slots, 0, True) == 104 + padded + 16 * slots + 8
+    assert layout.wait_offset(slots, 0) == 104 + padded + 32 * slots
     assert layout.wait_offset(slots, 1) - layout.wait_offset(slots, 0) == 64
-    assert layout.totals_offset(slots) == 96 + padded + 80 * slots
-    assert layout.method_offset(slots, 0) == 96 + padded + 80 * slots + 72
+    assert layout.totals_offset(slots) == 104 + padded + 96 * slots
+    assert layout.method_offset(slots, 0) == 104 + padded + 96 * slots + 72
     assert layout.control_size(slots) == layout.method_offset(slots, 0)
     assert layout.control_size(slots, 3) == layout.method_offset(slots, 3) == layout.method_offset(slots, 0) + 3 * 224
 

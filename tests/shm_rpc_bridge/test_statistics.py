@@ -408,7 +408,7 @@ def test_a_server_that_is_stuck_is_looked_at_from_outside(name):
             assert (status, told) == (0, "")
             assert f"server '{name}', process {os.getpid()}, codec json, up " in shown
             assert re.search(r"^calls +1 answered, .*; 0 failed; 0 given up", shown, re.MULTILINE)
-            assert re.search(rf"^ *\d+ ms +{os.getpid()} +taken +hold$", shown, re.MULTILINE)
+            assert re.search(rf"^ *[\d.]+ m?s +{os.getpid()} +taken +hold$", shown, re.MULTILINE)
             assert re.search(r"^add +1 +[\d.]+ +0 +[\d.]+ us", shown, re.MULTILINE)
             status, shown, told = stat("--json", name)
             found = json.loads(shown)

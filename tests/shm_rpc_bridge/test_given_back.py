@@ -1,0 +1,285 @@
+"""What large messages have made large is small again after a while, and all of a server's buffers have a bound."""
+
+import asyncio
+import contextlib
+import gc
+import os
+import threading
+import time
+
+import pytest
+
+from shm_rpc_bridge import RPCClient, RPCMethodError, RPCServer, RPCTransportError, giving_back, scratch, spawn
+from shm_rpc_bridge.aio import client as aio_client
+from shm_rpc_bridge.streams import Stream
+
+from .aio.loops import connected, run
+from .children import client_forever
+from .services import PATIENCE, context, register_methods, started
+from .steps import until
+
+LARGE = "x" * 3_000_000
+KEPT = 0.1
+
+
+def mapped(name):
+    """Bytes of the server's channels that this process has mapped, at both ends."""
+    total = 0
+    with open("/proc/self/maps") as maps:
+        for line in maps:
+            if (f"/srb:{name}:" in line and "request" in line) or (f"/srb:{name}:" in line and "response" in line):
+                first, end = line.split()[0].split("-")
+                total += int(end, 16) - int(first, 16)
+    return total
+
+
+@pytest.fixture
+def soon(monkeypatch):
+    """Unused memory is given back at once, all but."""
+    monkeypatch.setattr(scratch, "KEPT_SECONDS", KEPT)
+    monkeypatch.setattr(aio_client, "KEPT_SECONDS", KEPT)
+    monkeypatch.setattr(giving_back, "_PAUSE", KEPT / 4)
+
+
+class Basket:
+    def __init__(self):
+        self.things = []
+
+    def add(self, thing):
+        self.things.append(len(thing))
+        return sum(self.things)
+
+
+def count():
+    yield from range(1000)
+
+
+@pytest.fixture(params=[{}, {"threads": 2}], ids=["inline", "threads"])
+def server(request, name, soon):
+    server = RPCServer(name, **request.param)
+    register_methods(server)
+    server.register("basket", Basket)
+    server.register_class(Basket)
+    server.register("count", count)
+    with started(server):
+        yield server
+
+
+def wait_until_small(name, size, meanwhile=lambda: time.sleep(KEPT / 10)):
+    for _ in until(PATIENCE):
+        meanwhile()
+        if mapped(name) <= size:
+            return
+    raise AssertionError(f"{mapped(name):,} bytes are mapped, {size:,} were")
+
+
+@pytest.mark.fault("memory-given-back")
+def test_of_an_idle_client_it_is_given_back_and_the_thread_for_it_ends(server):
+    with RPCClient(server.name, timeout=PATIENCE) as client:
+        client.call("add", 1, 2)
+        before, threads = mapped(server.name), set(threading.enumerate())
+        for _ in range(2):
+            assert client.call("echo", LARGE) == LARGE
+            assert mapped(server.name) > before + 2 * len(LARGE)
+            (thread,) = [thread for thread in threading.enumerate() if "giving memory back" in thread.name]
+            wait_until_small(server.name, before)
+            thread.join(PATIENCE)
+            assert client.call("add", 1, 2) == 3
+            assert mapped(server.name) == before
+            assert set(threading.enumerate()) == threads
+
+
+@pytest.mark.fault("memory-given-back")
+def test_of_a_client_that_goes_on_with_small_calls_it_is_given_back_too(server):
+    with RPCClient(server.name, timeout=PATIENCE) as client:
+        client.call("add", 1, 2)
+        before = mapped(server.name)
+        client.call("echo", LARGE)
+        wait_until_small(server.name, before, lambda: client.call("add", 1, 2))
+        assert client.call("add", 1, 2) == 3
+
+
+def test_while_large_messages_go_on_it_is_kept(name, monkeypatch):
+    server = RPCServer(name)
+    register_methods(server)
+    clock = [time.monotonic()]
+    monkeypatch.setattr(scratch, "monotonic", lambda: clock[0])
+    with started(server), RPCClient(name, timeout=PATIENCE) as client:
+        for way in ("length", "text_of"):
+            for _ in range(20):
+                client.call(way, LARGE if way == "length" else len(LARGE))
+                clock[0] += scratch.KEPT_SECONDS * 0.9
+                assert client.call("add", 1, 2) == 3
+        assert server.statistics().opened == 1
+        clock[0] += scratch.KEPT_SECONDS
+        for _ in range(2):
+            assert client.call("add", 1, 2) == 3
+        assert server.statistics().opened == 2
+
+
+@pytest.mark.fault("memory-given-back")
+def test_what_lives_in_a_large_channel_keeps_it(server):
+    numpy = pytest.importorskip("numpy")
+    with RPCClient(server.name, timeout=PATIENCE) as client:
+        client.call("add", 1, 2)
+        before = mapped(server.name)
+        client.call("echo", LARGE)
+        basket = client.call("basket")  # by the large channel
+        stream = client.stream("count")
+        assert isinstance(stream, Stream)
+        assert basket.add(LARGE) == len(LARGE)
+        with client.loan(400_000, "f8") as loan, client.borrow("echo", numpy.arange(400_000.0)) as lent:
+            loan.array[:] = 7
+            for _ in range(30):
+                client.call("add", 1, 2)
+                assert basket.add("x") > len(LARGE)
+                time.sleep(KEPT / 5)
+            assert loan.call("echo", loan.array)[-1] == 7
+            assert lent[-1] == 399_999
+        assert list(stream) == list(range(1000))
+        basket.close()
+        loan = lent = stream = None
+        gc.collect()
+        wait_until_small(server.name, 4 * before)  # as many channels as were used at once
+
+
+@pytest.mark.fault("memory-given-back")
+def test_of_a_client_in_an_event_loop_it_is_given_back_idle_or_not_but_not_under_a_stream(server):
+    async def call():
+        async with connected(server.name) as client:
+            await client.call("add", 1, 2)
+            before = mapped(server.name)
+            for is_idle in (True, False):
+                assert await client.call("echo", LARGE) == LARGE
+                assert mapped(server.name) > before + len(LARGE)
+                async with await client.stream("count") as stream:
+                    assert await stream.__anext__() == 0
+                    for _ in range(20):
+                        await asyncio.sleep(KEPT / 4)
+                        await client.call("add", 1, 2)
+                    assert [item async for item in stream] == list(range(1, 1000))
+                for _ in until(PATIENCE):
+                    await asyncio.sleep(KEPT / 10)
+                    if not is_idle:
+                        assert await client.call("add", 1, 2) == 3
+                    if mapped(server.name) <= before:
+                        break
+                assert mapped(server.name) <= before
+                assert await client.call("add", 1, 2) == 3
+
+    run(call())
+
+
+@pytest.mark.fault("memory-given-back")
+def test_a_forked_child_has_no_part_in_it(server):
+    with RPCClient(server.name, timeout=PATIENCE) as client:
+        client.call("echo", LARGE)
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                client.call("echo", LARGE)
+                status = len([thread for thread in threading.enumerate() if "giving" in thread.name]) - 1
+            finally:
+                os._exit(status)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert client.call("add", 1, 2) == 3
+
+
+# A bound for all
+
+MOST = 1_000_000
+REFUSED = r"the buffers of server '.*' would have [\d,]+ bytes, max_memory is 1,000,000: send less, close some clients"
+
+
+@pytest.fixture
+def bounded(name):
+    server = RPCServer(name, max_memory=MOST)
+    register_methods(server)
+    with started(server):
+        yield server
+
+
+def in_use(server):
+    return server._endpoint._control.memory_in_use()
+
+
+@pytest.mark.fault("memory-bound")
+def test_what_would_take_more_memory_fails_and_nothing_else(bounded):
+    with RPCClient(bounded.name, timeout=PATIENCE) as client:
+        with pytest.raises(RPCTransportError, match=REFUSED) as caught:
+            client.call("length", "x" * MOST)
+        assert not caught.value.may_have_run
+        assert "never runs" in str(caught.value)
+        with pytest.raises(RPCMethodError, match=REFUSED):
+            client.call("text_of", MOST)
+        for _ in range(3):
+            assert client.call("length", "x" * 400_000) == 400_000
+            assert client.call("text_of", 300_000) == "x" * 300_000
+        assert in_use(bounded) <= MOST
+
+
+@pytest.mark.fault("memory-bound")
+def test_channels_that_would_take_more_are_not_opened_and_there_is_room_again_when_others_have_gone(bounded):
+    with contextlib.ExitStack() as stack:
+        clients = []
+
+        def connect():
+            while True:
+                clients.append(stack.enter_context(RPCClient(bounded.name, timeout=PATIENCE)))
+
+        with pytest.raises(RPCTransportError, match=REFUSED):
+            connect()
+        assert len(clients) == MOST // (2 * (64 * 1024 + 64))
+        assert all(client.call("add", 1, 2) == 3 for client in clients)
+        clients.pop().close()
+        for _ in until(PATIENCE):
+            with contextlib.suppress(RPCTransportError), RPCClient(bounded.name, timeout=PATIENCE) as client:
+                assert client.call("add", 1, 2) == 3
+                break
+    for _ in until(PATIENCE):
+        if not in_use(bounded):
+            break
+    assert in_use(bounded) == 0
+
+
+@pytest.mark.fault("memory-bound")
+def test_what_the_dead_had_counts_no_more(bounded):
+    connected_ = context.Event()
+    child = context.Process(target=client_forever, args=(bounded.name, connected_), daemon=True)
+    child.start()
+    assert connected_.wait(PATIENCE)
+    had = in_use(bounded)
+    assert had > 0
+    child.kill()
+    child.join(PATIENCE)
+    for _ in until(PATIENCE):
+        if not in_use(bounded):
+            break
+    assert in_use(bounded) == 0
+
+
+@pytest.mark.fault("memory-bound")
+def test_calls_in_an_event_loop_are_refused_alone(bounded):
+    async def call():
+        async with connected(bounded.name) as client:
+            large = client.submit("length", "x" * MOST)
+            others = [client.submit("add", number, 1) for number in range(10)]
+            assert [await each for each in others] == list(range(1, 11))
+            with pytest.raises(RPCTransportError, match=REFUSED):
+                await large
+            with pytest.raises(RPCMethodError, match=REFUSED):
+                await client.call("text_of", MOST)
+            assert await client.call("add", 1, 2) == 3
+
+    run(call())
+
+
+def test_it_is_an_option_of_serve_and_of_spawn():
+    with spawn("tests.shm_rpc_bridge.pricing", max_memory=MOST, timeout=PATIENCE) as client:
+        with pytest.raises(RPCTransportError, match=REFUSED):
+            client.call("quote", "x" * MOST)
+        with pytest.raises(ValueError, match="max_memory must be 1 to"):
+            spawn("tests.shm_rpc_bridge.pricing", max_memory=0)
+    with pytest.raises(TypeError, match="max_memory must be an int, not float"):
+        RPCServer("any", max_memory=1.5)
