@@ -9,17 +9,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import struct
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+from contenders import codec
 from contenders.endpoints import fresh_socket_path
-from contenders.interface import AsyncCaller, Caller, Contender, ServerGone
+from contenders.interface import AsyncCaller, Caller, CallError, Contender, ServerGone
 from contenders.loop_caller import LoopCaller
 from contenders.message_lanes import MESSAGE_LANES, MessageLane, Respond
 from contenders.service import methods_of
 
 _LENGTH = struct.Struct("<Q")
+_STREAM = b"stream"
+"""Before a request for one: no request is this, in the lanes that have streams."""
+
+Produce = Callable[[bytes], Iterator[bytes]]
 
 
 async def _receive(reader: asyncio.StreamReader) -> bytes:
@@ -28,6 +34,8 @@ async def _receive(reader: asyncio.StreamReader) -> bytes:
 
 
 async def _send(writer: asyncio.StreamWriter, message: Any) -> None:
+    if writer.is_closing():
+        raise ConnectionError("the connection is closed")
     writer.writelines((_LENGTH.pack(len(message)), message))
     await writer.drain()
 
@@ -43,13 +51,19 @@ class AsyncioUds(Contender):
     """What a stream may hold before it stops reading from its socket."""
     loop_name: ClassVar[str] = "asyncio's own"
 
+    def __init__(self, lane: str) -> None:
+        super().__init__(lane)
+        self.streams = lane != "bytes"
+
     def new_address(self, folder: Path) -> str:
         return str(fresh_socket_path(folder, "asyncio"))
 
     def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
-        respond = MESSAGE_LANES[self.lane].responder(methods_of(service))
+        methods = methods_of(service)
+        respond = MESSAGE_LANES[self.lane].responder(methods)
+        produce = partial(codec.stream, methods) if self.streams else None
         with asyncio.Runner(loop_factory=self.new_event_loop) as runner:
-            runner.run(_serve(respond, address, self.stream_limit_bytes, ready))
+            runner.run(_serve(respond, produce, address, self.stream_limit_bytes, ready))
 
     async def connect_async(self, address: str) -> AsyncCaller:
         try:
@@ -69,18 +83,30 @@ class AsyncioUds(Contender):
             "codec": MESSAGE_LANES[self.lane].codec,
             "stream limit": f"{self.stream_limit_bytes} bytes",
             "in flight": "written one after the other; one stream answers them in their order",
+            **({"streams": "an item a message, drain() after each"} if self.streams else {}),
             "server workers": "1 (the event loop)",
         }
 
 
-async def _serve(respond: Respond, address: str, limit_bytes: int, ready: Callable[[Callable[[], None]], None]) -> None:
+async def _serve(
+    respond: Respond,
+    produce: Produce | None,
+    address: str,
+    limit_bytes: int,
+    ready: Callable[[Callable[[], None]], None],
+) -> None:
     loop, stopped = asyncio.get_running_loop(), asyncio.Event()
     connections: set[asyncio.Task[None]] = set()
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
-                await _send(writer, respond(await _receive(reader)))
+                request = await _receive(reader)
+                if request == _STREAM and produce:
+                    for item in produce(await _receive(reader)):
+                        await _send(writer, item)
+                else:
+                    await _send(writer, respond(request))
         except (asyncio.IncompleteReadError, OSError):
             pass  # the client has gone
         finally:
@@ -135,6 +161,23 @@ class _StreamCaller(AsyncCaller):
         except (asyncio.IncompleteReadError, OSError) as error:
             raise ServerGone(str(error)) from error
         return self._lane.result(response)
+
+    async def stream(self, method: str, payload: Any) -> AsyncGenerator[Any, None]:
+        is_over = False
+        try:
+            await _send(self._writer, _STREAM)
+            await _send(self._writer, self._lane.request(method, payload))
+            while (message := await _receive(self._reader)) != codec.END:
+                yield self._lane.result(message)
+            is_over = True
+        except CallError:
+            is_over = True
+            raise
+        except (asyncio.IncompleteReadError, OSError) as error:
+            raise ServerGone(str(error)) from error
+        finally:
+            if not is_over:  # the items that are still to come would be taken for answers
+                self._writer.close()
 
     async def close(self) -> None:
         self._writer.close()

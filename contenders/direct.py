@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -56,6 +56,7 @@ class Direct(_InProcess):
 
     name = "direct"
     summary = "The method called by reference, in the same process: the monolith of today."
+    streams = True
 
     def connect(self, address: str) -> Caller:
         return _DirectCaller(_methods_at(address))
@@ -72,6 +73,14 @@ class _DirectCaller(Caller):
         try:
             return self._methods[method](payload)
         except Exception as error:  # a user's handler ran: anything may come out of it
+            if not self._methods:
+                raise ServerGone(_GONE) from error
+            raise CallError(type(error).__name__, str(error)) from error
+
+    def stream(self, method: str, payload: Any) -> Generator[Any, None, None]:
+        try:
+            yield from self._methods[method](payload)
+        except Exception as error:
             if not self._methods:
                 raise ServerGone(_GONE) from error
             raise CallError(type(error).__name__, str(error)) from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,8 +27,8 @@ from contenders.grpc_base import (
     add_raw_handlers,
     raw_functions,
 )
-from contenders.grpc_errors import caller_error, reporting_async
-from contenders.grpc_native import add_native_handlers, stub_methods, unknown
+from contenders.grpc_errors import ASYNC, caller_error, reporting_async
+from contenders.grpc_native import add_native_handlers, production, stub_methods, unknown
 from contenders.interface import AsyncCaller, Caller, Contender, ServerGone
 from contenders.loop_caller import LoopCaller
 from contenders.message_lanes import echo_only
@@ -44,6 +44,10 @@ class GrpcAio(Contender):
     several_in_flight = True
     connect_seconds: ClassVar[float] = 10.0
     """How long a channel may take to become ready; a refused connection fails at once."""
+
+    def __init__(self, lane: str) -> None:
+        super().__init__(lane)
+        self.streams = lane == "native"
 
     def new_address(self, folder: Path) -> str:
         return f"unix:{fresh_socket_path(folder, 'grpc')}"
@@ -70,6 +74,7 @@ class GrpcAio(Contender):
             "event loop": "asyncio's own",
             "codec": CODECS[self.lane],
             "in flight": "calls that are awaited later, one HTTP/2 stream each",
+            **({"streams": "server streaming"} if self.streams else {}),
             "server workers": "1 (the event loop)",
             "I/O threads": IO_THREADS,
             **{option: str(value) for option, value in {**SERVER_OPTIONS, **CHANNEL_OPTIONS}.items()},
@@ -85,7 +90,7 @@ async def _serve(lane: str, methods: Methods, address: str, ready: Callable[[Cal
 
     server = grpc.aio.server(options=tuple(SERVER_OPTIONS.items()))
     if lane == "native":
-        add_native_handlers(server, methods, reporting_async)
+        add_native_handlers(server, methods, ASYNC)
     else:
         add_raw_handlers(server, raw_functions(lane, methods), reporting_async)
     server.add_insecure_port(address)
@@ -158,6 +163,21 @@ class _AioCaller(AsyncCaller):
         if called is None:
             raise unknown(method)
         return called.stub(called.request(payload)), called.result
+
+    async def stream(self, method: str, payload: Any) -> AsyncGenerator[Any, None]:
+        try:
+            replies = production(self._channel, method, payload)
+            try:
+                async for reply in replies:
+                    yield reply.text
+            finally:
+                replies.cancel()  # where it is closed early; it changes nothing at the end
+        except grpc.RpcError as error:
+            raise caller_error(error) from error
+        except (grpc.aio.UsageError, asyncio.CancelledError) as error:
+            if self._closed:
+                raise ServerGone("this caller is closed") from error
+            raise
 
     async def close(self) -> None:
         self._closed = True

@@ -39,6 +39,11 @@ class GrpcContender(Contender):
     """A gRPC contender but for its address: subclasses say what that means to a server and to a channel."""
 
     several_in_flight = True
+
+    def __init__(self, lane: str) -> None:
+        super().__init__(lane)
+        self.streams = lane == "native"
+
     workers: ClassVar[int] = 1
     """Threads that run handlers: as many as every other contender has."""
     connect_seconds: ClassVar[float] = 10.0
@@ -93,6 +98,7 @@ class GrpcContender(Contender):
             "API": "sync, unary",
             "codec": CODECS[self.lane],
             "in flight": ".future() of the stub, one HTTP/2 stream each",
+            **({"streams": "server streaming"} if self.streams else {}),
             "server workers": str(self.workers) if self.workers == 1 else f"{self.workers}, whichever is free",
             "I/O threads": IO_THREADS,
             **{option: str(value) for option, value in options.items()},

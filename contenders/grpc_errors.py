@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Awaitable, Callable
-from typing import Any, NoReturn, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import grpc
 import grpc.aio
@@ -45,6 +45,46 @@ def reporting_async(handle: Callable[[Request], Response]) -> Callable[[Request,
             raise  # not reached: abort() raises
 
     return handler
+
+
+def reporting_items(
+    produce: Callable[[Request], Iterator[Response]],
+) -> Callable[[Request, grpc.ServicerContext], Iterator[Response]]:
+    """As :func:`reporting`, for a stream of responses."""
+
+    def handler(request: Request, context: grpc.ServicerContext) -> Iterator[Response]:
+        try:
+            yield from produce(request)
+        except Exception as error:  # a user's generator ran: anything may come out of it
+            _abort(context, error)
+
+    return handler
+
+
+def reporting_items_async(
+    produce: Callable[[Request], Iterator[Response]],
+) -> Callable[[Request, Any], AsyncIterator[Response]]:
+    """As :func:`reporting_items`, for a server in an event loop."""
+
+    async def handler(request: Request, context: Any) -> AsyncIterator[Response]:
+        try:
+            for response in produce(request):
+                yield response
+        except Exception as error:  # a user's generator ran: anything may come out of it
+            context.set_trailing_metadata(_type_of(error))
+            await context.abort(grpc.StatusCode.UNKNOWN, str(error)[:_MESSAGE_CHARACTERS])
+
+    return handler
+
+
+class Reporting(NamedTuple):
+    """How an API's handlers are made: of functions, and of generators."""
+
+    one: Callable[[Callable[[Any], Any]], Callable[..., Any]]
+    items: Callable[[Callable[[Any], Iterator[Any]]], Callable[..., Any]]
+
+
+SYNC, ASYNC = Reporting(reporting, reporting_items), Reporting(reporting_async, reporting_items_async)
 
 
 def _type_of(error: Exception) -> tuple[tuple[str, bytes], ...]:

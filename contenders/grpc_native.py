@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import grpc
 import orjson
 
-from contenders.grpc_errors import GrpcCaller, reporting
-from contenders.interface import CallError
-from contenders.proto.bench_pb2 import Document, Operands, Text, Total
+from contenders.grpc_errors import SYNC, GrpcCaller, Reporting, caller_error
+from contenders.interface import CallError, ServerGone
+from contenders.proto.bench_pb2 import Document, Operands, Production, Text, Total
 from contenders.proto.bench_pb2_grpc import BenchStub, add_BenchServicer_to_server
 from contenders.service import Methods
 
@@ -19,9 +19,7 @@ OF_TEXT = ("echo", "fail", "sleep", "compute")
 """Methods from text to text."""
 
 
-def add_native_handlers(
-    server: Any, methods: Methods, report: Callable[[Callable[[Any], Any]], Callable[..., Any]] = reporting
-) -> None:
+def add_native_handlers(server: Any, methods: Methods, report: Reporting = SYNC) -> None:
     """Serve `methods` as the service ``Bench`` of `bench.proto`; `report` makes handlers of plain functions."""
 
     def of_text(name: str) -> Callable[[Text], Text]:
@@ -33,9 +31,14 @@ def add_native_handlers(
     def process(request: Document) -> Document:
         return Document(json=orjson.dumps(methods["process"](orjson.loads(request.json))))
 
+    def produce(request: Production) -> Iterator[Text]:
+        for item in methods["produce"]({"item": request.item, "items": request.items}):
+            yield Text(text=item)
+
     handlers: dict[str, Callable[[Any], Any]] = {name.title(): of_text(name) for name in OF_TEXT}
     handlers["Add"], handlers["Process"] = add, process
-    servicer = SimpleNamespace(**{name: report(handle) for name, handle in handlers.items()})
+    servicer = SimpleNamespace(**{name: report.one(handle) for name, handle in handlers.items()})
+    servicer.Produce = report.items(produce)
     add_BenchServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
 
 
@@ -59,6 +62,17 @@ def stub_methods(channel: Any) -> Mapping[str, Method]:
             lambda reply: orjson.loads(reply.json),
         ),
     }
+
+
+def production(channel: Any, method: str, payload: Any) -> Any:
+    """A call of `bench.proto` whose replies, :class:`Text`, come one after the other, on a channel of either API.
+
+    Raises :class:`CallError` for a method that is no stream there.
+    """
+    if method != "produce":
+        raise unknown(method)
+    stub = BenchStub(channel)  # type: ignore[no-untyped-call]
+    return stub.Produce(Production(item=payload["item"], items=payload["items"]))
 
 
 def _of_text(payload: str) -> Text:
@@ -92,3 +106,18 @@ class NativeCaller(GrpcCaller):
         if called is None:
             raise unknown(method)
         return called.stub.future(called.request(payload)), called.result
+
+    def stream(self, method: str, payload: Any) -> Generator[Any, None, None]:
+        try:
+            replies = production(self._channel, method, payload)
+            try:
+                for reply in replies:
+                    yield reply.text
+            finally:
+                replies.cancel()  # where it is closed early; it changes nothing at the end
+        except grpc.RpcError as error:
+            raise caller_error(error) from error
+        except ValueError as error:  # as of a call
+            if self._closed:
+                raise ServerGone("this caller is closed") from error
+            raise

@@ -9,7 +9,7 @@ says what is compared: ``bytes`` (raw bytes, no codec), ``json`` (the same docum
 from __future__ import annotations
 
 import abc
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -62,6 +62,15 @@ class Caller(abc.ABC):
         """
         raise NotImplementedError("one call at a time")
 
+    def stream(self, method: str, payload: Any) -> Generator[Any, None, None]:
+        """Call `method`, which is a generator, with one payload: its items, each as soon as it is there.
+
+        Only where the contender `streams`. No other call is made before it has ended or is closed, and one that is
+        closed early may take the connection with it: :meth:`call` raises :class:`ServerGone` then, and another caller
+        connects. Raises what :meth:`call` raises, behind the items that came before it.
+        """
+        raise NotImplementedError("no streams")
+
     @abc.abstractmethod
     def close(self) -> None:
         """Release the connection. Idempotent."""
@@ -87,6 +96,10 @@ class AsyncCaller(abc.ABC):
     def begin(self, method: str, payload: Any) -> Awaitable[Any]:
         """As :meth:`Caller.begin`: the call is on its way when this returns, and its result is awaited."""
         raise NotImplementedError("one call at a time")
+
+    def stream(self, method: str, payload: Any) -> AsyncGenerator[Any, None]:
+        """As :meth:`Caller.stream`, for ``async for``."""
+        raise NotImplementedError("no streams")
 
     @abc.abstractmethod
     async def close(self) -> None:
@@ -115,6 +128,9 @@ class Contender(abc.ABC):
     several_in_flight: bool = False
     """True when one caller can have several calls on their way at once, with an API or a protocol made for that:
     `begin` of its callers. Ask the object, for it may depend on the lane."""
+    streams: bool = False
+    """True when a method may be a generator whose items come one after the other: `stream` of its callers. Ask the
+    object, for it may depend on the lane."""
 
     def __init__(self, lane: str) -> None:
         if lane not in self.lanes:

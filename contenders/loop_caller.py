@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncio import AbstractEventLoop
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Generator
 from typing import Any
 
 from contenders.interface import AsyncCaller, Caller, ServerGone
@@ -27,6 +27,18 @@ class LoopCaller(Caller):
         if self._loop.is_closed():
             raise ServerGone("this caller is closed")
         return self._loop.run_until_complete(self._caller.call(method, payload))
+
+    def stream(self, method: str, payload: Any) -> Generator[Any, None, None]:
+        if self._loop.is_closed():
+            raise ServerGone("this caller is closed")
+        items = self._caller.stream(method, payload)
+        try:
+            while True:
+                yield self._loop.run_until_complete(anext(items))
+        except StopAsyncIteration:
+            pass
+        finally:
+            self._loop.run_until_complete(items.aclose())
 
     def close(self) -> None:
         if not self._loop.is_closed():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,10 @@ class MpPipe(Contender):
     name = "mp-pipe"
     summary = "multiprocessing.connection over a Unix domain socket: send_bytes, or send with pickling."
     lanes = LANES
+
+    def __init__(self, lane: str) -> None:
+        super().__init__(lane)
+        self.streams = lane == "native"
 
     def new_address(self, folder: Path) -> str:
         return str(fresh_socket_path(folder, "mp"))
@@ -74,10 +78,12 @@ class MpPipe(Contender):
 
     def settings(self) -> Mapping[str, str]:
         own = self.lane == "native"
+        streams = "an item a message, as many ahead of the consumer as the socket's buffer holds"
         return {
             "transport": "Unix domain socket",
             "API": "multiprocessing.connection, " + ("send and recv" if own else "send_bytes and recv_bytes"),
             "codec": OWN_CODEC if own else MESSAGE_LANES[self.lane].codec,
+            **({"streams": streams} if self.streams else {}),
             "server workers": "1 thread per client",
         }
 
@@ -97,12 +103,8 @@ def _conversation(lane: str, methods: Methods) -> Converse:
 
         def converse(connection: Connection) -> None:
             while True:
-                method, payload = connection.recv()
-                try:
-                    answer: tuple[Any, ...] = (methods[method](payload),)
-                except Exception as error:  # a user's handler ran: anything may come out of it
-                    answer = (None, type(error).__name__, str(error))
-                connection.send(answer)
+                for answer in _answers(methods, *connection.recv()):
+                    connection.send(answer)
 
         return converse
     respond = MESSAGE_LANES[lane].responder(methods)
@@ -112,6 +114,20 @@ def _conversation(lane: str, methods: Methods) -> Converse:
             connection.send_bytes(respond(connection.recv_bytes()))
 
     return converse_in_bytes
+
+
+def _answers(methods: Methods, method: str, payload: Any) -> Iterator[tuple[Any, ...]]:
+    """The one answer of a call; of a generator one per item, and an empty one behind the last."""
+    try:
+        result = methods[method](payload)
+        if not isinstance(result, Generator):
+            yield (result,)
+            return
+        for item in result:
+            yield (item,)
+        yield ()
+    except Exception as error:  # a user's handler ran: anything may come out of it
+        yield (None, type(error).__name__, str(error))
 
 
 class _MessageCaller(Caller):
@@ -144,6 +160,22 @@ class _PicklingCaller(Caller):
         if len(answer) > 1:
             raise CallError(answer[1], answer[2])
         return answer[0]
+
+    def stream(self, method: str, payload: Any) -> Generator[Any, None, None]:
+        is_over = False
+        try:
+            self._connection.send((method, payload))
+            while answer := self._connection.recv():
+                if len(answer) > 1:
+                    is_over = True
+                    raise CallError(answer[1], answer[2])
+                yield answer[0]
+            is_over = True
+        except _GONE as error:
+            raise ServerGone(str(error) or "the server closed the connection") from error
+        finally:
+            if not is_over:  # the items that are still to come would be taken for answers
+                self.close()
 
     def close(self) -> None:
         self._connection.close()

@@ -43,6 +43,7 @@ BUILT_IN = {
     "zmq-ipc": "contenders.zmq_ipc:ZmqIpc",
     "zmq-poll": "contenders.zmq_poll:ZmqPoll",
     "zmq-dealer": "contenders.zmq_dealer:ZmqDealer",
+    "zmq-push": "contenders.zmq_push:ZmqPush",
     "zmq-aio": "contenders.zmq_aio:ZmqAio",
     "pynng": "contenders.pynng_ipc:PynngIpc",
     "iceoryx2": "contenders.iceoryx:Iceoryx",

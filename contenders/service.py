@@ -7,7 +7,7 @@ one result: whatever needs several arguments takes a dictionary, so that no cont
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 Handler = Callable[[Any], Any]
@@ -51,6 +51,16 @@ class BenchService:
         """
         entries = sum(len(value) for value in payload.values() if isinstance(value, (dict, list)))
         return {"document": payload, "fields": len(payload), "entries": entries}
+
+    def produce(self, payload: dict[str, Any]) -> Iterator[str]:
+        """A stream: so many texts as ``{"item": text, "items": int}`` says, each with its number, from 0, in place of
+        the characters 8 to 15 of the text.
+
+        So an item that is lost, comes twice or out of turn is found.
+        """
+        head, tail = payload["item"][:8], payload["item"][16:]
+        for number in range(payload["items"]):
+            yield f"{head}{number:08x}{tail}"
 
     def sleep(self, payload: Any) -> Any:
         """`payload` itself, after :data:`SLOW_SECONDS` asleep, as one that waits for a disk or another service."""

@@ -8,7 +8,7 @@ the others may be shared by threads, and several calls in flight are ``RPCClient
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import CancelledError, Future
 from functools import partial
 from pathlib import Path
@@ -46,7 +46,7 @@ class Shm(Contender):
 
     def __init__(self, lane: str) -> None:
         super().__init__(lane)
-        self.many_clients = self.several_in_flight = lane != "bytes"
+        self.many_clients = self.several_in_flight = self.streams = lane != "bytes"
         self._codec = "pickle" if lane == "pickle" else self.codec
 
     def new_address(self, folder: Path) -> str:
@@ -100,6 +100,7 @@ class Shm(Contender):
                 {"copying": f"below {VIEW_FROM_BYTES // 1024} KiB, views from there up"} if self.lane == "bytes" else {}
             ),
             **({"in flight": "RPCClient.submit: 16 threads, a channel each"} if self.several_in_flight else {}),
+            **({"streams": "RPCClient.stream of a generator"} if self.streams else {}),
             "wait": self.wait,
             "buffer size": f"{SharedMemoryTransport.DEFAULT_BUFFER_SIZE} bytes at first, grows",
             "server workers": "1",
@@ -124,6 +125,13 @@ class _ClientCaller(Caller):
         try:
             return partial(_result, self._client.submit(method, payload=payload))
         except RPCError as error:
+            raise told(error) from error
+
+    def stream(self, method: str, payload: Any) -> Generator[Any, None, None]:
+        try:
+            with self._client.stream(method, payload=payload) as items:
+                yield from items
+        except Exception as error:  # as of a call
             raise told(error) from error
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ tasks of its loop.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping
 from typing import Any, ClassVar
 
 from contenders.interface import AsyncCaller, Caller, ServerGone
@@ -39,6 +39,7 @@ class ShmAsync(Shm):
             **super().settings(),
             "API": "RPCServer and AsyncRPCClient",
             "event loop": "asyncio's own",
+            "streams": "AsyncRPCClient.stream of a generator",
             "in flight": "AsyncRPCClient.submit: all in one channel",
             "wait": f"{self.wait} in the server, a FIFO in the client's loop",
         }
@@ -60,6 +61,14 @@ class _AsyncClientCaller(AsyncCaller):
         except Exception as error:
             raise told(error) from error
         return _result(called)
+
+    async def stream(self, method: str, payload: Any) -> AsyncGenerator[Any, None]:
+        try:
+            async with await self._client.stream(method, payload=payload) as items:
+                async for item in items:
+                    yield item
+        except Exception as error:
+            raise told(error) from error
 
     async def close(self) -> None:
         await self._client.close()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 import os
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
@@ -28,11 +29,16 @@ class ShmProcesses(Shm):
     lanes: ClassVar[tuple[str, ...]] = ("json", "native", "pickle")
     processes: ClassVar[int] = 4
 
+    def __init__(self, lane: str) -> None:
+        super().__init__(lane)
+        self.streams = False
+
     def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
         os.environ[_SERVICE] = f"{type(service).__module__}:{type(service).__qualname__}"
         with RPCServer(address, wait=self.wait, processes=self.processes, codec=self._codec) as server:
-            for name in methods_of(service):
-                server.register(name, globals()[name])
+            for name, method in methods_of(service).items():
+                if not inspect.isgeneratorfunction(method):  # which a server with processes refuses
+                    server.register(name, globals()[name])
             ready(server.stop)
             server.start()
 

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x63ontenders/proto/bench.proto\x12\x14shm_rpc_bridge.bench\"\x14\n\x04Text\x12\x0c\n\x04text\x18\x01 \x01(\t\" \n\x08Operands\x12\t\n\x01\x61\x18\x01 \x01(\x12\x12\t\n\x01\x62\x18\x02 \x01(\x12\"\x16\n\x05Total\x12\r\n\x05value\x18\x01 \x01(\x12\"\x18\n\x08\x44ocument\x12\x0c\n\x04json\x18\x01 \x01(\x0c\x32\x9a\x03\n\x05\x42\x65nch\x12>\n\x04\x45\x63ho\x12\x1a.shm_rpc_bridge.bench.Text\x1a\x1a.shm_rpc_bridge.bench.Text\x12\x42\n\x03\x41\x64\x64\x12\x1e.shm_rpc_bridge.bench.Operands\x1a\x1b.shm_rpc_bridge.bench.Total\x12I\n\x07Process\x12\x1e.shm_rpc_bridge.bench.Document\x1a\x1e.shm_rpc_bridge.bench.Document\x12>\n\x04\x46\x61il\x12\x1a.shm_rpc_bridge.bench.Text\x1a\x1a.shm_rpc_bridge.bench.Text\x12?\n\x05Sleep\x12\x1a.shm_rpc_bridge.bench.Text\x1a\x1a.shm_rpc_bridge.bench.Text\x12\x41\n\x07\x43ompute\x12\x1a.shm_rpc_bridge.bench.Text\x1a\x1a.shm_rpc_bridge.bench.Textb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x63ontenders/proto/bench.proto\x12\x14shm_rpc_bridge.bench\"\x14\n\x04Text\x12\x0c\n\x04text\x18\x01 \x01(\t\")\n\nProduction\x12\x0c\n\x04item\x18\x01 \x01(\t\x12\r\n\x05items\x18\x02 \x01(\r\" \n\x08Operands\x12\t\n\x01\x61\x18\x01 \x01(\x12\x12\t\n\x01\x62\x18\x02 \x01(\x12\"\x16\n\x05Total\x12\r\n\x05value\x18\x01 \x01(\x12\"\x18\n\x08\x44ocument\x12\x0c\n\x04json\x18\x01 \x01(\x0c\x32\xe5\x03\n\x05\x42\x65nch\x12>\n\x04\x45\x63ho\x12\x1a.shm_rpc_bridge.bench.Text\x1a\x1a.shm_rpc_bridge.bench.Text\x12\x42\n\x03\x41\x64\x64\x12\x1e.shm_rpc_bridge.bench.Operands\x1a\x1b.shm_rpc_bridge.bench.Total\x12I\n\x07Process\x12\x1e.shm_rpc_bridge.bench.Document\x1a\x1e.shm_rpc_bridge.bench.Document\x12>\n\x04\x46\x61il\x12\x1a.shm_rpc_bridge.bench.Text\x1a\x1a.shm_rpc_bridge.bench.Text\x12?\n\x05Sleep\x12\x1a.shm_rpc_bridge.bench.Text\x1a\x1a.shm_rpc_bridge.bench.Text\x12\x41\n\x07\x43ompute\x12\x1a.shm_rpc_bridge.bench.Text\x1a\x1a.shm_rpc_bridge.bench.Text\x12I\n\x07Produce\x12 .shm_rpc_bridge.bench.Production\x1a\x1a.shm_rpc_bridge.bench.Text0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,12 +33,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_TEXT']._serialized_start=54
   _globals['_TEXT']._serialized_end=74
-  _globals['_OPERANDS']._serialized_start=76
-  _globals['_OPERANDS']._serialized_end=108
-  _globals['_TOTAL']._serialized_start=110
-  _globals['_TOTAL']._serialized_end=132
-  _globals['_DOCUMENT']._serialized_start=134
-  _globals['_DOCUMENT']._serialized_end=158
-  _globals['_BENCH']._serialized_start=161
-  _globals['_BENCH']._serialized_end=571
+  _globals['_PRODUCTION']._serialized_start=76
+  _globals['_PRODUCTION']._serialized_end=117
+  _globals['_OPERANDS']._serialized_start=119
+  _globals['_OPERANDS']._serialized_end=151
+  _globals['_TOTAL']._serialized_start=153
+  _globals['_TOTAL']._serialized_end=175
+  _globals['_DOCUMENT']._serialized_start=177
+  _globals['_DOCUMENT']._serialized_end=201
+  _globals['_BENCH']._serialized_start=204
+  _globals['_BENCH']._serialized_end=689
 # @@protoc_insertion_point(module_scope)

@@ -10,6 +10,14 @@ class Text(_message.Message):
     text: str
     def __init__(self, text: _Optional[str] = ...) -> None: ...
 
+class Production(_message.Message):
+    __slots__ = ("item", "items")
+    ITEM_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    item: str
+    items: int
+    def __init__(self, item: _Optional[str] = ..., items: _Optional[int] = ...) -> None: ...
+
 class Operands(_message.Message):
     __slots__ = ("a", "b")
     A_FIELD_NUMBER: _ClassVar[int]

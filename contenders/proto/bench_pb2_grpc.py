@@ -64,6 +64,11 @@ class BenchStub:
                 request_serializer=contenders_dot_proto_dot_bench__pb2.Text.SerializeToString,
                 response_deserializer=contenders_dot_proto_dot_bench__pb2.Text.FromString,
                 _registered_method=True)
+        self.Produce = channel.unary_stream(
+                '/shm_rpc_bridge.bench.Bench/Produce',
+                request_serializer=contenders_dot_proto_dot_bench__pb2.Production.SerializeToString,
+                response_deserializer=contenders_dot_proto_dot_bench__pb2.Text.FromString,
+                _registered_method=True)
 
 
 class BenchServicer:
@@ -105,6 +110,12 @@ class BenchServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Produce(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_BenchServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -136,6 +147,11 @@ def add_BenchServicer_to_server(servicer, server):
             'Compute': grpc.unary_unary_rpc_method_handler(
                     servicer.Compute,
                     request_deserializer=contenders_dot_proto_dot_bench__pb2.Text.FromString,
+                    response_serializer=contenders_dot_proto_dot_bench__pb2.Text.SerializeToString,
+            ),
+            'Produce': grpc.unary_stream_rpc_method_handler(
+                    servicer.Produce,
+                    request_deserializer=contenders_dot_proto_dot_bench__pb2.Production.FromString,
                     response_serializer=contenders_dot_proto_dot_bench__pb2.Text.SerializeToString,
             ),
     }
@@ -300,6 +316,33 @@ class Bench:
             target,
             '/shm_rpc_bridge.bench.Bench/Compute',
             contenders_dot_proto_dot_bench__pb2.Text.SerializeToString,
+            contenders_dot_proto_dot_bench__pb2.Text.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Produce(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/shm_rpc_bridge.bench.Bench/Produce',
+            contenders_dot_proto_dot_bench__pb2.Production.SerializeToString,
             contenders_dot_proto_dot_bench__pb2.Text.FromString,
             options,
             channel_credentials,

@@ -65,7 +65,7 @@ class Pauses:
     def __init__(self, cells: pd.DataFrame, lane: str) -> None:
         ideal = _by_place(figures.summary(figures.headline(cells)))
         one = cells[(cells["clients"] == 1) & (cells["contender"] != figures.FLOOR)]
-        for axis in ("placement", "heap", "in_flight"):
+        for axis in ("placement", "heap", "in_flight", "items"):
             one = one[one[axis] == circumstances.DEFAULTS[axis]]
         one = one[(one["load"] != CLOSED) | (one["beside"] != NOTHING)]
         lines = figures.summary(one)

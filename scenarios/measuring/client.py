@@ -50,7 +50,7 @@ from scenarios.measuring.drivers import Driver
 from scenarios.measuring.loops import Record, Work, WrongAnswer, same, wait_until
 from scenarios.plan.circumstances import APART, WORN, Circumstances
 from scenarios.plan.load import Load, schedule
-from scenarios.plan.payloads import corpus
+from scenarios.plan.payloads import corpus, of_streams
 
 WARMUP_SHARE = 0.25
 """Warm-up takes at most this share of the time the timed part may take, for contenders of milliseconds per
@@ -163,6 +163,8 @@ def main(task: Task, runner: Connection) -> None:
         if task.circumstances.heap == WORN:
             programs.wear()
         payloads = corpus(task.payload, task.payload_bytes, task.seed)
+        if task.circumstances.items:
+            payloads = of_streams(payloads, task.circumstances.items)
         outcome = measure(task, payloads, runner.recv(), begin)
     except Exception as error:  # whatever a contender raises is recorded with the cell, which has failed
         outcome = Failure(type(error).__name__, str(error), traceback.format_exc())
@@ -177,12 +179,14 @@ def measure(task: Task, payloads: list[Any], server: Server | None, begin: Calla
     """
     service = BenchService()
     answers = [getattr(service, task.method)(payload) for payload in payloads]
+    if task.circumstances.items:
+        answers = [list(items) for items in answers]
     with ExitStack() as stack:
         if server is None:
             address = stack.enter_context(ServerProcess(task.contender, service)).address
         else:
             address = server.address
-        driver = stack.enter_context(drivers.of(task.contender, address))
+        driver = stack.enter_context(drivers.of(task.contender, address, streams=task.circumstances.items > 0))
         start = time.perf_counter_ns()
         driver.connect()
         first = driver.call(task.method, payloads[0])

@@ -14,6 +14,7 @@ wants, fresh from their start. Programs have others:
 ``in_flight``   1: a client has one call under way, and sends the next when it has the answer; 16: it has sent so many
                 before it takes the oldest one's answer, and sends another. Of closed loops: calls that are offered at a
                 rate have a queue instead
+``items``       0: a call has one answer; 1000: it is of a generator, and one call is the whole stream of so many items
 
 The rhythm of the calls is part of the load: :mod:`scenarios.plan.load`.
 """
@@ -40,10 +41,10 @@ BESIDE = (
     '"2-sleeping-calls", "2-computing-calls" (of other clients)'
 )
 
-IN_FLIGHT = "in_flight"
-DEFAULTS: Mapping[str, str | int] = {"beside": NOTHING, "placement": FREE, "heap": FRESH, IN_FLIGHT: 1}
+IN_FLIGHT, ITEMS = "in_flight", "items"
+DEFAULTS: Mapping[str, str | int] = {"beside": NOTHING, "placement": FREE, "heap": FRESH, IN_FLIGHT: 1, ITEMS: 0}
 """The axes, and what an older run was measured with, which has no columns for them."""
-SURROUNDINGS = tuple(axis for axis in DEFAULTS if axis != IN_FLIGHT)
+SURROUNDINGS = tuple(axis for axis in DEFAULTS if axis not in (IN_FLIGHT, ITEMS))
 """Those that are not the client's own choice."""
 
 
@@ -55,6 +56,7 @@ class Circumstances:
     placement: str = FREE
     heap: str = FRESH
     in_flight: int = 1
+    items: int = 0
 
     @property
     def burners(self) -> int:
@@ -81,9 +83,10 @@ class Circumstances:
         return {"sleeping": "sleep", "computing": "compute"}[match[2]] if match else ""
 
     def words(self) -> list[str]:
-        """What is not ideal, axis by axis: "2-burners", "together", "worn", "4 in flight"."""
+        """What is not ideal, axis by axis: "2-burners", "together", "worn", "4 in flight", "1000 items"."""
         words = [word for axis in SURROUNDINGS if (word := getattr(self, axis)) != DEFAULTS[axis]]
-        return [*words, *([f"{self.in_flight} in flight"] if self.in_flight > 1 else [])]
+        words += [f"{self.in_flight} in flight"] if self.in_flight > 1 else []
+        return [*words, *([f"{self.items} items"] if self.items else [])]
 
     def in_words(self) -> str:
         """The words in one; empty where everything is ideal."""
@@ -93,7 +96,9 @@ class Circumstances:
 def of(axes: Mapping[str, object]) -> Circumstances:
     """Those of a cell's axes or of a row; ideal ones where it says nothing."""
     surroundings = {axis: str(axes.get(axis) or DEFAULTS[axis]) for axis in SURROUNDINGS}
-    return Circumstances(**surroundings, in_flight=int(str(axes.get(IN_FLIGHT) or 1)))
+    return Circumstances(
+        **surroundings, in_flight=int(str(axes.get(IN_FLIGHT) or 1)), items=int(str(axes.get(ITEMS) or 0))
+    )
 
 
 def completed(axes: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,8 @@ MOST_CLIENTS = 64
 """Each is a process: more would measure the scheduler."""
 MOST_IN_FLIGHT = 1024
 """Of one client; more only wait in queues."""
+MOST_ITEMS = 1_000_000
+"""Of one stream; what is to be compared with them is in the client's memory."""
 LARGEST_BYTES = 100_000_000
 RUNS_NO_METHOD = ("noop",)
 """Contenders that hand the payload back without calling anything: only an echo has that answer."""
@@ -72,6 +74,12 @@ def _few(value: int) -> int:
 def _window(value: int) -> int:
     if not 1 <= value <= MOST_IN_FLIGHT:
         raise ValueError(f"{value} is not allowed; allowed: 1 to {MOST_IN_FLIGHT}")
+    return value
+
+
+def _stream_length(value: int) -> int:
+    if not 1 <= value <= MOST_ITEMS:
+        raise ValueError(f"{value} is not allowed; allowed: 1 to {MOST_ITEMS}")
     return value
 
 
@@ -129,6 +137,7 @@ class Cells(_Table):
     placement: Annotated[list[Annotated[str, _one_of(PLACEMENTS)]], *Some] = [FREE]
     heap: Annotated[list[Annotated[str, _one_of(HEAPS)]], *Some] = [FRESH]
     in_flight: Annotated[list[Annotated[int, AfterValidator(_window)]], *Some] = [1]
+    items: Annotated[list[Annotated[int, AfterValidator(_stream_length)]], *Some] | None = None
     repeats: Count | None = None
 
     @field_validator("method")
@@ -190,6 +199,19 @@ class Cells(_Table):
                 f"{max(in_flight)} cannot go with load {rates[0]!r}: calls in flight are of load {CLOSED!r}"
             )
         return in_flight
+
+    @field_validator("items")
+    @classmethod
+    def _of_streams(cls, items: list[int] | None, info: ValidationInfo) -> list[int] | None:
+        """Streams have a length and nothing else has; one after the other."""
+        is_stream = info.data.get("method") == payloads.STREAMED
+        if (items is None) == is_stream and "method" in info.data:
+            raise ValueError(f"is a list of the lengths of streams: for method {payloads.STREAMED!r}, and no other")
+        others = [f"load {each!r}" for each in info.data.get("load", ()) if each != CLOSED]
+        others += [f"in_flight {each}" for each in info.data.get("in_flight", ()) if each > 1]
+        if is_stream and others:
+            raise ValueError(f"streams cannot go with {others[0]}: they follow each other")
+        return items
 
     @field_validator("payload_sizes")
     @classmethod

@@ -18,10 +18,14 @@ import orjson
 
 from contenders.objects import Order
 
+STREAMED = "produce"
+"""The method that is a generator: its calls are streams, of the payload's items."""
+
 DEFAULT_KINDS = {
     "echo": {"bytes": "bytes", "json": "document", "native": "ascii", "pickle": "objects"},
     "add": {"json": "numbers", "native": "numbers", "pickle": "numbers"},
     "process": {"json": "document", "native": "document", "pickle": "document"},
+    STREAMED: {"native": "ascii"},
 }
 """Method to lane to the kind of payload sent when a scenario does not say. A pair not listed does not
 exist."""
@@ -65,6 +69,12 @@ def corpus(kind: str, size: int, seed: int) -> list[Any]:
         return [nonce.to_bytes(8, "big") + body for nonce, body in enumerate(bodies)]
     table = _ESCAPED if kind == "escapes" else _ALPHABET
     return [f"{nonce:08x}{body.translate(table).decode()}" for nonce, body in enumerate(bodies)]
+
+
+def of_streams(payloads: list[Any], items: int) -> list[dict[str, Any]]:
+    """What :data:`STREAMED` takes for streams of so many items. Of two payloads only: the items of all of them, which
+    are the answers, are in the client's memory."""
+    return [{"item": payload, "items": items} for payload in payloads[:2]]
 
 
 def _documents(rng: random.Random, size: int, count: int) -> list[dict[str, Any]]:

@@ -53,6 +53,7 @@ class Block:
     placement: tuple[str, ...] = (FREE,)
     heap: tuple[str, ...] = (FRESH,)
     in_flight: tuple[int, ...] = (1,)
+    items: tuple[int, ...] = (0,)
     """See :mod:`scenarios.plan.circumstances`."""
     one_in_flight: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     """Lane to the contenders whose clients can have one call under way only: they have no cell with more."""
@@ -61,7 +62,7 @@ class Block:
 
     def circumstances(self) -> list[Circumstances]:
         """Every combination of them."""
-        axes = itertools.product(self.beside, self.placement, self.heap, self.in_flight)
+        axes = itertools.product(self.beside, self.placement, self.heap, self.in_flight, self.items)
         return [Circumstances(*each) for each in axes]
 
 

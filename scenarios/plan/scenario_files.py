@@ -97,6 +97,7 @@ def _block(cells: Cells, catalogue: Catalogue, repeats: int, left_out: list[str]
         placement=_possible(cells.placement, quotas.why_no_placement, left_out),
         heap=tuple(cells.heap),
         in_flight=tuple(cells.in_flight),
+        items=tuple(cells.items or (0,)),
         one_in_flight=_one_in_flight(contenders, cells.in_flight, catalogue, left_out),
         in_process=tuple(sorted(name for name in named if catalogue[name].in_process)),
         repeats=cells.repeats or repeats,
@@ -123,7 +124,12 @@ def _contenders(cells: Cells, catalogue: Catalogue, left_out: list[str]) -> dict
             left_out.append(str(error))
     pairs = list(itertools.product(cells.lanes, classes.items()))
     left_out += [f"{name} has no lane {lane}" for lane, (name, kind) in pairs if lane not in kind.lanes]
-    return {lane: tuple(name for name, kind in classes.items() if lane in kind.lanes) for lane in cells.lanes}
+    able = [(lane, name) for lane, (name, kind) in pairs if lane in kind.lanes]
+    if cells.items:
+        without = [(lane, name) for lane, name in able if not classes[name](lane).streams]
+        left_out += [f"{name} has no streams in lane {lane}" for lane, name in without]
+        able = [pair for pair in able if pair not in without]
+    return {lane: tuple(name for each, name in able if each == lane) for lane in cells.lanes}
 
 
 def _one_client(

@@ -12,12 +12,13 @@ import pandas as pd
 from rich.console import Console
 
 from scenarios.common.errors import RunError
-from scenarios.plots import clients_and_rates, drift, latency, real, style
+from scenarios.plots import clients_and_rates, drift, latency, real, streams, style
 from scenarios.plots.sheet import Sheet
 from scenarios.records import environment
 from scenarios.records.store import Run, replace_file
 from scenarios.statistics import figures
 from scenarios.statistics.real import by_case
+from scenarios.statistics.streams import by_items
 
 PREFERRED_LANE = "native"
 """Where one lane must do: what a user of each contender would write."""
@@ -46,6 +47,7 @@ def sheets(run: Run) -> dict[str, Sheet]:
         found = of_latency(figures.headline(cells))
         found |= clients_and_rates.sheets(cells)
         found |= real.sheets(by_case(cells))
+        found |= streams.sheets(by_items(cells))
         found["drift"] = drift.sheet(figures.frame(rows, every_attempt=True))
         return {name: sheet.finish(about(run)) for name, sheet in found.items()}
 

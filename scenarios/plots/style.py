@@ -42,7 +42,7 @@ FAMILIES = (
         ("mp-pipe", "process-pool", "mp-manager", "thread-pool", "interpreters", "interpreters-event", "callserver"),
     ),
     Family(("asyncio", "http"), "#9478B9", "h", ("asyncio-uds", "asyncio-uds-tuned", "http-uds", "http-uds-stdlib")),
-    Family(("zmq", "pynng"), "#00C17C", "D", ("zmq-ipc", "zmq-poll", "zmq-dealer", "pynng")),
+    Family(("zmq", "pynng"), "#00C17C", "D", ("zmq-ipc", "zmq-poll", "zmq-dealer", "zmq-push", "pynng")),
     Family(("grpc",), "#87230D", "^", ("grpc-uds", "grpc-tcp", "grpc-aio")),
     Family(("pyro5", "rpyc"), "#403229", "s", ("pyro5", "pyro5-tuned", "rpyc", "rpyc-tuned")),
 )

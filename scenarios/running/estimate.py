@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.padding import Padding
 
 from scenarios.common.units import size
-from scenarios.measuring.client import WARMUP_SHARE
+from scenarios.measuring.client import FEWEST_CALLS, WARMUP_SHARE
 from scenarios.measuring.loops import DRAIN_NS
 from scenarios.plan.cells import RERUN_SHARE, Cell
 from scenarios.plan.load import Load
@@ -44,11 +44,16 @@ TYPICAL_US = dict(
         ("process-pool", 300),
         ("http-uds-stdlib", 400),
     ]
-    + [(name, 200) for name in ("zmq-ipc", "zmq-poll", "zmq-dealer", "pynng", "asyncio-uds", "asyncio-uds-tuned")]
+    + [
+        (name, 200)
+        for name in ("zmq-ipc", "zmq-poll", "zmq-dealer", "zmq-push", "pynng", "asyncio-uds", "asyncio-uds-tuned")
+    ]
     + [("pyro5-tuned", 100), ("rpyc", 350), ("rpyc-tuned", 350)]
 )
 """µs per small call, an order of magnitude each; 800, gRPC's, for what is not listed."""
 OTHER_US = 800
+ITEMS_IN_A_CALL = 4
+"""So many items of a stream take about as long as a call."""
 US_PER_KB = {"bytes": 0.5, "json": 15, "native": 3, "pickle": 30}
 """µs per 1000 bytes of payload that are copied, or encoded and decoded twice."""
 
@@ -74,6 +79,9 @@ def expected_s(cell: Cell) -> float:
     by_reference = cell.contender in ("noop", "direct", "thread-pool")
     moved = 0.0 if by_reference else US_PER_KB.get(cell.lane, 10) * cell.payload_bytes / 1000
     typical_us = TYPICAL_US.get(cell.contender, OTHER_US) + moved
+    if items := cell.circumstances.items:
+        stream_s = items * typical_us / ITEMS_IN_A_CALL / 1e6
+        return start_s(cell) + max(min(upper_bound_s(cell), calls * stream_s), FEWEST_CALLS * stream_s)
     return start_s(cell) + min(upper_bound_s(cell), calls * typical_us / 1e6)
 
 
@@ -104,15 +112,17 @@ def show(scenario: Scenario, cells: Sequence[Cell], console: Console) -> None:
 
 def _asked(cells: Sequence[Cell]) -> tuple[str, ...]:
     """What is asked of one contender: payloads, clients, load, calls and repeats as text."""
-    told = [dataclasses.replace(cell.circumstances, in_flight=1).in_words() for cell in cells]
+    told = [dataclasses.replace(cell.circumstances, in_flight=1, items=0).in_words() for cell in cells]
     around = {words: words or "ideal" for words in told}
     in_flight = {cell.circumstances.in_flight: str(cell.circumstances.in_flight) for cell in cells}
+    items = {cell.circumstances.items: str(cell.circumstances.items) for cell in cells}
     return (
         f"payload {_listed({cell.payload_bytes: size(cell.payload_bytes) for cell in cells})}",
         f"clients {_listed({cell.clients: str(cell.clients) for cell in cells})}",
         f"load {_listed({(Load.parse(cell.load).rate or 0, cell.load): cell.load for cell in cells})}",
         *([f"circumstances {_listed(around)}"] if any(around) else []),
         *([f"in flight {_listed(in_flight)}"] if max(in_flight) > 1 else []),
+        *([f"items {_listed(items)}"] if any(items) else []),
         f"up to {_listed({-cell.calls: f'{cell.calls:,}' for cell in cells})} calls",
         f"repeats {len({cell.axes['repeat'] for cell in cells})}",
     )

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 
@@ -29,15 +31,20 @@ def by_in_flight(cells: pd.DataFrame) -> pd.DataFrame:
     single one included. Those of other surroundings are :mod:`scenarios.statistics.real`'s. Columns: those of a
     summary."""
     told = figures.of_several_in_flight(cells) - figures.of_circumstances(cells)
-    lines = figures.summary(cells[(cells["load"] == CLOSED) & cells["scenario"].isin(told)])
+    lines = figures.summary(_closed_of(cells, told))
     return lines.sort_values(list(GROUP), ignore_index=True)
 
 
 def beside_slow_calls(cells: pd.DataFrame) -> pd.DataFrame:
     """Closed loops of clients beside which others call slow methods of the same server, and in the same scenarios those
     of clients beside which nobody does. Columns: those of a summary."""
-    lines = figures.summary(cells[(cells["load"] == CLOSED) & cells["scenario"].isin(figures.of_slow_calls(cells))])
+    lines = figures.summary(_closed_of(cells, figures.of_slow_calls(cells)))
     return lines.sort_values(list(GROUP), ignore_index=True)
+
+
+def _closed_of(cells: pd.DataFrame, scenarios: Collection[str]) -> pd.DataFrame:
+    """Those of closed loops; not of streams, which are :mod:`scenarios.statistics.streams`'s."""
+    return cells[(cells["load"] == CLOSED) & (cells["items"] == 0) & cells["scenario"].isin(scenarios)]
 
 
 def offered(cells: pd.DataFrame) -> pd.DataFrame:

@@ -118,6 +118,7 @@ def frame(rows: list[Row], *, every_attempt: bool = False) -> pd.DataFrame:
     return disturbed.marked(table.assign(phase=phases.of(table))).assign(
         attempt=table["attempt"].fillna(0).astype(int),
         in_flight=table["in_flight"].fillna(1).astype(int),
+        items=table["items"].fillna(0).astype(int),
         cpu_us=table["client_cpu_us_per_call"] + table["server_cpu_us_per_call"].fillna(0),
         skipped_share=(skipped / (table["calls"] + skipped)).fillna(0.0),
     )
@@ -146,7 +147,8 @@ def of_several_in_flight(cells: pd.DataFrame) -> set[str]:
 
 def ideal(cells: pd.DataFrame, kind: pd.Series[bool]) -> pd.DataFrame:
     """Those of a kind that nothing was beside, on CPUs of the scheduler's choice, in fresh processes, one call per
-    client at a time. Not of a scenario that tells of other circumstances, unless there are no others."""
+    client at a time, which has one answer. Not of a scenario that tells of other circumstances, unless there are no
+    others."""
     found = cells[kind & _as_by_default(cells, tuple(DEFAULTS))]
     apart = of_circumstances(cells) | of_several_in_flight(cells) | of_slow_calls(cells)
     alone = found[~found["scenario"].isin(apart)]

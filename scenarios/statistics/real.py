@@ -34,7 +34,7 @@ def by_case(cells: pd.DataFrame) -> pd.DataFrame:
     Columns: those of a summary; `case`, in words; `place`, by which cases are ordered, the ideal one first; `served`:
     whether the calls that were offered were answered, see :mod:`scenarios.statistics.clients_and_rates`.
     """
-    one = cells[cells["clients"] == 1]
+    one = cells[(cells["clients"] == 1) & (cells["items"] == 0)]
     lines = figures.summary(one[one["scenario"].isin(figures.of_circumstances(one))])
     ideal = figures.summary(figures.headline(cells))
     asked = set(zip(lines["lane"], lines["payload_bytes"], lines["contender"], strict=True))

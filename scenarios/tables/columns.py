@@ -102,13 +102,22 @@ CONTENDER = Column("contender", "", "contender")
 PAYLOAD = Column("payload", "", "payload_bytes", lambda line: size(line["payload_bytes"]))
 CLIENTS = Column("clients", "", "clients", lambda line: f"{line['clients']:.0f}")
 IN_FLIGHT = Column("in flight", "per client", "in_flight", lambda line: f"{line['in_flight']:.0f}")
+ITEMS = Column("items", "per stream", "items", lambda line: f"{line['items']:.0f}")
 OFFERED = Column("offered", "calls/s", "rate", lambda line: f"{line['rate']:,.0f}{' even' if line['constant'] else ''}")
 CASE = Column("circumstances", "", "case")
 BESIDE = Column("beside", "", lambda line: "" if line["beside"] == NOTHING else line["beside"].replace("-", " "))
-KEYS = (PAYLOAD, CONTENDER, CLIENTS, IN_FLIGHT, OFFERED, CASE, BESIDE)
+KEYS = (PAYLOAD, CONTENDER, CLIENTS, IN_FLIGHT, ITEMS, OFFERED, CASE, BESIDE)
 """They say what a line is about."""
 
 P50 = Column("p50", "µs", "p50_us", small=lambda line: interval(line["p50_low"], line["p50_high"]))
+AN_ITEM = Column("an item", "µs", "item_us", small=lambda line: interval(line["item_low"], line["item_high"]))
+RECEIVED = Column(
+    "received",
+    "items/s",
+    "items_per_s",
+    small=lambda line: interval(line["items_per_s_low"], line["items_per_s_high"]),
+)
+ITEM_CPU = _two("CPU", "µs/item", "client_cpu_us_per_item", "server_cpu_us_per_item")
 SLOWEST_CLIENT = Column("slowest client", "p50 µs", "slowest_client_p50_us")
 P99 = Column("p99", "µs", "p99_us", lambda line: least(line["p99_us"], line["p99_of_all"]), _p99)
 LONGEST = Column("longest", "µs", "longest_us")

@@ -1,5 +1,5 @@
 """Which tables a run has: latency by payload, every figure of one client, several clients, several calls in flight,
-quick calls beside slow ones, offered rates, circumstances."""
+quick calls beside slow ones, offered rates, streams, circumstances."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from scenarios.common.units import size
 from scenarios.plan.cells import GROUP
-from scenarios.statistics import clients_and_rates, figures
+from scenarios.statistics import clients_and_rates, figures, streams
 from scenarios.statistics.figures import BASE, FLOOR
 from scenarios.statistics.real import by_case
 from scenarios.tables import columns
@@ -45,6 +45,10 @@ OF_RATES = [
     *(columns.P99, columns.LATE_P50, columns.LATE_P99, columns.CPU, columns.SWITCHES, columns.DISTURBED),
 ]
 
+OF_STREAMS = [
+    *(columns.CONTENDER, columns.BESIDE, columns.CLIENTS, columns.ITEMS, columns.RECEIVED, columns.AN_ITEM),
+    *(columns.ITEM_CPU, columns.DISTURBED),
+]
 OF_CASES = [
     *(columns.CASE, columns.CONTENDER, columns.P50, columns.P99, columns.LONGEST, columns.ANSWERED, columns.CPU),
     *(columns.SWITCHES, columns.FAULTS, columns.DISTURBED),
@@ -66,6 +70,10 @@ SLOW_CALLS_CAPTION = (
 CASES_CAPTION = (
     "asleep: the caller sleeps until it calls, and its call begins when it has woken; awake: it computes until then; "
     "pale: more was offered than was answered; the benchmarking guide says how each is made"
+)
+STREAMS_CAPTION = (
+    "the server produces the items of a stream one after the other, and the client consumes them all: of the median "
+    "stream, from asking for it to having its last item; CPU: client + server"
 )
 RATES_CAPTION = (
     "offered: on average, by chance a little more or less; latency from the intended send, skipped calls taken for "
@@ -153,13 +161,14 @@ def _cases(cells: pd.DataFrame) -> pd.DataFrame:
 
 def of_load(cells: pd.DataFrame) -> list[Table]:
     """Of closed loops of several clients, of several calls in flight and of quick calls beside slow ones, of calls at
-    an offered rate, and of calls as programs make them, those a run has the data for."""
+    an offered rate, of streams, and of calls as programs make them, those a run has the data for."""
     found = []
     for kind, of_kind, shown, caption in (
         ("several clients, closed loop", clients_and_rates.by_clients(cells), OF_CLIENTS, CLIENTS_CAPTION),
         ("several calls in flight", clients_and_rates.by_in_flight(cells), OF_IN_FLIGHT, IN_FLIGHT_CAPTION),
         ("quick calls beside slow ones", clients_and_rates.beside_slow_calls(cells), OF_SLOW_CALLS, SLOW_CALLS_CAPTION),
         ("open loop", clients_and_rates.by_rate(cells), OF_RATES, RATES_CAPTION),
+        ("streams", streams.by_items(cells), OF_STREAMS, STREAMS_CAPTION),
         ("calls as programs make them", _cases(cells), OF_CASES, CASES_CAPTION),
     ):
         for scenario, lane, lines in lanes(of_kind):

@@ -4,10 +4,11 @@ subinterpreters, which most extension modules (orjson) refuse."""
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import signal
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from contenders.service import BenchService
 
 TELL = "tell"
 STUCK = "stuck: "
+BROKEN = "broken: "
+BEFORE_IT_BREAKS = 3
 
 
 class Telling(BenchService):
@@ -34,6 +37,13 @@ class Telling(BenchService):
                 pass
             signal.sigwait({signal.SIGUSR1})
         return payload
+
+    def produce(self, payload: Any) -> Iterator[str]:
+        """As of the benchmark; of texts that begin so there are :data:`BEFORE_IT_BREAKS`, and an error."""
+        broken = payload["item"].startswith(BROKEN)
+        yield from itertools.islice(super().produce(payload), BEFORE_IT_BREAKS if broken else None)
+        if broken:
+            raise ValueError("no more of them")
 
 
 def _raw(payload: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import inspect
 import os
 import random
 import re
@@ -12,8 +13,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, aclosing, closing, nullcontext, suppress
 from datetime import datetime, timedelta, timezone
+from multiprocessing import Pipe, get_context
 from multiprocessing.connection import wait
 from pathlib import Path
 from queue import Queue
@@ -29,7 +31,8 @@ from contenders.process import ServerProcess
 from contenders.registry import ContenderUnavailable
 from contenders.service import SLOW_SECONDS, BenchService
 from tests.contenders import background
-from tests.contenders.services import STUCK, TELL, Telling
+from tests.contenders.consumer import consume_a_little
+from tests.contenders.services import BEFORE_IT_BREAKS, BROKEN, STUCK, TELL, Telling
 
 # A Connection of multiprocessing that fails to send leaves a buffer in its traceback, and Python 3.14 complains of one
 # that is collected in a circle.
@@ -129,6 +132,9 @@ ASYNC = [parameter for parameter in EVERY if parameter.values[0].is_async]
 
 SEVERAL = [parameter for parameter in EVERY if parameter.values[0].several_in_flight]
 """Callers of these have several calls on their way at once."""
+
+STREAMING = [parameter for parameter in EVERY if parameter.values[0].streams]
+"""Methods of these may be generators."""
 
 # What a contender is does not depend on the lane.
 ONCE = [
@@ -362,6 +368,132 @@ def test_calls_begin_while_others_run_and_all_learn_that_the_server_is_gone(
 def test_any_other_caller_says_that_it_makes_one_call_at_a_time(contender: Contender, caller: Caller) -> None:
     with pytest.raises(NotImplementedError, match="one call at a time"):
         caller.begin("echo", SMALL[contender.lane])
+
+
+ITEM = "an item of a stream"
+MANY = {"item": ITEM * 10, "items": 5000}
+"""More than any buffer on the way has room for."""
+
+
+class Streams:
+    """Consumes streams and makes calls, whether those are waited for or awaited; streams as lists of so many items."""
+
+    def __init__(self, contender: Contender, address: str) -> None:
+        self._runner = asyncio.Runner(loop_factory=contender.new_event_loop) if contender.is_async else None
+        self._caller: Any = (
+            self._runner.run(contender.connect_async(address)) if self._runner else contender.connect(address)
+        )
+        self.received: list[Any] = []
+
+    def take(self, payload: Any, items: int = sys.maxsize, method: str = "produce") -> list[Any]:
+        """The first `items` of a stream, which is then closed; those that came are `received` whatever comes behind."""
+        self.received = []
+        if self._runner:
+            self._runner.run(self._take_async(method, payload, items))
+            return self.received
+        with closing(self._caller.stream(method, payload)) as stream:
+            for item in stream:
+                self.received.append(item)
+                if len(self.received) >= items:
+                    break
+        return self.received
+
+    async def _take_async(self, method: str, payload: Any, items: int) -> None:
+        async with aclosing(self._caller.stream(method, payload)) as stream:
+            async for item in stream:
+                self.received.append(item)
+                if len(self.received) >= items:
+                    break
+
+    def echo(self, payload: Any) -> Any:
+        called = self._caller.call("echo", payload)
+        return self._runner.run(called) if self._runner else called
+
+    def __enter__(self) -> Streams:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        closed = self._caller.close()
+        if self._runner:
+            self._runner.run(closed)
+            self._runner.close()
+
+
+@pytest.mark.parametrize("contender", STREAMING, indirect=True, scope="module")
+def test_a_stream_has_all_items_in_their_order_and_the_next_call_works(
+    contender: Contender, server: ServerProcess
+) -> None:
+    with Streams(contender, server.address) as caller:
+        for payload in (MANY, {"item": ITEM, "items": 1}, {"item": ITEM, "items": 0}, {"item": ITEM, "items": 20}):
+            assert caller.take(payload) == list(BenchService().produce(payload))
+            assert caller.echo(SMALL[contender.lane]) == SMALL[contender.lane]
+    if contender.is_async:  # the facade's
+        with contender.connect(server.address) as facade:
+            assert list(facade.stream("produce", MANY)) == list(BenchService().produce(MANY))
+
+
+@pytest.mark.parametrize("contender", STREAMING, indirect=True, scope="module")
+def test_an_error_in_the_middle_of_a_stream_arrives_behind_the_items_before_it(
+    contender: Contender, server: ServerProcess
+) -> None:
+    payload = {"item": BROKEN + ITEM, "items": 10}
+    with Streams(contender, server.address) as caller:
+        with pytest.raises(CallError) as caught:
+            caller.take(payload)
+        assert (caught.value.type_name, caught.value.message) == ("ValueError", "no more of them")
+        assert caller.received == list(BenchService().produce(payload))[:BEFORE_IT_BREAKS]
+        assert caller.echo(SMALL[contender.lane]) == SMALL[contender.lane]
+        with pytest.raises(CallError):
+            caller.take(payload, method="no_such_method")
+        assert caller.echo(SMALL[contender.lane]) == SMALL[contender.lane]
+
+
+@pytest.mark.parametrize("contender", STREAMING, indirect=True, scope="module")
+def test_after_a_stream_that_was_closed_early_the_caller_or_the_next_one_goes_on(
+    contender: Contender, server: ServerProcess
+) -> None:
+    with Streams(contender, server.address) as caller:
+        assert caller.take(MANY, 2) == list(BenchService().produce(MANY))[:2]
+        with suppress(ServerGone):
+            assert caller.echo(SMALL[contender.lane]) == SMALL[contender.lane]
+    with Streams(contender, server.address) as another:
+        assert another.take(MANY) == list(BenchService().produce(MANY))
+        assert another.echo(SMALL[contender.lane]) == SMALL[contender.lane]
+
+
+@pytest.mark.parametrize("contender", across_processes(STREAMING), indirect=True, scope="module")
+def test_a_client_that_is_killed_in_the_middle_of_a_stream_leaves_a_server_that_goes_on(
+    contender: Contender, server: ServerProcess
+) -> None:
+    ours, theirs = Pipe()
+    consumer = get_context("spawn").Process(target=consume_a_little, args=(contender, server.address, MANY, theirs))
+    consumer.start()
+    assert ours.poll(30)
+    assert ours.recv() == next(iter(BenchService().produce(MANY)))
+    consumer.kill()
+    consumer.join()
+    ours.close()
+    theirs.close()
+    with Streams(contender, server.address) as another:
+        taken = background.start(another.take, MANY) if not contender.is_async else None
+        assert (taken.result(LIMIT_SECONDS) if taken else another.take(MANY)) == list(BenchService().produce(MANY))
+
+
+def streams_somewhere(kind: type[Contender]) -> bool:
+    """In some lane, itself or what it is made from: its callers have a `stream`."""
+    bases = [each for each in kind.__mro__ if issubclass(each, Contender) and not inspect.isabstract(each)]
+    return any(each(lane).streams for each in bases for lane in each.lanes)
+
+
+@pytest.mark.parametrize(
+    "contender",
+    [each for each in LIVES if not streams_somewhere(type(each.values[0]))],
+    indirect=True,
+    scope="module",
+)
+def test_any_other_caller_says_that_it_has_no_streams(contender: Contender, caller: Caller) -> None:
+    with pytest.raises(NotImplementedError, match="no streams"):
+        next(caller.stream("produce", MANY))
 
 
 @pytest.mark.parametrize("contender", [parameter for parameter in ONCE if not parameter.values[0].is_async])

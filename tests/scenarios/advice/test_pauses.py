@@ -76,6 +76,26 @@ def test_calls_of_which_several_are_in_flight_change_no_answer_about_one_at_a_ti
     assert _of(mixed, **asked) == _of(table(IDEAL, _paced(1000, 60.0), burned), **asked)
 
 
+def test_streams_change_no_answer_about_calls() -> None:
+    alone, beside = table(IDEAL, _paced(1000, 60.0)), {"scenario": "s/beside", "beside": "2-burners"}
+    burned = cells("ring", {100: (40.0,) * 3}, **beside)
+    streams = cells("ring", {100: (900.0,) * 3}, scenario="s/streams", items="1000")
+    streams += cells("ring", {100: (900.0,) * 3}, **beside, items="1000")
+    streams += cells("ring", dict.fromkeys((50, 100, 5000, 50000), (900.0,) * 3), scenario="s", items="7")
+    mixed = table(IDEAL, _paced(1000, 60.0), burned, streams)
+    for size in (100, 5050):
+        for caller in (ASLEEP, BUSY):
+            asked = {"caller": caller, "payload_bytes": size}
+            assert _of(mixed, **asked) == _of(alone, **asked)
+    of_burned = {"caller": BUSY, "beside": "2-burners"}
+    assert _of(mixed, **of_burned) == _of(table(IDEAL, _paced(1000, 60.0), burned), **of_burned)
+
+
+def test_a_run_of_streams_alone_has_no_answer_about_calls() -> None:
+    with pytest.raises(AdviceError, match="lane 'native' is not in this run; allowed: none"):
+        _of(table(cells("ring", {100: (900.0,) * 3}, items="1000")))
+
+
 def test_each_caller_has_its_own_figures_and_one_that_is_busy_has_no_pauses() -> None:
     frame = table(IDEAL, _paced(1000, 60.0), _paced(1000, 80.0, ""))
     assert _p50(_of(frame, caller=ASLEEP)) == 60
