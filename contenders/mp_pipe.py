@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
 from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
+from types import GeneratorType
 from typing import Any
 
 from contenders.endpoints import fresh_socket_path
@@ -103,7 +104,15 @@ def _conversation(lane: str, methods: Methods) -> Converse:
 
         def converse(connection: Connection) -> None:
             while True:
-                for answer in _answers(methods, *connection.recv()):
+                method, payload = connection.recv()
+                try:
+                    answer: tuple[Any, ...] = (methods[method](payload),)
+                except Exception as error:  # a user's handler ran: anything may come out of it
+                    answer = _failure(error)
+                if type(answer[0]) is GeneratorType:
+                    for each in _items(answer[0]):
+                        connection.send(each)
+                else:
                     connection.send(answer)
 
         return converse
@@ -116,18 +125,19 @@ def _conversation(lane: str, methods: Methods) -> Converse:
     return converse_in_bytes
 
 
-def _answers(methods: Methods, method: str, payload: Any) -> Iterator[tuple[Any, ...]]:
-    """The one answer of a call; of a generator one per item, and an empty one behind the last."""
+def _failure(error: Exception) -> tuple[Any, ...]:
+    return None, type(error).__name__, str(error)
+
+
+def _items(generator: Generator[Any, None, None]) -> Iterator[tuple[Any, ...]]:
+    """An answer for each item, and an empty one behind the last."""
     try:
-        result = methods[method](payload)
-        if not isinstance(result, Generator):
-            yield (result,)
-            return
-        for item in result:
+        for item in generator:
             yield (item,)
+    except Exception as error:
+        yield _failure(error)
+    else:
         yield ()
-    except Exception as error:  # a user's handler ran: anything may come out of it
-        yield (None, type(error).__name__, str(error))
 
 
 class _MessageCaller(Caller):
