@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from contenders.endpoints import fresh_socket_path
-from contenders.interface import AsyncCaller, Caller, Contender, ServerGone
+from contenders.interface import ARRAYS, PLAIN_LANES, AsyncCaller, Caller, Contender, ServerGone
 from contenders.loop_caller import LoopCaller
-from contenders.message_lanes import MESSAGE_LANES, MessageLane, Respond
+from contenders.message_lanes import GATHERING_LANES, MessageLane, Respond
 from contenders.service import methods_of
 
 _LENGTH = struct.Struct("<Q")
@@ -28,8 +28,14 @@ async def _receive(reader: asyncio.StreamReader) -> bytes:
 
 
 async def _send(writer: asyncio.StreamWriter, message: Any) -> None:
-    writer.writelines((_LENGTH.pack(len(message)), message))
+    writer.writelines(_framed(message))
     await writer.drain()
+
+
+def _framed(message: Any) -> tuple[Any, ...]:
+    """The message, or the parts of one, behind its length."""
+    parts = message if type(message) is tuple else (message,)
+    return (_LENGTH.pack(sum(map(len, parts))), *parts)
 
 
 class AsyncioUds(Contender):
@@ -37,6 +43,7 @@ class AsyncioUds(Contender):
 
     name = "asyncio-uds"
     summary = "asyncio streams with a length prefix over a Unix domain socket, nothing but the standard library."
+    lanes: ClassVar[tuple[str, ...]] = (*PLAIN_LANES, ARRAYS)
     is_async: ClassVar[bool] = True
     several_in_flight = True
     stream_limit_bytes: ClassVar[int] = 64 * 1024
@@ -47,7 +54,7 @@ class AsyncioUds(Contender):
         return str(fresh_socket_path(folder, "asyncio"))
 
     def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
-        respond = MESSAGE_LANES[self.lane].responder(methods_of(service))
+        respond = GATHERING_LANES[self.lane].responder(methods_of(service))
         with asyncio.Runner(loop_factory=self.new_event_loop) as runner:
             runner.run(_serve(respond, address, self.stream_limit_bytes, ready))
 
@@ -56,7 +63,7 @@ class AsyncioUds(Contender):
             reader, writer = await asyncio.open_unix_connection(address, limit=self.stream_limit_bytes)
         except OSError as error:
             raise ServerGone(f"no server at {address}: {error}") from error
-        return _StreamCaller(reader, writer, MESSAGE_LANES[self.lane])
+        return _StreamCaller(reader, writer, GATHERING_LANES[self.lane])
 
     def connect(self, address: str) -> Caller:
         return LoopCaller(self.new_event_loop(), self.connect_async(address))
@@ -66,7 +73,7 @@ class AsyncioUds(Contender):
             "transport": "Unix domain socket, length-prefixed messages",
             "API": "asyncio streams",
             "event loop": self.loop_name,
-            "codec": MESSAGE_LANES[self.lane].codec,
+            "codec": GATHERING_LANES[self.lane].codec,
             "stream limit": f"{self.stream_limit_bytes} bytes",
             "in flight": "written one after the other; one stream answers them in their order",
             "server workers": "1 (the event loop)",
@@ -125,7 +132,7 @@ class _StreamCaller(AsyncCaller):
         request = self._lane.request(method, payload)
         if self._writer.is_closing():
             raise ServerGone("the connection is closed")
-        self._writer.writelines((_LENGTH.pack(len(request)), request))
+        self._writer.writelines(_framed(request))
         return self._answer()
 
     async def _answer(self) -> Any:
