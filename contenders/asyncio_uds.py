@@ -16,9 +16,9 @@ from typing import Any, ClassVar
 
 from contenders import codec
 from contenders.endpoints import fresh_socket_path
-from contenders.interface import AsyncCaller, Caller, CallError, Contender, ServerGone
+from contenders.interface import ARRAYS, PLAIN_LANES, AsyncCaller, Caller, CallError, Contender, ServerGone
 from contenders.loop_caller import LoopCaller
-from contenders.message_lanes import MESSAGE_LANES, MessageLane, Respond
+from contenders.message_lanes import GATHERING_LANES, MessageLane, Respond
 from contenders.service import methods_of
 
 _LENGTH = struct.Struct("<Q")
@@ -36,8 +36,14 @@ async def _receive(reader: asyncio.StreamReader) -> bytes:
 async def _send(writer: asyncio.StreamWriter, message: Any) -> None:
     if writer.is_closing():
         raise ConnectionError("the connection is closed")
-    writer.writelines((_LENGTH.pack(len(message)), message))
+    writer.writelines(_framed(message))
     await writer.drain()
+
+
+def _framed(message: Any) -> tuple[Any, ...]:
+    """The message, or the parts of one, behind its length."""
+    parts = message if type(message) is tuple else (message,)
+    return (_LENGTH.pack(sum(map(len, parts))), *parts)
 
 
 class AsyncioUds(Contender):
@@ -45,6 +51,7 @@ class AsyncioUds(Contender):
 
     name = "asyncio-uds"
     summary = "asyncio streams with a length prefix over a Unix domain socket, nothing but the standard library."
+    lanes: ClassVar[tuple[str, ...]] = (*PLAIN_LANES, ARRAYS)
     is_async: ClassVar[bool] = True
     several_in_flight = True
     stream_limit_bytes: ClassVar[int] = 64 * 1024
@@ -53,14 +60,14 @@ class AsyncioUds(Contender):
 
     def __init__(self, lane: str) -> None:
         super().__init__(lane)
-        self.streams = lane != "bytes"
+        self.streams = lane not in ("bytes", ARRAYS)
 
     def new_address(self, folder: Path) -> str:
         return str(fresh_socket_path(folder, "asyncio"))
 
     def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
         methods = methods_of(service)
-        respond = MESSAGE_LANES[self.lane].responder(methods)
+        respond = GATHERING_LANES[self.lane].responder(methods)
         produce = partial(codec.stream, methods) if self.streams else None
         with asyncio.Runner(loop_factory=self.new_event_loop) as runner:
             runner.run(_serve(respond, produce, address, self.stream_limit_bytes, ready))
@@ -70,7 +77,7 @@ class AsyncioUds(Contender):
             reader, writer = await asyncio.open_unix_connection(address, limit=self.stream_limit_bytes)
         except OSError as error:
             raise ServerGone(f"no server at {address}: {error}") from error
-        return _StreamCaller(reader, writer, MESSAGE_LANES[self.lane])
+        return _StreamCaller(reader, writer, GATHERING_LANES[self.lane])
 
     def connect(self, address: str) -> Caller:
         return LoopCaller(self.new_event_loop(), self.connect_async(address))
@@ -80,7 +87,7 @@ class AsyncioUds(Contender):
             "transport": "Unix domain socket, length-prefixed messages",
             "API": "asyncio streams",
             "event loop": self.loop_name,
-            "codec": MESSAGE_LANES[self.lane].codec,
+            "codec": GATHERING_LANES[self.lane].codec,
             "stream limit": f"{self.stream_limit_bytes} bytes",
             "in flight": "written one after the other; one stream answers them in their order",
             **({"streams": "an item a message, drain() after each"} if self.streams else {}),
@@ -151,7 +158,7 @@ class _StreamCaller(AsyncCaller):
         request = self._lane.request(method, payload)
         if self._writer.is_closing():
             raise ServerGone("the connection is closed")
-        self._writer.writelines((_LENGTH.pack(len(request)), request))
+        self._writer.writelines(_framed(request))
         return self._answer()
 
     async def _answer(self) -> Any:

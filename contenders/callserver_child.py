@@ -2,8 +2,8 @@
 
 It is used as its documents have it: the program starts the server, so the runner's client process owns it, and serving
 is having it. A call names a function at the top of a module, which gets the server's context, here the methods, before
-its arguments. Lane ``bytes`` is what the library is for: arrays in buffers that are allocated once. Lanes ``native``
-and ``pickle`` are its pipe, which is multiprocessing's. One client, and one call at a time.
+its arguments. Lanes ``bytes`` and ``arrays`` are what the library is for: arrays in buffers that are allocated once.
+Lanes ``native`` and ``pickle`` are its pipe, which is multiprocessing's. One client, and one call at a time.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ import numpy as np
 from callserver import AllocationSet, AllocationSetManager, CallServer
 
 from contenders.garbage import settle
-from contenders.interface import Caller, CallError, Contender, ServerGone
+from contenders.interface import ARRAYS, Caller, CallError, Contender, ServerGone
 from contenders.message_lanes import echo_only
 from contenders.pickling import OWN_CODEC
 from contenders.service import Methods, methods_of
 
 FIRST_BUFFER_BYTES = 64 * 1024
-"""Of lane ``bytes``, one buffer each way: as large as the largest message yet, rounded up to a power of two."""
+"""Of a lane in shared memory, one buffer each way: as large as the largest message yet, rounded to a power of two."""
 VIEW_FROM_BYTES = 64 * 1024
 """Larger messages are looked at in place, as the other contenders' are."""
 
@@ -42,7 +42,7 @@ class CallServerChild(Contender):
 
     name = "callserver"
     summary = "callserver, a child of the caller's own process: NumPy arrays in shared memory, all else through a pipe."
-    lanes: ClassVar[tuple[str, ...]] = ("bytes", "native", "pickle")
+    lanes: ClassVar[tuple[str, ...]] = ("bytes", "native", "pickle", ARRAYS)
     in_process = True
     many_clients = False
 
@@ -62,8 +62,7 @@ class CallServerChild(Contender):
     def connect(self, address: str) -> Caller:
         if address not in _servers:
             raise ServerGone(f"there is no server {address} in this process")
-        kind = _ArrayCaller if self.lane == "bytes" else _PipeCaller
-        return kind(_servers[address])
+        return _CALLERS.get(self.lane, _PipeCaller)(_servers[address])
 
     def settings(self) -> Mapping[str, str]:
         arrays = {
@@ -74,7 +73,7 @@ class CallServerChild(Contender):
         }
         pipe = {"transport": "a pipe of multiprocessing (a pair of Unix domain sockets)", "codec": OWN_CODEC}
         return {
-            **(arrays if self.lane == "bytes" else pipe),
+            **(arrays if self.lane in _CALLERS else pipe),
             "API": "CallServer.call(...) of a child process",
             "start method": "spawn",
             "server workers": "1",
@@ -107,9 +106,9 @@ class _Server:
                     raise ServerGone(self._gone) from error
                 raise CallError(type(error).__name__, str(error)) from error
 
-    def buffer(self, size: int) -> Any:
-        """An array of shared memory for :func:`_run_on_arrays`."""
-        return CallServer.alloc(self._server, _run_on_arrays, (size,), np.uint8)
+    def buffer(self, function: Callable[..., Any], size: int) -> Any:
+        """An array of shared memory for calls of `function`, and of no other."""
+        return CallServer.alloc(self._server, function, (size,), np.uint8)
 
     def stop(self) -> None:
         with self._lock:
@@ -146,11 +145,21 @@ def _run(methods: Methods, method: str, payload: Any) -> Any:
     return methods[method](payload)
 
 
-def _run_on_arrays(methods: Methods, request: Any, response: Any, size: int) -> Any:
+def _run_on_bytes(methods: Methods, request: Any, response: Any, size: int) -> Any:
     """In the server: `echo` of the first bytes of `request`, into `response`. Returns how many it has written there."""
     answer = methods["echo"](request[:size].data)
     response[: len(answer)] = np.frombuffer(answer, np.uint8)
     return len(answer)
+
+
+def _run_on_array(methods: Methods, request: Any, response: Any, method: str, size: int, dtype: str) -> Any:
+    """In the server: a method of the array in `request`. Returns its result; of an array, which is written into
+    `response`, the dtype and how many bytes it has there."""
+    answer = methods[method](request[:size].view(dtype))
+    if not isinstance(answer, np.ndarray):
+        return answer
+    response[: answer.nbytes] = answer.view(np.uint8)
+    return answer.dtype.str, answer.nbytes
 
 
 class _PipeCaller(Caller):
@@ -170,20 +179,49 @@ class _PipeCaller(Caller):
         self._server = None
 
 
-class _ArrayCaller(_PipeCaller):
+class _BytesCaller(_PipeCaller):
     """Its result may be a view, good until the next call."""
+
+    function: ClassVar[Callable[..., Any]] = staticmethod(_run_on_bytes)
+    """What it calls."""
 
     def __init__(self, server: _Server) -> None:
         super().__init__(server)
-        self._request, self._response = (server.buffer(FIRST_BUFFER_BYTES) for _ in range(2))
+        self._request, self._response = (server.buffer(self.function, FIRST_BUFFER_BYTES) for _ in range(2))
 
     def call(self, method: str, payload: Any) -> Any:
         size, server = len(echo_only(method, payload)), self._open()
         if size <= AllocationSet.MIN_SIZE:  # the library's own limit: smaller arrays would go through the pipe, too
             return server.call(_run, method, payload)
-        if size > len(self._request):
-            capacity = 1 << (size - 1).bit_length()
-            self._request, self._response = (server.buffer(capacity) for _ in range(2))
-        self._request[:size] = np.frombuffer(payload, np.uint8)
-        answer = self._response[: server.call(_run_on_arrays, self._request, self._response, size)]
+        self._fill(server, np.frombuffer(payload, np.uint8))
+        answer = self._response[: server.call(self.function, self._request, self._response, size)]
         return answer.data if size >= VIEW_FROM_BYTES else answer.tobytes()
+
+    def _fill(self, server: _Server, items: Any) -> None:
+        """Copy bytes into the request, which is made larger where it must be, and the response with it."""
+        if len(items) > len(self._request):
+            capacity = 1 << (len(items) - 1).bit_length()
+            self._request, self._response = (server.buffer(self.function, capacity) for _ in range(2))
+        self._request[: len(items)] = items
+
+
+class _ArrayCaller(_BytesCaller):
+    """As with bytes, its result may be a view, good until the next call."""
+
+    function: ClassVar[Callable[..., Any]] = staticmethod(_run_on_array)
+
+    def call(self, method: str, payload: Any) -> Any:
+        server = self._open()
+        if payload.nbytes <= AllocationSet.MIN_SIZE:
+            return server.call(_run, method, payload)
+        self._fill(server, payload.view(np.uint8))
+        arguments = (self._request, self._response, method, payload.nbytes, payload.dtype.str)
+        answer = server.call(self.function, *arguments)
+        if not isinstance(answer, tuple):
+            return answer
+        dtype, size = answer
+        return self._response[:size].view(dtype)
+
+
+_CALLERS: Mapping[str, type[_PipeCaller]] = {"bytes": _BytesCaller, ARRAYS: _ArrayCaller}
+"""Of the lanes whose messages lie in shared memory."""

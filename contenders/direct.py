@@ -21,8 +21,8 @@ NO_WORKERS = {"server workers": "none: the calling thread"}
 _GONE = "the server has stopped, or this caller is closed"
 
 
-class _InProcess(Contender):
-    """What the three have in common: where the service is published, and for how long."""
+class InProcess(Contender):
+    """What they have in common: where the service is published, and for how long."""
 
     lanes: ClassVar[tuple[str, ...]] = LANES
     wait = "none"
@@ -44,14 +44,15 @@ class _InProcess(Contender):
             methods.clear()  # callers hold this very table: they find it empty, at no cost per call
 
 
-def _methods_at(address: str) -> Methods:
+def methods_at(address: str) -> Methods:
+    """What is served at `address`. Raises :class:`ServerGone`."""
     try:
         return _served[address]
     except KeyError:
         raise ServerGone(f"nothing is served at {address}") from None
 
 
-class Direct(_InProcess):
+class Direct(InProcess):
     """The method called by reference: what a call costs before anything is split."""
 
     name = "direct"
@@ -59,13 +60,15 @@ class Direct(_InProcess):
     streams = True
 
     def connect(self, address: str) -> Caller:
-        return _DirectCaller(_methods_at(address))
+        return DirectCaller(methods_at(address))
 
     def settings(self) -> Mapping[str, str]:
         return {"transport": "none: the method is called by reference", "codec": "none", **NO_WORKERS}
 
 
-class _DirectCaller(Caller):
+class DirectCaller(Caller):
+    """Calls `methods` by reference."""
+
     def __init__(self, methods: Methods) -> None:
         self._methods = methods
 
@@ -89,7 +92,7 @@ class _DirectCaller(Caller):
         self._methods = Methods()
 
 
-class DirectCodec(_InProcess):
+class DirectCodec(InProcess):
     """The same call with request and response encoded and decoded: serialization without a second process."""
 
     name = "direct-codec"
@@ -97,7 +100,7 @@ class DirectCodec(_InProcess):
     lanes = ("json", "native", "pickle")  # lane bytes is the lane without a codec
 
     def connect(self, address: str) -> Caller:
-        return _CodecCaller(_methods_at(address), self.lane)
+        return _CodecCaller(methods_at(address), self.lane)
 
     def settings(self) -> Mapping[str, str]:
         return {
@@ -125,14 +128,14 @@ class _CodecCaller(Caller):
         self._respond = self._lane.responder(self._methods)
 
 
-class Noop(_InProcess):
+class Noop(InProcess):
     """A call that does nothing, not even reach the service: what the harness itself adds to every number."""
 
     name = "noop"
     summary = "A call that reaches no service: what the harness itself adds to every figure."
 
     def connect(self, address: str) -> Caller:
-        _methods_at(address)
+        methods_at(address)
         return _NoopCaller()
 
     def settings(self) -> Mapping[str, str]:

@@ -1,8 +1,8 @@
 """What gRPC over a Unix socket and over TCP share: options, server, lanes and the way errors travel.
 
-Lane ``bytes`` is a method without serializers, lane ``json`` the same with orjson on top, lane ``native`` the
-generated stubs (:mod:`contenders.grpc_native`). Calls are unary and synchronous; ``.future()``, whose callbacks run on
-a thread of their own, is used where several are in flight. A caller may be shared by threads.
+Lanes ``bytes`` and ``arrays`` are a method without serializers, lane ``json`` the same with orjson on top, lane
+``native`` the generated stubs (:mod:`contenders.grpc_native`). Calls are unary and synchronous; ``.future()``, whose
+callbacks run on a thread of their own, is used where several are in flight. A caller may be shared by threads.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import abc
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, ClassVar
 
 import grpc
@@ -18,7 +19,8 @@ import grpc
 from contenders import codec
 from contenders.grpc_errors import GrpcCaller, reporting
 from contenders.grpc_native import NativeCaller, add_native_handlers
-from contenders.interface import Caller, Contender, ServerGone
+from contenders.interface import ARRAYS, PLAIN_LANES, Caller, Contender, ServerGone
+from contenders.message_lanes import MESSAGE_LANES, MessageLane
 from contenders.service import Methods, methods_of
 
 _BOTH_ENDS: Mapping[str, int] = {
@@ -30,7 +32,12 @@ SERVER_OPTIONS: Mapping[str, int] = {**_BOTH_ENDS, "grpc.so_reuseport": 0}
 # Without a pool of its own a second channel of a process silently shares the first one's connection.
 CHANNEL_OPTIONS: Mapping[str, int] = {**_BOTH_ENDS, "grpc.use_local_subchannel_pool": 1}
 
-CODECS = {"bytes": "none: no serializers", "json": "orjson, no serializers", "native": "protobuf"}
+CODECS = {
+    "bytes": "none: no serializers",
+    "json": "orjson, no serializers",
+    "native": "protobuf",
+    "arrays": f"{MESSAGE_LANES[ARRAYS].codec}, no serializers",
+}
 IO_THREADS = "gRPC's own, on both sides: their number is its choice"
 RAW_SERVICE = "shm_rpc_bridge.bench.Raw"
 
@@ -38,6 +45,7 @@ RAW_SERVICE = "shm_rpc_bridge.bench.Raw"
 class GrpcContender(Contender):
     """A gRPC contender but for its address: subclasses say what that means to a server and to a channel."""
 
+    lanes: ClassVar[tuple[str, ...]] = (*PLAIN_LANES, ARRAYS)
     several_in_flight = True
 
     def __init__(self, lane: str) -> None:
@@ -106,9 +114,11 @@ class GrpcContender(Contender):
 
 
 def raw_functions(lane: str, methods: Methods) -> Mapping[str, Callable[[bytes], bytes]]:
-    """What :data:`RAW_SERVICE` serves in lanes ``bytes`` and ``json``: bytes in, bytes out."""
+    """What :data:`RAW_SERVICE` serves in all lanes but ``native``: bytes in, bytes out."""
     if lane == "bytes":
         return methods
+    if lane == ARRAYS:
+        return {"call": MESSAGE_LANES[lane].responder(methods)}
 
     def call(request: bytes) -> bytes:
         method, payload = codec.decode_request(request)
@@ -142,20 +152,22 @@ class _BytesCaller(GrpcCaller):
         return self._echo if name == "echo" else self._channel.unary_unary(f"/{RAW_SERVICE}/{name}")
 
 
-class _JsonCaller(GrpcCaller):
-    def __init__(self, channel: grpc.Channel) -> None:
+class _MessageCaller(GrpcCaller):
+    def __init__(self, channel: grpc.Channel, lane: MessageLane) -> None:
         super().__init__(channel)
+        self._lane = lane
         self._call: Any = channel.unary_unary(f"/{RAW_SERVICE}/call")
 
     def exchange(self, method: str, payload: Any) -> Any:
-        return codec.decode_response(self._call(codec.encode_request(method, payload)))
+        return self._lane.result(self._call(self._lane.request(method, payload)))
 
     def start(self, method: str, payload: Any) -> tuple[Any, Callable[[Any], Any]]:
-        return self._call.future(codec.encode_request(method, payload)), codec.decode_response
+        return self._call.future(self._lane.request(method, payload)), self._lane.result
 
 
 _CALLERS: Mapping[str, Callable[[grpc.Channel], Caller]] = {
     "bytes": _BytesCaller,
-    "json": _JsonCaller,
+    "json": partial(_MessageCaller, lane=MESSAGE_LANES["json"]),
+    "arrays": partial(_MessageCaller, lane=MESSAGE_LANES["arrays"]),
     "native": NativeCaller,
 }

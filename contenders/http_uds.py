@@ -1,8 +1,8 @@
 """HTTP over a Unix domain socket: Starlette on uvicorn, called with httpx's synchronous client.
 
-Lane ``bytes`` posts an octet-stream, lane ``json`` posts orjson to one route, lane ``native`` has a route per method
-and the JSON of Starlette and httpx, as a web service of these three is written. Handlers run in the server's event
-loop, one at a time. A caller may be shared by threads.
+Lanes ``bytes`` and ``arrays`` post an octet-stream, lane ``json`` posts orjson to one route, lane ``native`` has a
+route per method and the JSON of Starlette and httpx, as a web service of these three is written. Handlers run in the
+server's event loop, one at a time. A caller may be shared by threads.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httptools  # noqa: F401  # what uvicorn is set up with: missed here, where what to install can be said
 import httpx
@@ -22,14 +22,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from contenders.endpoints import fresh_socket_path
-from contenders.interface import Caller, CallError, Contender, ServerGone
+from contenders.interface import ARRAYS, PLAIN_LANES, Caller, CallError, Contender, ServerGone
 from contenders.message_lanes import MESSAGE_LANES
 from contenders.service import Handler, Methods, methods_of
 
 KEEP_ALIVE_SECONDS = 3600
 """uvicorn's own 5 would close the connection of a caller that pauses."""
 
-TYPES = {"bytes": "application/octet-stream", "json": "application/json"}
+TYPES = {"bytes": "application/octet-stream", "json": "application/json", "arrays": "application/octet-stream"}
 PING = "/ping"
 
 
@@ -38,6 +38,7 @@ class HttpUds(Contender):
 
     name = "http-uds"
     summary = "HTTP/1.1 over a Unix domain socket: Starlette on uvicorn, httpx's synchronous client."
+    lanes: ClassVar[tuple[str, ...]] = (*PLAIN_LANES, ARRAYS)
 
     def new_address(self, folder: Path) -> str:
         return str(fresh_socket_path(folder, "http"))

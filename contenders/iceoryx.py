@@ -20,7 +20,7 @@ import iceoryx2 as iox2
 
 from contenders.endpoints import fresh_path
 from contenders.interface import LANES, Caller, Contender, ServerGone
-from contenders.message_lanes import MESSAGE_LANES, MessageLane, Respond
+from contenders.message_lanes import GATHERING_LANES, MessageLane, Respond
 from contenders.service import methods_of
 
 VIEW_FROM_BYTES = 64 * 1024
@@ -47,7 +47,7 @@ class Iceoryx(Contender):
         return fresh_path(folder, "bench").name  # nothing of it lies in the folder: it is shared memory
 
     def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
-        respond, stopping = MESSAGE_LANES[self.lane].responder(methods_of(service)), threading.Event()
+        respond, stopping = GATHERING_LANES[self.lane].responder(methods_of(service)), threading.Event()
         node = new_node()
         server = _growing(self.builder(node, address).open_or_create().server_builder()).create()
         try:
@@ -81,7 +81,7 @@ class Iceoryx(Contender):
         return {
             "transport": "shared memory, request-response",
             "waiting": f"polling on both sides, sched_yield after every {LOOKS_PER_YIELD} looks in vain",
-            "codec": MESSAGE_LANES[self.lane].codec,
+            "codec": GATHERING_LANES[self.lane].codec,
             "copying": f"into loaned memory; out of it below {VIEW_FROM_BYTES // 1024} KiB, views from there up",
             "slices": f"{INITIAL_BYTES} bytes at first, allocation strategy PowerOfTwo",
             "configuration": f"iceoryx2's defaults, {MOST_CLIENTS} clients at most",
@@ -101,7 +101,7 @@ def answer(request: Any, respond: Respond) -> None:
     """Answer one request. A client that has gone in the meantime gets nothing, and that is all."""
     response = respond(_read(request))
     with contextlib.suppress(iox2.LoanError, iox2.SendError):
-        _filled(request.loan_slice_uninit(len(response)), response).send()
+        _filled(request.loan_slice_uninit(_length(response)), response).send()
     request.delete()
 
 
@@ -109,8 +109,21 @@ def _growing(builder: Any) -> Any:
     return builder.initial_max_slice_len(INITIAL_BYTES).allocation_strategy(iox2.AllocationStrategy.PowerOfTwo)
 
 
+def _length(message: Any) -> int:
+    return sum(map(len, message)) if type(message) is tuple else len(message)
+
+
 def _filled(loan: Any, message: Any) -> Any:
-    """`loan` with the message in it, ready to be sent. A message that is no bytes is a view from :func:`_read`."""
+    """`loan` with the message in it, ready to be sent. A message that is no bytes is a view from :func:`_read`, or, in
+    lane ``arrays``, a tuple of parts.
+    """
+    if type(message) is tuple:
+        memory = (ctypes.c_uint8 * _length(message)).from_address(loan.payload_ptr)
+        place, view = 0, memoryview(memory).cast("B")
+        for part in message:
+            view[place : place + len(part)] = part
+            place += len(part)
+        return loan.assume_init()
     source = message if isinstance(message, bytes) else ctypes.addressof(ctypes.c_char.from_buffer(message))
     ctypes.memmove(loan.payload_ptr, source, len(message))
     return loan.assume_init()
@@ -129,7 +142,7 @@ class IceoryxCaller(Caller):
     """A node, a client and the response that was read last, whose memory the result may be."""
 
     def __init__(self, contender: Iceoryx, address: str) -> None:
-        self._lane: MessageLane = MESSAGE_LANES[contender.lane]
+        self._lane: MessageLane = GATHERING_LANES[contender.lane]
         self._node = new_node()
         self._last: Any = None
         try:
@@ -146,7 +159,7 @@ class IceoryxCaller(Caller):
         if self._last is not None:
             self._last.delete()
             self._last = None
-        pending = self.send(_filled(self._client.loan_slice_uninit(len(request)), request))
+        pending = self.send(_filled(self._client.loan_slice_uninit(_length(request)), request))
         self._last = self.receive(pending)
         pending.delete()
         return self._lane.result(_read(self._last))

@@ -14,7 +14,7 @@ from typing import Any
 import iceoryx2 as iox2
 
 from contenders.iceoryx import MOST_CLIENTS, SLICE_MS, Iceoryx, IceoryxCaller, answer
-from contenders.interface import PLAIN_LANES, Caller
+from contenders.interface import ARRAYS, PLAIN_LANES, Caller
 from contenders.message_lanes import Respond
 
 
@@ -23,7 +23,7 @@ class IceoryxEvent(Iceoryx):
 
     name = "iceoryx2-event"
     summary = "iceoryx2 request-response over shared memory, both sides woken by its events."
-    lanes = PLAIN_LANES
+    lanes = (*PLAIN_LANES, ARRAYS)
     wait = "block"
 
     def builder(self, node: Any, address: str) -> Any:

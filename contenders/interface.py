@@ -3,7 +3,8 @@
 A *service* is a plain Python object (see :mod:`contenders.service`); its public methods take one payload and
 return a result. A *contender* serves such an object in one process and connects to it from another. A *lane*
 says what is compared: ``bytes`` (raw bytes, no codec), ``json`` (the same document, orjson for everyone),
-``native`` (each contender's own idiom), ``pickle`` (the same Python objects, their classes kept).
+``native`` (each contender's own idiom), ``pickle`` (the same Python objects, their classes kept), ``arrays`` (a NumPy
+array, each contender's own idiom).
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 PLAIN_LANES = ("bytes", "json", "native")
 """Those of plain values, which everybody has."""
-LANES = (*PLAIN_LANES, "pickle")
+ARRAYS = "arrays"
+LANES = (*PLAIN_LANES, "pickle", ARRAYS)
 
 
 class CallError(Exception):
@@ -114,7 +116,7 @@ class Contender(abc.ABC):
     summary: ClassVar[str] = ""
     """One sentence for the report: what it is. Empty when its author says nothing."""
     lanes: ClassVar[tuple[str, ...]] = PLAIN_LANES
-    """The lanes it can be measured in. Who carries objects of one's own classes says :data:`LANES`."""
+    """The lanes it can be measured in. Who carries objects of one's own classes, and arrays, says :data:`LANES`."""
     wait: ClassVar[str] = "block"
     """How it waits for a message: ``adaptive`` (spin, then park), ``block``, ``spin``; ``none`` at all."""
     in_process: ClassVar[bool] = False

@@ -19,7 +19,7 @@ from typing import Any
 
 from contenders.endpoints import fresh_socket_path
 from contenders.garbage import settle
-from contenders.interface import Caller, CallError, Contender, ServerGone
+from contenders.interface import ARRAYS, Caller, CallError, Contender, ServerGone
 from contenders.pickling import OWN_CODEC
 from contenders.worker import die_with_parent
 
@@ -48,7 +48,7 @@ class MpManager(Contender):
     summary = (
         "A manager of multiprocessing, owned by the caller's own process: a proxy's methods over a Unix domain socket."
     )
-    lanes = ("native", "pickle")
+    lanes = ("native", "pickle", ARRAYS)
     in_process = True
 
     def new_address(self, folder: Path) -> str:

@@ -1,8 +1,9 @@
 """multiprocessing's connections over a Unix domain socket: what the standard library has for talking processes.
 
 Lane ``bytes`` is send_bytes and recv_bytes, lane ``json`` the same with orjson, lane ``native`` send and recv, which
-pickle with the default protocol, lane ``pickle`` send_bytes and recv_bytes with pickles of protocol 5. Each client is
-served by a thread of its own, as the blocking API asks for; a caller is for one thread.
+pickle with the default protocol, lane ``pickle`` send_bytes and recv_bytes with pickles of protocol 5, lane ``arrays``
+send_bytes of a header and of the array. Each client is served by a thread of its own, as the blocking API asks for; a
+caller is for one thread.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
 from types import GeneratorType
-from typing import Any
+from typing import Any, ClassVar
 
+from contenders import arrays
 from contenders.endpoints import fresh_socket_path
-from contenders.interface import LANES, Caller, CallError, Contender, ServerGone
+from contenders.interface import ARRAYS, LANES, Caller, CallError, Contender, ServerGone
 from contenders.message_lanes import MESSAGE_LANES
 from contenders.pickling import OWN_CODEC
 from contenders.service import Methods, methods_of
@@ -25,7 +27,7 @@ from contenders.service import Methods, methods_of
 Converse = Callable[[Connection], None]
 
 _BACKLOG = 64
-_GONE = (EOFError, OSError)
+GONE = (EOFError, OSError)
 
 
 class MpPipe(Contender):
@@ -33,7 +35,7 @@ class MpPipe(Contender):
 
     name = "mp-pipe"
     summary = "multiprocessing.connection over a Unix domain socket: send_bytes, or send with pickling."
-    lanes = LANES
+    lanes: ClassVar[tuple[str, ...]] = LANES
 
     def __init__(self, lane: str) -> None:
         super().__init__(lane)
@@ -43,18 +45,18 @@ class MpPipe(Contender):
         return str(fresh_socket_path(folder, "mp"))
 
     def serve(self, service: object, address: str, ready: Callable[[Callable[[], None]], None]) -> None:
-        converse = _conversation(self.lane, methods_of(service))
+        converse = self.conversation(methods_of(service))
         open_connections: set[Connection] = set()
         stopping = threading.Event()
 
         def attend(connection: Connection) -> None:
-            with connection, contextlib.suppress(*_GONE):
+            with connection, contextlib.suppress(*GONE):
                 converse(connection)
             open_connections.discard(connection)
 
         def stop() -> None:
             stopping.set()
-            with contextlib.suppress(*_GONE), Client(address):
+            with contextlib.suppress(*GONE), Client(address):
                 pass  # accept() cannot be interrupted: a connection wakes it
 
         Path(address).unlink(missing_ok=True)  # what a killed server has left
@@ -70,11 +72,17 @@ class MpPipe(Contender):
         for connection in tuple(open_connections):
             _hang_up(connection)
 
+    def conversation(self, methods: Methods) -> Converse:
+        """What answers one client's requests until it has gone, which is an exception of :data:`GONE`."""
+        return _conversation(self.lane, methods)
+
     def connect(self, address: str) -> Caller:
         try:
             connection = Client(address)
         except OSError as error:
             raise ServerGone(f"no server at {address}: {error}") from error
+        if self.lane == ARRAYS:
+            return _ArrayCaller(connection)
         return _PicklingCaller(connection) if self.lane == "native" else _MessageCaller(connection, self.lane)
 
     def settings(self) -> Mapping[str, str]:
@@ -99,7 +107,6 @@ def _hang_up(connection: Connection) -> None:
 
 
 def _conversation(lane: str, methods: Methods) -> Converse:
-    """Answer one client's requests until it has gone, which is an exception of `_GONE`."""
     if lane == "native":
 
         def converse(connection: Connection) -> None:
@@ -116,6 +123,13 @@ def _conversation(lane: str, methods: Methods) -> Converse:
                     connection.send(answer)
 
         return converse
+    if lane == ARRAYS:
+
+        def converse_in_arrays(connection: Connection) -> None:
+            while True:
+                _send_parts(connection, arrays.answer(methods, connection.recv_bytes(), connection.recv_bytes()))
+
+        return converse_in_arrays
     respond = MESSAGE_LANES[lane].responder(methods)
 
     def converse_in_bytes(connection: Connection) -> None:
@@ -140,6 +154,11 @@ def _items(generator: Generator[Any, None, None]) -> Iterator[tuple[Any, ...]]:
         yield ()
 
 
+def _send_parts(connection: Connection, parts: arrays.Parts) -> None:
+    for part in parts:
+        connection.send_bytes(part)
+
+
 class _MessageCaller(Caller):
     def __init__(self, connection: Connection, lane: str) -> None:
         self._connection, self._lane = connection, MESSAGE_LANES[lane]
@@ -149,9 +168,26 @@ class _MessageCaller(Caller):
         try:
             self._connection.send_bytes(request)
             response = self._connection.recv_bytes()
-        except _GONE as error:
+        except GONE as error:
             raise ServerGone(str(error) or "the server closed the connection") from error
         return self._lane.result(response)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class _ArrayCaller(Caller):
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def call(self, method: str, payload: Any) -> Any:
+        request = arrays.request(method, payload)
+        try:
+            _send_parts(self._connection, request)
+            header, body = self._connection.recv_bytes(), self._connection.recv_bytes()
+        except GONE as error:
+            raise ServerGone(str(error) or "the server closed the connection") from error
+        return arrays.result(header, body)
 
     def close(self) -> None:
         self._connection.close()
@@ -165,7 +201,7 @@ class _PicklingCaller(Caller):
         try:
             self._connection.send((method, payload))
             answer = self._connection.recv()
-        except _GONE as error:
+        except GONE as error:
             raise ServerGone(str(error) or "the server closed the connection") from error
         if len(answer) > 1:
             raise CallError(answer[1], answer[2])

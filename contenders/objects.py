@@ -22,6 +22,12 @@ class Order:
     note: str
 
 
+def same_arrays(one: Any, other: Any) -> bool:
+    """Whether two values are arrays of one dtype and shape with the same items."""
+    alike = type(one) is type(other) and one.dtype == other.dtype and one.shape == other.shape
+    return alike and bool((one == other).all())
+
+
 def same_types(one: Any, other: Any) -> bool:
     """Whether two values that are equal are so in the types of all they hold, too: ``1 == 1.0 == True``, and an object
     that only stands for another one may say that it is equal.

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from contenders.garbage import settle
-from contenders.interface import Caller, CallError, Contender, ServerGone
+from contenders.interface import ARRAYS, Caller, CallError, Contender, ServerGone
 from contenders.pickling import OWN_CODEC
 from contenders.service import Methods, methods_of
 from contenders.worker import die_with_parent
@@ -38,7 +38,7 @@ class ProcessPool(Contender):
 
     name = "process-pool"
     summary = "concurrent.futures.ProcessPoolExecutor with one worker, owned by the caller's own process."
-    lanes = ("native", "pickle")
+    lanes = ("native", "pickle", ARRAYS)
     in_process = True
     several_in_flight = True
 

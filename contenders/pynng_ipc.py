@@ -8,12 +8,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pynng
 
 from contenders.endpoints import fresh_socket_path
-from contenders.interface import Caller, Contender, ServerGone
+from contenders.interface import ARRAYS, PLAIN_LANES, Caller, Contender, ServerGone
 from contenders.message_lanes import MESSAGE_LANES, MessageLane
 from contenders.service import methods_of
 
@@ -25,6 +25,7 @@ class PynngIpc(Contender):
 
     name = "pynng"
     summary = "nng (the successor of nanomsg) REQ/REP over ipc:// through pynng, blocking."
+    lanes: ClassVar[tuple[str, ...]] = (*PLAIN_LANES, ARRAYS)
 
     def new_address(self, folder: Path) -> str:
         return f"ipc://{fresh_socket_path(folder, 'nng')}"

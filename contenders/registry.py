@@ -25,6 +25,7 @@ ENTRY_POINT_GROUP = "shm_rpc_bridge.contenders"
 BUILT_IN = {
     "noop": "contenders.direct:Noop",
     "direct": "contenders.direct:Direct",
+    "copy": "contenders.array_copy:Copy",
     "direct-codec": "contenders.direct:DirectCodec",
     "thread-pool": "contenders.thread_pool:ThreadPool",
     "interpreters": "contenders.interpreters:Interpreters",
@@ -32,6 +33,7 @@ BUILT_IN = {
     "shm": "contenders.shm:Shm",
     "shm-block": "contenders.shm_block:ShmBlock",
     "shm-spin": "contenders.shm_spin:ShmSpin",
+    "shm-loan": "contenders.shm_loan:ShmLoan",
     "shm-msgpack": "contenders.shm_msgpack:ShmMsgpack",
     "shm-async": "contenders.shm_async:ShmAsync",
     "shm-threads": "contenders.shm_threads:ShmThreads",
@@ -49,6 +51,7 @@ BUILT_IN = {
     "iceoryx2": "contenders.iceoryx:Iceoryx",
     "iceoryx2-event": "contenders.iceoryx_event:IceoryxEvent",
     "mp-pipe": "contenders.mp_pipe:MpPipe",
+    "shared-memory": "contenders.shared_memory:SharedMemoryByHand",
     "mp-manager": "contenders.mp_manager:MpManager",
     "process-pool": "contenders.process_pool:ProcessPool",
     "callserver": "contenders.callserver_child:CallServerChild",

@@ -22,13 +22,13 @@ from rpyc.utils.factory import connect_channel
 from rpyc.utils.server import ThreadedServer
 
 from contenders.endpoints import fresh_socket_path
-from contenders.interface import LANES, Caller, CallError, Contender, ServerGone
+from contenders.interface import ARRAYS, PLAIN_LANES, Caller, CallError, Contender, ServerGone
 from contenders.message_lanes import MESSAGE_LANES, echo_only
 from contenders.service import Methods, methods_of
 
 CONFIG = {"sync_request_timeout": None, "include_local_traceback": False, "log_exceptions": False}
 _GONE = (EOFError, OSError)
-_WHOLE = ("json", "pickle")
+_WHOLE = ("json", "pickle", ARRAYS)
 """Lanes in which a call is one message of bytes."""
 
 
@@ -37,7 +37,7 @@ class RpycUds(Contender):
 
     name = "rpyc"
     summary = "RPyC over a Unix domain socket, methods fetched once."
-    lanes = LANES
+    lanes: ClassVar[tuple[str, ...]] = (*PLAIN_LANES, "pickle")
     compress: ClassVar[bool] = True
 
     def new_address(self, folder: Path) -> str:

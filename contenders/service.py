@@ -62,6 +62,14 @@ class BenchService:
         for number in range(payload["items"]):
             yield f"{head}{number:08x}{tail}"
 
+    def total(self, payload: Any) -> float:
+        """The sum of an array: a method that reads all of it."""
+        return float(payload.sum())
+
+    def first(self, payload: Any) -> float:
+        """The first item of an array: a method that hardly reads it."""
+        return float(payload[0])
+
     def sleep(self, payload: Any) -> Any:
         """`payload` itself, after :data:`SLOW_SECONDS` asleep, as one that waits for a disk or another service."""
         time.sleep(SLOW_SECONDS)

@@ -1,8 +1,9 @@
 """Shared memory RPC, this project's library, waiting adaptively: only public names, as a user writes it.
 
 Lanes ``json`` and ``native`` are RPCServer and RPCClient: JSON is this library's own idiom. Lane ``pickle`` is the same
-with ``codec="pickle"``. Lane ``bytes`` is its SharedMemoryTransport, which joins two processes and no more. Callers of
-the others may be shared by threads, and several calls in flight are ``RPCClient.submit``, which has threads for them.
+with ``codec="pickle"``, lane ``arrays`` with methods that borrow the array they only read. Lane ``bytes`` is its
+SharedMemoryTransport, which joins two processes and no more. Callers of the others may be shared by threads, and
+several calls in flight are ``RPCClient.submit``, which has threads for them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from contenders.endpoints import fresh_path
-from contenders.interface import LANES, Caller, CallError, Contender, ServerGone
+from contenders.interface import ARRAYS, LANES, Caller, CallError, Contender, ServerGone
 from contenders.message_lanes import MESSAGE_LANES
 from contenders.service import Methods, methods_of
 from shm_rpc_bridge import (
@@ -29,6 +30,10 @@ from shm_rpc_bridge import (
 
 VIEW_FROM_BYTES = 64 * 1024
 """Lane ``bytes`` looks at larger messages in place, as the ZeroMQ contender does with copy=False."""
+
+
+BORROWING = ("total", "first")
+"""Methods that only read an array, which lane ``arrays`` registers with ``borrow=True``."""
 
 
 class Shm(Contender):
@@ -46,7 +51,8 @@ class Shm(Contender):
 
     def __init__(self, lane: str) -> None:
         super().__init__(lane)
-        self.many_clients = self.several_in_flight = self.streams = lane != "bytes"
+        self.many_clients = self.several_in_flight = lane != "bytes"
+        self.streams = lane not in ("bytes", ARRAYS)
         self._codec = "pickle" if lane == "pickle" else self.codec
 
     def new_address(self, folder: Path) -> str:
@@ -58,7 +64,7 @@ class Shm(Contender):
             return
         with RPCServer(address, wait=self.wait, threads=self.threads, codec=self._codec) as server:
             for name, method in methods_of(service).items():
-                server.register(name, method)
+                server.register(name, method, borrow=self.lane == ARRAYS and name in BORROWING)
             ready(server.stop)
             server.start()
 
@@ -99,6 +105,7 @@ class Shm(Contender):
             **(
                 {"copying": f"below {VIEW_FROM_BYTES // 1024} KiB, views from there up"} if self.lane == "bytes" else {}
             ),
+            **({"arrays": f"{' and '.join(BORROWING)} borrow, the others copy"} if self.lane == ARRAYS else {}),
             **({"in flight": "RPCClient.submit: 16 threads, a channel each"} if self.several_in_flight else {}),
             **({"streams": "RPCClient.stream of a generator"} if self.streams else {}),
             "wait": self.wait,
@@ -108,7 +115,7 @@ class Shm(Contender):
 
     def describe_codec(self) -> str:
         """As settings print it."""
-        return MESSAGE_LANES[self.lane].codec
+        return "orjson; arrays beside the message" if self.lane == ARRAYS else MESSAGE_LANES[self.lane].codec
 
 
 class _ClientCaller(Caller):

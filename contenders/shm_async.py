@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Mapping
 from typing import Any, ClassVar
 
-from contenders.interface import AsyncCaller, Caller, ServerGone
+from contenders.interface import ARRAYS, AsyncCaller, Caller, ServerGone
 from contenders.loop_caller import LoopCaller
 from contenders.shm import Shm, told
 from shm_rpc_bridge import AsyncRPCClient, RPCError
@@ -20,7 +20,7 @@ class ShmAsync(Shm):
 
     name = "shm-async"
     summary = "This project's shared memory RPC, awaited in an event loop, which sleeps until the server rings."
-    lanes: ClassVar[tuple[str, ...]] = ("json", "native", "pickle")
+    lanes: ClassVar[tuple[str, ...]] = ("json", "native", "pickle", ARRAYS)
     is_async: ClassVar[bool] = True
 
     async def connect_async(self, address: str) -> AsyncCaller:

@@ -66,6 +66,14 @@ def process(payload: dict[str, Any]) -> Any:
     return _service().process(payload)
 
 
+def total(payload: Any) -> Any:
+    return _service().total(payload)
+
+
+def first(payload: Any) -> Any:
+    return _service().first(payload)
+
+
 def sleep(payload: Any) -> Any:
     return _service().sleep(payload)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from contenders.interface import ARRAYS
 from contenders.shm import Shm
 
 
@@ -13,7 +14,7 @@ class ShmThreads(Shm):
 
     name = "shm-threads"
     summary = "This project's shared memory RPC, handlers in four threads of the server."
-    lanes: ClassVar[tuple[str, ...]] = ("json", "native", "pickle")
+    lanes: ClassVar[tuple[str, ...]] = ("json", "native", "pickle", ARRAYS)
     threads: ClassVar[int] = 4
 
     def settings(self) -> Mapping[str, str]:

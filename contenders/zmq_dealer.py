@@ -7,7 +7,7 @@ from typing import Any
 
 import zmq
 
-from contenders.interface import PLAIN_LANES, Caller, ServerGone
+from contenders.interface import ARRAYS, PLAIN_LANES, Caller, ServerGone
 from contenders.zmq_ipc import ZmqCaller, ZmqIpc
 from contenders.zmq_lanes import ZMQ_LANES, Wire, receive_parts
 
@@ -22,7 +22,7 @@ class ZmqDealer(ZmqIpc):
 
     name = "zmq-dealer"
     summary = "ZeroMQ DEALER/ROUTER over ipc://, blocking."
-    lanes = PLAIN_LANES
+    lanes = (*PLAIN_LANES, ARRAYS)
     client_socket = zmq.DEALER
     server_socket = zmq.ROUTER
     several_in_flight = True
@@ -37,7 +37,7 @@ class ZmqDealer(ZmqIpc):
         respond: Callable[[Any], Any],
         stopping: Callable[[], bool],
     ) -> None:
-        single = self.lane != "native"
+        single = self.lane not in ("native", ARRAYS)
         large = False
         while True:
             identity, *parts = receive_parts(server, large, 0)

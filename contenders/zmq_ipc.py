@@ -1,8 +1,8 @@
 """ZeroMQ: REQ and REP sockets over ``ipc://``, plain and blocking.
 
-Lane ``bytes`` is the bare frame, lane ``json`` one orjson frame each way, lane ``native`` a multipart message, lane
-``pickle`` what send_pyobj and recv_pyobj do (:mod:`contenders.zmq_lanes`). Each caller has a context and an I/O thread
-of its own; one thread at a time.
+Lane ``bytes`` is the bare frame, lane ``json`` one orjson frame each way, lanes ``native`` and ``arrays`` a multipart
+message, lane ``pickle`` what send_pyobj and recv_pyobj do (:mod:`contenders.zmq_lanes`). Each caller has a context and
+an I/O thread of its own; one thread at a time.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import orjson
 import zmq
 
-from contenders import codec, pickling
+from contenders import arrays, codec, pickling
 from contenders.codec import Message
 from contenders.interface import CallError
 from contenders.service import Methods
@@ -143,6 +143,12 @@ ZMQ_LANES: Mapping[str, ZmqLane[Any]] = {
         pickling.encode_request,
         lambda _, frame: pickling.decode_response(frame),
         lambda methods: partial(pickling.answer, methods),
+    ),
+    "arrays": ZmqLane(
+        _PARTS,
+        lambda method, payload: [*arrays.request(method, payload)],
+        lambda _, parts: arrays.result(*parts),
+        lambda methods: lambda parts: [*arrays.answer(methods, *parts)],
     ),
 }
 """Lane ``bytes`` has no room for an error either: there an exception of the handler ends the server."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import zmq
 
-from contenders.interface import PLAIN_LANES, Caller
+from contenders.interface import ARRAYS, PLAIN_LANES, Caller
 from contenders.zmq_ipc import SLICE_MS, ZmqCaller, ZmqIpc
 from contenders.zmq_lanes import ZMQ_LANES, Wire
 
@@ -23,7 +23,7 @@ class ZmqPoll(ZmqIpc):
 
     name = "zmq-poll"
     summary = "ZeroMQ REQ/REP over ipc://, both sides polling with NOBLOCK all the time."
-    lanes = PLAIN_LANES
+    lanes = (*PLAIN_LANES, ARRAYS)
     wait = "spin"
 
     def next_request(self, server: zmq.Socket[bytes], wire: Wire[Any], large: bool) -> Any:

@@ -4,7 +4,7 @@ Each has a channel that nobody else uses meanwhile.
 """
 
 from math import prod
-from typing import Any, Callable, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from .connection import ClientChannel, Lease
 from .exceptions import NOT_SENT, RPCSerializationError, RPCTransportError
@@ -107,6 +107,8 @@ class Loan:
         self._call = call
         self._put_back = put_back
         self._lease: Optional[Lease] = None
+        self._alone: Dict[Tuple[str, bool], Optional[Framed]] = {}
+        """Requests with nothing but the array: which each is the same again."""
         self.array: Any = None
         """In C order; None outside of the `with` block."""
 
@@ -126,11 +128,19 @@ class Loan:
         """As the client's `call`, with the array where it is."""
         if self._lease is None:
             raise RPCTransportError(f"{method!r}: the loan is over {NOT_SENT}")
-        message = self._encode(method, args, params)
-        placed = message.in_place(_BEFORE) if isinstance(message, Framed) and self._is_first(message) else None
+        if len(args) == 1 and args[0] is self.array and not params:
+            key = method, self.array.flags.writeable
+            placed = self._alone.get(key) or self._alone.setdefault(key, self._placed(method, args, params))
+        else:
+            placed = self._placed(method, args, params)
         if placed is None or not self._lease.channel.fits(placed):
             return self._call(method, *args, **params)
         return self._exchange(method, placed, self._lease.channel)
+
+    def _placed(self, method: str, args: Any, params: Any) -> Optional[Framed]:
+        """The request, in which the array is where it is; None where it would have to be somewhere else."""
+        message = self._encode(method, args, params)
+        return message.in_place(_BEFORE) if isinstance(message, Framed) and self._is_first(message) else None
 
     def _is_first(self, message: Framed) -> bool:
         import numpy
@@ -142,6 +152,7 @@ class Loan:
     def __exit__(self, *_: object) -> None:
         lease, self._lease = self._lease, None
         self.array = None
+        self._alone.clear()
         if lease is not None:
             self._put_back(lease)
 

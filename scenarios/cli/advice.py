@@ -85,7 +85,9 @@ def table(curves: Curves, question: Question, rows: list[Advice], limits: list[B
     ones first."""
     best = recommended(rows)
     asked = [f"{size(question.payload_bytes)} each way", f"{question.rate:,.10g} calls/s"]
-    title = ", ".join([*asked, f"handler {micros(question.handler_us)}", f"lane {question.lane}"])
+    _, _, block = curves.scenario.partition("/")
+    lane = f"lane {question.lane}{f' ({block})' if block else ''}"
+    title = ", ".join([*asked, f"handler {micros(question.handler_us)}", lane])
     from_handler = {limit.contender: limit.handler_us for limit in limits}
     lines = [_line(row, from_handler.get(row.contender), best=row is best) for row in rows]
     first, *others = layout.tables(console, HEADINGS, lines, title=title)

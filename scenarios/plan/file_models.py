@@ -227,6 +227,10 @@ class Cells(_Table):
         smallest = max((payloads.MINIMUM_BYTES[kind] for kind in kinds), default=1)
         if wrong := [size for size in sizes if not smallest <= size <= LARGEST_BYTES]:
             raise ValueError(f"{wrong[0]} bytes is out of range; allowed: {smallest} to {LARGEST_BYTES}")
+        if "array" in kinds and (wrong := [size for size in sizes if size % payloads.ITEM_BYTES]):
+            raise ValueError(
+                f"{wrong[0]} bytes are no whole number of float32; allowed: multiples of {payloads.ITEM_BYTES}"
+            )
         return sizes
 
     @field_validator("calls")

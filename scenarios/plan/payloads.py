@@ -2,8 +2,8 @@
 
 Each payload carries a nonce, so an answer that belongs to another call never equals the expected one. Sizes
 are exact: bytes for ``bytes``, UTF-8 bytes for texts, bytes of compact JSON for documents and numbers, bytes of the
-pickle (protocol 5) of the payload alone for objects. So a size is what a codec makes of the payload, but for the few
-bytes that say which method is called, and for texts, which codecs may escape.
+pickle (protocol 5) of the payload alone for objects, bytes of the items for arrays. So a size is what a codec makes of
+the payload, but for the few bytes that say which method is called, and for texts, which codecs may escape.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ STREAMED = "produce"
 """The method that is a generator: its calls are streams, of the payload's items."""
 
 DEFAULT_KINDS = {
-    "echo": {"bytes": "bytes", "json": "document", "native": "ascii", "pickle": "objects"},
+    "echo": {"bytes": "bytes", "json": "document", "native": "ascii", "pickle": "objects", "arrays": "array"},
     "add": {"json": "numbers", "native": "numbers", "pickle": "numbers"},
+    "total": {"arrays": "array"},
+    "first": {"arrays": "array"},
     "process": {"json": "document", "native": "document", "pickle": "document"},
     STREAMED: {"native": "ascii"},
 }
@@ -35,11 +37,17 @@ KINDS_OF_LANE = {
     "json": ("document", "ascii", "escapes"),
     "native": ("ascii", "escapes"),
     "pickle": ("objects", "ascii", "escapes"),
+    "arrays": ("array",),
 }
 """What an echo can carry in each lane; the other methods take one kind only."""
 
-MINIMUM_BYTES = {"bytes": 16, "ascii": 16, "escapes": 16, "document": 64, "numbers": 17, "objects": 200}
+MINIMUM_BYTES = {"bytes": 16, "ascii": 16, "escapes": 16, "document": 64, "numbers": 17, "objects": 200, "array": 4}
 """Below these a payload has no room for its nonce; of an object, for the names of its classes and fields."""
+
+ITEM_BYTES = 4
+"""Of an array, float32: its size is a multiple of it."""
+FEW_FROM_BYTES = 32_000_000
+"""Of payloads so large there are two: clients hold them all."""
 
 NUMBERS_BYTES = 17
 """The one size of ``{"a":123,"b":456}``: always three digits, so that every call has the same work."""
@@ -53,8 +61,8 @@ _ESCAPED = bytes((b'"\\\n\t'[i % 4] if i % 2 else _ASCII[i % 64]) for i in range
 def corpus(kind: str, size: int, seed: int) -> list[Any]:
     """Distinct payloads of one kind, `size` bytes each; the same seed gives the same payloads.
 
-    Eight of them, four when eight would be more than 2 MB: enough to tell a stale answer, few enough not to
-    turn the measurement into one of cold memory only.
+    Eight of them, four when eight would be more than 2 MB, of the largest arrays two: enough to tell a stale answer,
+    few enough not to turn the measurement into one of cold memory only.
     """
     rng = random.Random(f"{seed}:{kind}:{size}")
     count = 8 if size * 8 <= 2_000_000 else 4
@@ -64,6 +72,8 @@ def corpus(kind: str, size: int, seed: int) -> list[Any]:
         return _documents(rng, size, count)
     if kind == "objects":
         return _orders(rng, size, count)
+    if kind == "array":
+        return _arrays(rng, size, count if size < FEW_FROM_BYTES else 2)
     bodies = [rng.randbytes(size - 8) for _ in range(count)]
     if kind == "bytes":
         return [nonce.to_bytes(8, "big") + body for nonce, body in enumerate(bodies)]
@@ -130,6 +140,18 @@ def _orders(rng: random.Random, size: int, count: int) -> list[Order]:
         lines.pop()
     padding = room()  # less than a line, and so less than the 256 bytes from which a pickled text needs a longer head
     return [Order(100_000 + i, placed, position, lines, _text(rng, padding)) for i in range(count)]
+
+
+def _arrays(rng: random.Random, size: int, count: int) -> list[Any]:
+    """Arrays of float32, `size` bytes each, that differ in their first item. Small whole numbers: their sum is exact in
+    any order."""
+    import numpy as np  # in the process of a client of lane arrays, and no other's
+
+    items = np.frombuffer(rng.randbytes(size // ITEM_BYTES), np.int8).astype(np.float32)
+    found = [items.copy() for _ in range(count)]
+    for nonce, array in enumerate(found):
+        array[0] = nonce
+    return found
 
 
 _PICKLE_FRAME_BYTES = 12

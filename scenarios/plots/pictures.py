@@ -77,10 +77,11 @@ def of_latency(cells: pd.DataFrame) -> dict[str, Sheet]:
 
 
 def _parts(lines: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    """The lines of each scenario and lane with a name for a file: that of the lane, and, where a run has several
-    scenarios, of the scenario."""
+    """The lines of each scenario and lane with a name for a file, that of the lane, and, where a run has several
+    scenarios, of the scenario; and with words for a title, the lane and the name of its table of cells."""
     several = lines["scenario"].nunique() > 1
     for scenario, part in lines.groupby("scenario", sort=True):
+        _, _, block = str(scenario).partition("/")
         for lane in style.lanes(part["lane"]):
             name = f"{str(scenario).replace('/', '-')}_{lane}" if several else lane
-            yield name, lane, part[part["lane"] == lane]
+            yield name, f"{lane}, {block}" if block else lane, part[part["lane"] == lane]

@@ -32,14 +32,17 @@ class Family:
 
 
 FAMILIES = (
-    Family(("noop", "direct"), "#000000", "x", ("direct-codec", "direct", "noop")),
-    Family(("shm",), "#0F59B0", "o", ("shm", "shm-block", "shm-spin")),
+    Family(("noop", "direct", "copy"), "#000000", "x", ("direct-codec", "copy", "direct", "noop")),
+    Family(("shm",), "#0F59B0", "o", ("shm", "shm-block", "shm-spin", "shm-loan")),
     Family(("iceoryx2",), "#C93272", "P", ("iceoryx2", "iceoryx2-event")),
     Family(
-        ("mp", "process", "thread", "interpreters", "callserver"),
+        ("mp", "process", "thread", "interpreters", "callserver", "shared"),
         "#A0992C",
         "<",
-        ("mp-pipe", "process-pool", "mp-manager", "thread-pool", "interpreters", "interpreters-event", "callserver"),
+        (
+            *("mp-pipe", "process-pool", "mp-manager", "thread-pool", "interpreters", "interpreters-event"),
+            *("callserver", "shared-memory"),
+        ),
     ),
     Family(("asyncio", "http"), "#9478B9", "h", ("asyncio-uds", "asyncio-uds-tuned", "http-uds", "http-uds-stdlib")),
     Family(("zmq", "pynng"), "#00C17C", "D", ("zmq-ipc", "zmq-poll", "zmq-dealer", "zmq-push", "pynng")),
@@ -48,6 +51,8 @@ FAMILIES = (
 )
 OTHER = Family((), "#8A8A8A", "v", ())
 """The family of those that have none."""
+ALWAYS = ("shm-loan", "shared-memory")
+"""Drawn in colour beside the first of their families: what lane ``arrays`` is about."""
 BOLD = ("shm", "mp-pipe", "asyncio-uds", "zmq-ipc", "grpc-uds")
 """What most people choose between."""
 WITHOUT_IPC = ("noop", "direct")
@@ -98,11 +103,12 @@ def of(contender: str) -> dict[str, Any]:
 
 def representatives(contenders: Iterable[str]) -> list[str]:
     """The contenders to draw in colour and name: all, or where those are too many the first of each family and, where
-    few have one, others in the order given."""
+    few have one, others in the order given; and :data:`ALWAYS`."""
     names = list(dict.fromkeys(map(str, contenders)))
     if len(names) <= MANY:
         return ordered(names)
     first = [next(name for name in each.members if name in names) for each in FAMILIES if set(each.members) & {*names}]
+    first += [name for name in ALWAYS if name in names and name not in first]
     return ordered([*first, *(name for name in names if name not in first)][: max(len(first), len(BOLD))])
 
 

@@ -23,10 +23,12 @@ TYPICAL_US = dict(
     [
         ("noop", 0.1),
         ("direct", 0.3),
+        ("copy", 1),
         ("direct-codec", 3),
         ("thread-pool", 40),
         ("shm", 8),
         ("shm-spin", 8),
+        ("shm-loan", 30),
         ("shm-msgpack", 8),
         ("shm-async", 60),
         ("shm-threads", 60),
@@ -38,6 +40,7 @@ TYPICAL_US = dict(
         ("shm-block", 100),
         ("pyro5", 150),
         ("mp-manager", 150),
+        ("shared-memory", 60),
         ("callserver", 150),
         ("interpreters", 150),
         ("interpreters-event", 40),
@@ -54,7 +57,7 @@ TYPICAL_US = dict(
 OTHER_US = 800
 ITEMS_IN_A_CALL = 4
 """So many items of a stream take about as long as a call."""
-US_PER_KB = {"bytes": 0.5, "json": 15, "native": 3, "pickle": 30}
+US_PER_KB = {"bytes": 0.5, "json": 15, "native": 3, "pickle": 30, "arrays": 1}
 """µs per 1000 bytes of payload that are copied, or encoded and decoded twice."""
 
 

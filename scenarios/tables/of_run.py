@@ -22,6 +22,7 @@ LANES = {
     "pickle": "Python objects, pickled by everybody: dataclass, datetime, tuple, nested lists",
     "json": "one document, the same codec for everybody",
     "bytes": "raw bytes, no codec: the transport alone",
+    "arrays": "a NumPy array of float32, sent as a user of each would",
 }
 """What the lanes mean, the one most people ask about first."""
 OF_ONE = [

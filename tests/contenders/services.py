@@ -29,7 +29,7 @@ class Telling(BenchService):
     """
 
     def echo(self, payload: Any) -> Any:
-        if payload == TELL:
+        if isinstance(payload, str) and payload == TELL:
             return f"{os.getpid()} {threading.get_native_id()} {gc.isenabled()} {gc.get_freeze_count()}"
         text = payload if isinstance(payload, str) else bytes(payload).decode(errors="replace") if _raw(payload) else ""
         if text.startswith(STUCK):
@@ -47,7 +47,7 @@ class Telling(BenchService):
 
 
 def _raw(payload: Any) -> bool:
-    return isinstance(payload, (bytes, bytearray, memoryview))
+    return hasattr(payload, "tobytes") or isinstance(payload, (bytes, bytearray))
 
 
 class BrokenServer(Contender):

@@ -21,12 +21,13 @@ from pathlib import Path
 from queue import Queue
 from typing import Any
 
+import numpy as np
 import pytest
 
 from contenders import registry
 from contenders.direct import Direct
-from contenders.interface import LANES, Caller, CallError, Contender, ServerGone
-from contenders.objects import Order, same_types
+from contenders.interface import ARRAYS, LANES, Caller, CallError, Contender, ServerGone
+from contenders.objects import Order, same_arrays, same_types
 from contenders.process import ServerProcess
 from contenders.registry import ContenderUnavailable
 from contenders.service import SLOW_SECONDS, BenchService
@@ -82,8 +83,34 @@ PAYLOADS: dict[str, dict[str, Any]] = {
         "objects in an object": dataclasses.replace(ORDER, lines=[[ORDER, ORDER], [1, [2, [3]]]]),
         "2 MB": dataclasses.replace(ORDER, note=TEXTS["2 MB"]),
     },
+    ARRAYS: {
+        "empty": np.empty(0, np.float32),
+        "one item": np.float32([0.1]),
+        "4 KB": np.arange(1000, dtype=np.float32),
+        "other items": np.arange(-500, 500, dtype=np.int16),
+        "at the copying limit": np.arange(64 * 1024 / 4, dtype=np.float32),
+        "2 MB": np.arange(BIG_BYTES / 4, dtype=np.float32),
+    },
 }
-SMALL = {"bytes": b"small", "json": {"small": [1, 2]}, "native": "small", "pickle": ORDER}
+SMALL = {
+    "bytes": b"small",
+    "json": {"small": [1, 2]},
+    "native": "small",
+    "pickle": ORDER,
+    ARRAYS: np.float32([1, 2, 3]),
+}
+
+
+def same(result: Any, payload: Any) -> bool:
+    """Whether an echo gave its payload back."""
+    return same_arrays(result, payload) if isinstance(payload, np.ndarray) else bool(result == payload)
+
+
+def carried(text: str, lane: str) -> Any:
+    """A text as a payload of the lane."""
+    if lane == ARRAYS:
+        return np.frombuffer(text.encode(), np.uint8)
+    return text.encode() if lane == "bytes" else text
 
 
 # httpcore 1.0 leaves a socket that could not be connected to the garbage collector.
@@ -111,12 +138,18 @@ def contenders_and_lanes() -> list[Any]:
 EVERY = contenders_and_lanes()
 
 
-# A life is the same in lanes json, native and pickle, which differ in what a message holds.
-LIVES = [parameter for parameter in EVERY if parameter.values[0].lane not in ("json", "pickle")]
+# A life is the same in lanes json, native, pickle and arrays, which differ in what a message holds: once will do.
+LIVES = [
+    parameter
+    for parameter in EVERY
+    if parameter.values[0].lane in ("bytes", "native") or parameter.values[0].lanes == (parameter.values[0].lane,)
+]
 
 
-MESSAGES = [parameter for parameter in EVERY if parameter.values[0].lane != "bytes"]
-"""Lane bytes carries `echo` alone, and has no room for an error."""
+MESSAGES = [parameter for parameter in EVERY if parameter.values[0].lane not in ("bytes", ARRAYS)]
+"""Lane bytes carries `echo` alone, and has no room for an error; lane arrays has methods of its own."""
+
+OF_ARRAYS = [parameter for parameter in EVERY if parameter.values[0].lane == ARRAYS]
 
 # What a server does with threads and garbage does not depend on the lane, and is told in words.
 WORDS = [
@@ -170,14 +203,29 @@ def caller(contender: Contender, server: ServerProcess) -> Iterator[Caller]:
 def test_every_payload_of_the_lane_comes_back_as_it_was_sent(contender: Contender, caller: Caller) -> None:
     for kind, payload in PAYLOADS[contender.lane].items():
         result = caller.call("echo", payload)
-        assert result == payload, kind
+        assert same(result, payload), kind
         assert contender.lane != "pickle" or same_types(result, payload), kind
 
 
 def test_large_and_small_calls_follow_each_other_in_any_order(contender: Contender, caller: Caller) -> None:
     payloads = PAYLOADS[contender.lane]
     for kind in ("2 MB", "empty", "2 MB", "2 MB", "empty"):
-        assert caller.call("echo", payloads[kind]) == payloads[kind], kind
+        assert same(caller.call("echo", payloads[kind]), payloads[kind]), kind
+
+
+@pytest.mark.parametrize("contender", OF_ARRAYS, indirect=True, scope="module")
+def test_methods_of_arrays_see_the_array_they_are_called_with(contender: Contender, caller: Caller) -> None:
+    for _ in range(2):  # the second time what is kept for a payload is there
+        for kind, payload in PAYLOADS[ARRAYS].items():
+            total = caller.call("total", payload)
+            assert (type(total), total) == (float, float(payload.sum())), kind
+            if kind != "empty":
+                assert caller.call("first", payload) == float(payload[0]), kind
+    for error in (lambda: caller.call("first", PAYLOADS[ARRAYS]["empty"]), lambda: caller.call("fail", SMALL[ARRAYS])):
+        with pytest.raises(CallError) as caught:
+            error()
+        assert caught.value.type_name in ("IndexError", "ValueError")
+        assert caller.call("total", SMALL[ARRAYS]) == 6
 
 
 @pytest.mark.parametrize("contender", MESSAGES, indirect=True, scope="module")
@@ -209,7 +257,7 @@ def test_an_error_of_the_handler_reaches_the_caller_and_the_next_call_works(
 def test_an_unknown_method_is_an_error_and_the_next_call_works(contender: Contender, caller: Caller) -> None:
     with pytest.raises(CallError):
         caller.call("no_such_method", SMALL[contender.lane])
-    assert caller.call("echo", SMALL[contender.lane]) == SMALL[contender.lane]
+    assert same(caller.call("echo", SMALL[contender.lane]), SMALL[contender.lane])
 
 
 @pytest.mark.parametrize("contender", SHARED, indirect=True, scope="module")
@@ -220,12 +268,12 @@ def test_concurrent_callers_each_get_their_own_answers(contender: Contender, ser
     def work(number: int) -> bool:
         with contender.connect(server.address) as own:
             together.wait(timeout=30)
-            return all(own.call("echo", value) == value for value in own_payloads(number))
+            return all(same(own.call("echo", value), value) for value in own_payloads(number))
 
     def own_payloads(number: int) -> Iterator[Any]:
         for call in range(calls):
             text = f"caller {number}, call {call} " * (1 + number * 500)
-            yield text.encode() if contender.lane == "bytes" else text
+            yield carried(text, contender.lane)
 
     works = [background.start(work, number) for number in range(callers)]
     assert all(done.result(timeout=30) for done in works)
@@ -249,10 +297,10 @@ def test_an_asyncio_contender_is_called_in_a_running_loop(contender: Contender, 
 
     async def use() -> None:
         caller = await contender.connect_async(server.address)
-        assert await caller.call("echo", payload) == payload
+        assert same(await caller.call("echo", payload), payload)
         with pytest.raises(CallError):
             await caller.call("no_such_method", payload)
-        assert await caller.call("echo", payload) == payload
+        assert same(await caller.call("echo", payload), payload)
         await caller.close()
         await caller.close()
         with pytest.raises(ServerGone):
@@ -310,17 +358,15 @@ def test_calls_in_flight_are_answered_each_with_its_own_result_in_the_order_they
     contender: Contender, server: ServerProcess
 ) -> None:
     texts = [f"call {number} " * (1 + number % 5 * 5000) for number in range(40)]  # of up to 180 KB
-    payloads = [text.encode() for text in texts] if contender.lane == "bytes" else texts
+    payloads = [carried(text, contender.lane) for text in texts]
     with InFlight(contender, server.address) as caller:
         for _ in range(2):
             under_way = [caller.begin("echo", payload) for payload in payloads]
-            assert all(take() == payload for take, payload in zip(under_way, payloads, strict=True))
-            assert caller.call("echo", payloads[-1]) == payloads[-1]
+            assert all(same(take(), payload) for take, payload in zip(under_way, payloads, strict=True))
+            assert same(caller.call("echo", payloads[-1]), payloads[-1])
 
 
-@pytest.mark.parametrize(
-    "contender", [each for each in SEVERAL if each.values[0].lane != "bytes"], indirect=True, scope="module"
-)
+@pytest.mark.parametrize("contender", [each for each in SEVERAL if each in MESSAGES], indirect=True, scope="module")
 def test_an_error_of_a_call_in_flight_is_that_calls_alone(contender: Contender, server: ServerProcess) -> None:
     payload = SMALL[contender.lane]
     with InFlight(contender, server.address) as caller:
@@ -349,7 +395,7 @@ def test_calls_begin_while_others_run_and_all_learn_that_the_server_is_gone(
     fifo = tmp_path / "in-the-handler"
     os.mkfifo(fifo)
     texts = [f"{STUCK}{fifo}", "behind it", "and behind that"]
-    payloads = [text.encode() for text in texts] if contender.lane == "bytes" else texts
+    payloads = [carried(text, contender.lane) for text in texts]
     with ServerProcess(contender, Telling()) as server, InFlight(contender, server.address) as caller:
         reached = background.start(fifo.read_bytes)
         stuck = caller.begin("echo", payloads[0])
@@ -574,7 +620,7 @@ def test_a_busy_server_stops_when_asked_by_any_thread_however_often(contender: C
     def call_until_gone() -> None:
         with contender.connect(address) as caller:
             while True:
-                assert caller.call("echo", payload) == payload
+                assert same(caller.call("echo", payload), payload)
                 answered.set()
 
     serving = background.start(contender.serve, BenchService(), address, stops.put)
@@ -595,7 +641,7 @@ def test_a_caller_notices_that_its_server_has_stopped(contender: Contender, tmp_
     serving = background.start(contender.serve, BenchService(), address, stops.put)
     stop = stops.get(timeout=30)
     caller = contender.connect(address)
-    assert caller.call("echo", payload) == payload
+    assert same(caller.call("echo", payload), payload)
     stop()
     assert serving.exception(LIMIT_SECONDS) is None
     with caller:
@@ -622,7 +668,7 @@ def test_a_server_killed_during_a_call_is_gone_and_stays_gone(
     fifo = tmp_path / "in-the-handler"
     os.mkfifo(fifo)
     text = f"{STUCK}{fifo}"
-    call = background.start(caller.call, "echo", text.encode() if contender.lane == "bytes" else text)
+    call = background.start(caller.call, "echo", carried(text, contender.lane))
     fifo.read_bytes()  # returns once the handler runs
     kill(server.pid)
     assert isinstance(call.exception(LIMIT_SECONDS), ServerGone)

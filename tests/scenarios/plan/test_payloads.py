@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contenders.objects import same_arrays
+from contenders.service import BenchService
 from scenarios.plan import payloads
 
 LENGTH: dict[str, Callable[[Any], int]] = {
@@ -21,6 +23,16 @@ LENGTH: dict[str, Callable[[Any], int]] = {
     "document": lambda document: len(orjson.dumps(document)),
     "objects": lambda order: len(pickle.dumps(order, protocol=5)),
 }
+
+
+def test_arrays_are_of_exact_size_and_differ_in_what_total_and_first_give() -> None:
+    for size, count in ((4, 8), (4000, 8), (1_000_000, 4), (payloads.FEW_FROM_BYTES, 2)):
+        made, again = payloads.corpus("array", size, 1), payloads.corpus("array", size, 1)
+        assert {(array.nbytes, array.dtype.str, array.ndim) for array in made} == {(size, "<f4", 1)}
+        for method in (BenchService().total, BenchService().first):
+            assert len({method(array) for array in made}) == len(made) == count
+        assert all(map(same_arrays, made, again))
+        assert all(float(array.sum()) == float(array.sum(dtype="f8")) for array in made), "a sum is exact"
 
 
 @pytest.mark.parametrize("kind", LENGTH)

@@ -81,6 +81,11 @@ MISTAKES = {
     ),
     "a load twice": ("calls = 10", 'calls = 10\nload = ["5/s", "5/s"]', "cells[0].load: the same value twice: 5/s"),
     "payload of another lane": ("calls = 10", 'calls = 10\npayload = "bytes"', "lane 'json' takes document, ascii"),
+    "array of half an item": (
+        'lanes = ["json"]\ncontenders = ["plain"]\npayload_sizes = [100,',
+        'lanes = ["arrays"]\ncontenders = ["plain"]\npayload_sizes = [102,',
+        "102 bytes are no whole number of float32; allowed: multiples of 4",
+    ),
     "payload of another method": (
         "calls = 10",
         'calls = 10\nmethod = "add"\npayload = "document"',
@@ -219,7 +224,9 @@ def test_an_unknown_scenario_is_reported_with_the_known_ones() -> None:
         scenario_files.find("nowhere/x.toml")
 
 
-@pytest.mark.parametrize("name", ["quick", "full", "ipc", "vs-grpc", "transport", "load", "clients", "in-flight"])
+@pytest.mark.parametrize(
+    "name", ["quick", "full", "ipc", "vs-grpc", "transport", "load", "clients", "in-flight", "arrays"]
+)
 def test_every_scenario_of_the_project_is_valid(name: str) -> None:
     scenario = scenario_files.read(scenario_files.find(name), Registered())
     assert scenario.description
