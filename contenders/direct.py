@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from contenders.interface import LANES, Caller, CallError, Contender, ServerGone
+from contenders.interface import ARRAYS, LANES, Caller, CallError, Contender, ServerGone
 from contenders.message_lanes import MESSAGE_LANES
 from contenders.service import Methods, methods_of
 
@@ -57,10 +57,13 @@ class Direct(InProcess):
 
     name = "direct"
     summary = "The method called by reference, in the same process: the monolith of today."
-    streams = True
+
+    def __init__(self, lane: str) -> None:
+        super().__init__(lane)
+        self.streams = lane != ARRAYS
 
     def connect(self, address: str) -> Caller:
-        return DirectCaller(methods_at(address))
+        return _StreamingCaller(methods_at(address))
 
     def settings(self) -> Mapping[str, str]:
         return {"transport": "none: the method is called by reference", "codec": "none", **NO_WORKERS}
@@ -80,6 +83,11 @@ class DirectCaller(Caller):
                 raise ServerGone(_GONE) from error
             raise CallError(type(error).__name__, str(error)) from error
 
+    def close(self) -> None:
+        self._methods = Methods()
+
+
+class _StreamingCaller(DirectCaller):
     def stream(self, method: str, payload: Any) -> Generator[Any, None, None]:
         try:
             yield from self._methods[method](payload)
@@ -87,9 +95,6 @@ class DirectCaller(Caller):
             if not self._methods:
                 raise ServerGone(_GONE) from error
             raise CallError(type(error).__name__, str(error)) from error
-
-    def close(self) -> None:
-        self._methods = Methods()
 
 
 class DirectCodec(InProcess):

@@ -217,7 +217,7 @@ class _PicklingCaller(Caller):
                     raise CallError(answer[1], answer[2])
                 yield answer[0]
             is_over = True
-        except _GONE as error:
+        except GONE as error:
             raise ServerGone(str(error) or "the server closed the connection") from error
         finally:
             if not is_over:  # the items that are still to come would be taken for answers
