@@ -141,6 +141,10 @@ class Buffer:
             raise RPCTimeoutError("no message in time")
         return self._copy_out()
 
+    def look_longer(self, seconds: float) -> None:
+        """In the next :meth:`receive`, see :meth:`.Waiter.look_longer`."""
+        self._wait_full.look_longer(seconds)
+
     def take(self) -> Optional[Taken]:
         """What :meth:`receive` returns if a message is there, else None. Never waits."""
         if self._full.trywait():
@@ -254,9 +258,13 @@ class Buffer:
         """Bytes that it has grown by since it was made."""
         return self._segment.size - self._first_size
 
+    def size(self) -> int:
+        """Of the message that was sent last, in bytes."""
+        return int(read_message_header(self._map, 0)[0])
+
     def needs_spare(self) -> bool:
         """Whether the message that was sent last would not have had room at first."""
-        return bool(read_message_header(self._map, 0)[0] > self._first_size - self.header_size)
+        return self.size() > self._first_size - self.header_size
 
     def _check_header(self, size: int, kind: int, flags: int) -> None:
         """Of a message that is not one alone, larger than what is mapped here, or of no writer of this library."""

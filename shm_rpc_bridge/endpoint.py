@@ -29,6 +29,8 @@ _SWEEP_INTERVAL = 0.5
 OWING_LOOK_SECONDS = 0.002
 """Between looks whether a client has made room, where its ring may not be heard."""
 _PARTING_SECONDS = 1.0
+_BETWEEN_BATCHES_SECONDS = 150e-6
+"""That a client takes for the results of a hundred small calls, and to encode a hundred others."""
 
 
 class _Served:
@@ -203,6 +205,8 @@ class Endpoint:
             if served.given_up:
                 _refuse_given_up(served, sequence)
             served.response.send(response, sequence, kind)
+            if kind:
+                self._waiter.look_longer(_BETWEEN_BATCHES_SECONDS)
         except (RPCTransportError, RPCTimeoutError, MemoryError) as error:
             if served.request.is_lent:  # still: views of it would show the next request
                 self._refuse(served, f"what was lent of its request cannot be kept for who looks at it: {error}")

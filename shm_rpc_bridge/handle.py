@@ -135,6 +135,10 @@ class Handle:
         except HandedOut as came:
             return Handle(origin, came, self._timeout)
 
+    def _last_size(self) -> int:
+        """Bytes of the larger one of the last request and its response."""
+        return self._origin.channel.last_size()
+
     def __getattr__(self, method: str) -> Callable[..., Any]:
         if method.startswith("__"):  # what Python asks of any object; call() reaches methods of such names, too
             raise AttributeError(method)

@@ -45,13 +45,19 @@ class Lane(Buffer):
 
     def put(self, number: int, kind: int, message: Outgoing, deadline: float = 0.0) -> None:
         """Have it sent by the next :meth:`flush` that finds room. RPCTransportError or MemoryError if it never can."""
-        if isinstance(message, Framed):
-            message = bytes(message)  # what it shows may change until then
         size = NUMBERED.size + len(message)
         if size > self._capacity:  # now, and not when nobody asks for it any more
             self._make_room(size)
+        if isinstance(message, Framed) and (self.queue or size <= TOGETHER):
+            message = bytes(message)  # what it shows may change until then
         self.queue.append((number, kind, message, deadline))
         self.queued_bytes += size
+
+    def keep_what_waits(self) -> None:
+        """After a :meth:`flush` at once: what a message shows that is still here may change from here on."""
+        if self.queue and isinstance(self.queue[-1][2], Framed):
+            number, kind, message, deadline = self.queue.pop()
+            self.queue.append((number, kind, bytes(message), deadline))
 
     def flush(self) -> List[Numbered]:
         """Send as many as fit into one message, if there is room for it: these."""
@@ -93,7 +99,10 @@ class Lane(Buffer):
             ((number, kind, message, deadline),) = messages
             end = start + len(message)
             buffer[_HEADER:start] = NUMBERED.pack(1, number, kind, len(message), deadline)
-            buffer[start:end] = message
+            if isinstance(message, Framed):
+                message.write_into(buffer, start)
+            else:
+                buffer[start:end] = message
         else:
             whole = numbered(messages)
             end = _HEADER + len(whole)

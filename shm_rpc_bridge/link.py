@@ -8,7 +8,7 @@ from typing import List, Set, Tuple
 
 from . import layout
 from .body import Body
-from .frames import Outgoing
+from .frames import Framed, Outgoing
 from .messages import LARGEST_NUMBER, Numbered
 
 
@@ -46,6 +46,9 @@ class Link:
         number = self._number
         self._number = number + 1 if number < LARGEST_NUMBER else 0  # first: what is interrupted here may be sent yet
         self._request.put(number, kind, message, deadline)
+        if isinstance(message, Framed):  # a large one goes now, so that it need not be copied until there is a turn
+            self._send()
+            self._request.keep_what_waits()
         return number
 
     def advance(self) -> List[Numbered]:

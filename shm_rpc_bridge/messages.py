@@ -21,14 +21,14 @@ Little-endian; sizes in bytes.
 
 import struct
 from itertools import accumulate
-from typing import List, Sequence, Tuple
+from typing import Any, List, Sequence, Tuple
 
-from .frames import Arrived, Message
+from .frames import Arrived
 
 ONE, BATCH, MANY = 0, 1, 2
 """Kinds of message: one; several that are joined to a batch; several with numbers, each one of the two."""
 
-Numbered = Tuple[int, int, Message, float]
+Numbered = Tuple[int, int, Any, float]
 """A message of a multiplexed channel: its number, its kind, itself, and of a request its deadline, as in a region."""
 
 NUMBERED = struct.Struct("<IIIId")

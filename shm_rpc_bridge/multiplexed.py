@@ -64,6 +64,7 @@ class Responses:
         self._answered += 1
         if self not in self._turns.owing:  # else it goes with what is owed
             self.flush()
+        self._lane.keep_what_waits()
 
     def flush(self) -> None:
         """Send what fits, and ring where the client waits for it; what is left is sent when it has made room."""

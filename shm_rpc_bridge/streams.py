@@ -11,10 +11,14 @@ from .handle import Handle
 AT_ONCE = 100
 """Items that are taken together at the most; fewer where they are large."""
 _SLOWLY_SECONDS = 0.005
+_TOGETHER_BYTES = 64 * 1024
+"""About so large is a message of several items at the most: what does not fit into the caches of a core, or into the
+buffers as they are at first, takes several times as long per item."""
 
 
 class Pace:
-    """How many items to ask for: twice as many as the last time, and one alone where they come slowly.
+    """How many items to ask for, or to send: twice as many as the last time, one alone where they come slowly, and
+    fewer where they are large.
 
     Those that are asked for together come together: the first one waits for the last.
     """
@@ -31,10 +35,13 @@ class Pace:
         self._asked = monotonic()
         return self._most, self._error is None
 
-    def came(self) -> None:
+    def came(self, items: int, size: int) -> None:
+        """So many, in a message of so many bytes."""
         self._error = None
         took = monotonic() - self._asked
         self._most = min(2 * self._most, self._limit) if took < _SLOWLY_SECONDS else 1
+        if size * self._most > _TOGETHER_BYTES * items > 0:
+            self._most = max(1, _TOGETHER_BYTES * items // size)
 
     def failed(self, error: RPCError) -> None:
         """They have not: ask for fewer, which may not be too large, or come before one that cannot be sent.
@@ -90,7 +97,7 @@ class Stream:
             except RPCError as error:
                 self._pace.failed(error)
                 return
-            self._pace.came()
+            self._pace.came(len(taken), self._handle._last_size())
         except BaseException:
             self.close()
             raise

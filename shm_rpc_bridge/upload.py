@@ -76,24 +76,24 @@ def hand_over(handle: Handle, items: Upload) -> Any:
             except RPCError as error:
                 _fewer_after(error, pace)
                 continue
-            pace.came()
+            pace.came(len(taken), handle._last_size())
             if is_done:
                 return result
 
 
-async def hand_over_from_loop(give: Callable[[List[Any], bool], Awaitable[Tuple[bool, Any]]], items: Upload) -> Any:
-    """As :func:`hand_over`; `give` sends some, and whether they are the last."""
+async def hand_over_from_loop(give: Callable[[List[Any], bool], Awaitable[Tuple[Any, int]]], items: Upload) -> Any:
+    """As :func:`hand_over`; `give` sends some, and whether they are the last: what is answered, and bytes."""
     is_async = hasattr(items.iterable, "__aiter__")
     source: Any = AsyncStreamed(items.iterable.__aiter__()) if is_async else Streamed(iter(items.iterable))
     pace = Pace()
     while True:
         taken, is_over = await source.take(*pace.ask()) if is_async else source.take(*pace.ask())
         try:
-            is_done, result = await give(taken, is_over)
+            (is_done, result), size = await give(taken, is_over)
         except RPCError as error:
             _fewer_after(error, pace)
             continue
-        pace.came()
+        pace.came(len(taken), size)
         if is_done:
             return result
 

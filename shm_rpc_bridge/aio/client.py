@@ -312,7 +312,10 @@ class AsyncRPCClient:
         return result if self._returns is Any else converted(method, result, self._returns)
 
     def _calls_of_object(self, session: Session, number: int, called: str, shown: str) -> Callable[..., Awaitable[Any]]:
-        """Of that method of an object that stays in the server; errors call it `shown`."""
+        """Of that method of an object that stays in the server: its result, and bytes of the larger message of the two.
+
+        Errors call it `shown`.
+        """
         timeout, decode, encode = self._timeout, self._codec.decode_response, self._encode
 
         async def call(*args: Any) -> Any:
@@ -321,7 +324,8 @@ class AsyncRPCClient:
             try:
                 begun, future = session.begin(message, ONE, deadline)
                 try:
-                    return decode(shown, await future)
+                    response = await future
+                    return decode(shown, response), max(len(message), len(response))
                 except BaseException as error:
                     session.left(begun, error)
                     raise

@@ -7,7 +7,8 @@ from ..exceptions import RPCError
 from ..streams import Pace
 
 Take = Callable[[int, bool], Awaitable[Any]]
-"""Asks for at most so many items, or again for those before that have not come: these, and whether that is all."""
+"""Asks for at most so many items, or again for those before that have not come: these, and whether that is all, and the
+bytes of the larger message of the two."""
 
 
 class AsyncStream:
@@ -36,11 +37,11 @@ class AsyncStream:
                 raise StopAsyncIteration
             try:
                 try:
-                    taken, is_over = await self._take(*self._pace.ask())
+                    (taken, is_over), size = await self._take(*self._pace.ask())
                 except RPCError as error:
                     self._pace.failed(error)
                     continue
-                self._pace.came()
+                self._pace.came(len(taken), size)
             except BaseException:
                 self.close()
                 raise

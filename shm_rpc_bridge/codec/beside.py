@@ -20,6 +20,8 @@ Note = List[Any]
 """What a frame is, as JSON."""
 
 _BYTES, _BYTEARRAY, _VIEW, _ARRAY = "bytes", "bytearray", "memoryview", "array"
+_CAST = frozenset("?bBhHiIlLqQfd")
+"""Of NumPy's dtypes: of which a memoryview can be cast to bytes."""
 _FORMATS = frozenset("cbB?hHiIlLqQnNPfd")
 """Of memoryviews: what bytes can be cast to."""
 
@@ -120,19 +122,29 @@ def _frame_of_view(view: memoryview) -> Tuple[Note, Message]:
 
 
 def _frame_of_array(array: Any) -> Tuple[Note, Message]:
-    numpy: Any = sys.modules["numpy"]
-    dtype = array.dtype
-    if dtype.hasobject:
-        raise Refused("is an array of Python objects: send its tolist(), or use codec 'pickle'")
-    described = dtype.str if dtype.names is None else numpy.lib.format.dtype_to_descr(dtype)
-    if _dtype_of(described) != dtype:
-        raise Refused(f"is an array whose dtype {dtype} has no description: send a view of it with another dtype")
-    order = "C" if array.flags.c_contiguous or not array.flags.f_contiguous else "F"
-    note = [_ARRAY, described, list(array.shape), order, bool(array.flags.writeable)]
+    dtype, flags = array.dtype, array.flags
+    described = _description_of(dtype)
+    is_in_order = flags.c_contiguous
+    order = "C" if is_in_order or not flags.f_contiguous else "F"
+    note = [_ARRAY, described, array.shape, order, flags.writeable]
     if not array.nbytes:
         return note, b""
+    if is_in_order and dtype.isnative and dtype.char in _CAST:
+        return note, memoryview(array).cast("B")
+    numpy: Any = sys.modules["numpy"]
     flat = numpy.ascontiguousarray(array.T if order == "F" else array).reshape(-1)
     return note, memoryview(flat.view(numpy.uint8))
+
+
+@lru_cache(maxsize=256)
+def _description_of(dtype: Any) -> Any:
+    """NumPy's own, of which :func:`_dtype_of` makes the same dtype again. Raises Refused where that cannot be."""
+    if dtype.hasobject:
+        raise Refused("is an array of Python objects: send its tolist(), or use codec 'pickle'")
+    described = dtype.str if dtype.names is None else _numpy().lib.format.dtype_to_descr(dtype)
+    if _dtype_of(described) != dtype:
+        raise Refused(f"is an array whose dtype {dtype} has no description: send a view of it with another dtype")
+    return described
 
 
 def word_of(opened: Opened) -> str:
@@ -172,12 +184,18 @@ def _array_of(
         raise ValueError(f"shape {shape}, order {order!r}")
     if prod(shape) * dtype.itemsize != frame.nbytes:
         raise ValueError(f"{frame.nbytes:,} bytes for an array of shape {shape} and dtype {dtype}")
-    if frame.nbytes:
-        flat = numpy.frombuffer(frame.toreadonly(), numpy.uint8)
-        array = (flat if is_lent else flat.copy()).view(dtype).reshape(shape, order=order)
-    else:
+    if not frame.nbytes:
         array = numpy.empty(shape, dtype, order)
-    array.flags.writeable = is_writable and not is_lent
+    else:
+        # By frombuffer, which holds the buffer, where ndarray() holds what it is of: that could be closed under it.
+        if is_lent:
+            flat = numpy.frombuffer(frame.toreadonly(), dtype)
+            return flat if len(shape) == 1 else flat.reshape(shape, order=order)
+        # As bytes: of a structure, what is between its fields is copied with it.
+        flat = numpy.frombuffer(frame, numpy.uint8).copy().view(dtype)
+        array = flat if len(shape) == 1 else flat.reshape(shape, order=order)
+    if not is_writable:
+        array.flags.writeable = False
     return array
 
 

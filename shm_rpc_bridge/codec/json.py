@@ -28,7 +28,7 @@ from ..classes import class_name, said, text_of
 from ..exceptions import NOT_SENT, RPCSerializationError
 from ..failures import Failure
 from ..frames import Arrived, Outgoing, is_framed, lends, opened
-from .beside import Beside, put_in_place, values_of
+from .beside import Beside, is_frame, put_in_place, values_of
 from .jsonable import OPTIONS as _OPTIONS
 from .jsonable import Refused, part_of_call, plain, shown
 from .responses import encoded_failure, failure_of, not_a_request, unreadable
@@ -119,17 +119,42 @@ class Json:
 
     def _request_apart(self, method: str, args: Sequence[Any], params: Dict[str, Any]) -> Outgoing:
         try:
-            return self._encoded_apart(lambda value: (method, *value), [params, *args])
+            return self._beside((method,), args, params) or self._encoded_apart(
+                lambda value: (method, *value), [params, *args]
+            )
         except Refused as refused:
             what = f"{part_of_call(refused.steps)} of {method!r} {refused.reason}"
             raise RPCSerializationError(f"{what} {NOT_SENT}") from None
 
     def _result_apart(self, method: str, result: Any) -> Outgoing:
         try:
-            return self._encoded_apart(lambda value: (value,), result)
+            return self._beside((), (result,), None) or self._encoded_apart(lambda value: (value,), result)
         except Refused as refused:
             at = f" at {shown(refused.steps)}" if refused.steps else ""
             raise RPCSerializationError(f"the result of {method!r}{at} {refused.reason}") from None
+
+    def _beside(
+        self, first: Tuple[Any, ...], args: Sequence[Any], params: Optional[Dict[str, Any]]
+    ) -> Optional[Outgoing]:
+        """A message whose arrays and bytes are arguments by themselves, or the result; None for any other."""
+        beside = Beside(_WORD)
+        values: List[Any] = [] if params is None else [params]
+        try:
+            if params:
+                values = [{name: _or_frame(value, beside) for name, value in params.items()}]
+            values += [_or_frame(value, beside) for value in args]
+            if not beside:
+                return None
+            encoded = _dumps((*first, *values), None, _OPTIONS)
+        except Exception:  # of which it is to be said where in the value
+            return None
+        # Else the word stands in a text of the value, too.
+        is_clear = encoded.count(_WORD_ENCODED) == len(beside) and self._comes_back(values, encoded)
+        return beside.message(encoded) if is_clear else None
+
+    def _comes_back(self, values: List[Any], encoded: bytes) -> bool:
+        """Whether that is all right with what JSON has made of them."""
+        return True
 
     def _encoded_apart(self, message_of: Callable[[Any], Tuple[Any, ...]], value: Any) -> Outgoing:
         """Encode what orjson has refused. Raises Refused."""
@@ -150,8 +175,16 @@ class Json:
         raise Refused(f"cannot be encoded: {reason}")
 
 
+_WORD = "(frame)"
+_WORD_ENCODED = _WORD.encode()
+
+
+def _or_frame(value: Any, beside: Beside) -> Any:
+    return beside.replaced(value) if is_frame(type(value)) else value
+
+
 def _words() -> Iterator[str]:
     """With which what stands for a frame begins: of letters that JSON writes as they are."""
-    yield "(frame)"
+    yield _WORD
     while True:
         yield f"(frame {random.getrandbits(64):016x})"

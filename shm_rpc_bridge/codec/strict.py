@@ -5,7 +5,7 @@ results. It costs a look at every value after it was encoded.
 """
 
 from math import isfinite
-from typing import Any, Callable, Dict, Iterable, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Sequence, Tuple
 
 import orjson
 
@@ -37,6 +37,9 @@ class StrictJson(Json):
         except Exception:
             encoded = b""
         return encoded if comes_back((result,), encoded) else self._result_apart(method, result)
+
+    def _comes_back(self, values: List[Any], encoded: bytes) -> bool:
+        return comes_back(values, encoded)
 
     def _encoded_apart(self, message_of: Callable[[Any], Tuple[Any, ...]], value: Any) -> Outgoing:
         """Raises Refused for what would change."""

@@ -85,6 +85,9 @@ class TaggedJson(Json):
     def _filled(self, value: List[Any], word: str, values: List[Any]) -> List[Any]:
         return list(_untag(value, values))
 
+    def _beside(self, *_: Any) -> None:
+        """Frames stand in tags here."""
+
     def _encoded_apart(self, message_of: Callable[[Any], Tuple[Any, ...]], value: Any) -> Outgoing:
         beside = Beside()
         try:
