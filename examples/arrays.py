@@ -58,4 +58,4 @@ def main(largest_mb, seconds):
 
 
 if __name__ == "__main__":
-    main(*map(float, [*sys.argv[1:], *("64", "0.3")[len(sys.argv) - 1 :]]))
+    main(*map(float, [*sys.argv[1:], *("64", "0.1")[len(sys.argv) - 1 :]]))

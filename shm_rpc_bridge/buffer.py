@@ -8,7 +8,7 @@ the token of `empty` lying; :mod:`shm_rpc_bridge.bounded` is for ends that do no
 
 import math
 import os
-from typing import Callable, Container, NamedTuple, Optional, Tuple, Type, TypeVar
+from typing import Callable, Collection, NamedTuple, Optional, Tuple, Type, TypeVar
 
 from . import layout, names, posix
 from .exceptions import RPCTimeoutError, RPCTransportError
@@ -40,7 +40,7 @@ class Terms(NamedTuple):
     """Kept in each region; see :mod:`shm_rpc_bridge.layout`."""
     relieved: Optional[Callable[[], None]] = None
     """Told when a wait has ended after that was asked."""
-    lends_to: Container[str] = ()
+    lends_to: Collection[str] = ()
     """The methods that get views of the messages' frames, see :class:`.frames.Unopened`."""
     claim: Optional[Callable[[int], None]] = None
     """Of one end: asked before the region is to have so many bytes, and raises to refuse that."""

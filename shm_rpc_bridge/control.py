@@ -13,6 +13,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 from . import layout, names, posix
 from .exceptions import RPCTransportError
 from .header import Header, Offer, checked_size, read_header, remove_dead, why_dead
+from .statistics import memory_in_use
 
 _CLAIM_PAUSES = (0.0, 0.0005, 0.001, 0.002, 0.004)
 """Seconds between attempts to claim a slot that is not in use and cannot be had: its lock is held for an instant."""
@@ -170,21 +171,13 @@ class Control:
         if not self.max_memory:
             return
         posix.fence()
-        in_use = self.memory_in_use()
+        in_use = memory_in_use(self.map, self.max_channels)
         if in_use > self.max_memory and size > before:
             layout.MEMORY.pack_into(self.map, place, before)
             raise RPCTransportError(
                 f"the buffers of server {self.name!r} would have {in_use:,} bytes, max_memory is {self.max_memory:,}: "
                 "send less, close some clients or give the server a larger max_memory"
             )
-
-    def memory_in_use(self) -> int:
-        """Bytes that the regions of all channels have."""
-        first, end = (
-            layout.memory_offset(self.max_channels, 0),
-            layout.memory_offset(self.max_channels, self.max_channels),
-        )
-        return sum(size for (size,) in layout.MEMORY.iter_unpack(self.map[first:end]))
 
     def forget_memory_of(self, slot: int) -> None:
         """The server's: its channel is no more."""

@@ -9,8 +9,8 @@ from typing import Any, Callable, Coroutine, Optional, Set
 from . import current
 from .deferred import Deferred, answered_by
 from .dispatch import IN_BATCH, Dispatch
-from .endpoint import Request
 from .frames import Outgoing, Unopened
+from .served import Request
 
 Awaited = Coroutine[Any, Any, Any]
 Outcome = Callable[[], Any]

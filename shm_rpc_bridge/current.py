@@ -12,7 +12,7 @@ from types import CodeType
 from typing import Any, Callable, Set
 
 from . import stacks
-from .endpoint import Request
+from .served import Request
 
 _ANSWERING: Set[CodeType] = set()
 _AWAITED: "ContextVar[Callable[[], CurrentCall]]" = ContextVar("shm_rpc_bridge_call")

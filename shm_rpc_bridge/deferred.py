@@ -8,8 +8,9 @@ from queue import Empty, SimpleQueue
 from typing import NamedTuple, Optional
 
 from .dispatch import Dispatch, Failed
-from .endpoint import OWING_LOOK_SECONDS, Endpoint, Request
+from .endpoint import OWING_LOOK_SECONDS, Endpoint
 from .frames import Outgoing, kept
+from .served import Request
 
 
 class Answered(NamedTuple):

@@ -10,7 +10,6 @@ from typing import Any, Callable, Coroutine, Dict, Iterator, List, Optional, Set
 from . import current, parameters, uploaded
 from .classes import class_name, text_of
 from .codec.protocol import Codec
-from .endpoint import Request
 from .exceptions import RPCSerializationError, RPCTimeoutError
 from .failures import (
     CALL_OBJECT,
@@ -31,6 +30,7 @@ from .failures import (
 from .frames import Outgoing
 from .messages import BATCH, joined, parted
 from .objects import Classes, Objects, Unknown
+from .served import Request
 from .statistics import Figures
 from .streamed import METHODS, AsyncStreamed, Streamed, streamed
 

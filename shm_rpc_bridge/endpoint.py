@@ -2,23 +2,20 @@
 
 import contextlib
 import logging
-import math
-from functools import partial
 from itertools import chain
 from time import monotonic
-from typing import Any, Callable, Dict, Iterable, List, Optional, Set, Tuple, Union
+from typing import Callable, Dict, Iterable, List, Optional, Set
 
 from . import channel as channels
-from . import counted, layout, names, posix
-from .buffer import Buffer, Terms
-from .control import Control
+from . import counted, posix
+from .buffer import Terms
 from .exceptions import RPCTimeoutError, RPCTransportError
-from .frames import Arrived, Outgoing, kept
+from .frames import Outgoing, kept
 from .header import Offer
-from .lane import Lane
 from .life import Life
-from .multiplexed import Requests, Responses, Turns
+from .multiplexed import Turns
 from .scratch import Scratch
+from .served import Request, Served, names_of
 from .statistics import Figures, Statistics
 from .waiting import Waiter
 
@@ -31,54 +28,6 @@ OWING_LOOK_SECONDS = 0.002
 _PARTING_SECONDS = 1.0
 _BETWEEN_BATCHES_SECONDS = 150e-6
 """That a client takes for the results of a hundred small calls, and to encode a hundred others."""
-
-
-class _Served:
-    """A channel that is open."""
-
-    __slots__ = ("control", "given_up", "held", "objects", "request", "response", "slot", "token", "under_way")
-
-    def __init__(
-        self,
-        control: Control,
-        slot: int,
-        token: int,
-        request: Union[Buffer, Requests],
-        response: Union[Buffer, Responses],
-        held: posix.Held,
-    ) -> None:
-        self.control = control
-        self.slot = slot
-        self.token = token
-        self.request = request
-        self.response = response
-        self.held = held
-        self.objects: Any = None
-        """What the server keeps for this channel's client; dropped with the channel."""
-        self.under_way = 0
-        """Requests that were taken and are answered later, see :meth:`Endpoint.defer`."""
-        self.given_up: Set[int] = set()
-        """Sequences of those whose methods were told that nobody waits for the result; noted by any thread."""
-
-    def deadline(self, sequence: int) -> float:
-        """Until when its client waits for that response, monotonic seconds; -inf: it waits no more. From any thread."""
-        try:
-            if not self.held or self.control.is_left(self.slot, self.token):
-                return -math.inf
-            return self.request.deadline(sequence)
-        except (ValueError, OSError):  # meanwhile the server's thread has closed it
-            return -math.inf
-
-    def caller(self) -> int:
-        """The process that asks, by its own word; 0 once it has left. From any thread."""
-        try:
-            return self.request.caller()
-        except ValueError:  # the server's thread has closed it
-            return 0
-
-
-Request = Tuple[_Served, int, Arrived, int]
-"""Who asked, the sequence of the response, the message and its kind; valid until the next request is taken."""
 
 
 class Endpoint:
@@ -94,10 +43,10 @@ class Endpoint:
         self.lends_to: Set[str] = set()
         """Names of methods that get views of what they are called with."""
         self._terms = Terms(offer.max_message_size, wait, _nothing, scratch=Scratch(), lends_to=self.lends_to)
-        self._channels: Dict[int, _Served] = {}
-        self._circle: List[_Served] = []  # the same, in the order of their turns
+        self._channels: Dict[int, Served] = {}
+        self._circle: List[Served] = []  # the same, in the order of their turns
         self._circle_is_old = False
-        self._leaving: List[_Served] = []  # of the life before, when the name had to be taken again
+        self._leaving: List[Served] = []  # of the life before, when the name had to be taken again
         self._last = 0
         self._turns = Turns()
         self._has_unheard = False  # rings that were taken while a client had its turn for which nobody rings
@@ -203,7 +152,7 @@ class Endpoint:
                 response = kept(response)  # which may be of what was lent
                 served.request.end_lease(message)
             if served.given_up:
-                _refuse_given_up(served, sequence)
+                served.refuse_given_up(sequence)
             served.response.send(response, sequence, kind)
             if kind:
                 self._waiter.look_longer(_BETWEEN_BATCHES_SECONDS)
@@ -213,7 +162,7 @@ class Endpoint:
                 return
             self._respond_instead(served, sequence, error, instead(error))
 
-    def _respond_instead(self, served: _Served, sequence: int, error: Exception, responses: Iterable[bytes]) -> None:
+    def _respond_instead(self, served: Served, sequence: int, error: Exception, responses: Iterable[bytes]) -> None:
         """With the first of them that can be sent; a client that does not take even the last is refused."""
         failure: Optional[Exception] = None
         for response in responses:
@@ -269,7 +218,7 @@ class Endpoint:
         for life in list(self._lives):
             if life.has_begun and not life.is_inherited:
                 for slot in life.control.slots_in_use():
-                    channels.unlink(_names(life.control, slot))
+                    channels.unlink(names_of(life.control, slot))
             life.remove_names()
         if not self._lives[-1].is_inherited:
             for served in [*self._channels.values(), *self._leaving]:
@@ -384,7 +333,7 @@ class Endpoint:
             self._accept(slot)
 
     def _accept(self, slot: int) -> None:
-        token, own_names = self._control.token(slot), _names(self._control, slot)
+        token = self._control.token(slot)
         served = self._channels.get(slot)
         if served is not None:
             if served.token == token:  # announced once more: see Control.next_announced
@@ -392,8 +341,8 @@ class Endpoint:
             self._drop(served)  # its client has left, and another came before that was seen
         held = self._opening = []
         try:
-            ends = self._opened(slot, own_names, held, layout.is_multiplexed(token))
-            channels.unlink(own_names)
+            served = Served.open(self._control, slot, token, self._terms, self._turns, held)
+            channels.unlink(names_of(self._control, slot))
         except posix.NotFoundError as error:  # its client has closed it again; or, of one that waits, somebody else
             posix.let_go(held)
             logger.debug("channel %d of server %r cannot be opened: %s", slot, self._name, error)
@@ -405,22 +354,9 @@ class Endpoint:
             self._control.refuse(slot, token)
             return
         logger.debug("channel %d opened", slot)
-        self._channels[slot] = _Served(self._control, slot, token, *ends, held)
+        self._channels[slot] = served
         self._circle_is_old = True
         self._counted.opened += 1
-
-    def _opened(
-        self, slot: int, own_names: names.ChannelNames, held: posix.Held, is_multiplexed: bool
-    ) -> Tuple[Union[Buffer, Requests], Union[Buffer, Responses]]:
-        terms = self._terms._replace(claim=partial(self._control.claim_memory, slot, True))
-        if not is_multiplexed:
-            return channels.open_existing(own_names, terms, held)
-        request, response = channels.open_existing(own_names, terms, held, Lane)
-        assert isinstance(request, Lane)
-        assert isinstance(response, Lane)
-        bell = posix.open_bell(names.bell(own_names), held)
-        responses = Responses(response, bell, self._turns)
-        return Requests(request, responses, self._turns, self.lends_to), responses
 
     def _sweep(self, slots: List[int]) -> None:
         """Free those of `slots` whose clients have left or died."""
@@ -433,9 +369,9 @@ class Endpoint:
             self._drop(self._channels[slot])
         self._counted.left(self._control, slot)
         self._control.forget_memory_of(slot)
-        channels.unlink(_names(self._control, slot))
+        channels.unlink(names_of(self._control, slot))
 
-    def _refuse(self, served: _Served, why: str) -> None:
+    def _refuse(self, served: Served, why: str) -> None:
         """Have nothing more to do with a client that lives: it is told, and its next call comes on a new channel."""
         self._log_refusal(served.slot, why)
         self._counted.refused += 1
@@ -446,32 +382,15 @@ class Endpoint:
     def _log_refusal(self, slot: int, why: str) -> None:
         logger.warning("channel %d of server %r refused: %s", slot, self._name, why)
 
-    def _drop(self, served: _Served) -> None:
+    def _drop(self, served: Served) -> None:
         self._circle_is_old = True
         if served.held and not self.is_closed:  # as it is in a forked child, where nothing is mapped any more
             self._counted.closed(served.response)
-        served.objects = None
-        posix.let_go(served.held)
-        served.request.forget_memory()
-        served.response.forget_memory()
+        served.let_go()
         if self._channels.get(served.slot) is served:
             del self._channels[served.slot]
         elif served in self._leaving:
             self._leaving.remove(served)
-
-
-def _refuse_given_up(served: _Served, sequence: int) -> None:
-    """RPCTimeoutError where the method was told so: a client that is late itself must not take that for the result."""
-    is_given_up = sequence in served.given_up
-    served.given_up.discard(sequence)
-    if not served.under_way:
-        served.given_up.clear()  # what was asked of calls that were over
-    if is_given_up:
-        raise RPCTimeoutError("its time was over before its end")
-
-
-def _names(control: Control, slot: int) -> names.ChannelNames:
-    return names.slot(control.name, control.generation, slot, control.token(slot))
 
 
 def _nothing() -> None:

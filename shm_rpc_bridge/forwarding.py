@@ -14,12 +14,12 @@ from typing import Any, Dict, Optional, Tuple
 from .connection import ClientChannel, Connection
 from .deferred import Answered, answered_by
 from .dispatch import Dispatch
-from .endpoint import Request
 from .exceptions import RPCTransportError
 from .failures import WORKER_DIED, WORKER_MISSING
 from .keeper import Keeper
 from .messages import ONE
 from .pool import ChannelPool
+from .served import Request
 from .statistics import Figures, merged
 
 READY_WITHIN, RESTARTS, RESTARTS_WITHIN = 30.0, 5, 60.0

@@ -6,9 +6,9 @@ from typing import Any, Callable, Coroutine, Dict, Optional, Tuple
 
 from .codec.protocol import Codec
 from .dispatch import Defer, Dispatch
-from .endpoint import Request
 from .frames import Outgoing
 from .messages import BATCH
+from .served import Request
 from .statistics import LONGEST, OTHERS, Figures, bucket_of, merged, no_figures
 
 logger = logging.getLogger("shm_rpc_bridge")

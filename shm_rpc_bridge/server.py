@@ -20,12 +20,13 @@ from .channel import (
 )
 from .deferred import Deferred
 from .dispatch import Dispatch, is_generator
-from .endpoint import OWING_LOOK_SECONDS, Endpoint, Request
+from .endpoint import OWING_LOOK_SECONDS, Endpoint
 from .exceptions import RPCTimeoutError, RPCTransportError
 from .frames import Outgoing
 from .header import Offer
 from .measured import MOST_METHODS, Measured
 from .references import reference_of
+from .served import Request
 from .statistics import Statistics, merged
 from .waiting import SLICE, deadline_after, validated_strategy, validated_timeout
 from .workers import MOST_PROCESSES, MOST_THREADS, ThreadWorker, Worker, Workers, refuse_together, start_together

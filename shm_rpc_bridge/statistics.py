@@ -79,6 +79,8 @@ class Statistics(NamedTuple):
     """All that were, those of clients that came back included."""
     refused: int
     """Of them, closed by the server: their clients were damaged, or took no answers."""
+    memory: int
+    """Bytes that the buffers of those that are open have in shared memory."""
     timeouts: int
     """Calls that their clients have given up, ..."""
     late: int
@@ -172,11 +174,18 @@ def read(memory: Any, max_channels: int, room: int, codec: str, now: int) -> Sta
         sum(state == layout.SLOT_SERVED for state in states),
         totals.opened,
         totals.refused,
+        memory_in_use(memory, max_channels),
         totals.timeouts,
         totals.late,
         _waiting(memory, max_channels, codec, now),
         _methods(memory, max_channels, room),
     )
+
+
+def memory_in_use(memory: Any, max_channels: int) -> int:
+    """Bytes that the regions of all channels have together."""
+    first, end = (layout.memory_offset(max_channels, slot) for slot in (0, max_channels))
+    return sum(size for (size,) in layout.MEMORY.iter_unpack(memory[first:end]))
 
 
 def read_figures(memory: Any, max_channels: int, room: int) -> Tuple[int, Dict[str, Figures]]:

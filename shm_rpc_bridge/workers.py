@@ -8,8 +8,8 @@ from typing import List, Optional, Protocol, Sequence
 
 from .deferred import Answered, Deferred, answered_by
 from .dispatch import Dispatch
-from .endpoint import Request
 from .frames import Unopened
+from .served import Request
 
 MOST_THREADS, MOST_PROCESSES = 1024, 256
 

@@ -60,12 +60,14 @@ def _lines(name: str, control: Control, now: Statistics, before: Optional[Statis
     stuck = f"; it has not looked after its clients for {_time(now.age)}: {why}" if now.age > 2 else ""
     seconds = now.seconds - before.seconds if before is not None else now.seconds
     rate = (now.answered - (before.answered if before is not None else 0)) / max(seconds, 1e-9)
+    most = control.max_memory
     found = [
         f"server {name!r}, {posix.described(control.process)}, codec {control.codec}, up {_time(now.seconds)}{stuck}",
         "",
         f"calls     {now.answered:,} answered, {rate:,.1f}/s; {now.failed:,} failed; "
         f"{now.timeouts:,} given up by their clients, {now.late:,} of them after they were taken",
         f"channels  {now.channels:,} open, {now.opened:,} in all, {now.refused:,} refused",
+        f"memory    {_size(now.memory)} in their buffers" + (f", {_size(most)} at the most" if most else ""),
         f"waits     {now.slept:,} for a call ended asleep, and were woken",
     ]
     if now.waiting:

@@ -188,7 +188,9 @@ def test_a_child_that_a_method_forks_keeps_what_it_was_lent(name, monkeypatch):
         os.close(end)
 
 
-def test_ten_thousand_leases_leave_nothing_behind(name, borrower):
+@pytest.mark.fault("leases")
+@pytest.mark.parametrize("times", [1000, pytest.param(10_000, marks=pytest.mark.soak)])
+def test_thousands_of_leases_leave_nothing_behind(name, borrower, times):
     def mapped():
         with open("/proc/self/maps") as maps:
             return sum(1 for _ in maps)
@@ -206,7 +208,7 @@ def test_ten_thousand_leases_leave_nothing_behind(name, borrower):
 
         lend(100)
         before = mapped()
-        lend(10_000)
+        lend(times)
         assert mapped() <= before + 5
 
 

@@ -201,7 +201,7 @@ def bounded(name):
 
 
 def in_use(server):
-    return server._endpoint._control.memory_in_use()
+    return server.statistics().memory
 
 
 @pytest.mark.fault("memory-bound")
@@ -283,3 +283,37 @@ def test_it_is_an_option_of_serve_and_of_spawn():
             spawn("tests.shm_rpc_bridge.pricing", max_memory=0)
     with pytest.raises(TypeError, match="max_memory must be an int, not float"):
         RPCServer("any", max_memory=1.5)
+
+
+def shm_in_use():
+    memory = os.statvfs("/dev/shm")
+    return (memory.f_blocks - memory.f_bfree) * memory.f_frsize
+
+
+@pytest.mark.soak
+@pytest.mark.fault("memory-given-back")
+@pytest.mark.parametrize("size", [1 << 30, (2 << 30) + 8])
+def test_an_array_of_gigabytes_goes_there_and_back_and_all_of_it_is_given_back(name, size):
+    numpy = pytest.importorskip("numpy")
+    most = (1 << 32) - 1
+    before = shm_in_use()
+    server = RPCServer(name, max_message_size=most)
+    register_methods(server)
+    server.register("last", lambda array: float(array[-1]), borrow=True)
+    with started(server), RPCClient(name, max_message_size=most, timeout=10 * PATIENCE) as client:
+        client.call("add", 1, 2)
+        small = mapped(name)
+        array = numpy.zeros(size // 8)
+        array[-1] = 7.0
+        assert client.call("last", array) == 7.0
+        came = client.call("echo", array)
+        assert came[-1] == 7.0
+        assert came.nbytes == array.nbytes
+        del array, came
+        assert shm_in_use() - before > size
+        wait_until_small(name, small)
+        for _ in until(PATIENCE):  # its files are closed after they are unmapped
+            if shm_in_use() - before < 100 << 20:  # others may use it, too
+                break
+        assert shm_in_use() - before < 100 << 20
+        assert client.call("add", 1, 2) == 3
