@@ -107,7 +107,7 @@ class Loan:
         self._call = call
         self._put_back = put_back
         self._lease: Optional[Lease] = None
-        self._alone: Dict[Tuple[str, bool], Optional[Framed]] = {}
+        self._alone: Dict[Tuple[Any, ...], Framed] = {}
         """Requests with nothing but the array: which each is the same again."""
         self.array: Any = None
         """In C order; None outside of the `with` block."""
@@ -129,8 +129,12 @@ class Loan:
         if self._lease is None:
             raise RPCTransportError(f"{method!r}: the loan is over {NOT_SENT}")
         if len(args) == 1 and args[0] is self.array and not params:
-            key = method, self.array.flags.writeable
-            placed = self._alone.get(key) or self._alone.setdefault(key, self._placed(method, args, params))
+            key = method, self.array.flags.writeable, self.array.shape, self.array.dtype
+            placed = self._alone.get(key)
+            if placed is None:
+                placed = self._placed(method, args, params)
+                if placed is not None:
+                    self._alone[key] = placed
         else:
             placed = self._placed(method, args, params)
         if placed is None or not self._lease.channel.fits(placed):

@@ -413,6 +413,29 @@ def test_where_it_is_not_the_first_array_or_much_stands_before_it_it_is_copied(c
 
 
 @pytest.mark.fault("leases")
+@each_codec
+def test_a_loan_is_sent_as_it_is_shaped_at_the_call_and_by_any_method(name, codec, written):
+    server = RPCServer(name, codec=codec)
+    server.register("shape", lambda array: [list(array.shape), array.dtype.str, bool(array.flags.writeable)])
+    server.register("last", lambda array: float(array.flat[-1]), borrow=True)
+    with started(server), RPCClient(name, codec=codec, timeout=PATIENCE) as client, client.loan(
+        (20_000, 50), "f4"
+    ) as loan:
+        loan.array[:] = 1
+        for _ in range(3):
+            assert loan.call("shape", loan.array) == [[20_000, 50], "<f4", True]
+            assert loan.call("last", loan.array) == 1.0
+        loan.array.shape = (50, 20_000)
+        loan.array[-1, -1] = 2
+        del written[:]
+        assert loan.call("shape", loan.array) == [[50, 20_000], "<f4", True]
+        assert loan.call("last", loan.array) == 2.0
+        loan.array.flags.writeable = False
+        assert loan.call("shape", loan.array) == [[50, 20_000], "<f4", False]
+        assert written == [0, 0, 0]
+
+
+@pytest.mark.fault("leases")
 def test_what_is_kept_of_a_loan_never_shows_another_calls_bytes(client):
     kept = []
     for number in range(10):
