@@ -291,6 +291,8 @@ class AsyncRPCClient:
     def _let_go(self, session: Session, number: int) -> None:
         """Let the server forget an object that nobody here has any more."""
         session.objects -= 1
+        if session.has_lost_its_loop:
+            return  # it goes with the channel
         message = self._encode(LET_GO, (number,), {})
         with contextlib.suppress(RPCTransportError):  # then it has ended, and with it the object
             _, future = session.begin(message, ONE, math.inf)

@@ -76,6 +76,11 @@ class Session:
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(do)
 
+    @property
+    def has_lost_its_loop(self) -> bool:
+        """Whether that is closed, and with it whatever was under way."""
+        return self._loop.is_closed()
+
     def is_current(self) -> bool:
         """Whether further calls go through it."""
         return not self.is_closed and self._link.is_current()

@@ -182,7 +182,7 @@ def test_a_forked_child_has_no_part_in_it(server):
                 status = len([thread for thread in threading.enumerate() if "giving" in thread.name]) - 1
             finally:
                 os._exit(status)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert os.WEXITSTATUS(os.waitpid(child, 0)[1]) == 0
         assert client.call("add", 1, 2) == 3
 
 

@@ -385,3 +385,23 @@ def test_one_that_is_dropped_when_its_loop_has_ended_or_in_another_thread_is_no_
     assert not [each for each in recwarn if "never awaited" in str(each.message)]
     with RPCClient(server.name, timeout=PATIENCE) as client:
         assert client.call("add", 1, 2) == 3
+
+
+@pytest.mark.fault("streams")
+def test_one_can_be_closed_when_its_loop_is_closed_and_its_client_never_was(server, producer):
+    """It raised "Event loop is closed"."""
+    loop = asyncio.new_event_loop()
+
+    async def leave_open():
+        client = AsyncRPCClient(server.name, timeout=PATIENCE)
+        stream = await client.stream("count")
+        assert await stream.__anext__() == 0
+        return client, stream
+
+    client, stream = loop.run_until_complete(leave_open())
+    loop.close()
+    stream.close()
+    stream.close()
+    with pytest.warns(ResourceWarning, match="never closed"):
+        del client, stream
+    producer.wait_until_closed()
