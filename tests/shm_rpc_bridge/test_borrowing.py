@@ -6,6 +6,7 @@ import gc
 import os
 import select
 import threading
+import warnings
 
 import pytest
 
@@ -425,7 +426,9 @@ def test_a_loan_is_sent_as_it_is_shaped_at_the_call_and_by_any_method(name, code
         for _ in range(3):
             assert loan.call("shape", loan.array) == [[20_000, 50], "<f4", True]
             assert loan.call("last", loan.array) == 1.0
-        loan.array.shape = (50, 20_000)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of NumPy 2.5
+            loan.array.shape = (50, 20_000)
         loan.array[-1, -1] = 2
         del written[:]
         assert loan.call("shape", loan.array) == [[50, 20_000], "<f4", True]
