@@ -95,10 +95,10 @@ class Uploaded:
         if self._has_begun:
             self._items.go_on()
         else:
-            self._has_begun = True
             # It has no reference to this: that this is dropped tells it that no more will come.
             arguments = self._items, self._run
             threading.Thread(target=_run, args=arguments, name=f"{self.method} with a stream", daemon=True).start()
+            self._has_begun = True
         outcome = self._items.told.get()
         if outcome is None:
             return False, None

@@ -2,19 +2,22 @@
 
 import asyncio
 import contextlib
+import functools
 import math
 import os
 import warnings
+import weakref
 from time import monotonic
 from typing import Any, Awaitable, Callable, Optional, Set, Tuple, TypeVar, Union
 
 from .. import codec as codecs
 from .. import names, posix
 from ..channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
+from ..codec.protocol import Codec
 from ..connection import Connection
 from ..exceptions import NOT_SENT, RPCError, RPCSerializationError, RPCTimeoutError, RPCTransportError
 from ..failures import CALL_OBJECT, LET_GO, PING, STREAM, UPLOAD
-from ..frames import Outgoing
+from ..frames import Message, Outgoing
 from ..messages import ONE
 from ..options import KEPT, Kept
 from ..proxies import Remote, converted, proxy_of, typed
@@ -32,7 +35,7 @@ Interface = TypeVar("Interface")
 class _Way:
     """To whichever life of its server there is: what a client and those made by its with_options share."""
 
-    def __init__(self, name: str, buffer_size: int, max_message_size: int, codec: str) -> None:
+    def __init__(self, name: str, buffer_size: int, max_message_size: int, codec: Codec) -> None:
         """Sizes in bytes. Opens nothing yet."""
         self._name = name
         self._terms = buffer_size, max_message_size
@@ -41,6 +44,7 @@ class _Way:
         self._before: Set[Session] = set()  # whose servers have been replaced, with calls that are answered still
         self._loop: Optional[asyncio.AbstractEventLoop] = None
         self._process = os.getpid()
+        self._will_look = False
         self.is_closed = False
 
     @property
@@ -77,13 +81,14 @@ class _Way:
             if current.is_current():
                 return current
             self._leave(current)
-        connection = Connection(self._name, self._codec, self._look_later)
+        connection = Connection(self._name, self._codec.name, self._look_later)
         session: Optional[Session] = None
         try:
             connection.open()
             link = connection.new_link()
             link.open(*self._terms)
             session = Session(connection, link)
+            session.on_unwanted = functools.partial(_let_go_of_unwanted, self._codec, weakref.ref(session))
             session.listen()
             self._current = session
             return session
@@ -97,10 +102,12 @@ class _Way:
 
     def _look_later(self) -> None:
         """A large message has made the session large: have it replaced when it has not had any for a while."""
-        if self._loop is not None:
+        if self._loop is not None and not self._will_look:
+            self._will_look = True
             self._loop.call_later(KEPT_SECONDS, self._give_back_if_unused)
 
     def _give_back_if_unused(self) -> None:
+        self._will_look = False
         current = self._current
         if current is None or current.is_closed or not current.is_outgrown():
             return
@@ -189,7 +196,7 @@ class AsyncRPCClient:
         self._encode = chosen.encode_request
         self._decode: Callable[[str, Any], Any] = chosen.decode_response
         self._returns: Any = Any
-        self._way = _Way(name, buffer_size, max_message_size, chosen.name)
+        self._way = _Way(name, buffer_size, max_message_size, chosen)
 
     async def connect(self) -> None:
         """Connect, if that was not done. Raises RPCTransportError when there is no server or one of another codec."""
@@ -291,12 +298,7 @@ class AsyncRPCClient:
     def _let_go(self, session: Session, number: int) -> None:
         """Let the server forget an object that nobody here has any more."""
         session.objects -= 1
-        if session.has_lost_its_loop:
-            return  # it goes with the channel
-        message = self._encode(LET_GO, (number,), {})
-        with contextlib.suppress(RPCTransportError):  # then it has ended, and with it the object
-            _, future = session.begin(message, ONE, math.inf)
-            future.add_done_callback(lambda done: done.cancelled() or done.exception())
+        _let_go(self._codec, session, number)
 
     def _stream(self, session: Session, number: int, method: str) -> AsyncStream:
         session.objects += 1
@@ -412,3 +414,24 @@ class AsyncRPCClient:
 
     def __deepcopy__(self, memo: Any) -> "AsyncRPCClient":
         return self.__copy__()
+
+
+def _let_go(codec: Codec, session: Session, number: int) -> None:
+    if session.has_lost_its_loop:
+        return  # it goes with the channel
+    message = codec.encode_request(LET_GO, (number,), {})
+    with contextlib.suppress(RPCTransportError):  # then it has ended, and with it the object
+        _, future = session.begin(message, ONE, math.inf)
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+
+def _let_go_of_unwanted(codec: Codec, of_session: "weakref.ref[Session]", response: Message) -> None:
+    """Of the object that a call has come to which was cancelled or late, if it has."""
+    session = of_session()
+    try:
+        codec.decode_response("", response)
+    except HandedOut as came:
+        if session is not None and not session.is_closed:
+            _let_go(codec, session, came.number)
+    except Exception:  # of the method, or of whatever it is
+        return

@@ -57,6 +57,8 @@ class Session:
         """Of those that waited at the last look."""
         self.on_idle: Callable[[], None] = _nothing
         """Called when nobody waits for an answer any more; it may end this."""
+        self.on_unwanted: Callable[[Message], None] = _ignore
+        """Is given each answer that nobody waits for any more."""
         self.objects = 0
         """That the server keeps for it, as for streams: they go with it."""
         self._seen = 0
@@ -178,6 +180,8 @@ class Session:
                 if not future.done():
                     future.set_result(response)
                 self._forget(number)
+            else:
+                self.on_unwanted(response)
             came.popleft()
             most -= 1
         self._tell_if_idle()
@@ -310,6 +314,10 @@ class Session:
         self.is_closed = True
         self._waiting = {}
         self._connection.drop_inherited()
+
+
+def _ignore(response: Message) -> None:
+    """What is done with an answer that nobody waits for."""
 
 
 def _nothing() -> None:

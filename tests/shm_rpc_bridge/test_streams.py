@@ -405,3 +405,37 @@ def test_one_can_be_closed_when_its_loop_is_closed_and_its_client_never_was(serv
     with pytest.warns(ResourceWarning, match="never closed"):
         del client, stream
     producer.wait_until_closed()
+
+
+@pytest.mark.fault("streams")
+def test_what_a_cancelled_call_comes_to_is_let_go(name):
+    """After 256 of them, max_objects, an event loop's client could have no stream any more."""
+    server = RPCServer(name, threads=4, max_objects=5)
+    register_methods(server)
+    entered, go_on = threading.Semaphore(0), threading.Semaphore(0)
+
+    def slowly():
+        entered.release()
+        go_on.acquire(timeout=PATIENCE)
+        return (number for number in range(3))
+
+    def rows():
+        yield from range(3)
+
+    server.register("slowly", slowly)
+    server.register("rows", rows)
+
+    async def call():
+        async with connected(server.name) as client:
+            for _ in range(20):
+                calling = asyncio.ensure_future(client.call("slowly"))
+                await in_thread(entered.acquire)
+                calling.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await calling
+                go_on.release()
+            for _ in range(3):
+                assert [item async for item in await client.stream("rows")] == [0, 1, 2]
+
+    with started(server):
+        run(call())
