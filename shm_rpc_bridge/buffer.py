@@ -243,9 +243,15 @@ class Buffer:
             raise too_large(size, self._max_message_size)
         # At least doubled, so that a slowly growing series of messages is not a remapping each.
         capacity = min(max(size, 2 * self._capacity), self._max_message_size)
-        if self._claim is not None:
-            self._claim(self.header_size + capacity)
-        self._segment.grow(self.header_size + capacity)
+        claim, before = self._claim, self._segment.size
+        if claim is not None:
+            claim(self.header_size + capacity)
+        try:
+            self._segment.grow(self.header_size + capacity)
+        except BaseException:
+            if claim is not None:
+                claim(before)
+            raise
         self._has_grown()
 
     def _has_grown(self) -> None:

@@ -25,7 +25,7 @@ from .proxies import Remote, converted, proxy_of, typed
 from .remote_errors import HandedOut
 from .streams import Stream, not_a_stream
 from .submitting import Threads
-from .upload import CallWithStream, call_with_stream, hand_over
+from .upload import CallWithStream, call_with_stream, hand_over, refusing_streams
 from .waiting import validated_strategy, validated_timeout
 
 Interface = TypeVar("Interface")
@@ -75,7 +75,7 @@ class RPCClient:
         self._timeout = validated_timeout(timeout)
         self._arguments = name, buffer_size, timeout, wait_for_server, wait, max_message_size, codec, strict
         self._codec = chosen = codecs.chosen(codec, strict)
-        self._encode = chosen.encode_request
+        self._encode = chosen.encode_request if isinstance(codec, str) else refusing_streams(chosen.encode_request)
         self._decode: Callable[[str, Any], Any] = chosen.decode_response
         self._patience = 0.0
         self._options: Dict[str, Any] = {}
@@ -125,7 +125,7 @@ class RPCClient:
             except HandedOut as came:  # the channel is the handle's from here on
                 origin = Origin(channel, self._exchange, pool.put_back)
                 origin.held.add(came.number)
-                handle = Handle(origin, came, timeout, args[0] if came.class_name == UPLOAD else "")
+                handle = Handle(origin, came, timeout, _shown_as(came, method, args))
                 return Stream(handle) if came.class_name == STREAM else handle
             except (RPCTimeoutError, RPCTransportError) as error:
                 lost = self._lost(error, channel, method, lost, response is not None)
@@ -136,7 +136,7 @@ class RPCClient:
             pool.discard(channel)
 
     def _hand_over(self, method: str, call: CallWithStream) -> Any:
-        result = hand_over(self.call(UPLOAD, method, call.place, *call.args, **call.params), call.items)
+        result = hand_over(self.call(UPLOAD, method, call.place, *call.args, **call.params), method, call.items)
         returns = self._options.get("returns", Any)
         return result if returns is Any else converted(method, result, returns)
 
@@ -402,6 +402,11 @@ def _connect(
     if with_options:
         client = client.with_options(**with_options)
     return client
+
+
+def _shown_as(came: HandedOut, method: str, args: Any) -> str:
+    """How errors call what is no object of the server's own."""
+    return str(args[0]) if came.class_name == UPLOAD else method if came.class_name == STREAM else ""
 
 
 counts_as_use(RPCClient.call, "channel")

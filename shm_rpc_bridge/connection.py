@@ -252,7 +252,7 @@ class ClientChannel:
     def loan(self, start: int, size: int) -> "Tuple[Lease, memoryview]":
         """Of memory in which a request can be made, and its part that is the user's; see :meth:`.Buffer.loan`."""
         lent = self._request.loan(start, size)
-        self.is_kept = True
+        self.keep()
         return Lease(self, self._request, lent), lent.view[start:]
 
     def fits(self, message: Outgoing) -> bool:
@@ -287,8 +287,18 @@ class ClientChannel:
         return self._control_map[layout.CONTROL_STATE_OFFSET] == layout.READY
 
     def forget_server(self) -> None:
-        """It is closed: let :meth:`take` say so to whoever still has it."""
+        """It is closed, or to be: let :meth:`take` say so to whoever still has it."""
         self._control_map = _NO_SERVER
+
+    def keep(self) -> None:
+        """It is of further use, also where :meth:`forget_server` was to have another one take its place."""
+        self.is_kept = True
+        if not self.body.closed:
+            self._control_map = self.body.control.map
+
+    @property
+    def is_forgotten(self) -> bool:
+        return self._control_map is _NO_SERVER
 
     def _refuse_own_server(self) -> None:
         control = self.body.control

@@ -15,8 +15,9 @@ from .exceptions import RPCTransportError
 from .header import Header, Offer, checked_size, read_header, remove_dead, why_dead
 from .statistics import memory_in_use
 
-_CLAIM_PAUSES = (0.0, 0.0005, 0.001, 0.002, 0.004)
-"""Seconds between attempts to claim a slot that is not in use and cannot be had: its lock is held for an instant."""
+_CLAIM_PAUSES = (0.0, 0.0005, 0.001, 0.002, 0.004, 0.008)
+"""Seconds between attempts to claim a slot that is not in use and cannot be had, since its lock is held for an instant;
+or memory, which the server is just letting go."""
 
 _MANY = 200
 """Slots from which on one look at all locks is cheaper than one at each."""
@@ -164,20 +165,30 @@ class Control:
         """Note that a region of that slot's channel is to be that large. RPCTransportError when all are too large then.
 
         Of two that claim at once both may be refused where there is room for one: each writes first, and then adds up.
+        A client waits a moment first, for what others have closed, or it itself has, is the server's to let go.
         """
+        for pause in () if is_response else _CLAIM_PAUSES:
+            if self._has_claimed(slot, is_response, size):
+                return
+            sleep(pause)
+        if not self._has_claimed(slot, is_response, size):
+            in_use = memory_in_use(self.map, self.max_channels)
+            raise RPCTransportError(
+                f"the buffers of server {self.name!r} would have {in_use + size:,} bytes, max_memory is "
+                f"{self.max_memory:,}: send less, close some clients or give the server a larger max_memory"
+            )
+
+    def _has_claimed(self, slot: int, is_response: bool, size: int) -> bool:
         place = layout.memory_offset(self.max_channels, slot, is_response)
         (before,) = layout.MEMORY.unpack_from(self.map, place)
         layout.MEMORY.pack_into(self.map, place, size)
-        if not self.max_memory:
-            return
+        if not self.max_memory or size <= before:
+            return True
         posix.fence()
-        in_use = memory_in_use(self.map, self.max_channels)
-        if in_use > self.max_memory and size > before:
-            layout.MEMORY.pack_into(self.map, place, before)
-            raise RPCTransportError(
-                f"the buffers of server {self.name!r} would have {in_use:,} bytes, max_memory is {self.max_memory:,}: "
-                "send less, close some clients or give the server a larger max_memory"
-            )
+        if memory_in_use(self.map, self.max_channels) <= self.max_memory:
+            return True
+        layout.MEMORY.pack_into(self.map, place, before)
+        return False
 
     def forget_memory_of(self, slot: int) -> None:
         """The server's: its channel is no more."""

@@ -61,13 +61,14 @@ class Loop:
     def _begin(self, request: Request, method: str, coroutine: Awaited, tell: Callable[[Outcome], None]) -> None:
         """Have it awaited, and `tell` what it has come to, also when it is cancelled before it has begun."""
 
-        def end(task: "asyncio.Task[Outcome]") -> None:
+        def end(task: "asyncio.Task[None]") -> None:
             self._tasks.discard(task)
             coroutine.close()
-            tell(_raiser(asyncio.CancelledError()) if task.cancelled() else task.result())
+            if task.cancelled():
+                tell(_raiser(asyncio.CancelledError()))
 
         current.awaits(request, method)  # in the context of this callback, of which the task has a copy
-        task = asyncio.ensure_future(_guarded(coroutine))
+        task = asyncio.ensure_future(_guarded(coroutine, tell))
         self._tasks.add(task)  # a loop has weak references only
         task.add_done_callback(end)
         if self._is_cancelling:
@@ -105,13 +106,17 @@ class Loop:
             self._thread = self._loop = None
 
 
-async def _guarded(coroutine: Awaited) -> Outcome:
-    """What it has come to, without raising it: a loop is ended by some exceptions, a server is not."""
+async def _guarded(coroutine: Awaited, tell: Callable[[Outcome], None]) -> None:
+    """Tell what it has come to, without raising it: a loop is ended by some exceptions, a server is not.
+
+    At once: when others have had their turn the result may be another one.
+    """
     try:
         result = await coroutine
     except BaseException as error:
-        return _raiser(error)
-    return lambda: result
+        tell(_raiser(error))
+    else:
+        tell(lambda: result)
 
 
 def _raiser(error: BaseException) -> Outcome:

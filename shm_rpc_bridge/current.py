@@ -9,30 +9,44 @@ from contextvars import ContextVar
 from functools import partial
 from time import monotonic
 from types import CodeType
-from typing import Any, Callable, Set
+from typing import Any, Callable, Optional, Protocol, Set, Tuple
 
 from . import stacks
-from .served import Request
+from .served import Request, Served
+from .streamed import PRODUCING, Produced
+
+Requested = Tuple[Served, int]
+"""Who asked, and the sequence of the response."""
+
+
+class Followed(Protocol):
+    """What has one request after the other."""
+
+    request: Requested
+    """The present one."""
+
 
 _ANSWERING: Set[CodeType] = set()
 _AWAITED: "ContextVar[Callable[[], CurrentCall]]" = ContextVar("shm_rpc_bridge_call")
 
 
 class CurrentCall:
-    """One call that a server has taken. May be handed to other threads and tasks.
+    """One call that a server has taken. May be handed to other threads and tasks. That of a generator, and of a method
+    that consumes a stream, is of whichever message is under way: each has a deadline of its own.
 
     What it says is asked of shared memory each time, a few microseconds, and comes from the client: its process, and
     the moment at which it stops to wait.
     """
 
-    __slots__ = ("_request", "_served", "client", "method")
+    __slots__ = ("_followed", "_request", "client", "method")
 
-    def __init__(self, request: Request, method: str) -> None:
-        """Not for users: see :func:`current_call`."""
-        self._served, self._request = request[:2]
+    def __init__(self, request: Request, method: str, followed: Optional[Followed] = None) -> None:
+        """Not for users: see :func:`current_call`. `followed`: what has one request after the other."""
+        self._request: Requested = request[:2]
+        self._followed = followed
         self.method: str = method
-        """As which the client has called it; "take" where it asks a generator for items."""
-        self.client: int = self._served.caller()
+        """As which the client has called it."""
+        self.client: int = request[0].caller()
         """The process that has called; 0 where it has left before this was asked."""
 
     @property
@@ -42,7 +56,11 @@ class CurrentCall:
 
         A batch has one deadline for all its calls.
         """
-        return self._served.deadline(self._request)
+        served, sequence = self._present()
+        return served.deadline(sequence)
+
+    def _present(self) -> Requested:
+        return self._request if self._followed is None else self._followed.request
 
     @property
     def remaining(self) -> float:
@@ -52,7 +70,8 @@ class CurrentCall:
         if left > 0.0:
             return left
         if left > -math.inf:
-            self._served.given_up.add(self._request)
+            served, sequence = self._present()
+            served.given_up.add(sequence)
         return 0.0
 
     @property
@@ -78,11 +97,16 @@ def current_call() -> CurrentCall:
     """
     for frame in stacks.frames_in(_ANSWERING):
         local = frame.f_locals
+        stream = getattr(local["function"], "__self__", None)
+        if isinstance(stream, Produced):
+            return CurrentCall(local["request"], stream.method, stream)
         return CurrentCall(local["request"], local["method"])
     try:
-        return _AWAITED.get()()
+        call = _AWAITED.get()()
     except LookupError:
         raise LookupError("no call is answered here: current_call() is for methods, while a server runs them") from None
+    produced = PRODUCING.get(None)
+    return call if produced is None else CurrentCall((*call._present(), b"", 0), produced.method, produced)
 
 
 def answers(function: Any) -> None:
@@ -100,7 +124,6 @@ def stands_for(get: "Callable[[], CurrentCall]") -> None:
     _AWAITED.set(get)
 
 
-def current_call_as(method: str) -> CurrentCall:
-    """The same call, of a method that others know by that name."""
-    call = current_call()
-    return CurrentCall((call._served, call._request, b"", 0), method)
+def present_request() -> Requested:
+    """That for which the calling code is run."""
+    return current_call()._present()

@@ -4,7 +4,7 @@ import copy
 import functools
 import inspect
 import logging
-from types import AsyncGeneratorType, CoroutineType, GeneratorType
+from types import AsyncGeneratorType, CoroutineType, GeneratorType, MethodType
 from typing import Any, Callable, Coroutine, Dict, Iterator, List, Optional, Set, Tuple, Type
 
 from . import current, parameters, uploaded
@@ -32,7 +32,7 @@ from .messages import BATCH, joined, parted
 from .objects import Classes, Objects, Unknown
 from .served import Request
 from .statistics import Figures
-from .streamed import METHODS, AsyncStreamed, Streamed, streamed
+from .streamed import METHODS, AsyncStreamed, Produced, Streamed, streamed
 
 logger = logging.getLogger("shm_rpc_bridge")
 
@@ -59,6 +59,8 @@ class Dispatch:
         self.failure: Optional[Failed] = None
         """What the last answer says; None when that is a result. Who has sent it calls :meth:`settle`."""
         self._is_inherited = [False]  # shared with those of other threads
+        self.is_alone = True
+        """Whether no two methods run at once. Set by who has made it."""
         self.exit: Optional[BaseException] = None
         """What a method has raised to end the server."""
         self._defer = defer
@@ -137,7 +139,7 @@ class Dispatch:
             result = function(*args, **params)
             if self._kept and id(type(result)) in self._kept:
                 if type(result) is not CoroutineType:
-                    return self._handed_out(request, result)
+                    return self._handed_out(request, method, result)
                 return self._defer(self, request, method, result)
             kind = RESULT_REFUSED
             return self._encode(method, result)
@@ -158,7 +160,7 @@ class Dispatch:
         try:
             result = get()
             if id(type(result)) in self._kept:
-                return self._handed_out(request, result)
+                return self._handed_out(request, method, result)
             kind = RESULT_REFUSED
             return self._encode(method, result)
         except RPCSerializationError as error:
@@ -246,7 +248,11 @@ class Dispatch:
             if method == LET_GO:
                 return kept.let_go, method, args
             if method == CALL_OBJECT and len(args) > 1:
-                return kept.method(*args[:2]), args[1], args[2:]
+                function = kept.method(*args[:2])
+                of = function.__self__ if type(function) is MethodType else None
+                if isinstance(of, Produced):
+                    of.request = request[:2]
+                return function, args[1], args[2:]
         raise self._unknown(method)
 
     def _unknown(self, method: str) -> Unknown:
@@ -264,14 +270,17 @@ class Dispatch:
             raise Unknown(f"{method!r} takes no stream: its server has processes, or max_objects=0")
         self._kept.update(map(id, uploaded.KINDS))
         self._classes.update(dict.fromkeys(uploaded.KINDS, uploaded.METHODS))
-        return lambda *args, **params: uploaded.begun(method, function, _is_awaited(function), place, args, params)
+        kind = uploaded.Kind(_is_awaited(function), self.is_alone)
+        return lambda *args, **params: uploaded.begun(method, function, kind, place, args, params)
 
-    def _handed_out(self, request: Request, value: Any) -> bytes:
+    def _handed_out(self, request: Request, method: str, value: Any) -> bytes:
         """Keep an object, and answer with its number."""
         if request[3] == IN_BATCH:
             return self.failed(RPCSerializationError(_ALONE.format(class_name(value))), RESULT_REFUSED)
         served = request[0]
         stream = streamed(value)
+        if stream is not None:
+            stream.method = method
         name = UPLOAD if type(value) in uploaded.KINDS else class_name(value) if stream is None else STREAM
         client = served.request.creator()
         if self._objects_kept(client) >= self._max_objects:

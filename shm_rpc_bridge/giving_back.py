@@ -4,11 +4,14 @@ A client that is called does that itself. This is for those that are idle: nobod
 """
 
 import contextlib
+import logging
 import os
 import threading
 import time
 import weakref
 from typing import Optional, Protocol
+
+logger = logging.getLogger("shm_rpc_bridge")
 
 _PAUSE = 1.0
 """Seconds between looks."""
@@ -51,8 +54,12 @@ def _run() -> None:
 
 def _look() -> None:
     for holder in list(_holders):
-        if not holder.give_back_unused():
-            _holders.discard(holder)
+        _holders.discard(holder)  # first: it may come to have some again meanwhile, and says so
+        try:
+            if holder.give_back_unused():
+                _holders.add(holder)
+        except Exception:
+            logger.exception("memory cannot be given back")
 
 
 def _begin_anew() -> None:

@@ -26,7 +26,7 @@ class Origin:
     def __init__(self, channel: ClientChannel, exchange: Exchange, put_back: Callable[[ClientChannel], None]) -> None:
         """`put_back`: gets the channel in the end, to use it for other calls if it is clean, or else to close it."""
         self.channel = channel
-        channel.is_kept = True
+        channel.keep()
         self.process = os.getpid()
         self.held: Set[int] = set()
         """The numbers of the objects that there are handles to."""

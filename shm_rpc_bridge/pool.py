@@ -142,7 +142,7 @@ class ChannelPool:
                 channel = self.idle.popleft()
             except IndexError:
                 break
-            if channel.body.is_unused() and channel.body.is_outgrown():
+            if channel.is_forgotten or (channel.body.is_unused() and channel.body.is_outgrown()):
                 self.discard(channel)
             else:
                 self.put_back(channel)

@@ -125,6 +125,7 @@ class RPCServer:
         self._endpoint = Endpoint(name, offer, wait)
         kind = Measured if statistics else Dispatch
         self._dispatch = kind(chosen, max_objects, self._endpoint.objects_kept, self._await)
+        self._dispatch.is_alone = not threads
         self._endpoint.on_look = _weakly(self._write_figures)
         self._deferred = Deferred(self._dispatch, self._endpoint)
         self._loop: Optional[Loop] = None

@@ -4,20 +4,34 @@ Nothing is produced that nobody has asked for: that is all of flow control. Pure
 """
 
 from collections import deque
+from contextvars import ContextVar
 from itertools import islice
 from time import monotonic
 from types import AsyncGeneratorType, GeneratorType
-from typing import Any, Deque, Generic, List, Optional, Tuple, TypeVar, Union
+from typing import Any, Deque, Generic, List, Optional, TypeVar, Union
 
-_TOGETHER_SECONDS, _TOGETHER_BYTES = 0.001, 1 << 20
-"""Items are held back for others no longer, and arrays and bytes no more of them."""
+_TOGETHER_SECONDS = 0.001
+"""Items are held back for others no longer."""
 
-Taken = Tuple[List[Any], bool]
-"""Some items, at least one unless it is over, and whether it is over."""
+Taken = List[Any]
+"""A list of some items, at least one unless it is over, and whether it is over."""
 AnyGenerator = TypeVar("AnyGenerator")
 
 
-class _Streamed(Generic[AnyGenerator]):
+class Produced:
+    """What has a method, and one request after the other."""
+
+    method = ""
+    """As which its client has called it."""
+    request: Any = None
+    """The present one."""
+
+
+PRODUCING: "ContextVar[Optional[Produced]]" = ContextVar("shm_rpc_bridge_producing")
+"""Of which async generator the code runs."""
+
+
+class _Streamed(Produced, Generic[AnyGenerator]):
     def __init__(self, generator: AnyGenerator) -> None:
         self._generator = generator
         self._items: Deque[Any] = deque()
@@ -38,7 +52,7 @@ class _Streamed(Generic[AnyGenerator]):
         if not told and self._error is not None:
             raise self._error
         self._told = len(told)
-        return told, self._has_ended and self._error is None and len(told) == len(self._items)
+        return [told, self._has_ended and self._error is None and len(told) == len(self._items)]
 
 
 class Streamed(_Streamed["GeneratorType[Any, None, Any]"]):
@@ -54,13 +68,15 @@ class Streamed(_Streamed["GeneratorType[Any, None, Any]"]):
         return self._first(most)
 
     def _produce(self, most: int) -> None:
-        end, size = monotonic() + _TOGETHER_SECONDS, 0
+        end = monotonic() + _TOGETHER_SECONDS
         try:
-            for item in self._generator:
+            while True:
+                item = next(self._generator)
                 self._items.append(item)
-                size += _size_of(item)
-                if len(self._items) >= most or size >= _TOGETHER_BYTES or monotonic() >= end:
+                if len(self._items) >= most or _is_memory(item) or monotonic() >= end:
                     return
+        except StopIteration:
+            pass
         except BaseException as error:
             self._error = error
         self._has_ended = True
@@ -71,18 +87,21 @@ class AsyncStreamed(_Streamed["AsyncGeneratorType[Any, None]"]):
 
     async def take(self, most: int, have_come: bool = True) -> Taken:
         """As :meth:`Streamed.take`."""
+        PRODUCING.set(self)
         if self._needs_more(have_come):
             await self._produce(most)
         return self._first(most)
 
     async def _produce(self, most: int) -> None:
-        end, size = monotonic() + _TOGETHER_SECONDS, 0
+        end = monotonic() + _TOGETHER_SECONDS
         try:
-            async for item in self._generator:
+            while True:
+                item = await self._generator.__anext__()
                 self._items.append(item)
-                size += _size_of(item)
-                if len(self._items) >= most or size >= _TOGETHER_BYTES or monotonic() >= end:
+                if len(self._items) >= most or _is_memory(item) or monotonic() >= end:
                     return
+        except StopAsyncIteration:
+            pass
         except BaseException as error:
             self._error = error
         self._has_ended = True
@@ -101,9 +120,7 @@ def streamed(result: Any) -> Union[Streamed, AsyncStreamed, None]:
     return None
 
 
-def _size_of(item: Any) -> int:
-    """Bytes of what is nothing but bytes, so that few large arrays go together."""
+def _is_memory(item: Any) -> bool:
+    """Whether it is one that its producer may use again for the next: it goes before that is produced."""
     kind = type(item)
-    if kind is bytes or kind is bytearray:
-        return len(item)
-    return getattr(item, "nbytes", 0) if kind is memoryview or kind.__name__ == "ndarray" else 0
+    return kind is bytearray or kind is memoryview or kind.__name__ == "ndarray"

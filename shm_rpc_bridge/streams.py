@@ -1,11 +1,12 @@
 """The items of a method that is a generator, where they are consumed."""
 
+import re
 from collections import deque
 from time import monotonic
 from typing import Any, Deque, Iterator, Optional, Tuple
 
 from .classes import with_article
-from .exceptions import RPCError, RPCSerializationError, RPCTimeoutError
+from .exceptions import RPCError, RPCMethodError, RPCSerializationError, RPCTimeoutError
 from .handle import Handle
 
 AT_ONCE = 100
@@ -27,6 +28,7 @@ class Pace:
         self._most = 1
         self._limit = AT_ONCE
         self._asked = 0.0
+        self._took: Optional[float] = None
         self._error: Optional[RPCError] = None
         """By which the last ones have not come."""
 
@@ -35,10 +37,14 @@ class Pace:
         self._asked = monotonic()
         return self._most, self._error is None
 
+    def produced(self) -> None:
+        """Those asked for are there, to be sent: how long that takes is another matter."""
+        self._took = monotonic() - self._asked
+
     def came(self, items: int, size: int) -> None:
         """So many, in a message of so many bytes."""
         self._error = None
-        took = monotonic() - self._asked
+        took = monotonic() - self._asked if self._took is None else self._took
         self._most = min(2 * self._most, self._limit) if took < _SLOWLY_SECONDS else 1
         if size * self._most > _TOGETHER_BYTES * items > 0:
             self._most = max(1, _TOGETHER_BYTES * items // size)
@@ -62,6 +68,14 @@ def not_a_stream(method: str, server: str, result: object) -> RPCSerializationEr
     )
 
 
+_NEVER_RUNS = re.compile(r" \((?:the request was not sent|the server had not taken it), so it never runs\)")
+
+
+def in_the_middle(error: RPCError, where: str) -> RPCError:
+    """An error of one message, as that of a call which has run since the first one."""
+    return type(error)(f"{_NEVER_RUNS.sub('', str(error))} ({where})", may_have_run=True)
+
+
 class Stream:
     """Items of a generator in the server, in order: ``for item in client.stream("f", 1)``. One thread's at a time.
 
@@ -74,6 +88,7 @@ class Stream:
     def __init__(self, handle: Handle) -> None:
         """Not for users."""
         self._handle = handle
+        self._came = 0
         self._items: Deque[Any] = deque()
         self._is_over = False
         self._pace = Pace()
@@ -94,14 +109,23 @@ class Stream:
         try:
             try:
                 taken, self._is_over = self._handle.call("take", *self._pace.ask())
+            except RPCMethodError:
+                raise
             except RPCError as error:
                 self._pace.failed(error)
                 return
             self._pace.came(len(taken), self._handle._last_size())
+        except RPCMethodError:
+            self.close()
+            raise
+        except RPCError as error:
+            self.close()
+            raise in_the_middle(error, f"after {self._came:,} items") from None
         except BaseException:
             self.close()
             raise
         self._items.extend(taken)
+        self._came += len(taken)
         if self._is_over:
             self._handle.close()
 

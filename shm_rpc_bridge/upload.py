@@ -1,12 +1,13 @@
 """An iterable that is handed to a method, which gets its items while they are produced: the client's side."""
 
+import re
 from typing import Any, Awaitable, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from .classes import with_article
-from .exceptions import RPCError, RPCMethodError
+from .exceptions import RPCError, RPCMethodError, RPCSerializationError
 from .handle import Handle
 from .streamed import AsyncStreamed, Streamed
-from .streams import Pace
+from .streams import Pace, in_the_middle
 
 Place = Union[int, str]
 """Of an argument: its position, or its name."""
@@ -62,44 +63,78 @@ def call_with_stream(args: Sequence[Any], params: Dict[str, Any]) -> Optional[Ca
     return CallWithStream(params[place], place, args, {name: value for name, value in params.items() if name != place})
 
 
-def hand_over(handle: Handle, items: Upload) -> Any:
+def refusing_streams(encode: Callable[..., Any]) -> Callable[..., Any]:
+    """`encode`, of a codec that might make anything of anything, such as text."""
+
+    def encode_request(method: str, args: Sequence[Any], params: Dict[str, Any]) -> Any:
+        if any(type(value) is Upload for value in (*args, *params.values())):
+            raise RPCSerializationError(f"a stream is no value for {method!r}: hand it over by a client's call")
+        return encode(method, args, params)
+
+    return encode_request
+
+
+def hand_over(handle: Handle, method: str, items: Upload) -> Any:
     """What the method returns that the handle is of, once it has had what it wants."""
     if not hasattr(items.iterable, "__iter__"):
         raise TypeError("an RPCClient takes no async iterable: use an AsyncRPCClient")
     source: Streamed = Streamed(iter(items.iterable))
-    pace = Pace()
+    pace, sent = Pace(), 0
     with handle:
         while True:
             taken, is_over = source.take(*pace.ask())
+            pace.produced()
             try:
                 is_done, result = handle.call("give", taken, is_over)
             except RPCError as error:
-                _fewer_after(error, pace)
+                _fewer_after(error, pace, method, sent)
                 continue
             pace.came(len(taken), handle._last_size())
+            sent += len(taken)
             if is_done:
                 return result
 
 
-async def hand_over_from_loop(give: Callable[[List[Any], bool], Awaitable[Tuple[Any, int]]], items: Upload) -> Any:
+async def hand_over_from_loop(
+    give: Callable[[List[Any], bool], Awaitable[Tuple[Any, int]]], method: str, items: Upload
+) -> Any:
     """As :func:`hand_over`; `give` sends some, and whether they are the last: what is answered, and bytes."""
     is_async = hasattr(items.iterable, "__aiter__")
     source: Any = AsyncStreamed(items.iterable.__aiter__()) if is_async else Streamed(iter(items.iterable))
-    pace = Pace()
+    pace, sent = Pace(), 0
     while True:
         taken, is_over = await source.take(*pace.ask()) if is_async else source.take(*pace.ask())
+        pace.produced()
         try:
             (is_done, result), size = await give(taken, is_over)
         except RPCError as error:
-            _fewer_after(error, pace)
+            _fewer_after(error, pace, method, sent)
             continue
         pace.came(len(taken), size)
+        sent += len(taken)
         if is_done:
             return result
 
 
-def _fewer_after(error: RPCError, pace: Pace) -> None:
+def _fewer_after(error: RPCError, pace: Pace, method: str, sent: int) -> None:
     """Items that were not sent may be too large together, or come before one that cannot be. Else raises the error."""
-    if error.may_have_run or isinstance(error, RPCMethodError):
+    if isinstance(error, RPCMethodError):
         raise error
-    pace.failed(error)
+    try:
+        if error.may_have_run:
+            raise error
+        pace.failed(error)
+    except RPCSerializationError as refusal:
+        place = _FIRST_ITEM.sub(rf"item {sent + 1:,}\1 of the stream for {method!r}", str(refusal))
+        told = RPCSerializationError(place, may_have_run=refusal.may_have_run)
+        raise _of(told, sent) from None
+    except RPCError as told:
+        raise _of(told, sent) from None
+
+
+_FIRST_ITEM = re.compile(r"argument 3\[0\](.*?) of '\$call'")
+"""As a codec calls it, of the call that was to send it."""
+
+
+def _of(error: RPCError, sent: int) -> RPCError:
+    return in_the_middle(error, f"the method has run, with {sent:,} items") if sent else error

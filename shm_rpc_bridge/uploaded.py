@@ -7,16 +7,17 @@ while this one waits. One with ``async def`` is a task in the server's event loo
 
 import asyncio
 import contextlib
+import os
 import threading
 from collections import deque
 from queue import SimpleQueue
-from typing import Any, Callable, Coroutine, Deque, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Coroutine, Deque, Dict, List, NamedTuple, Optional, Sequence, Union
 
-from . import parameters
-from .current import CurrentCall, current_call_as, stands_for
+from . import parameters, serving
+from .current import CurrentCall, Requested, present_request, stands_for
 from .exceptions import RPCTransportError
 
-Given = Tuple[bool, Any]
+Given = List[Any]
 """Whether the method has ended, and what it has returned."""
 Outcome = Callable[[], Any]
 """Returns that, or raises what it has raised."""
@@ -29,28 +30,36 @@ def _ended_early() -> RPCTransportError:
 class _Items:
     """What has come and was not consumed."""
 
-    def __init__(self) -> None:
+    def __init__(self, method: str) -> None:
+        self.method = method
         self._here: Deque[Any] = deque()
         self._is_over = False
         self._is_abandoned = False
-        self.call: Optional[CurrentCall] = None
+        self._process = os.getpid()
+        self.request: Requested
         """That which has brought the last ones."""
 
-    def add(self, items: List[Any], is_over: bool, call: CurrentCall) -> None:
+    def add(self, items: List[Any], is_over: bool) -> None:
+        """In the call that brings them."""
         self._here.extend(items)
         self._is_over = is_over
-        self.call = call
+        self.request = present_request()
 
     def present_call(self) -> CurrentCall:
-        assert self.call is not None
-        return self.call
+        return CurrentCall((*self.request, b"", 0), self.method, self)
+
+    def _raise_if_none_come(self) -> None:
+        if self._is_abandoned:
+            raise _ended_early()
+        if os.getpid() != self._process:
+            raise RPCTransportError("the stream is the parent's, of which this is a forked child")
 
 
 class Items(_Items):
     """The iterator that a method gets. For one thread at a time."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, method: str) -> None:
+        super().__init__(method)
         self.told: SimpleQueue[Optional[Outcome]] = SimpleQueue()
         """By the method: that it needs more, or what it has come to."""
         self._given = threading.Semaphore(0)
@@ -63,11 +72,9 @@ class Items(_Items):
         while not self._here:
             if self._is_over:
                 raise StopIteration
-            if not self._is_abandoned:
-                self.told.put(None)
-                self._given.acquire()
-            if self._is_abandoned:
-                raise _ended_early()
+            self._raise_if_none_come()
+            self.told.put(None)
+            self._given.acquire()
         return self._here.popleft()
 
     def go_on(self) -> None:
@@ -82,49 +89,60 @@ class Items(_Items):
 class Uploaded:
     """Of a function."""
 
-    def __init__(self, method: str, run: Callable[[Any], Any]) -> None:
-        """`run`: calls it with the iterator."""
+    def __init__(self, method: str, run: Callable[[Any], Any], is_alone: bool) -> None:
+        """`run`: calls it with the iterator. `is_alone`: its server runs one method at a time."""
         self.method = method
         self._run = run
-        self._items = Items()
+        self._is_alone = is_alone
+        self._items = Items(method)
         self._has_begun = False
+        self._process = os.getpid()
 
     def give(self, items: List[Any], is_over: bool) -> Given:
         """Let it go on with these. Raises what it raises."""
-        self._items.add(items, is_over, current_call_as(self.method))
+        self._items.add(items, is_over)
         if self._has_begun:
             self._items.go_on()
         else:
             # It has no reference to this: that this is dropped tells it that no more will come.
-            arguments = self._items, self._run
+            arguments = self._items, self._run, self._is_alone
             threading.Thread(target=_run, args=arguments, name=f"{self.method} with a stream", daemon=True).start()
             self._has_begun = True
         outcome = self._items.told.get()
         if outcome is None:
-            return False, None
+            return [False, None]
         self._items.told.put(outcome)  # for a client that gives more all the same
-        return True, outcome()
+        return [True, outcome()]
 
     def __del__(self) -> None:
+        """In the server's thread. What the method does about that it gets no more is not done beside others either."""
         self._items.abandon()
+        if self._has_begun and self._is_alone and os.getpid() == self._process:
+            while self._items.told.get() is None:
+                continue
 
 
-def _run(items: Items, run: Callable[[Any], Any]) -> None:
+def _run(items: Items, run: Callable[[Any], Any], is_alone: bool) -> None:
     stands_for(items.present_call)
+    if is_alone:
+        serving.answer_too(items.request[0].control.name)
     try:
         result = run(items)
     except BaseException as error:
         items.told.put(_raiser(error))
     else:
         items.told.put(lambda: result)
+    finally:
+        serving.answer_no_more()
 
 
 class AsyncItems(_Items):
     """The async iterator that an async function gets."""
 
-    def __init__(self) -> None:
+    def __init__(self, method: str) -> None:
         """In the loop."""
-        super().__init__()
+        super().__init__(method)
+        self._has_told = False
         self.told: asyncio.Queue[Optional[Outcome]] = asyncio.Queue()
         self._given = asyncio.Event()
 
@@ -136,15 +154,16 @@ class AsyncItems(_Items):
         while not self._here:
             if self._is_over:
                 raise StopAsyncIteration
-            if not self._is_abandoned:
+            self._raise_if_none_come()
+            if not self._has_told:  # and was cancelled then, and has not got any since
+                self._has_told = True
                 self.told.put_nowait(None)
                 self._given.clear()
-                await self._given.wait()
-            if self._is_abandoned:
-                raise _ended_early()
+            await self._given.wait()
         return self._here.popleft()
 
     def go_on(self) -> None:
+        self._has_told = False
         self._given.set()
 
     def abandon(self) -> None:
@@ -155,7 +174,7 @@ class AsyncItems(_Items):
 class AsyncUploaded:
     """Of an async function."""
 
-    def __init__(self, method: str, run: Callable[[Any], "Coroutine[Any, Any, Any]"]) -> None:
+    def __init__(self, method: str, run: Callable[[Any], "Coroutine[Any, Any, Any]"], _: bool) -> None:
         """`run`: calls it with the async iterator."""
         self.method = method
         self._run = run
@@ -165,8 +184,8 @@ class AsyncUploaded:
 
     async def give(self, items: List[Any], is_over: bool) -> Given:
         """Let it go on with these. Raises what it raises."""
-        came = self._items = self._items or AsyncItems()
-        came.add(items, is_over, current_call_as(self.method))
+        came = self._items = self._items or AsyncItems(self.method)
+        came.add(items, is_over)
         if self._task is not None:
             came.go_on()
         else:
@@ -179,9 +198,9 @@ class AsyncUploaded:
             self._task.cancel()
             raise
         if outcome is None:
-            return False, None
+            return [False, None]
         came.told.put_nowait(outcome)
-        return True, outcome()
+        return [True, outcome()]
 
     def __del__(self) -> None:
         """In the server's thread."""
@@ -204,8 +223,16 @@ METHODS = frozenset(("give",))
 """Which of theirs a client calls."""
 
 
+class Kind(NamedTuple):
+    """How a function is called."""
+
+    is_awaited: bool
+    is_alone: bool
+    """Whether its server runs one method at a time."""
+
+
 def begun(
-    method: str, function: Callable[..., Any], is_awaited: bool, place: Any, args: Sequence[Any], params: Dict[str, Any]
+    method: str, function: Callable[..., Any], kind: Kind, place: Any, args: Sequence[Any], params: Dict[str, Any]
 ) -> Union[Uploaded, AsyncUploaded]:
     """That function, to be called with a stream as the argument of that position or name."""
 
@@ -223,7 +250,7 @@ def begun(
                 raise TypeError(why) from None
             raise
 
-    return (AsyncUploaded if is_awaited else Uploaded)(method, run)
+    return (AsyncUploaded if kind.is_awaited else Uploaded)(method, run, kind.is_alone)
 
 
 def _raiser(error: BaseException) -> Outcome:

@@ -17,14 +17,14 @@ from ..codec.protocol import Codec
 from ..connection import Connection
 from ..exceptions import NOT_SENT, RPCError, RPCSerializationError, RPCTimeoutError, RPCTransportError
 from ..failures import CALL_OBJECT, LET_GO, PING, STREAM, UPLOAD
-from ..frames import Message, Outgoing
+from ..frames import Framed, Message, Outgoing
 from ..messages import ONE
 from ..options import KEPT, Kept
 from ..proxies import Remote, converted, proxy_of, typed
 from ..remote_errors import HandedOut
 from ..scratch import KEPT_SECONDS
 from ..streams import not_a_stream
-from ..upload import CallWithStream, call_with_stream, hand_over_from_loop
+from ..upload import CallWithStream, call_with_stream, hand_over_from_loop, refusing_streams
 from ..waiting import validated_timeout
 from .session import Begun, Session
 from .stream import AsyncStream
@@ -134,13 +134,14 @@ class _Way:
         """Its server has closed or was replaced: whoever waits is answered still, if at all."""
         self._before.add(session)
         self._current = None
-        session.on_idle = lambda: self._end_before(session)
-        if session.is_idle():
-            self._end_before(session)
+        # After those have had their turn that were just answered: the answer may be an object that the session keeps.
+        session.on_idle = lambda: session.soon(lambda: self._end_before(session))
+        self._end_before(session)
 
     def _end_before(self, session: Session) -> None:
-        session.end(RPCTransportError("its server was replaced"))
-        self._before.discard(session)
+        if session.is_idle() and not session.objects:
+            session.end(RPCTransportError("its server was replaced"))
+            self._before.discard(session)
 
     def close_from_anywhere(self) -> None:
         """As :meth:`close`, from whichever thread, now or when the loop has its next turn."""
@@ -193,7 +194,7 @@ class AsyncRPCClient:
         self._wait_for_server = wait_for_server
         self._patience = 0.0
         self._codec = chosen = codecs.chosen(codec, strict)
-        self._encode = chosen.encode_request
+        self._encode = chosen.encode_request if isinstance(codec, str) else refusing_streams(chosen.encode_request)
         self._decode: Callable[[str, Any], Any] = chosen.decode_response
         self._returns: Any = Any
         self._way = _Way(name, buffer_size, max_message_size, chosen)
@@ -218,6 +219,8 @@ class AsyncRPCClient:
                 raise
             return await self._hand_over(method, call)
         deadline = math.inf if timeout is None else monotonic() + timeout
+        if self._way.session_now() is None:
+            message = _as_now(message)
         return await self._result(method, message, deadline, None)
 
     def submit(self, method: str, /, *args: Any, **params: Any) -> Awaitable[Any]:
@@ -239,7 +242,7 @@ class AsyncRPCClient:
         if session is not None:
             with contextlib.suppress(RPCTransportError):  # of which the task says more
                 return self._result(method, message, deadline, (session, session.begin(message, ONE, deadline)))
-        return asyncio.ensure_future(self._result(method, message, deadline, None))
+        return asyncio.ensure_future(self._result(method, _as_now(message), deadline, None))
 
     async def _result(
         self, method: str, message: Outgoing, deadline: float, under_way: Optional[Tuple[Session, Begun]]
@@ -261,6 +264,8 @@ class AsyncRPCClient:
                     raise
             except (RPCTimeoutError, RPCTransportError) as error:
                 lost = self._lost(error, session, method, lost)
+                if isinstance(message, Framed):  # what it shows may have changed since
+                    raise lost from None
                 under_way = None
                 continue
             try:
@@ -310,7 +315,9 @@ class AsyncRPCClient:
         deadline = math.inf if self._timeout is None else monotonic() + self._timeout
         session, number = await self._result(UPLOAD, encoded, deadline, None)
         try:
-            result = await hand_over_from_loop(self._calls_of_object(session, number, "give", method), call.items)
+            result = await hand_over_from_loop(
+                self._calls_of_object(session, number, "give", method), method, call.items
+            )
         finally:
             self._let_go(session, number)
         return result if self._returns is Any else converted(method, result, self._returns)
@@ -414,6 +421,11 @@ class AsyncRPCClient:
 
     def __deepcopy__(self, memo: Any) -> "AsyncRPCClient":
         return self.__copy__()
+
+
+def _as_now(message: Outgoing) -> Outgoing:
+    """To be sent later, when what it shows may have changed."""
+    return bytes(message) if isinstance(message, Framed) else message
 
 
 def _let_go(codec: Codec, session: Session, number: int) -> None:

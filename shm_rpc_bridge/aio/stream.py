@@ -3,8 +3,8 @@
 from collections import deque
 from typing import Any, AsyncIterator, Awaitable, Callable, Deque
 
-from ..exceptions import RPCError
-from ..streams import Pace
+from ..exceptions import RPCError, RPCMethodError
+from ..streams import Pace, in_the_middle
 
 Take = Callable[[int, bool], Awaitable[Any]]
 """Asks for at most so many items, or again for those before that have not come: these, and whether that is all, and the
@@ -24,6 +24,7 @@ class AsyncStream:
         self._soon = soon
         self._items: Deque[Any] = deque()
         self._is_over = False
+        self._came = 0
         self._pace = Pace()
 
     def __aiter__(self) -> AsyncIterator[Any]:
@@ -38,14 +39,19 @@ class AsyncStream:
             try:
                 try:
                     (taken, is_over), size = await self._take(*self._pace.ask())
+                except RPCMethodError:
+                    raise
                 except RPCError as error:
                     self._pace.failed(error)
                     continue
                 self._pace.came(len(taken), size)
-            except BaseException:
+            except BaseException as error:
                 self.close()
+                if isinstance(error, RPCError) and not isinstance(error, RPCMethodError):
+                    raise in_the_middle(error, f"after {self._came:,} items") from None
                 raise
             items.extend(taken)
+            self._came += len(taken)
             if is_over:
                 self._end()
         return items.popleft()

@@ -17,6 +17,7 @@ from shm_rpc_bridge import (
 )
 from shm_rpc_bridge.testing import leftovers
 
+from .aio.loops import connected, run
 from .services import PATIENCE, calling, in_thread, register_methods, started
 
 pytestmark = pytest.mark.parametrize("threads", [0, 2])
@@ -279,3 +280,25 @@ def test_a_server_that_runs_already_is_not_served_once_more(client, server, wait
         asyncio.run(server.serve())
     waiting.go_on.set()
     assert client.call("hold", 4) == 4
+
+
+def test_a_result_is_sent_as_it_is_when_the_method_returns(name, threads):
+    """When others had had their turn it was theirs."""
+    numpy = pytest.importorskip("numpy")
+    shared = numpy.zeros(3)
+
+    async def fill(value):
+        await asyncio.sleep(0)
+        shared[:] = value
+        return shared
+
+    server = RPCServer(name, threads=threads)
+    server.register("fill", fill)
+
+    async def call():
+        async with connected(name) as client:
+            came = await asyncio.gather(*(client.call("fill", number) for number in range(20)))
+            assert [int(each[0]) for each in came] == list(range(20))
+
+    with started(server):
+        run(call())

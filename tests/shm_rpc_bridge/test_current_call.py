@@ -349,7 +349,7 @@ def test_once_everything_is_closed_it_says_so_and_no_more(methods):
     (call,) = methods.calls
     assert call.is_cancelled
     assert (call.method, call.client) == ("look", os.getpid())
-    assert CurrentCall((call._served, call._request, b"", 0), "again").client == 0
+    assert CurrentCall((*call._present(), b"", 0), "again").client == 0
 
 
 @pytest.fixture

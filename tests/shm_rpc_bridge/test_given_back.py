@@ -9,13 +9,23 @@ import time
 
 import pytest
 
-from shm_rpc_bridge import RPCClient, RPCMethodError, RPCServer, RPCTransportError, giving_back, scratch, spawn
+from shm_rpc_bridge import (
+    AsyncRPCClient,
+    RPCClient,
+    RPCMethodError,
+    RPCServer,
+    RPCTransportError,
+    giving_back,
+    scratch,
+    spawn,
+    stream,
+)
 from shm_rpc_bridge.aio import client as aio_client
 from shm_rpc_bridge.streams import Stream
 
 from .aio.loops import connected, run
 from .children import client_forever
-from .services import PATIENCE, context, register_methods, started
+from .services import PATIENCE, context, in_thread, register_methods, started
 from .steps import until
 
 LARGE = "x" * 3_000_000
@@ -317,3 +327,128 @@ def test_an_array_of_gigabytes_goes_there_and_back_and_all_of_it_is_given_back(n
                 break
         assert shm_in_use() - before < 100 << 20
         assert client.call("add", 1, 2) == 3
+
+
+@pytest.mark.fault("memory-given-back")
+@pytest.mark.parametrize("way", ["basket", "count", "upload", "loan", "borrow", "batch"])
+def test_no_call_is_lost_whose_channel_was_to_be_given_up(name, monkeypatch, way):
+    """What came of it lived in a channel that had been given up while it was called."""
+    monkeypatch.setattr(scratch, "KEPT_SECONDS", KEPT)
+    monkeypatch.setattr(giving_back, "watch", lambda holder: None)  # nobody but the calls themselves
+    numpy = pytest.importorskip("numpy")
+    server = RPCServer(name)
+    register_methods(server)
+    server.register("basket", Basket)
+    server.register_class(Basket)
+    server.register("count", count)
+    server.register("total", sum)
+    with started(server), RPCClient(name, timeout=PATIENCE) as client:
+        for _ in range(3):
+            client.call("length", LARGE)
+            time.sleep(1.5 * KEPT)
+            for _ in range(2):
+                if way == "basket":
+                    with client.call("basket") as basket:
+                        assert basket.add("x") == 1
+                elif way == "count":
+                    assert list(client.stream("count")) == list(range(1000))
+                elif way == "upload":
+                    assert client.call("total", stream(range(10))) == 45
+                elif way == "loan":
+                    with client.loan(10) as loan:
+                        loan.array[:] = 2
+                        assert loan.call("echo", loan.array)[0] == 2
+                elif way == "borrow":
+                    with client.borrow("echo", numpy.arange(10)) as lent:
+                        assert lent[9] == 9
+                else:
+                    with client.batch() as batch:
+                        batch.call("add", 1, 2)
+                    assert batch.results() == [3]
+
+
+@pytest.mark.fault("memory-given-back")
+def test_it_is_given_back_also_when_a_call_comes_just_before(name, monkeypatch):
+    """The thread that gives it back found nothing to do, and ended."""
+    monkeypatch.setattr(scratch, "KEPT_SECONDS", KEPT)
+    monkeypatch.setattr(giving_back, "_PAUSE", 3 * KEPT)
+    server = RPCServer(name)
+    register_methods(server)
+    with started(server), RPCClient(name, timeout=PATIENCE) as client:
+        client.call("add", 1, 2)
+        before = mapped(name)
+        client.call("length", LARGE)
+        time.sleep(1.5 * KEPT)
+        client.call("add", 1, 2)
+        wait_until_small(name, before)
+
+
+@pytest.mark.fault("memory-given-back")
+def test_what_an_event_loop_asks_for_while_it_is_given_back_is_not_lost(server):
+    entered, go_on = threading.Semaphore(0), threading.Semaphore(0)
+
+    async def slowly():
+        entered.release()
+        while not go_on.acquire(blocking=False):
+            await asyncio.sleep(0.001)
+        return count()
+
+    server.register("slowly", slowly)
+    server.register("counted", count)
+
+    async def call():
+        async with connected(server.name) as client:
+            for _ in range(5):
+                await client.call("length", LARGE)
+                asked = asyncio.ensure_future(client.stream("slowly"))
+                await in_thread(entered.acquire)
+                await asyncio.sleep(3 * KEPT)
+                go_on.release()
+                assert [item async for item in await asked] == list(range(1000))
+
+    run(call())
+
+
+def test_an_array_that_changes_after_submit_is_sent_as_it_was_at_the_call(server):
+    numpy = pytest.importorskip("numpy")
+
+    async def call():
+        for size in (100, 100_000, 1_000_000):
+            async with AsyncRPCClient(server.name, timeout=PATIENCE) as client:
+                await client.close()
+            client = AsyncRPCClient(server.name, timeout=PATIENCE)  # not connected yet
+            for _ in range(3):
+                array = numpy.ones(size)
+                submitted = client.submit("echo", array)
+                array[:] = 7
+                assert (await submitted == 1).all()
+            await client.close()
+
+    run(call())
+
+
+@pytest.mark.fault("memory-bound")
+def test_a_client_that_gives_up_its_own_large_channel_is_not_refused_a_small_one(bounded, soon):
+    with RPCClient(bounded.name, timeout=PATIENCE) as client:
+        for _ in range(20):
+            assert client.call("length", "x" * 400_000) == 400_000
+            time.sleep(1.2 * KEPT)
+            for _ in range(3):
+                assert client.call("add", 1, 2) == 3
+
+
+@pytest.mark.fault("memory-bound")
+def test_what_could_not_be_had_is_not_counted():
+    from shm_rpc_bridge.testing import in_memory
+
+    with in_memory(capacity=1_000_000):
+        server = RPCServer("bounded", max_memory=1 << 30)
+        register_methods(server)
+        with started(server), RPCClient("bounded", timeout=PATIENCE) as client:
+            assert client.call("add", 1, 2) == 3
+            before = server.statistics().memory
+            with pytest.raises(RPCTransportError, match="Shared memory is full"):
+                client.call("length", "x" * 5_000_000)
+            with pytest.raises(RPCMethodError, match="Shared memory is full"):
+                client.call("text_of", 5_000_000)
+            assert server.statistics().memory == before

@@ -14,6 +14,7 @@ from shm_rpc_bridge import (
     RPCServer,
     RPCTimeoutError,
     RPCTransportError,
+    current_call,
 )
 from shm_rpc_bridge.streams import AT_ONCE, Stream
 from shm_rpc_bridge.testing import in_memory
@@ -439,3 +440,65 @@ def test_what_a_cancelled_call_comes_to_is_let_go(name):
 
     with started(server):
         run(call())
+
+
+@pytest.mark.fault("current-call")
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_call_that_a_generator_keeps_is_the_present_one_and_has_its_name(server, is_async):
+    """From the second message on it said that the call was cancelled, and what had asked it stopped."""
+
+    def wanted(count):
+        call = current_call()
+        for _ in range(count):
+            if call.is_cancelled:
+                return
+            yield call.method
+
+    async def wanted_awaiting(count):
+        call = current_call()
+        for _ in range(count):
+            await asyncio.sleep(0)
+            if call.is_cancelled:
+                return
+            yield current_call().method
+
+    server.register("wanted", wanted_awaiting if is_async else wanted)
+    with RPCClient(server.name, timeout=PATIENCE) as client:
+        assert list(client.stream("wanted", 1000)) == ["wanted"] * 1000
+
+    async def call():
+        async with connected(server.name) as awaiting:
+            assert [item async for item in await awaiting.stream("wanted", 1000)] == ["wanted"] * 1000
+
+    run(call())
+
+
+@pytest.mark.fault("streams")
+def test_an_array_that_the_generator_uses_again_is_each_time_what_it_was(server, client):
+    numpy = pytest.importorskip("numpy")
+
+    def rows():
+        row = numpy.zeros(3)
+        for number in range(50):
+            row[:] = number
+            yield row
+
+    server.register("rows", rows)
+    assert [row[0] for row in client.stream("rows")] == list(range(50))
+
+
+@pytest.mark.fault("streams")
+def test_an_error_in_the_middle_says_that_the_method_has_run(name, producer):
+    server = RPCServer(name)
+    server.register_object(producer)
+    with started(server):
+        client = RPCClient(name, timeout=PATIENCE)
+        items = client.stream("count")
+        assert [next(items) for _ in range(20)] == list(range(20))
+        client.close()
+        with pytest.raises(RPCTransportError) as caught:
+            for _ in items:
+                pass
+    assert caught.value.may_have_run
+    assert "'count.take'" in str(caught.value)
+    assert "never runs" not in str(caught.value)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import threading
 
@@ -94,6 +95,28 @@ class Consumer:
             await asyncio.sleep(0)
         call = current_call()
         return [*noted, [call.method, call.client, call.is_cancelled]]
+
+    def firsts(self, rows):
+        return [float(row[0]) for row in rows]
+
+    async def firsts_awaiting(self, rows):
+        return [float(row[0]) async for row in rows]
+
+    def while_wanted(self, numbers):
+        call, count = current_call(), 0
+        for _ in numbers:
+            if call.is_cancelled:
+                break
+            count += 1
+        return count
+
+    async def while_wanted_awaiting(self, numbers):
+        call, count = current_call(), 0
+        async for _ in numbers:
+            if call.is_cancelled:
+                break
+            count += 1
+        return count
 
     def sizes(self, parts):
         return [len(part) for part in parts]
@@ -416,3 +439,197 @@ def test_a_method_that_ends_the_server_ends_it_once_its_caller_knows(name):
         client.call("leave", stream(range(10)))
     thread.join(PATIENCE)
     assert exits == [3]
+
+
+class Anew:
+    """Begins anew whenever it is asked for an iterator, which many iterators are that somebody has written."""
+
+    def __iter__(self):
+        self.number = 0
+        return self
+
+    def __next__(self):
+        self.number += 1
+        if self.number > 1000:
+            raise StopIteration
+        return self.number
+
+    def __aiter__(self):
+        self.number = 0
+        return self
+
+    async def __anext__(self):
+        try:
+            return next(self)
+        except StopIteration:
+            raise StopAsyncIteration from None
+
+
+@each_way
+def test_an_iterator_is_asked_for_once(server, client, way):
+    assert client.call("total" + way, stream(Anew())) == sum(range(1001))
+
+    async def call():
+        async with connected(server.name) as awaiting:
+            assert await awaiting.call("total" + way, stream(Anew())) == sum(range(1001))
+
+    run(call())
+
+
+@pytest.mark.fault("streams")
+@each_way
+def test_what_fails_after_the_method_has_begun_may_have_run(server, client, way):
+    """It was said that it never ran, and that calling again is safe."""
+    for bad in ({6}, "x" * 300_000_000):
+        with pytest.raises((RPCSerializationError, RPCTransportError)) as caught:
+            client.call("total" + way, stream([*range(1000), bad]))
+        assert caught.value.may_have_run
+        assert "the method has run, with 1,000 items" in str(caught.value)
+        assert "never runs" not in str(caught.value)
+        with pytest.raises((RPCSerializationError, RPCTransportError)) as caught:
+            client.call("total" + way, stream([bad]))
+        assert not caught.value.may_have_run
+    with pytest.raises(RPCSerializationError, match=r"item 4 of the stream for 'total.*' is a set"):
+        client.call("total" + way, stream([1, 2, 3, {4}]))
+
+
+@each_way
+def test_of_memory_that_the_producer_uses_again_each_item_is_what_it_was(client, way):
+    def rows(row):
+        for number in range(50):
+            row[:] = bytes([number]) * len(row) if isinstance(row, bytearray) else number
+            yield row
+
+    for row in (numpy.zeros(5), bytearray(5)):
+        assert client.call("firsts" + way, stream(rows(row))) == [float(number) for number in range(50)]
+
+
+def test_strict_servers_take_them_and_generate(name, consumer):
+    server = RPCServer(name, strict=True)
+    server.register_object(consumer)
+    server.register("count", lambda: (number for number in range(300)))
+    server.register("rows", consumer.generate)
+    with started(server), RPCClient(name, timeout=PATIENCE) as client:
+        assert client.call("total", stream(range(300))) == sum(range(300))
+        assert client.call("total_awaiting", stream(range(300))) == sum(range(300))
+        assert list(client.stream("rows", [1, 2, 3])) == [1, 2, 3]
+
+
+@pytest.mark.fault("streams")
+def test_an_inline_server_runs_no_other_method_beside_what_one_does_about_its_end(name):
+    server = RPCServer(name)
+    inside = []
+    overlaps = []
+
+    def load(rows):
+        try:
+            for _ in rows:
+                pass
+        finally:
+            for _ in range(200):
+                inside.append(1)
+                threading.Event().wait(0.001)
+                inside.pop()
+
+    def look():
+        overlaps.extend(inside)
+
+    def failing():
+        yield from range(3)
+        raise LookupError
+
+    server.register("load", load)
+    server.register("look", look)
+    with started(server), RPCClient(name, timeout=PATIENCE) as client:
+        for _ in range(2):
+            with pytest.raises(LookupError):
+                client.call("load", stream(failing()))
+            for _ in range(50):
+                client.call("look")
+    assert not overlaps
+
+
+def test_such_a_method_that_calls_its_own_server_is_refused_as_any_other_is(name):
+    server = RPCServer(name)
+
+    def load(rows):
+        with RPCClient(name, timeout=PATIENCE) as client:
+            return [client.call("load", 1), *rows]
+
+    server.register("load", load)
+    refused = pytest.raises(RPCMethodError, match="has called its own server")
+    with started(server), RPCClient(name, timeout=PATIENCE) as client, refused:
+        client.call("load", stream([1]))
+
+
+@pytest.mark.fault("fork-method")
+def test_a_child_that_such_a_method_forks_gets_no_items_and_does_not_wait_for_any(server, client):
+    reading, writing = os.pipe()
+
+    def fork(rows):
+        next(rows)
+        child = os.fork()
+        if child == 0:
+            try:
+                list(rows)
+            except RPCTransportError:
+                os.write(writing, b"told")
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+        return sum(rows)
+
+    server.register("fork", fork)
+    assert client.call("fork", stream(range(500))) == sum(range(1, 500))
+    os.set_blocking(reading, False)
+    told = os.read(reading, 10)
+    os.close(reading)
+    os.close(writing)
+    assert told == b"told"
+
+
+def test_a_codec_that_makes_text_of_anything_makes_none_of_a_stream(name, consumer):
+    class Careless:
+        dumps = staticmethod(lambda value: json.dumps(value, default=str).encode())
+        loads = staticmethod(json.loads)
+
+    server = RPCServer(name, codec=Careless())
+    server.register_object(consumer)
+    with started(server), RPCClient(name, codec=Careless(), timeout=PATIENCE) as client:
+        assert client.call("total", stream(range(300))) == sum(range(300))
+
+
+def test_an_async_method_that_gives_up_waiting_again_and_again_is_not_sent_more_for_that(name):
+    server = RPCServer(name)
+    produced, ahead = [0], []
+
+    async def poll(rows):
+        consumed = 0
+        while True:
+            try:
+                await asyncio.wait_for(rows.__anext__(), 0.002)
+            except asyncio.TimeoutError:
+                continue
+            except StopAsyncIteration:
+                return consumed
+            consumed += 1
+            ahead.append(produced[0] - consumed)
+            await asyncio.sleep(0.002)
+
+    def slowly():
+        for number in range(300):
+            produced[0] += 1
+            if number % 50 == 0:
+                threading.Event().wait(0.02)
+            yield number
+
+    server.register("poll", poll)
+    with started(server), RPCClient(name, timeout=PATIENCE) as client:
+        assert client.call("poll", stream(slowly())) == 300
+    assert max(ahead) <= 2 * AT_ONCE
+
+
+@each_way
+def test_a_call_that_a_method_keeps_over_its_stream_is_the_present_one(client, way):
+    """From the second message on it said that the call was cancelled, and what had asked it stopped."""
+    assert client.call("while_wanted" + way, stream(range(1000))) == 1000
