@@ -69,6 +69,9 @@ class Borrowed:
         if lease is not None:
             self._put_back(lease)
 
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"{name!r}: borrow() is for a block: with client.borrow(...) as result: result.{name}")
+
 
 _BEFORE = 4096
 """Bytes for what stands before the array in a request: the method, and all other arguments but arrays and bytes."""
@@ -96,7 +99,10 @@ class Loan:
         import numpy
 
         self._dtype = numpy.dtype(dtype)
-        self._shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        self._shape = (shape,) if isinstance(shape, int) else shape
+        if not isinstance(self._shape, (tuple, list)) or not all(isinstance(length, int) for length in self._shape):
+            raise TypeError(f"shape must be an int, or a tuple of them, not {shape!r}")
+        self._shape = tuple(self._shape)
         if self._dtype.hasobject:
             raise TypeError(f"an array of dtype {self._dtype} cannot be sent: it is one of Python objects")
         if any(length < 0 for length in self._shape):
@@ -127,7 +133,9 @@ class Loan:
     def call(self, method: str, /, *args: Any, **params: Any) -> Any:
         """As the client's `call`, with the array where it is."""
         if self._lease is None:
-            raise RPCTransportError(f"{method!r}: the loan is over {NOT_SENT}")
+            raise RPCTransportError(
+                f"{method!r}: a loan is for its `with` block, which has not begun or is over {NOT_SENT}"
+            )
         if len(args) == 1 and args[0] is self.array and not params:
             key = method, self.array.flags.writeable, self.array.shape, self.array.dtype
             placed = self._alone.get(key)

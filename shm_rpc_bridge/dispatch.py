@@ -284,7 +284,10 @@ class Dispatch:
         name = UPLOAD if type(value) in uploaded.KINDS else class_name(value) if stream is None else STREAM
         client = served.request.creator()
         if self._objects_kept(client) >= self._max_objects:
-            refusal = f"process {client} has {self._max_objects} objects here, max_objects: close some handles"
+            refusal = (
+                f"process {client} has {self._max_objects} objects here, max_objects: close some handles and streams, "
+                "or wait for some"
+            )
             return self.failed(LookupError(refusal))
         if served.objects is None:
             served.objects = Objects(self._classes)

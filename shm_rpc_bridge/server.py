@@ -173,8 +173,12 @@ class RPCServer:
         return self._add(offered.methods_of(obj, names), prefix, borrow)
 
     def _add(self, functions: offered.Offered, prefix: str, borrow: Iterable[str]) -> List[str]:
-        if self._processes and any(map(is_generator, functions.values())):
-            raise ValueError("generators are not for a server with processes: use threads, or return a list")
+        generators = [name for name, each in functions.items() if is_generator(each)]
+        if self._processes and generators:
+            raise ValueError(
+                f"{generators[0]!r}: generators are not for a server with processes: use threads, return a list, or "
+                "leave it out"
+            )
         borrowing = offered.some_of(functions, borrow, "borrow")
         if borrowing and self._processes:
             raise ValueError("borrow is not for a server with processes: they get copies of what their server has got")

@@ -13,16 +13,20 @@ Place = Union[int, str]
 """Of an argument: its position, or its name."""
 
 
-class Upload:
+class StreamArgument:
     """What :func:`stream` makes of an iterable."""
 
     __slots__ = ("iterable",)
+    __remedy__ = "hand it over as an argument by itself of a call, not within another value, in a batch, map or loan"
 
     def __init__(self, iterable: Any) -> None:
         """Not for users."""
         if not hasattr(type(iterable), "__iter__") and not hasattr(type(iterable), "__aiter__"):
             raise TypeError(f"stream takes an iterable, not {with_article(type(iterable))}")
         self.iterable = iterable
+
+    def __repr__(self) -> str:
+        return f"stream({self.iterable!r})"
 
     def __reduce__(self) -> Any:
         raise TypeError("a stream is an argument by itself of a client's call, and no part of another value")
@@ -36,13 +40,13 @@ def stream(iterable: Any) -> Any:
     iterable raises is raised by the call, and by the method's iterator as RPCTransportError. A method that returns
     before the end ends it. An AsyncRPCClient takes async iterables as well. TypeError for what is no iterable.
     """
-    return Upload(iterable)
+    return StreamArgument(iterable)
 
 
 class CallWithStream(NamedTuple):
     """One, taken apart."""
 
-    items: Upload
+    items: StreamArgument
     place: Place
     args: Sequence[Any]
     params: Dict[str, Any]
@@ -51,8 +55,8 @@ class CallWithStream(NamedTuple):
 
 def call_with_stream(args: Sequence[Any], params: Dict[str, Any]) -> Optional[CallWithStream]:
     """None where no argument is a stream; TypeError where several are."""
-    places: List[Place] = [at for at, value in enumerate(args) if type(value) is Upload]
-    places += [name for name, value in params.items() if type(value) is Upload]
+    places: List[Place] = [at for at, value in enumerate(args) if type(value) is StreamArgument]
+    places += [name for name, value in params.items() if type(value) is StreamArgument]
     if not places:
         return None
     if len(places) > 1:
@@ -67,14 +71,14 @@ def refusing_streams(encode: Callable[..., Any]) -> Callable[..., Any]:
     """`encode`, of a codec that might make anything of anything, such as text."""
 
     def encode_request(method: str, args: Sequence[Any], params: Dict[str, Any]) -> Any:
-        if any(type(value) is Upload for value in (*args, *params.values())):
+        if any(type(value) is StreamArgument for value in (*args, *params.values())):
             raise RPCSerializationError(f"a stream is no value for {method!r}: hand it over by a client's call")
         return encode(method, args, params)
 
     return encode_request
 
 
-def hand_over(handle: Handle, method: str, items: Upload) -> Any:
+def hand_over(handle: Handle, method: str, items: StreamArgument) -> Any:
     """What the method returns that the handle is of, once it has had what it wants."""
     if not hasattr(items.iterable, "__iter__"):
         raise TypeError("an RPCClient takes no async iterable: use an AsyncRPCClient")
@@ -96,7 +100,7 @@ def hand_over(handle: Handle, method: str, items: Upload) -> Any:
 
 
 async def hand_over_from_loop(
-    give: Callable[[List[Any], bool], Awaitable[Tuple[Any, int]]], method: str, items: Upload
+    give: Callable[[List[Any], bool], Awaitable[Tuple[Any, int]]], method: str, items: StreamArgument
 ) -> Any:
     """As :func:`hand_over`; `give` sends some, and whether they are the last: what is answered, and bytes."""
     is_async = hasattr(items.iterable, "__aiter__")

@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Optional, Tuple
 from ..client import RPCClient
 from ..exceptions import RPCError, RPCMethodError
 from ..remote_errors import RemoteTraceback
+from ..streams import Stream
 
 
 def seconds(text: str) -> Optional[float]:
@@ -21,7 +22,16 @@ def call(chosen: Any) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    return _said(chosen, lambda client: _shown(client.call(chosen.method, *args, **params)))
+
+    def asked(client: RPCClient) -> Optional[str]:
+        result = client.call(chosen.method, *args, **params)
+        if not isinstance(result, Stream):
+            return _shown(result)
+        for item in result:
+            print(_shown(item), flush=True)
+        return None
+
+    return _said(chosen, asked)
 
 
 def ping(chosen: Any) -> int:
@@ -47,7 +57,8 @@ def _said(chosen: Any, asked: Any) -> int:
             text = str(remote.args[0]).rstrip() if isinstance(remote, RemoteTraceback) else _described(error)
             print(text, file=sys.stderr)
             return 1
-    print(text)
+    if text is not None:
+        print(text)
     return 0
 
 

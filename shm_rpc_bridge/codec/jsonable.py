@@ -278,6 +278,9 @@ def _step_to_attribute(name: str) -> str:
 
 
 def remedy_for(kind: type) -> str:
+    own = dict_of(kind).get("__remedy__")
+    if type(own) is str:
+        return own
     if issubclass(kind, (bytes, bytearray)):
         return "send bytes(value)"
     if issubclass(kind, getattr(sys.modules.get("numpy"), "ndarray", ())):
@@ -300,7 +303,9 @@ def remedy_for(kind: type) -> str:
         ("__await__", "await it and send what comes"),
         ("tolist", "send its tolist()"),
         ("keys", "send a dict"),
+        ("__next__", "send a list, or as an argument stream(value)"),
         ("__iter__", "send a list"),
+        ("__aiter__", "send a list, or as an argument stream(value), with an AsyncRPCClient"),
         ("__float__", "send a float or text"),
     ):
         if name in names:

@@ -109,7 +109,7 @@ def _remedy_for(kind: type) -> str:
     if issubclass(kind, (type, FunctionType)):
         return "define it at the top level of a module, where the other side can import it"
     if issubclass(kind, GeneratorType):
-        return "send a list"
+        return "send a list, or as an argument stream(value)"
     return "send what it consists of, or give its class a __reduce__; a class must be at the top level of a module"
 
 

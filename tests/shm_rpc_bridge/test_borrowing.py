@@ -457,12 +457,17 @@ def test_a_loan_is_begun_once_and_is_for_arrays_that_can_be_sent(client):
     loan = client.loan(5)
     with loan, pytest.raises(RuntimeError, match="begun already"):
         loan.__enter__()
-    with pytest.raises(RPCTransportError, match="the loan is over"):
+    with pytest.raises(RPCTransportError, match="a loan is for its `with` block"):
         loan.call("add", 1, 2)
     with pytest.raises(TypeError, match="one of Python objects"):
         client.loan(5, "O")
     with pytest.raises(ValueError, match="lengths of 0 or more"):
         client.loan((3, -1))
+    for shape in ("x", None, (3.5,)):
+        with pytest.raises(TypeError, match="shape must be an int, or a tuple of them, not"):
+            client.loan(shape)
+    with pytest.raises(AttributeError, match=r"with client.borrow\(...\) as result"):
+        client.borrow("numbers", 1, 2).shape  # noqa: B018
     with client.loan((0, 3)) as empty:
         assert empty.call("describe", empty.array)[2] == 0.0
     with pytest.raises(RPCTransportError, match="Message too large"), client.loan(2**40, "u1"):

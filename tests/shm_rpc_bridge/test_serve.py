@@ -14,7 +14,7 @@ from shm_rpc_bridge import RPCClient, RPCMethodError, RPCServer, RPCTransportErr
 from shm_rpc_bridge.__main__ import main
 from shm_rpc_bridge.testing import leftovers
 
-from .services import PATIENCE, calling, process, serving
+from .services import PATIENCE, calling, process, serving, started
 from .steps import entered
 from .strangers import server_that_dies
 
@@ -161,6 +161,22 @@ def run(capsys, *arguments):
     """Exit status, stdout and stderr, without a process of its own."""
     status = main(list(arguments))
     return (status, *capsys.readouterr())
+
+
+def test_call_of_a_generator_prints_each_item_and_what_it_raises_after_them(name, capsys):
+    def rows(count, then=None):
+        for number in range(count):
+            yield {"number": number}
+        if then:
+            raise KeyError(then)
+
+    server = RPCServer(name)
+    server.register("rows", rows)
+    with started(server):
+        items = '{"number": 0}\n{"number": 1}\n'
+        assert run(capsys, "call", name, "rows", "2") == (0, items, "")
+        assert run(capsys, "call", name, "rows", "0") == (0, "", "")
+        assert run(capsys, "call", name, "rows", "2", "then=odd") == (1, items, "KeyError: 'odd'\n")
 
 
 def test_call_takes_json_or_text_and_prints_json(name, capsys):

@@ -413,11 +413,12 @@ def test_what_a_cancelled_call_comes_to_is_let_go(name):
     """After 256 of them, max_objects, an event loop's client could have no stream any more."""
     server = RPCServer(name, threads=4, max_objects=5)
     register_methods(server)
-    entered, go_on = threading.Semaphore(0), threading.Semaphore(0)
+    entered, go_on, left = threading.Semaphore(0), threading.Semaphore(0), threading.Semaphore(0)
 
     def slowly():
         entered.release()
         go_on.acquire(timeout=PATIENCE)
+        left.release()
         return (number for number in range(3))
 
     def rows():
@@ -435,6 +436,7 @@ def test_what_a_cancelled_call_comes_to_is_let_go(name):
                 with pytest.raises(asyncio.CancelledError):
                     await calling
                 go_on.release()
+                await in_thread(left.acquire)  # else the next one goes on by that
             for _ in range(3):
                 assert [item async for item in await client.stream("rows")] == [0, 1, 2]
 
