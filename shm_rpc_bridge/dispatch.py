@@ -10,7 +10,7 @@ from typing import Any, Callable, Coroutine, Dict, Iterator, List, Optional, Set
 from . import current, parameters, uploaded
 from .classes import class_name, text_of
 from .codec.protocol import Codec
-from .exceptions import RPCSerializationError, RPCTimeoutError
+from .exceptions import RPCSerializationError, RPCTimeoutError, RPCTransportError
 from .failures import (
     CALL_OBJECT,
     GIVEN_UP,
@@ -22,6 +22,7 @@ from .failures import (
     PING,
     REQUEST_REFUSED,
     RESULT_REFUSED,
+    RESULT_UNSENT,
     STREAM,
     UPLOAD,
     Failure,
@@ -218,7 +219,8 @@ class Dispatch:
             why = f"(shortened on the way: {text_of(refusal)})"
             for length, original in ((100_000, error), (1_000, error), (100_000, None), (1_000, None), (100, None)):
                 yield self._encoded(failure.shortened(length, why), original)
-        yield self.failed(refusal, GIVEN_UP if is_late else METHOD_FAILED)
+        no_room = isinstance(refusal, RPCTransportError)
+        yield self.failed(refusal, GIVEN_UP if is_late else RESULT_UNSENT if no_room else METHOD_FAILED)
 
     def settle(self) -> None:
         """Forget the failure that was told, and with it what the method had; raise what it has raised to end this."""

@@ -12,6 +12,8 @@ RESULT_REFUSED = "result"
 METHOD_UNKNOWN = "unknown"
 PARAMETERS_REFUSED = "parameters"
 REQUEST_REFUSED = "request"
+RESULT_UNSENT = "unsent"
+"""There is no room for the result; the method has run."""
 GIVEN_UP = "late"
 """The method was told that its time is over; what it has come to is nobody's."""
 

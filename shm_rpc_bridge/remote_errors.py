@@ -14,6 +14,7 @@ from .failures import (
     METHOD_FAILED,
     REQUEST_REFUSED,
     RESULT_REFUSED,
+    RESULT_UNSENT,
     WORKER_DIED,
     WORKER_MISSING,
     Failure,
@@ -43,6 +44,8 @@ def error_of(failure: Failure) -> Exception:
         return RPCSerializationError(f"{refusal} (the method has run)", may_have_run=True)
     if failure.kind == REQUEST_REFUSED:
         return RPCSerializationError(f"{refusal} (the method has not run)")
+    if failure.kind == RESULT_UNSENT:
+        return RPCTransportError(f"the answer cannot be sent, {refusal} (the method has run)", may_have_run=True)
     if failure.kind == GIVEN_UP:
         return RPCTimeoutError(f"{refusal} (the method has run)", may_have_run=True)
     if failure.kind in (WORKER_DIED, WORKER_MISSING):

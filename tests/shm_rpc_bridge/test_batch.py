@@ -146,7 +146,7 @@ def test_map_asks_for_results_in_order_some_at_a_time_and_raises_where_one_has_f
 @pytest.mark.fault("batch")
 @pytest.mark.parametrize(
     ("method", "argument", "kind", "may_have_run"),
-    [("echo", "x" * 6_000, RPCTransportError, False), ("text_of", 6_000, RPCMethodError, True)],
+    [("echo", "x" * 6_000, RPCTransportError, False), ("text_of", 6_000, RPCTransportError, True)],
     ids=["request", "response"],
 )
 def test_a_batch_too_large_for_a_message_is_told_to_each_of_its_calls(client, method, argument, kind, may_have_run):

@@ -39,7 +39,7 @@ def check(outcomes):
     for what in ("large request", "large result", "another client", "another server"):
         assert re.search(FULL, outcomes[what]), outcomes[what]
     assert outcomes["large request"].startswith("RPCTransportError")
-    assert outcomes["large result"].startswith("RPCMethodError: RPCTransportError")
+    assert outcomes["large result"].startswith("RPCTransportError: the answer cannot be sent, in the server")
     assert outcomes["nothing half-made"]
     assert outcomes["nothing of the other server"]
     assert outcomes["left"] == []

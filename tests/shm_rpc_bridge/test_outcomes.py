@@ -29,7 +29,7 @@ from .steps import until
     [
         ("divide", {"a": 1, "b": 0}, RPCMethodError, True),
         ("make_set", {}, RPCSerializationError, True),
-        ("text_of", {"size": 20_000}, RPCMethodError, True),
+        ("text_of", {"size": 20_000}, RPCTransportError, True),
         ("nothing of that name", {}, RPCMethodError, False),
         ("echo", {"data": {1, 2}}, RPCSerializationError, False),
         ("echo", {"data": "x" * 20_000}, RPCTransportError, False),

@@ -567,7 +567,7 @@ def test_such_a_method_that_calls_its_own_server_is_refused_as_any_other_is(name
         client.call("load", stream([1]))
 
 
-@pytest.mark.fault("fork-method")
+@pytest.mark.fault("fork")
 def test_a_child_that_such_a_method_forks_gets_no_items_and_does_not_wait_for_any(server, client):
     reading, writing = os.pipe()
 

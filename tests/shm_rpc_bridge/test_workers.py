@@ -121,7 +121,7 @@ def test_a_result_that_is_too_large_is_told_with_the_failure_it_was(name):
         server.register("long", long)
         with pytest.raises(ValueError, match=r"^xxx.*\(20,000 characters\) \(shortened on the way"):
             client.call("long")
-        with pytest.raises(RPCMethodError, match="Message too large"):
+        with pytest.raises(RPCTransportError, match="Message too large"):
             client.call("text_of", 20_000)
         assert client.call("length", "x" * 9_000) == 9_000
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from shm_rpc_bridge import RPCClient, RPCMethodError, RPCSerializationError, RPCServer, RPCTransportError
+from shm_rpc_bridge import RPCClient, RPCSerializationError, RPCServer, RPCTransportError
 from shm_rpc_bridge.aio import AsyncRPCClient
 from shm_rpc_bridge.testing import Step, in_memory, watched
 
@@ -130,7 +130,7 @@ def test_a_message_that_is_too_large_fails_alone(name):
             assert isinstance(found[1], RPCTransportError)
             assert not found[1].may_have_run
             assert "Message too large: 20,0" in str(found[1])
-            assert isinstance(found[2], RPCMethodError)
+            assert isinstance(found[2], RPCTransportError)
             assert found[2].may_have_run
             assert "Message too large" in str(found[2])
             assert await client.call("add", 1, 1) == 2
