@@ -112,12 +112,6 @@ class Budget:
                 return
         self._spend_less()
 
-    def look_for(self, rounds: int) -> None:
-        """The next wait may spend so many, where it would look at all."""
-        if self.rounds >= FULL:
-            self.rounds = max(self.rounds, rounds)
-            self.is_steady = False
-
     def expired(self) -> None:
         """No answer came before the deadline."""
         self.is_steady = False

@@ -141,10 +141,6 @@ class Buffer:
             raise RPCTimeoutError("no message in time")
         return self._copy_out()
 
-    def look_longer(self, seconds: float) -> None:
-        """In the next :meth:`receive`, see :meth:`.Waiter.look_longer`."""
-        self._wait_full.look_longer(seconds)
-
     def take(self) -> Optional[Taken]:
         """What :meth:`receive` returns if a message is there, else None. Never waits."""
         if self._full.trywait():

@@ -29,8 +29,6 @@ from .upload import CallWithStream, call_with_stream, hand_over, refusing_stream
 from .waiting import validated_strategy, validated_timeout
 
 Interface = TypeVar("Interface")
-_USUAL_SECONDS = 3e-6
-"""That a small call of a batch takes in the server, for how long its answer is looked for."""
 
 
 class RPCClient:
@@ -141,19 +139,14 @@ class RPCClient:
         return result if returns is Any else converted(method, result, returns)
 
     def _exchange_batch(self, shown: str, message: bytes, settle: Settle) -> None:
-        calls = int.from_bytes(message[:4], "little")
-
         def use(channel: ClientChannel, response: Arrived) -> None:
             settle(shown, response, channel.answered_kind)
             self._pool.put_back(channel)
 
-        self._exchange_any(shown, message, BATCH, use, calls * _USUAL_SECONDS)
+        self._exchange_any(shown, message, BATCH, use)
 
-    def _exchange_any(self, shown: str, message: Outgoing, kind: int, use: Use, takes: float = 0.0) -> None:
-        """A request of any kind; `use` is given the channel with the response, and gives it back to the pool.
-
-        `takes`: seconds, if it is known to take longer than one that is small.
-        """
+    def _exchange_any(self, shown: str, message: Outgoing, kind: int, use: Use) -> None:
+        """A request of any kind; `use` is given the channel with the response, and gives it back to the pool."""
         pool, timeout = self._pool, self._timeout
         deadline = math.inf if timeout is None else monotonic() + timeout
         answered = False
@@ -162,8 +155,6 @@ class RPCClient:
             channel = self._channel(shown, deadline, lost)
             try:
                 if channel.take():
-                    if takes:
-                        channel.look_longer(takes)
                     response = channel.exchange(message, deadline, kind)
                     answered = True
                     use(channel, response)

@@ -259,10 +259,6 @@ class ClientChannel:
         """Whether a request can be sent where there is a loan."""
         return self._request.fits(message)
 
-    def look_longer(self, seconds: float) -> None:
-        """For the next response, which is known to take that long."""
-        self._response.look_longer(seconds)
-
     def last_size(self) -> int:
         """Bytes of the larger one of the last request and its response; 0 where it is closed."""
         try:

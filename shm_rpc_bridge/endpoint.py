@@ -26,8 +26,6 @@ _SWEEP_INTERVAL = 0.5
 OWING_LOOK_SECONDS = 0.002
 """Between looks whether a client has made room, where its ring may not be heard."""
 _PARTING_SECONDS = 1.0
-_BETWEEN_BATCHES_SECONDS = 150e-6
-"""That a client takes for the results of a hundred small calls, and to encode a hundred others."""
 
 
 class Endpoint:
@@ -154,8 +152,6 @@ class Endpoint:
             if served.given_up:
                 served.refuse_given_up(sequence)
             served.response.send(response, sequence, kind)
-            if kind:
-                self._waiter.look_longer(_BETWEEN_BATCHES_SECONDS)
         except (RPCTransportError, RPCTimeoutError, MemoryError) as error:
             if served.request.is_lent:  # still: views of it would show the next request
                 self._refuse(served, f"what was lent of its request cannot be kept for who looks at it: {error}")

@@ -49,14 +49,17 @@ class Pace:
         if size * self._most > _TOGETHER_BYTES * items > 0:
             self._most = max(1, _TOGETHER_BYTES * items // size)
 
-    def failed(self, error: RPCError) -> None:
+    def failed(self, error: RPCError, where: str = "") -> None:
         """They have not: ask for fewer, which may not be too large, or come before one that cannot be sent.
 
-        Raises the first error again where that is no use.
+        Raises what the method has raised, and where that is no use the first error again; `where` in the stream, if
+        the method has run by then.
         """
+        if isinstance(error, RPCMethodError):
+            raise error
         first, self._error = self._error or error, None
         if self._most == 1 or isinstance(error, RPCTimeoutError):
-            raise first
+            raise in_the_middle(first, where) from None
         self._error = first
         self._most = self._limit = self._most // 2
 
@@ -72,7 +75,9 @@ _NEVER_RUNS = re.compile(r" \((?:the request was not sent|the server had not tak
 
 
 def in_the_middle(error: RPCError, where: str) -> RPCError:
-    """An error of one message, as that of a call which has run since the first one."""
+    """An error of one message, as that of a call which has run since the first one; where it has not, as it is."""
+    if not where:
+        return error
     return type(error)(f"{_NEVER_RUNS.sub('', str(error))} ({where})", may_have_run=True)
 
 
@@ -109,18 +114,10 @@ class Stream:
         try:
             try:
                 taken, self._is_over = self._handle.call("take", *self._pace.ask())
-            except RPCMethodError:
-                raise
             except RPCError as error:
-                self._pace.failed(error)
+                self._pace.failed(error, f"after {self._came:,} items")
                 return
             self._pace.came(len(taken), self._handle._last_size())
-        except RPCMethodError:
-            self.close()
-            raise
-        except RPCError as error:
-            self.close()
-            raise in_the_middle(error, f"after {self._came:,} items") from None
         except BaseException:
             self.close()
             raise

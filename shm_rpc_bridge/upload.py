@@ -122,23 +122,14 @@ async def hand_over_from_loop(
 
 def _fewer_after(error: RPCError, pace: Pace, method: str, sent: int) -> None:
     """Items that were not sent may be too large together, or come before one that cannot be. Else raises the error."""
-    if isinstance(error, RPCMethodError):
-        raise error
-    try:
-        if error.may_have_run:
-            raise error
-        pace.failed(error)
-    except RPCSerializationError as refusal:
-        place = _FIRST_ITEM.sub(rf"item {sent + 1:,}\1 of the stream for {method!r}", str(refusal))
-        told = RPCSerializationError(place, may_have_run=refusal.may_have_run)
-        raise _of(told, sent) from None
-    except RPCError as told:
-        raise _of(told, sent) from None
+    where = f"the method has run, with {sent:,} items" if sent else ""
+    if isinstance(error, RPCSerializationError):
+        place = _ITEM.sub(lambda at: f"item {sent + 1 + int(at[1])}{at[2]} of the stream for {method!r}", str(error))
+        error = RPCSerializationError(place, may_have_run=error.may_have_run)
+    if error.may_have_run and not isinstance(error, RPCMethodError):
+        raise in_the_middle(error, where) from None
+    pace.failed(error, where)
 
 
-_FIRST_ITEM = re.compile(r"argument 3\[0\](.*?) of '\$call'")
+_ITEM = re.compile(r"argument 3\[(\d+)\](.*?) of '\$call'")
 """As a codec calls it, of the call that was to send it."""
-
-
-def _of(error: RPCError, sent: int) -> RPCError:
-    return in_the_middle(error, f"the method has run, with {sent:,} items") if sent else error

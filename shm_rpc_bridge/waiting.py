@@ -81,9 +81,6 @@ def validated_strategy(wait: str) -> str:
     return wait
 
 
-_LONGEST_LOOK = 64
-"""Rounds that a wait looks at the most before it parks, about 400 microseconds."""
-
 _LEAST_LOOKS = 110
 """In a round, at least. Where Python is slow, an answer takes as much longer as these looks do; a round that is over
 before it makes each call wait for an offer of the core."""
@@ -183,10 +180,6 @@ class Waiter:
         if self._spins_forever:
             return self._spin_on(deadline)
         return self._park(deadline)
-
-    def look_longer(self, seconds: float) -> None:
-        """In the next wait, where looking is worth it: what is awaited takes about so long."""
-        self._budget.look_for(min(_LONGEST_LOOK, math.ceil(seconds / ROUND_SECONDS)))
 
     def _poll(self) -> bool:
         if self._semaphore.value and self._try():

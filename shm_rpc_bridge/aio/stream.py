@@ -3,8 +3,8 @@
 from collections import deque
 from typing import Any, AsyncIterator, Awaitable, Callable, Deque
 
-from ..exceptions import RPCError, RPCMethodError
-from ..streams import Pace, in_the_middle
+from ..exceptions import RPCError
+from ..streams import Pace
 
 Take = Callable[[int, bool], Awaitable[Any]]
 """Asks for at most so many items, or again for those before that have not come: these, and whether that is all, and the
@@ -39,16 +39,12 @@ class AsyncStream:
             try:
                 try:
                     (taken, is_over), size = await self._take(*self._pace.ask())
-                except RPCMethodError:
-                    raise
                 except RPCError as error:
-                    self._pace.failed(error)
+                    self._pace.failed(error, f"after {self._came:,} items")
                     continue
                 self._pace.came(len(taken), size)
-            except BaseException as error:
+            except BaseException:
                 self.close()
-                if isinstance(error, RPCError) and not isinstance(error, RPCMethodError):
-                    raise in_the_middle(error, f"after {self._came:,} items") from None
                 raise
             items.extend(taken)
             self._came += len(taken)

@@ -496,6 +496,8 @@ def test_what_fails_after_the_method_has_begun_may_have_run(server, client, way)
         assert not caught.value.may_have_run
     with pytest.raises(RPCSerializationError, match=r"item 4 of the stream for 'total.*' is a set"):
         client.call("total" + way, stream([1, 2, 3, {4}]))
+    with pytest.raises(RPCSerializationError, match=r"item 78 of the stream for 'total.*' is a set"):
+        client.call("total" + way, stream([*range(77), {78}, *range(100)]))
 
 
 @each_way
