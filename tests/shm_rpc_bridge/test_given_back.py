@@ -19,7 +19,7 @@ from shm_rpc_bridge import (
     spawn,
     stream,
 )
-from shm_rpc_bridge.aio import client as aio_client
+from shm_rpc_bridge.aio import way
 from shm_rpc_bridge.streams import Stream
 
 from .aio.loops import connected, run
@@ -46,7 +46,7 @@ def mapped(name):
 def soon(monkeypatch):
     """Unused memory is given back at once, all but."""
     monkeypatch.setattr(scratch, "KEPT_SECONDS", KEPT)
-    monkeypatch.setattr(aio_client, "KEPT_SECONDS", KEPT)
+    monkeypatch.setattr(way, "KEPT_SECONDS", KEPT)
     monkeypatch.setattr(giving_back, "_PAUSE", KEPT / 4)
 
 
