@@ -1,0 +1,76 @@
+"""The file of a recording: a line that says what it is, then blocks, each whole or not there.
+
+    +--------------------------+
+    | MAGIC, 8 bytes           |   b"shmrec1\\n"
+    +------+------+------+-----+
+    | BLOK | size | crc  | zlib|   one block: 4 bytes each, little-endian, then `size` bytes compressed by zlib
+    +------+------+------+-----+
+    | ...                      |
+
+A block's bytes are one line of JSON, ``{"kind": ..., ...}``, and behind it the blobs whose sizes the line names: pickles
+of arguments and results, which JSON cannot hold. It is written by one :func:`os.write` where the system takes it whole.
+A process that is killed leaves at most its last block torn, which is found by its size or its CRC-32; every block before
+it reads as it was written. Pure.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Tuple
+
+import orjson
+
+MAGIC = b"shmrec1\n"
+_HEAD = struct.Struct("<4sII")
+_BLOCK = b"BLOK"
+
+LEVEL = 1
+"""Of zlib: rows of one kind shrink to a fifth at its fastest, and arguments are compressed while a program runs."""
+
+
+class NotARecording(ValueError):
+    """The file is not a recording, or one of another version."""
+
+
+class Block(NamedTuple):
+    """What one block holds."""
+
+    fields: Dict[str, Any]
+    blobs: List[bytes]
+
+
+def encode(fields: Dict[str, Any], blobs: Sequence[bytes] = ()) -> bytes:
+    """One block. `fields` is what JSON can hold, and has no key "blobs"."""
+    line = orjson.dumps({**fields, "blobs": [len(blob) for blob in blobs]}, option=orjson.OPT_APPEND_NEWLINE)
+    body = zlib.compress(b"".join((line, *blobs)), LEVEL)
+    return _HEAD.pack(_BLOCK, len(body), zlib.crc32(body)) + body
+
+
+def decode(data: bytes) -> Tuple[List[Block], int]:
+    """Every whole block of a file's bytes, and how many bytes behind them are torn.
+
+    Raises :class:`NotARecording` for what does not begin as one.
+    """
+    if not data.startswith(MAGIC):
+        raise NotARecording(f"not a recording of this version: begins with {data[:8]!r}, not {MAGIC!r}")
+    blocks, end = [], len(MAGIC)
+    for block, end in _whole(data, end):
+        blocks.append(block)
+    return blocks, len(data) - end
+
+
+def _whole(data: bytes, start: int) -> Iterator[Tuple[Block, int]]:
+    while start + _HEAD.size <= len(data):
+        mark, size, crc = _HEAD.unpack_from(data, start)
+        body = data[start + _HEAD.size : start + _HEAD.size + size]
+        if mark != _BLOCK or len(body) < size or zlib.crc32(body) != crc:
+            return
+        line, _, rest = zlib.decompress(body).partition(b"\n")
+        fields = orjson.loads(line)
+        blobs, at = [], 0
+        for length in fields.pop("blobs"):
+            blobs.append(rest[at : at + length])
+            at += length
+        start += _HEAD.size + size
+        yield Block(fields, blobs), start

@@ -1,0 +1,248 @@
+"""What was recorded, read again: the calls of a program, of all of its processes together.
+
+    recording = read("calls.rec")
+    for call in recording.calls:
+        print(call.function, call.duration_ns, recording.arguments(call))
+
+Arguments and results are pickles, and reading a pickle can run any code: they are read only where they are asked for,
+and :func:`read` refuses a file that belongs to another user. Immutable; thread-safe.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple, Union
+
+from shm_rpc_bridge.record import blocks
+from shm_rpc_bridge.record.blocks import NotARecording
+from shm_rpc_bridge.record.rows import ROW, Encoded
+
+__all__ = ["Call", "Function", "NotARecording", "Process", "Recording", "Totals", "read"]
+
+
+class Function(NamedTuple):
+    """One that was to be recorded."""
+
+    name: str
+    """``module:qualified.name``."""
+    kind: str
+    """"function", "method", "classmethod" or "staticmethod"."""
+    is_async: bool
+    parameters: Tuple[str, ...]
+    """Their names; a method's without self or cls. Empty where Python does not know them."""
+    refused: str
+    """Why it could not be recorded, in which case it has no calls; "" if it could."""
+
+
+class Totals(NamedTuple):
+    """Of one function, all its calls, those that were not kept as well."""
+
+    calls: int
+    seconds: float
+    """From its calls' beginnings to their ends, added up; those it makes itself included."""
+    raised: int
+    dropped: int
+    """Calls of which nothing is kept but that they were made: left out by sampling, by the budget, or by a slow disk."""
+    own_us: float
+    """What recording has cost one call in this very run, µs: the median of calls that were recorded less that of calls
+    in between that were only timed. NaN where there were fewer than 8 of either."""
+
+
+class Call(NamedTuple):
+    """One call that was kept."""
+
+    function: str
+    process: int
+    """Its process's place in :attr:`Recording.processes`."""
+    number: int
+    """Counts the calls of a process from 1, in the order in which they began."""
+    parent: int
+    """The number of the recorded call in which it was made, 0 for none."""
+    caller: str
+    """The module it was called from; "" where Python does not say."""
+    thread: int
+    task: int
+    """An asyncio task; 0 outside of one."""
+    start_ns: int
+    """On the process's monotonic clock."""
+    duration_ns: int
+    cpu_ns: int
+    """Of its thread meanwhile; -1 where it was not looked at, as in most calls and all of async functions."""
+    raised: str
+    """The type's name of the exception that came out of it; "" for a result."""
+    request: Optional[Encoded]
+    """None where this call's arguments were not kept."""
+    response: Optional[Encoded]
+    mutated: Optional[bool]
+    """Whether its arguments were others when it returned; None where that was not looked at."""
+
+
+class Process(NamedTuple):
+    """One of the recorded program's."""
+
+    pid: int
+    program: str
+    python: str
+    started: float
+    """Seconds since 1970."""
+    start_ns: int
+    """The same moment on its monotonic clock."""
+    seconds: float
+    """From the beginning of the recording to its end, or to the last thing that was written."""
+    ended: bool
+    """False where the process was killed, or the recording goes on."""
+    torn_bytes: int
+    """Behind the last whole block."""
+
+
+class Recording:
+    """Read by :func:`read`."""
+
+    def __init__(self, path: Path, parts: List[_Part]) -> None:
+        self.path = path
+        self.settings: Mapping[str, Any] = parts[0].meta["settings"]
+        """What was asked for: ``payloads``, ``sample``, ``budget_bytes``, ``redact``, ``targets``, ``package``."""
+        self.processes = tuple(part.process for part in parts)
+        self.functions: Mapping[str, Function] = {
+            function.name: function for part in parts for function in part.functions
+        }
+        self.calls: Tuple[Call, ...] = tuple(
+            sorted(
+                (call for place, part in enumerate(parts) for call in part.calls(place)),
+                key=lambda call: call.start_ns,
+            )
+        )
+        """By their beginning."""
+        self.totals: Mapping[str, Totals] = {name: _add(part.totals.get(name) for part in parts) for name in self.functions}
+        self.objects: Mapping[str, List[Dict[str, Any]]] = _objects(parts)
+        """Of each method, what of the objects it was called on would have to travel, as looked at now and then:
+        ``{"attributes": {name: [type, pickled bytes or -1, why not]}, "mutated": bool}``."""
+
+    @property
+    def seconds(self) -> float:
+        """From the first beginning of a process's recording to the last end."""
+        begin = min(each.started for each in self.processes)
+        return max(each.started + each.seconds for each in self.processes) - begin
+
+    def arguments(self, call: Call) -> Tuple[Tuple[Any, ...], Dict[str, Any]]:
+        """The positional and the keyword arguments, without self, as they were when it was called.
+
+        Raises LookupError where they were not kept, and whatever unpickling them raises.
+        """
+        if call.request is None or call.request.pickled is None:
+            raise LookupError(f"the arguments of call {call.number} of {call.function} were not kept")
+        return pickle.loads(call.request.pickled)
+
+    def result(self, call: Call) -> Any:
+        """What it returned. Raises as :meth:`arguments`, and LookupError where it raised."""
+        if call.response is None or call.response.pickled is None:
+            raise LookupError(f"the result of call {call.number} of {call.function} was not kept")
+        return pickle.loads(call.response.pickled)
+
+
+def read(path: Union[str, "os.PathLike[str]"], *, trust: bool = False) -> Recording:
+    """The recording at `path`, and of every process that wrote beside it (``calls.rec.1234``).
+
+    Raises :class:`NotARecording` for another file, PermissionError for one that belongs to another user unless you
+    `trust` it, OSError where it cannot be read.
+    """
+    first = Path(path)
+    parts = [_Part(first, trust)]
+    run = parts[0].meta["run"]
+    for other in sorted(first.parent.glob(first.name + ".*")):
+        try:
+            part = _Part(other, trust)
+        except NotARecording:
+            continue
+        if part.meta["run"] == run:
+            parts.append(part)
+    return Recording(first, parts)
+
+
+class _Part:
+    """One process's file."""
+
+    def __init__(self, path: Path, trust: bool) -> None:
+        if not trust and path.stat().st_uid not in (os.getuid(), 0):
+            raise PermissionError(
+                f"{path} belongs to user {path.stat().st_uid}: reading a recording's pickles can run any code; "
+                "read it with trust=True (--trust) if you trust whoever wrote it"
+            )
+        found, torn = blocks.decode(path.read_bytes())
+        if not found or found[0].fields["kind"] != "begin":
+            raise NotARecording(f"{path} has no beginning: its process was killed before it wrote anything")
+        self.meta = found[0].fields
+        self._blocks = found
+        self.functions = [
+            Function(each["name"], each["kind"], each["async"], tuple(each["parameters"]), each["refused"])
+            for block in found
+            for each in block.fields.get("functions", ())
+        ]
+        self.totals: Dict[str, Totals] = {}
+        last = 0.0
+        for block in found:
+            last = block.fields.get("seconds", last)
+            for name, figures in block.fields.get("totals", {}).items():
+                self.totals[name] = Totals(*figures[:4], float("nan") if figures[4] is None else figures[4])
+        ended = found[-1].fields["kind"] == "end"
+        meta = self.meta
+        self.process = Process(
+            meta["pid"], meta["program"], meta["python"], meta["started"], meta["start_ns"], last, ended, torn
+        )
+
+    def calls(self, place: int) -> Iterable[Call]:
+        names = [function.name for function in self.functions]
+        for block in self._blocks:
+            if block.fields["kind"] == "calls":
+                blobs = iter(block.blobs)
+                for values in block.fields["rows"]:
+                    yield _call(names, place, ROW(*values), blobs)
+
+    def objects(self) -> Iterable[Tuple[str, Dict[str, Any]]]:
+        for block in self._blocks:
+            for name, what in block.fields.get("objects", ()):
+                yield name, what
+
+
+def _call(names: List[str], place: int, row: ROW, blobs: Any) -> Call:
+    request = row.request and Encoded(*row.request).with_pickle(blobs)
+    response = row.response and Encoded(*row.response).with_pickle(blobs)
+    return Call(
+        names[row.function],
+        place,
+        row.number,
+        row.parent,
+        row.caller,
+        row.thread,
+        row.task,
+        row.start_ns,
+        row.duration_ns,
+        row.cpu_ns,
+        row.raised,
+        request or None,
+        response or None,
+        row.mutated,
+    )
+
+
+def _add(parts: Iterable[Optional[Totals]]) -> Totals:
+    there = [part for part in parts if part is not None]
+    own = [(part.own_us, part.calls) for part in there if part.own_us == part.own_us]
+    weight = sum(calls for _, calls in own)
+    return Totals(
+        sum(part.calls for part in there),
+        sum(part.seconds for part in there),
+        sum(part.raised for part in there),
+        sum(part.dropped for part in there),
+        sum(us * calls for us, calls in own) / weight if weight else float("nan"),
+    )
+
+
+def _objects(parts: List[_Part]) -> Dict[str, List[Dict[str, Any]]]:
+    found: Dict[str, List[Dict[str, Any]]] = {}
+    for part in parts:
+        for name, what in part.objects():
+            found.setdefault(name, []).append(what)
+    return found
