@@ -1,16 +1,16 @@
-"""RPCServer: a name, its methods, and the life of the loop that answers."""
+"""RPCServer: a name, its methods, and its life from the first to the last look."""
 
 import functools
 import logging
 import os
 import threading
 import weakref
-from time import monotonic
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional, Sequence, Type, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional, Type, TypeVar
 
 from . import codec as codecs
 from . import names, offered, serving, signals
+from .answering import Answering
 from .channel import (
     DEFAULT_BUFFER_SIZE,
     DEFAULT_MAX_MESSAGE_SIZE,
@@ -18,21 +18,17 @@ from .channel import (
     validated_number,
     validated_sizes,
 )
-from .deferred import Deferred
 from .dispatch import Dispatch, is_generator
-from .endpoint import OWING_LOOK_SECONDS, Endpoint
-from .exceptions import RPCTimeoutError, RPCTransportError
-from .frames import Outgoing
+from .endpoint import Endpoint
+from .exceptions import RPCTransportError
 from .header import Offer
 from .measured import MOST_METHODS, Measured
 from .references import reference_of
-from .served import Request
 from .statistics import Statistics, merged
-from .waiting import SLICE, deadline_after, validated_strategy, validated_timeout
-from .workers import MOST_PROCESSES, MOST_THREADS, ThreadWorker, Worker, Workers, refuse_together, start_together
+from .waiting import validated_strategy, validated_timeout
+from .workers import MOST_PROCESSES, MOST_THREADS, refuse_together
 
 if TYPE_CHECKING:
-    from .coroutines import Loop
     from .forwarding import WorkerProcess
 
 logger = logging.getLogger("shm_rpc_bridge")
@@ -99,15 +95,12 @@ class RPCServer:
         if processes:
             _refuse_for_processes(codec)
         self.name = name
-        self._timeout = validated_timeout(timeout)
-        self._stopping = False
+        validated_timeout(timeout)
         self._running = threading.Lock()
         self._closed = False
         self._process = os.getpid()
         self._handlers: signals.Handlers = []
-        self._threads = threads
         self._processes = processes
-        self._worker_processes: List[WorkerProcess] = []
         self._references: Dict[str, str] = {}
         """Under which names processes find the methods."""
         self._options = {
@@ -124,12 +117,11 @@ class RPCServer:
         offer = Offer(max_channels, buffer_size, max_message_size, chosen.name, methods, max_memory or 0)
         self._endpoint = Endpoint(name, offer, wait)
         kind = Measured if statistics else Dispatch
-        self._dispatch = kind(chosen, max_objects, self._endpoint.objects_kept, self._await)
+        self._answering = Answering(name, self._endpoint, timeout, threads, self._new_processes)
+        self._dispatch = kind(chosen, max_objects, self._endpoint.objects_kept, self._answering.defer)
         self._dispatch.is_alone = not threads
+        self._answering.begin_with(self._dispatch)
         self._endpoint.on_look = _weakly(self._write_figures)
-        self._deferred = Deferred(self._dispatch, self._endpoint)
-        self._loop: Optional[Loop] = None
-        self._loop_lock = threading.Lock()
         # At the latest when the interpreter exits.
         self._finalizer = weakref.finalize(self, _end, self._endpoint, self._running)
         self._endpoint.open()
@@ -234,7 +226,7 @@ class RPCServer:
                 try:
                     serving.begin(self.name)
                     signals.install(self.stop, self._handlers)
-                    self._serve()
+                    self._answering.run()
                 finally:
                     self._leave()
         finally:
@@ -249,7 +241,7 @@ class RPCServer:
         Methods that are not async run in threads beside it.
         """
         self._refuse_if_running()
-        await self._own_loop().serve_beside(self.start, self.stop)
+        await self._answering.loop().serve_beside(self.start, self.stop)
 
     def _leave(self) -> None:
         """Put back what :meth:`start` has changed of this process and thread. Idempotent."""
@@ -273,14 +265,14 @@ class RPCServer:
 
     def _write_figures(self) -> None:
         failed, methods = self._dispatch.figures()
-        for counted in [process.figures() for process in self._worker_processes]:
+        for counted in [process.figures() for process in self._answering.processes]:
             failed += counted[0]
             methods = merged([methods, counted[1]])
         self._endpoint.write_figures(failed, methods)
 
     def stop(self) -> None:
         """Let :meth:`start` return after the call it is in. From any thread, signal handler or method; never waits."""
-        self._stopping = True
+        self._answering.is_stopping = True
         if not self._closed:
             self._endpoint.wake()
 
@@ -305,20 +297,24 @@ class RPCServer:
         raise TypeError("a server cannot be pickled: construct it in the process that serves")
 
     def _leave_to_parent(self) -> None:
-        """In a forked child: this server is the parent's; its loop, if the child is inside one, ends unanswered."""
+        """In a forked child: this server is the parent's."""
         self._running = threading.Lock()
-        self._stopping = True
         self._closed = True
         signals.restore(self._handlers)
         if hasattr(self, "_dispatch"):
             self._dispatch.leave_to_parent()
         if hasattr(self, "_endpoint"):
             self._endpoint.close()
-        if hasattr(self, "_deferred"):
-            self._deferred.under_way = 0
-        loop: Optional[Loop] = getattr(self, "_loop", None)
-        if loop is not None:
-            loop.leave_to_parent()
+        if hasattr(self, "_answering"):
+            self._answering.leave_to_parent()
+
+    def _new_processes(self) -> "List[WorkerProcess]":
+        if not self._processes:
+            return []
+        from .forwarding import WorkerProcess  # and with it what starts processes
+
+        make = functools.partial(WorkerProcess, self.name, self._dispatch, self._references, self._options)
+        return [make() for _ in range(self._processes)]
 
     def _refuse_if_running(self) -> None:
         if self._running.locked():
@@ -330,106 +326,6 @@ class RPCServer:
                 f"server {self.name!r} belongs to process {self._process}, which has constructed it, and cannot be "
                 f"used in its forked child {os.getpid()}: construct it in the process that serves"
             )
-
-    def _serve(self) -> None:
-        processes = self._worker_processes
-        try:
-            if self._processes:
-                processes += self._new_processes()
-                start_together(processes)
-                self._serve_with(processes)
-            elif self._threads:
-                self._serve_with([ThreadWorker(self._dispatch) for _ in range(self._threads)])
-            else:
-                self._serve_alone()
-            if self._loop is not None:
-                self._loop.cancel_all()
-            self._deferred.finish()
-        finally:
-            if self._loop is not None:
-                self._loop.end()
-            for process in processes:
-                process.end()
-            if not self._endpoint.is_closed:  # as it is in a child that a method has forked
-                self._endpoint.send_rest()
-
-    def _serve_alone(self) -> None:
-        next_request, respond = self._endpoint.next_request, self._endpoint.respond
-        dispatch, deferred = self._dispatch, self._deferred
-        answer, instead = dispatch.answer, dispatch.instead
-        timeout = self._timeout
-        idle_deadline = deadline_after(timeout)
-        while not self._stopping:  # after a fork in a method the child leaves here
-            if deferred.under_way:
-                deferred.send_ready()
-                self._endpoint.park_at_once(deferred.under_way > 0)
-            request = next_request(idle_deadline)
-            if request is not None:
-                response = answer(request)
-                if response is not None:
-                    respond(request, response, instead)
-                    if dispatch.failure is not None:
-                        dispatch.settle()
-                else:
-                    deferred.begin(request)
-                if timeout is not None:
-                    idle_deadline = deadline_after(timeout)
-            else:
-                response = None  # which may be large, and would be kept until somebody asks again
-                if monotonic() >= idle_deadline and not deferred.under_way:
-                    raise self._was_idle()
-
-    def _new_processes(self) -> "List[WorkerProcess]":
-        from .forwarding import WorkerProcess  # and with it what starts processes
-
-        make = functools.partial(WorkerProcess, self.name, self._dispatch, self._references, self._options)
-        return [make() for _ in range(self._processes)]
-
-    def _serve_with(self, them: Sequence[Worker]) -> None:
-        endpoint, deferred = self._endpoint, self._deferred
-        endpoint.park_at_once(True)
-        workers = Workers(them, deferred, self.name)
-        has_worker = False
-        pause = 0.0
-        idle_deadline = deadline_after(self._timeout)
-        try:
-            while not self._stopping:
-                deferred.send_ready()
-                # A request that nobody can run yet stays its client's, who takes it back at its deadline.
-                # Meanwhile coroutines are answered, and clients make room for what was answered before.
-                has_worker = has_worker or workers.reserve(pause)
-                if not has_worker:
-                    endpoint.look_after()
-                    is_busy = endpoint.send_what_is_owed() or deferred.under_way > len(them)
-                    pause = OWING_LOOK_SECONDS if is_busy else SLICE
-                    continue
-                pause = 0.0
-                request = endpoint.next_request(idle_deadline)
-                if request is not None:
-                    workers.hand_over(request)
-                    has_worker = False
-                    deferred.begin(request)
-                    idle_deadline = deadline_after(self._timeout)
-                elif monotonic() >= idle_deadline and not deferred.under_way:
-                    raise self._was_idle()
-        finally:
-            workers.end()
-
-    def _was_idle(self) -> RPCTimeoutError:
-        return RPCTimeoutError(f"server {self.name!r} had no request for {self._timeout} s")
-
-    def _await(self, dispatch: Dispatch, request: Request, method: str, coroutine: Any) -> Optional[Outgoing]:
-        return self._own_loop().defer(dispatch, request, method, coroutine)
-
-    def _own_loop(self) -> "Loop":
-        with self._loop_lock:
-            if self._loop is None:
-                from .coroutines import Loop  # and with it asyncio, which most servers have no use for
-
-                self._loop = Loop(self._dispatch, self._deferred, self.name)
-                if self._stopping:  # which has cancelled what ran by then
-                    self._loop.cancel_all()
-            return self._loop
 
 
 def _refuse_for_processes(codec: Any) -> None:

@@ -192,10 +192,10 @@ def test_stopping_answers_what_has_not_begun_in_the_loop(name, threads):
         blocking = client.submit("block")
         assert is_in.wait(PATIENCE)
         others = [client.submit("block") for _ in range(3)]
-        while server._deferred.under_way < 4:
+        while server._answering._deferred.under_way < 4:
             time.sleep(0.001)
         server.stop()
-        server._own_loop().cancel_all()  # which the server does, too, once it sees that
+        server._answering.loop().cancel_all()  # which the server does, too, once it sees that
         go_on.set()
         assert blocking.result(PATIENCE) is None
         for each in others:

@@ -179,7 +179,7 @@ def test_an_idle_timeout_ends_the_server_with_an_error(name):
 
 def test_an_idle_timeout_begins_anew_with_each_request(name, monkeypatch):
     deadlines = iter([math.inf, 0.0])
-    monkeypatch.setattr("shm_rpc_bridge.server.deadline_after", lambda timeout: next(deadlines))
+    monkeypatch.setattr("shm_rpc_bridge.answering.deadline_after", lambda timeout: next(deadlines))
     server = RPCServer(name, timeout=1)
     register_methods(server)
     with calling(server.start) as start, server, RPCClient(name, timeout=PATIENCE) as client:
