@@ -31,6 +31,7 @@ from .failures import (
 from .frames import Outgoing
 from .messages import BATCH, joined, parted
 from .objects import Classes, Objects, Unknown
+from .offered import meant
 from .served import Request
 from .statistics import Figures
 from .streamed import METHODS, AsyncStreamed, Produced, Streamed, streamed
@@ -258,8 +259,8 @@ class Dispatch:
         raise self._unknown(method)
 
     def _unknown(self, method: str) -> Unknown:
-        known = ", ".join(sorted(name for name in self._methods if name != PING)) or "none"
-        return Unknown(f"unknown method {method!r}; registered: {known}")
+        known = sorted(name for name in self._methods if name != PING)
+        return Unknown(f"unknown method {method!r}{meant(method, known)}; registered: {', '.join(known) or 'none'}")
 
     def _uploading(self, method: Any, place: Any) -> Callable[..., Any]:
         """Takes all other arguments of a method that is called with a stream, and is what that then becomes."""

@@ -7,6 +7,7 @@ them: there is nothing to be counted, and no lease to be renewed.
 from typing import Any, Callable, Dict, FrozenSet, Type
 
 from .classes import class_name
+from .offered import meant
 
 Classes = Dict[Type[Any], FrozenSet[str]]
 """Whose objects are kept, and which methods of each can be called."""
@@ -43,8 +44,8 @@ class Objects:
         value = self._kept[number]
         public = self._classes[type(value)]
         if type(name) is not str or name not in public:
-            known = ", ".join(sorted(public)) or "none"
-            raise Unknown(f"unknown method {name!r} of a {class_name(value)}; registered: {known}")
+            near, known = meant(str(name), public), ", ".join(sorted(public)) or "none"
+            raise Unknown(f"unknown method {name!r} of a {class_name(value)}{near}; registered: {known}")
         return getattr(value, name)  # type: ignore[no-any-return]
 
     def let_go(self, *numbers: int) -> None:

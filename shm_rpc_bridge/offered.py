@@ -79,7 +79,7 @@ def methods_of_class(kind: Type[Any], named: Optional[Iterable[str]] = None) -> 
     names = validated_names(named, "methods")
     for name in names:
         if not _is_method(inspect.getattr_static(kind, name, _MISSING)):
-            raise ValueError(f"{where} has no method {name!r}{_meant(name, members)}")
+            raise ValueError(f"{where} has no method {name!r}{meant(name, members)}")
     return names
 
 
@@ -90,7 +90,7 @@ def some_of(functions: Offered, named: Iterable[str], argument: str) -> List[str
     listed = list(named)
     for name in listed:
         if name not in functions:
-            raise ValueError(f"{argument} names {name!r}, which is not offered{_meant(str(name), list(functions))}")
+            raise ValueError(f"{argument} names {name!r}, which is not offered{meant(str(name), list(functions))}")
     return listed
 
 
@@ -124,7 +124,7 @@ def _some(found: Offered, where: str, what: str, argument: str) -> Offered:
 
 def _callable(name: str, value: Any, known: Collection[str], where: str) -> Callable[..., Any]:
     if value is _MISSING:
-        raise ValueError(f"{where} has no {name!r}{_meant(name, known)}")
+        raise ValueError(f"{where} has no {name!r}{meant(name, known)}")
     if not callable(value):
         raise TypeError(f"{name!r} of {where} cannot be called: it is of class {type(value).__name__}")
     return value  # type: ignore[no-any-return]
@@ -138,7 +138,8 @@ def _method(instance: object, name: str, known: Collection[str], where: str) -> 
     return _callable(name, getattr(instance, name, _MISSING), known, where)
 
 
-def _meant(name: str, known: Collection[str]) -> str:
+def meant(name: str, known: Collection[str]) -> str:
+    """What of the known names may have been meant by an unknown one, to be put behind it; "" if nothing is near."""
     near = difflib.get_close_matches(name, [each for each in known if not each.startswith("__")], n=3)
     return f": did you mean {' or '.join(map(repr, near))}?" if near else ""
 

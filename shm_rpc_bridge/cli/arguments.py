@@ -7,6 +7,7 @@ from typing import Any, List, Optional
 
 from ..channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE
 from ..codec import NAMES as CODECS
+from ..quantities import bytes_of
 from ..waiting import STRATEGIES
 from . import calls, leftovers, serve, stat
 
@@ -48,9 +49,9 @@ def _add_serve(commands: Any) -> None:
     command.add_argument("--statistics", action="store_true", help="time each call, for `stat`")
     command.add_argument("--functions", help=argparse.SUPPRESS)  # see shm_rpc_bridge.forwarding
     command.add_argument("--wait", choices=STRATEGIES, default="adaptive")
-    command.add_argument("--buffer-size", type=int, default=DEFAULT_BUFFER_SIZE, metavar="BYTES")
-    command.add_argument("--max-message-size", type=int, default=DEFAULT_MAX_MESSAGE_SIZE, metavar="BYTES")
-    command.add_argument("--max-memory", type=int, metavar="BYTES", help="that all clients' buffers may have together")
+    command.add_argument("--buffer-size", type=bytes_of, default=DEFAULT_BUFFER_SIZE, metavar="SIZE")
+    command.add_argument("--max-message-size", type=bytes_of, default=DEFAULT_MAX_MESSAGE_SIZE, metavar="SIZE")
+    command.add_argument("--max-memory", type=bytes_of, metavar="SIZE", help="64MB: all clients' buffers together")
     command.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
     command.add_argument("--lifeline", type=int, help=argparse.SUPPRESS)  # see shm_rpc_bridge.lifeline
     command.set_defaults(run=serve.run)

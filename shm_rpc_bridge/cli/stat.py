@@ -9,6 +9,7 @@ from .. import names, posix
 from ..control import Control
 from ..counted import read
 from ..exceptions import RPCError
+from ..quantities import duration, size
 from ..statistics import MethodStatistics, Statistics, Waiting
 
 HEADS = ("method", "calls", "calls/s", "failed", "mean", "p50 <", "p99 <", "longest", "in", "out")
@@ -57,17 +58,18 @@ def _as_json(now: Statistics) -> str:
 
 def _lines(name: str, control: Control, now: Statistics, before: Optional[Statistics]) -> List[str]:
     why = "it is in a method, stopped, or not started yet"
-    stuck = f"; it has not looked after its clients for {_time(now.age)}: {why}" if now.age > 2 else ""
+    stuck = f"; it has not looked after its clients for {duration(now.age)}: {why}" if now.age > 2 else ""
     seconds = now.seconds - before.seconds if before is not None else now.seconds
     rate = (now.answered - (before.answered if before is not None else 0)) / max(seconds, 1e-9)
     most = control.max_memory
+    process = posix.described(control.process)
     found = [
-        f"server {name!r}, {posix.described(control.process)}, codec {control.codec}, up {_time(now.seconds)}{stuck}",
+        f"server {name!r}, {process}, codec {control.codec}, up {duration(now.seconds)}{stuck}",
         "",
         f"calls     {now.answered:,} answered, {rate:,.1f}/s; {now.failed:,} failed; "
         f"{now.timeouts:,} given up by their clients, {now.late:,} of them after they were taken",
         f"channels  {now.channels:,} open, {now.opened:,} in all, {now.refused:,} refused",
-        f"memory    {_size(now.memory)} in their buffers" + (f", {_size(most)} at the most" if most else ""),
+        f"memory    {size(now.memory)} in their buffers" + (f", {size(most)} at the most" if most else ""),
         f"waits     {now.slept:,} for a call ended asleep, and were woken",
     ]
     if now.waiting:
@@ -82,9 +84,9 @@ def _lines(name: str, control: Control, now: Statistics, before: Optional[Statis
 
 def _waiting(each: Waiting) -> List[str]:
     if each.calls > 1 or (not each.method and each.is_taken):
-        return [_time(each.seconds), f"{each.process}", "", f"{each.calls} awaited"]
+        return [duration(each.seconds), f"{each.process}", "", f"{each.calls} awaited"]
     state = "taken" if each.is_taken else "not taken"
-    return [_time(each.seconds), f"{each.process}", state, each.method or "?"]
+    return [duration(each.seconds), f"{each.process}", state, each.method or "?"]
 
 
 def _method(name: str, each: MethodStatistics, now: Statistics, before: Optional[Statistics]) -> List[str]:
@@ -93,7 +95,7 @@ def _method(name: str, each: MethodStatistics, now: Statistics, before: Optional
     rate = (each.calls - (earlier.calls if earlier is not None else 0)) / max(seconds, 1e-9)
     times = (each.seconds / each.calls, each.at_most(0.5), each.at_most(0.99), each.longest)
     sizes = (each.bytes_received, each.bytes_sent)
-    return [name, f"{each.calls:,}", f"{rate:,.1f}", f"{each.failed:,}", *map(_time, times), *map(_size, sizes)]
+    return [name, f"{each.calls:,}", f"{rate:,.1f}", f"{each.failed:,}", *map(duration, times), *map(size, sizes)]
 
 
 def _table(heads: Sequence[str], rows: List[List[str]]) -> List[str]:
@@ -105,17 +107,3 @@ def _table(heads: Sequence[str], rows: List[List[str]]) -> List[str]:
         cells = [text.ljust(width) if words else text.rjust(width) for text, width, words in zip(row, widths, is_words)]
         lines.append("  ".join(cells).rstrip())
     return lines
-
-
-def _time(seconds: float) -> str:
-    for limit, factor, unit in ((1e-3, 1e6, "us"), (1.0, 1e3, "ms"), (120.0, 1.0, "s"), (7200.0, 1 / 60, "min")):
-        if seconds < limit:
-            return f"{seconds * factor:.3g} {unit}"
-    return f"{seconds / 3600:.3g} h"
-
-
-def _size(count: int) -> str:
-    for limit, divisor, unit in ((10_000, 1, "B"), (10_000_000, 1000, "kB"), (10_000_000_000, 10**6, "MB")):
-        if count < limit:
-            return f"{count / divisor:.0f} {unit}"
-    return f"{count / 10**9:.0f} GB"
