@@ -81,8 +81,15 @@ def readme(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
 def advise(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     """Which contender fits a question."""
     from scenarios.advice.question import Question
-    from scenarios.cli import advice
+    from scenarios.cli import advice, streams
 
+    if asked.items is not None:
+        run = store.find(asked.results, asked.run) if asked.run else streams.choose(asked.results, asked.lane)
+        item_bytes = size_bytes(asked.payload, "--payload")
+        streams.show(run, asked.lane, item_bytes, asked.items, console, as_json=asked.json)
+        return 0
+    if asked.rate is None:
+        raise UsageError("--rate is needed: how many calls a second, all clients together; or --items of a stream")
     question = Question(
         payload_bytes=size_bytes(asked.payload, "--payload"),
         rate=rate_per_s(asked.rate, "--rate"),
