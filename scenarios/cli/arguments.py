@@ -124,7 +124,15 @@ def parser() -> Parser:
     advise.add_argument(
         "--payload", required=True, metavar="SIZE", help="of a request, the answer as large: 100B, 20KB"
     )
-    advise.add_argument("--rate", required=True, metavar="CALLS", help="per second, all clients together: 2000")
+    advise.add_argument(
+        "--rate", metavar="CALLS", help="per second, all clients together: 2000; needed but for --items"
+    )
+    advise.add_argument(
+        "--items",
+        type=at_least_one,
+        metavar="N",
+        help="a stream of so many instead, --payload each: what an item costs",
+    )
     advise.add_argument(
         "--handler",
         default="0us",
@@ -150,6 +158,14 @@ def parser() -> Parser:
         "--run", metavar="RUN", help="a run's folder or id (default: the newest finished one that can answer)"
     )
     advise.add_argument("--json", action="store_true", help="print the answer as one JSON object")
+    cuts = add("cuts", "say where a recorded package is best cut: what would cross, and what that costs", results)
+    cuts.add_argument("recording", metavar="FILE", help="of python -m shm_rpc_bridge.record --package NAME")
+    cuts.add_argument("--contender", action="append", default=[], metavar="NAME", help="repeat it; the first one ranks")
+    cuts.add_argument("--group", action="append", default=[], metavar="MODULE[,MODULE]", help="cut there; repeat it")
+    cuts.add_argument("--run", metavar="RUN", help="whose figures calls are given; default: the reference")
+    cuts.add_argument("--lane", choices=LANES, default="native", help="of that run; default: %(default)s")
+    cuts.add_argument("--trust", action="store_true", help="read another user's recording, too")
+    cuts.add_argument("--json", action="store_true", help="print the answer as one JSON object")
     add("list", "list the scenarios and the contenders there are, with a sentence each")
     return whole
 

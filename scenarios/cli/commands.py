@@ -71,6 +71,12 @@ def _list(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     return 0
 
 
+def _cuts(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
+    from scenarios.cli import cuts
+
+    return cuts.run(asked, console, say)
+
+
 COMMANDS = {
     "run": measure.run,
     "plan": measure.plan,
@@ -84,5 +90,6 @@ COMMANDS = {
     "publish": finished.publish,
     "readme": finished.readme,
     "advise": finished.advise,
+    "cuts": _cuts,
     "list": _list,
 }

@@ -1,0 +1,121 @@
+"""From a recording to passages: how often one module calls another, with how many bytes, and how long it stays there.
+
+The time of a call is its own: what the recorded calls inside it took belongs to the modules they went into. Time that
+is spent inside an async function while others run counts for both.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from scenarios.common.errors import UserError
+from shm_rpc_bridge.record import Call, Encoded, Recording
+
+OUTSIDE = "(the rest of the program)"
+"""Stands for whatever is not of the package that was recorded."""
+OBJECT = "called on an object, which would have to live on both sides or be a handle"
+MUTATES = "changes its arguments, which the caller would not see"
+
+
+@dataclasses.dataclass(frozen=True)
+class Passage:
+    """All calls of one module to one function of another whose messages are about as large."""
+
+    caller: str
+    callee: str
+    """Modules."""
+    function: str
+    """``module:qualified.name``."""
+    message_bytes: int
+    """The larger of request and response of each."""
+    calls: int
+    total_bytes: int
+    """Of both directions of all."""
+    own_seconds: float
+    """In the callee itself, without the recorded calls it makes."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """What is known of a recorded program."""
+
+    seconds: float
+    passages: Sequence[Passage]
+    reasons: Mapping[str, str]
+    """Of functions that cannot simply be called from another process: why."""
+    left_out: int
+    """Calls that were made and not kept: everything here is of the others."""
+
+    @property
+    def modules(self) -> list[str]:
+        """Of the package, by the time spent in them."""
+        own: dict[str, float] = defaultdict(float)
+        for passage in self.passages:
+            own[passage.callee] += passage.own_seconds
+        return sorted(own, key=lambda module: -own[module])
+
+
+def of_recording(recording: Recording) -> Program:
+    """Raises :class:`UserError` for a recording of single functions: nothing of it says who calls whom."""
+    package = recording.settings["package"]
+    if not package:
+        raise UserError(
+            f"{recording.path} is a recording of functions: where to cut is asked of one that was made with "
+            "--package NAME instead of --target"
+        )
+    inside = {name.partition(":")[0] for name in recording.functions}
+    children: dict[tuple[int, int], int] = defaultdict(int)
+    for call in recording.calls:
+        if call.parent:
+            children[call.process, call.parent] += call.duration_ns
+    found: dict[tuple[str, str, str, int], list[float]] = {}
+    for call in recording.calls:
+        sent, answered = _bytes(call.request), _bytes(call.response)
+        size = _step(max(sent, answered))
+        caller = call.caller if call.caller in inside else OUTSIDE
+        key = caller, call.function.partition(":")[0], call.function, size
+        sums = found.setdefault(key, [0, 0, 0.0])
+        sums[0] += 1
+        sums[1] += sent + answered
+        sums[2] += max(0, call.duration_ns - children[call.process, call.number]) / 1e9
+    passages = [Passage(*key, int(calls), int(total), own) for key, (calls, total, own) in found.items()]
+    return Program(
+        recording.seconds, passages, _reasons(recording), sum(each.dropped for each in recording.totals.values())
+    )
+
+
+def _bytes(encoded: Encoded | None) -> int:
+    if encoded is None:
+        return 0
+    if encoded.json_bytes >= 0:
+        return encoded.json_bytes + encoded.beside_bytes
+    return max(encoded.pickle_bytes, encoded.beside_bytes, 0)
+
+
+def _step(size: int) -> int:
+    """Two digits of it: messages of about one size cost the same."""
+    step = 10 ** max(0, len(str(size)) - 2)
+    return -(-size // step) * step
+
+
+def _reasons(recording: Recording) -> dict[str, str]:
+    reasons: dict[str, str] = {}
+    for call in recording.calls:
+        for encoded in (call.request, call.response):
+            if encoded is not None and "not to be pickled" in encoded.shape:
+                reasons[call.function] = encoded.shape.partition("; ")[2]
+        if call.mutated:
+            reasons.setdefault(call.function, MUTATES)
+    for name, function in recording.functions.items():
+        if function.kind == "method" and _is_called(recording, name):
+            reasons.setdefault(name, OBJECT)
+    return reasons
+
+
+def _is_called(recording: Recording, name: str) -> bool:
+    return recording.totals[name].calls > 0
+
+
+__all__ = ["MUTATES", "OBJECT", "OUTSIDE", "Call", "Passage", "Program", "of_recording"]

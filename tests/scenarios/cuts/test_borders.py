@@ -1,0 +1,78 @@
+"""What crosses the border of a group of modules, and which groups are named."""
+
+import math
+
+import pytest
+
+from scenarios.cuts.borders import best, border, candidates
+from scenarios.cuts.passages import OUTSIDE, Passage, Program
+
+
+def passage(caller: str, callee: str, calls: int, own_seconds: float, message_bytes: int = 100) -> Passage:
+    return Passage(caller, callee, f"{callee}:f", message_bytes, calls, calls * 2 * message_bytes, own_seconds)
+
+
+SHOP = Program(
+    10.0,
+    [
+        passage(OUTSIDE, "web", 10, 1.0),
+        passage("web", "images", 10, 2.0, 100_000),
+        passage("images", "filters", 1_000_000, 2.0),
+        passage("web", "cart", 1_000_000, 2.0),
+        passage("cart", "web", 5, 0.0),
+    ],
+    {},
+    0,
+)
+
+
+def microsecond_and_a_nanosecond_a_byte(contender: str, message_bytes: int) -> float:
+    return {"fast": 1.0, "slow": 100.0}[contender] * (1 + message_bytes / 1000)
+
+
+def test_what_crosses_is_counted_on_both_ways_and_what_does_not_is_not() -> None:
+    found = border(SHOP, frozenset({"images", "filters"}), ["fast", "slow"], microsecond_and_a_nanosecond_a_byte)
+    assert (found.calls, found.calls_back, found.total_bytes) == (10, 0, 2_000_000)
+    assert (found.moved_seconds, found.remains_seconds) == (4.0, 3.0)
+    assert found.cost_seconds == pytest.approx({"fast": 10 * 101e-6, "slow": 10 * 10_100e-6})
+    cart = border(SHOP, frozenset({"cart"}), ["fast"], microsecond_and_a_nanosecond_a_byte)
+    assert (cart.calls, cart.calls_back) == (1_000_000, 5)
+
+
+def test_modules_that_are_cheaper_together_are_tried_together() -> None:
+    groups = {each.group for each in candidates(SHOP, "fast", microsecond_and_a_nanosecond_a_byte)}
+    assert frozenset({"images", "filters"}) in groups
+    assert {frozenset({name}) for name in ("web", "images", "filters", "cart")} <= groups
+    assert frozenset({"web", "images", "filters", "cart"}) not in groups, "that is no cut"
+
+
+def test_the_best_cut_moves_much_and_costs_little() -> None:
+    first, *others = best(SHOP, ["fast", "slow"], microsecond_and_a_nanosecond_a_byte)
+    assert first.group in (frozenset({"images", "filters"}), frozenset({"web", "cart"}))
+    assert set(first.cost_seconds) == {"fast", "slow"}
+    assert not any(first.group & other.group for other in others)
+
+
+def test_a_cut_from_which_something_would_have_to_stay_comes_behind_the_others() -> None:
+    program = Program(
+        10.0, [passage(OUTSIDE, "a", 10, 4.0), passage(OUTSIDE, "b", 10, 3.0)], {"a:f": "changes its arguments"}, 0
+    )
+    first, second = best(program, ["fast"], microsecond_and_a_nanosecond_a_byte)
+    assert (first.named, second.named) == ("b", "a")
+    assert second.stays == {"a:f": ("changes its arguments", 10)}
+
+
+def test_nothing_is_named_where_no_cut_gains() -> None:
+    assert best(SHOP, ["slow"], lambda contender, message_bytes: 1e6) == []
+    idle = Program(100.0, [passage(OUTSIDE, "a", 10, 1.0), passage("a", "b", 10, 1.0)], {}, 0)
+    assert best(idle, ["fast"], microsecond_and_a_nanosecond_a_byte) == []
+
+
+def test_what_was_not_measured_has_no_cost_and_is_not_named() -> None:
+    program = Program(10.0, [passage(OUTSIDE, "a", 10, 4.0), passage(OUTSIDE, "b", 10, 4.0, 1_000_000)], {}, 0)
+
+    def price(contender: str, message_bytes: int) -> "float | None":
+        return None if message_bytes > 1000 else 1.0
+
+    assert math.isnan(border(program, frozenset({"b"}), ["fast"], price).cost_seconds["fast"])
+    assert [each.named for each in best(program, ["fast"], price)] == ["a"]
