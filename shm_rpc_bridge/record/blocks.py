@@ -7,17 +7,16 @@
     +------+------+------+-----+
     | ...                      |
 
-A block's bytes are one line of JSON, ``{"kind": ..., ...}``, and behind it the blobs whose sizes the line names: pickles
-of arguments and results, which JSON cannot hold. It is written by one :func:`os.write` where the system takes it whole.
-A process that is killed leaves at most its last block torn, which is found by its size or its CRC-32; every block before
-it reads as it was written. Pure.
+A block's bytes are one line of JSON, ``{"kind": ..., ...}``, and behind it the blobs whose sizes the line names:
+pickles of arguments and results, which JSON cannot hold. A process that is killed leaves at most its last block torn,
+which is found by its size or its CRC-32; every block before it reads as it was written. Pure.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
-from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Any, Iterator, NamedTuple, Sequence
 
 import orjson
 
@@ -36,18 +35,19 @@ class NotARecording(ValueError):
 class Block(NamedTuple):
     """What one block holds."""
 
-    fields: Dict[str, Any]
-    blobs: List[bytes]
+    fields: dict[str, Any]
+    blobs: list[bytes]
 
 
-def encode(fields: Dict[str, Any], blobs: Sequence[bytes] = ()) -> bytes:
+def encode(fields: dict[str, Any], blobs: Sequence[bytes] = ()) -> bytes:
     """One block. `fields` is what JSON can hold, and has no key "blobs"."""
-    line = orjson.dumps({**fields, "blobs": [len(blob) for blob in blobs]}, option=orjson.OPT_APPEND_NEWLINE)
+    whole = {**fields, "blobs": [len(blob) for blob in blobs]}
+    line = orjson.dumps(whole, default=tuple, option=orjson.OPT_APPEND_NEWLINE)  # of a NamedTuple
     body = zlib.compress(b"".join((line, *blobs)), LEVEL)
     return _HEAD.pack(_BLOCK, len(body), zlib.crc32(body)) + body
 
 
-def decode(data: bytes) -> Tuple[List[Block], int]:
+def decode(data: bytes) -> tuple[list[Block], int]:
     """Every whole block of a file's bytes, and how many bytes behind them are torn.
 
     Raises :class:`NotARecording` for what does not begin as one.
@@ -55,12 +55,13 @@ def decode(data: bytes) -> Tuple[List[Block], int]:
     if not data.startswith(MAGIC):
         raise NotARecording(f"not a recording of this version: begins with {data[:8]!r}, not {MAGIC!r}")
     blocks, end = [], len(MAGIC)
-    for block, end in _whole(data, end):
+    for block, behind in _whole(data, end):
         blocks.append(block)
+        end = behind
     return blocks, len(data) - end
 
 
-def _whole(data: bytes, start: int) -> Iterator[Tuple[Block, int]]:
+def _whole(data: bytes, start: int) -> Iterator[tuple[Block, int]]:
     while start + _HEAD.size <= len(data):
         mark, size, crc = _HEAD.unpack_from(data, start)
         body = data[start + _HEAD.size : start + _HEAD.size + size]

@@ -10,14 +10,15 @@ and :func:`read` refuses a file that belongs to another user. Immutable; thread-
 
 from __future__ import annotations
 
+import glob
 import os
 import pickle
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Any, Iterable, Mapping, NamedTuple
 
 from shm_rpc_bridge.record import blocks
 from shm_rpc_bridge.record.blocks import NotARecording
-from shm_rpc_bridge.record.rows import ROW, Encoded
+from shm_rpc_bridge.record.rows import Encoded, Row, decode
 
 __all__ = ["Call", "Function", "NotARecording", "Process", "Recording", "Totals", "read"]
 
@@ -30,7 +31,7 @@ class Function(NamedTuple):
     kind: str
     """"function", "method", "classmethod" or "staticmethod"."""
     is_async: bool
-    parameters: Tuple[str, ...]
+    parameters: tuple[str, ...]
     """Their names; a method's without self or cls. Empty where Python does not know them."""
     refused: str
     """Why it could not be recorded, in which case it has no calls; "" if it could."""
@@ -44,7 +45,7 @@ class Totals(NamedTuple):
     """From its calls' beginnings to their ends, added up; those it makes itself included."""
     raised: int
     dropped: int
-    """Calls of which nothing is kept but that they were made: left out by sampling, by the budget, or by a slow disk."""
+    """Calls that were only counted: left out by sampling, the budget, a slow disk, or to time recording itself."""
     own_us: float
     """What recording has cost one call in this very run, µs: the median of calls that were recorded less that of calls
     in between that were only timed. NaN where there were fewer than 8 of either."""
@@ -61,7 +62,7 @@ class Call(NamedTuple):
     parent: int
     """The number of the recorded call in which it was made, 0 for none."""
     caller: str
-    """The module it was called from; "" where Python does not say."""
+    """The module it was called from, in a recording of a package; otherwise of some calls, and "" of the others."""
     thread: int
     task: int
     """An asyncio task; 0 outside of one."""
@@ -72,10 +73,10 @@ class Call(NamedTuple):
     """Of its thread meanwhile; -1 where it was not looked at, as in most calls and all of async functions."""
     raised: str
     """The type's name of the exception that came out of it; "" for a result."""
-    request: Optional[Encoded]
+    request: Encoded | None
     """None where this call's arguments were not kept."""
-    response: Optional[Encoded]
-    mutated: Optional[bool]
+    response: Encoded | None
+    mutated: bool | None
     """Whether its arguments were others when it returned; None where that was not looked at."""
 
 
@@ -100,7 +101,7 @@ class Process(NamedTuple):
 class Recording:
     """Read by :func:`read`."""
 
-    def __init__(self, path: Path, parts: List[_Part]) -> None:
+    def __init__(self, path: Path, parts: list[_Part]) -> None:
         self.path = path
         self.settings: Mapping[str, Any] = parts[0].meta["settings"]
         """What was asked for: ``payloads``, ``sample``, ``budget_bytes``, ``redact``, ``targets``, ``package``."""
@@ -108,15 +109,17 @@ class Recording:
         self.functions: Mapping[str, Function] = {
             function.name: function for part in parts for function in part.functions
         }
-        self.calls: Tuple[Call, ...] = tuple(
+        self.calls: tuple[Call, ...] = tuple(
             sorted(
                 (call for place, part in enumerate(parts) for call in part.calls(place)),
                 key=lambda call: call.start_ns,
             )
         )
         """By their beginning."""
-        self.totals: Mapping[str, Totals] = {name: _add(part.totals.get(name) for part in parts) for name in self.functions}
-        self.objects: Mapping[str, List[Dict[str, Any]]] = _objects(parts)
+        self.totals: Mapping[str, Totals] = {
+            name: _add(part.totals.get(name) for part in parts) for name in self.functions
+        }
+        self.objects: Mapping[str, list[dict[str, Any]]] = _objects(parts)
         """Of each method, what of the objects it was called on would have to travel, as looked at now and then:
         ``{"attributes": {name: [type, pickled bytes or -1, why not]}, "mutated": bool}``."""
 
@@ -126,7 +129,7 @@ class Recording:
         begin = min(each.started for each in self.processes)
         return max(each.started + each.seconds for each in self.processes) - begin
 
-    def arguments(self, call: Call) -> Tuple[Tuple[Any, ...], Dict[str, Any]]:
+    def arguments(self, call: Call) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The positional and the keyword arguments, without self, as they were when it was called.
 
         Raises LookupError where they were not kept, and whatever unpickling them raises.
@@ -142,22 +145,24 @@ class Recording:
         return pickle.loads(call.response.pickled)
 
 
-def read(path: Union[str, "os.PathLike[str]"], *, trust: bool = False) -> Recording:
+def read(path: str | os.PathLike[str], *, trust: bool = False) -> Recording:
     """The recording at `path`, and of every process that wrote beside it (``calls.rec.1234``).
 
     Raises :class:`NotARecording` for another file, PermissionError for one that belongs to another user unless you
     `trust` it, OSError where it cannot be read.
     """
     first = Path(path)
-    parts = [_Part(first, trust)]
-    run = parts[0].meta["run"]
-    for other in sorted(first.parent.glob(first.name + ".*")):
+    others = sorted(each for each in first.parent.glob(glob.escape(first.name) + ".*") if each.name[-1].isdigit())
+    parts = [_Part(first, trust)] if first.exists() or not others else []
+    for other in others:
         try:
             part = _Part(other, trust)
-        except NotARecording:
+        except NotARecording:  # killed before it wrote anything, or something else of that name
             continue
-        if part.meta["run"] == run:
+        if not parts or part.meta["run"] == parts[0].meta["run"]:
             parts.append(part)
+    if not parts:
+        raise NotARecording(f"neither {first} nor a file beside it ({first.name}.<process>) is a recording")
     return Recording(first, parts)
 
 
@@ -180,7 +185,7 @@ class _Part:
             for block in found
             for each in block.fields.get("functions", ())
         ]
-        self.totals: Dict[str, Totals] = {}
+        self.totals: dict[str, Totals] = {}
         last = 0.0
         for block in found:
             last = block.fields.get("seconds", last)
@@ -196,38 +201,19 @@ class _Part:
         names = [function.name for function in self.functions]
         for block in self._blocks:
             if block.fields["kind"] == "calls":
-                blobs = iter(block.blobs)
-                for values in block.fields["rows"]:
-                    yield _call(names, place, ROW(*values), blobs)
+                for row in decode(block.fields["rows"], block.blobs):
+                    yield _call(names, place, row)
 
-    def objects(self) -> Iterable[Tuple[str, Dict[str, Any]]]:
+    def objects(self) -> Iterable[tuple[str, dict[str, Any]]]:
         for block in self._blocks:
-            for name, what in block.fields.get("objects", ()):
-                yield name, what
+            yield from block.fields.get("objects", ())
 
 
-def _call(names: List[str], place: int, row: ROW, blobs: Any) -> Call:
-    request = row.request and Encoded(*row.request).with_pickle(blobs)
-    response = row.response and Encoded(*row.response).with_pickle(blobs)
-    return Call(
-        names[row.function],
-        place,
-        row.number,
-        row.parent,
-        row.caller,
-        row.thread,
-        row.task,
-        row.start_ns,
-        row.duration_ns,
-        row.cpu_ns,
-        row.raised,
-        request or None,
-        response or None,
-        row.mutated,
-    )
+def _call(names: list[str], place: int, row: Row) -> Call:
+    return Call(names[row.function], place, *row[1:])
 
 
-def _add(parts: Iterable[Optional[Totals]]) -> Totals:
+def _add(parts: Iterable[Totals | None]) -> Totals:
     there = [part for part in parts if part is not None]
     own = [(part.own_us, part.calls) for part in there if part.own_us == part.own_us]
     weight = sum(calls for _, calls in own)
@@ -240,8 +226,8 @@ def _add(parts: Iterable[Optional[Totals]]) -> Totals:
     )
 
 
-def _objects(parts: List[_Part]) -> Dict[str, List[Dict[str, Any]]]:
-    found: Dict[str, List[Dict[str, Any]]] = {}
+def _objects(parts: list[_Part]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
     for part in parts:
         for name, what in part.objects():
             found.setdefault(name, []).append(what)

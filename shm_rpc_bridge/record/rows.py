@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Iterator, NamedTuple, Sequence
 
 
 class Encoded(NamedTuple):
     """What would have to travel of one call in one direction."""
 
     json_bytes: int
-    """As JSON, without what :attr:`beside_bytes` counts; -1 where that was not looked at, -2 where JSON cannot."""
-    beside_bytes: int
+    """As JSON, without what `beside_bytes` counts; -1 where that was not looked at, -2 where JSON cannot."""
+    beside_bytes: int = 0
     """Of bytes and arrays."""
-    shape: str
+    shape: str = ""
     """What it is made of, in words; looked at now and then, and "" otherwise."""
-    pickle_bytes: int
-    """-1 where there is no pickle of it."""
-    pickled: Optional[bytes] = None
+    pickle_bytes: int = -1
+    """Of a pickle of it; -1 where there was none."""
+    pickled: bytes | None = None
     """A pickle of protocol 5, of ``(args, kwargs)`` or of the result. In it :class:`shm_rpc_bridge.record.Refused`
     stands where something cannot be pickled, and :class:`shm_rpc_bridge.record.Redacted` for what was to be hidden."""
 
-    def with_pickle(self, blobs: Iterator[bytes]) -> Encoded:
-        return self if self.pickle_bytes < 0 else self._replace(pickled=next(blobs))
 
-    def row(self) -> Tuple[int, int, str, int]:
-        return self[:4]
-
-
-class ROW(NamedTuple):
-    """In the order of the file."""
+class Row(NamedTuple):
+    """One call, in the order of the file. What is written is a plain tuple: a call has no time for more."""
 
     function: int
     number: int
@@ -40,19 +34,49 @@ class ROW(NamedTuple):
     duration_ns: int
     cpu_ns: int
     raised: str
-    request: Any
-    response: Any
-    mutated: Optional[bool]
+    request: Encoded | None
+    """As it is written, a number alone is the first field of one."""
+    response: Encoded | None
+    mutated: bool | None
 
 
-def encode(rows: List[Tuple[Any, ...]]) -> Tuple[List[Tuple[Any, ...]], List[bytes]]:
-    """Rows as JSON has them, and their blobs in the order in which they are read again."""
-    blobs: List[bytes] = []
-    texts = []
-    for row in rows:
-        *front, request, response, mutated = row
-        for encoded in (request, response):
-            if encoded is not None and encoded[4] is not None:
-                blobs.append(encoded[4])
-        texts.append((*front, request and request[:4], response and response[:4], mutated))
+DURATION, RAISED, REQUEST, RESPONSE = map(Row._fields.index, ("duration_ns", "raised", "request", "response"))
+
+
+def pickle_bytes(row: Sequence[Any]) -> int:
+    """Of both directions of a row that is to be written."""
+    both = (row[REQUEST], row[RESPONSE])
+    return sum(each[3] for each in both if type(each) is not int and each is not None and each[4] is not None)
+
+
+def with_blobs(rows: Sequence[Sequence[Any]]) -> tuple[list[tuple[Any, ...]], list[bytes]]:
+    """Rows as JSON has them, and their pickles in the order in which they are read again."""
+    blobs: list[bytes] = []
+    texts = [
+        (*row[:REQUEST], _text(row[REQUEST], blobs), _text(row[RESPONSE], blobs), *row[RESPONSE + 1 :]) for row in rows
+    ]
     return texts, blobs
+
+
+def decode(texts: Sequence[Sequence[Any]], blobs: Sequence[bytes]) -> Iterator[Row]:
+    """The rows again."""
+    left = iter(blobs)
+    for text in texts:
+        front, behind = text[:REQUEST], text[RESPONSE + 1 :]
+        yield Row(*front, _encoded(text[REQUEST], left), _encoded(text[RESPONSE], left), *behind)
+
+
+def _text(encoded: Any, blobs: list[bytes]) -> Any:
+    if encoded is None or type(encoded) is int:
+        return encoded
+    if encoded[4] is not None:
+        blobs.append(encoded[4])
+    return (*encoded[:4], encoded[4] is not None)
+
+
+def _encoded(text: Any, blobs: Iterator[bytes]) -> Encoded | None:
+    if text is None:
+        return None
+    if type(text) is int:
+        return Encoded(text)
+    return Encoded(*text[:4], next(blobs) if text[4] else None)

@@ -43,6 +43,11 @@ def commands(page: Path) -> list[str]:
     return [line[2:].split("#")[0].strip() for line in lines if line.startswith("$ ")]
 
 
+def is_recorded(page: Path) -> bool:
+    """Whether the commands of a page are about a program of its own: test_recorded.py runs them, in their order."""
+    return any("-m shm_rpc_bridge.record " in line for line in commands(page))
+
+
 def is_served(command: str) -> bool:
     """Whether it serves a module, or needs one that is served: test_served.py runs these together."""
     return any(f"-m shm_rpc_bridge {each} " in command for each in ("serve", "call", "ping", "stat"))

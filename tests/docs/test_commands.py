@@ -19,7 +19,7 @@ from scenarios.cli.arguments import parser
 from scenarios.cli.commands import main
 from scenarios.records import store
 from scenarios.statistics import figures
-from tests.docs.pages import PAGES, ROOT, blocks, commands, is_served, name_of
+from tests.docs.pages import PAGES, ROOT, blocks, commands, is_recorded, is_served, name_of
 
 PATIENCE = 60
 PYTHON = ".venv/bin/python"
@@ -30,7 +30,7 @@ FOR_ALL = [
     pytest.param(page, line, id=f"{name_of(page)}: {line}")
     for page in PAGES
     for line in commands(page)
-    if not is_served(line)
+    if not is_served(line) and not is_recorded(page)
 ]
 
 

@@ -1,0 +1,151 @@
+"""``python -m shm_rpc_bridge.record``: record a program as it is, or say what a recording holds."""
+
+from __future__ import annotations
+
+import argparse
+import atexit
+import glob
+import os
+import shlex
+import sys
+from typing import Any
+
+from shm_rpc_bridge.quantities import bytes_of, duration, size
+from shm_rpc_bridge.record import environment, recording
+from shm_rpc_bridge.record.program import ProgramError, run
+from shm_rpc_bridge.record.recorder import BUDGET_BYTES, PAYLOADS, VALUES, Recorder, Settings, Summary, clear
+
+_EPILOG = """examples:
+  python -m shm_rpc_bridge.record --target shop.pricing:quote -o calls.rec -- main.py --port 8000
+  python -m shm_rpc_bridge.record --package shop --payloads sizes -o calls.rec -- -m gunicorn shop.web:app
+  python -m shm_rpc_bridge.record --show calls.rec
+  eval "$(python -m shm_rpc_bridge.record --target shop.pricing:quote -o calls.rec --print-environment)"
+
+Arguments and results are kept as pickles: a recording of values is as private as what the program works on, and reading
+it can run any code. Processes that the program starts write calls.rec.<pid>, which are read together with calls.rec."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Returns the exit code where no program was run; a program ends this process as it would have ended its own."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    own, program = _split(arguments)
+    parser = _parser()
+    asked = parser.parse_args(own)
+    try:
+        if asked.show is not None:
+            _show(asked.show, asked.trust)
+            return 0
+        settings = Settings(
+            tuple(asked.target), asked.package, asked.payloads, asked.sample, asked.budget, tuple(asked.redact)
+        )
+        recorder = Recorder(settings, asked.output)
+        if not settings.targets and not settings.package:
+            parser.error("name what is to be recorded: --target module:function, or --package package")
+        if asked.print_environment:
+            clear(asked.output, force=asked.force)
+            for name, value in environment.variables(settings, asked.output).items():
+                print(f"export {name}={shlex.quote(value)}")
+            return 0
+        if not program:
+            parser.error("name the program behind --, as in: -- script.py args, or: -- -m module args")
+        clear(asked.output, force=asked.force)
+        os.environ.update(environment.variables(settings, asked.output, recorder.run))
+        recorder.program = " ".join(program)
+        recorder.start()
+    except (ValueError, OSError, ImportError) as error:
+        print(f"shm_rpc_bridge.record: {error}", file=sys.stderr)
+        return 2
+    atexit.register(_end, recorder)  # behind the program's own, and when its threads have ended
+    try:
+        run(program)
+    except ProgramError as error:
+        print(f"shm_rpc_bridge.record: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    if "--" not in arguments:
+        return arguments, []
+    place = arguments.index("--")
+    return arguments[:place], arguments[place + 1 :]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m shm_rpc_bridge.record",
+        usage="%(prog)s --target MODULE:FUNCTION [options] -- script.py args | -m module args",
+        description="Record the calls of some functions of a program, without changing a line of it.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add(
+        "--target", action="append", default=[], metavar="MODULE:FUNCTION", help="a function or Class.method; repeat it"
+    )
+    add("--package", default="", metavar="PACKAGE", help="every call from one module of PACKAGE into another")
+    add("-o", "--output", default="calls.rec", metavar="FILE", help="default: %(default)s")
+    add(
+        "--payloads", choices=PAYLOADS, default=VALUES, help="keep arguments and results (default), or only their sizes"
+    )
+    add("--sample", type=float, default=1.0, metavar="SHARE", help="keep this share of the calls, and count the others")
+    add("--budget", type=bytes_of, default=BUDGET_BYTES, metavar="SIZE", help="most that a process may write: 64MB")
+    add("--redact", action="append", default=[], metavar="NAME", help='a parameter to hide, or "return"; repeat it')
+    add("--force", action="store_true", help="replace an earlier recording")
+    add("--print-environment", action="store_true", help="print what a program is to be started with to record itself")
+    add("--show", metavar="FILE", help="say what a recording holds, and end")
+    add("--trust", action="store_true", help="with --show: read another user's recording, too")
+    return parser
+
+
+def _end(recorder: Recorder) -> None:
+    """What has been recorded, when the program has ended."""
+    whole = recorder.finish()
+    if os.getpid() != recorder.pid:
+        return  # a child that was forked, and says nothing
+    say = lambda text: print(text, file=sys.stderr)  # noqa: E731 - the program may have replaced sys.stderr meanwhile
+    others = len(glob.glob(glob.escape(recorder.output) + ".*[0-9]"))
+    more = f", and beside it {others} of other processes" if others else ""
+    say(f"shm_rpc_bridge.record: {recorder.output} ({size(recorder.written_bytes)}){more}")
+    for line in _lines(recorder.summary()):
+        say(line)
+    for text, count in recorder.failures.items():
+        say(f"  {count:,} calls could not be looked at: {text}")
+    if recorder.broken:
+        say(f"  nothing more was written after an error: {recorder.broken}")
+    if not whole:
+        say("  the disk was too slow: what was not written when the program ended is lost")
+
+
+def _lines(rows: list[Summary]) -> list[str]:
+    lines = []
+    for row in sorted(rows, key=lambda row: -row.seconds):
+        if row.refused:
+            lines.append(f"  not recorded: {row.refused}")
+        elif not row.calls:
+            lines.append(f"  {row.name}: no call was seen; a reference taken before it was replaced is not followed")
+        else:
+            left = f", {row.left_out:,} of them only counted" if row.left_out else ""
+            own = f"; recording took {row.own_us:.1f} us a call" if row.own_us is not None else ""
+            calls = f"{row.calls:,} call{'s' if row.calls > 1 else ''}"
+            lines.append(f"  {row.name}: {calls}{left}, {duration(row.seconds)} in all{own}")
+    return lines
+
+
+def _show(path: str, trust: bool) -> None:
+    found = recording.read(path, trust=trust)
+    for process in found.processes:
+        end = "" if process.ended else ", killed or still running"
+        torn = f", {process.torn_bytes:,} torn bytes at its end" if process.torn_bytes else ""
+        print(f"process {process.pid}: {process.program} (Python {process.python}), {process.seconds:.1f} s{end}{torn}")
+    kept: dict[str, int] = {}
+    for call in found.calls:
+        kept[call.function] = kept.get(call.function, 0) + 1
+    rows: list[Any] = []
+    for name, function in found.functions.items():
+        totals = found.totals[name]
+        own = totals.own_us if totals.own_us == totals.own_us else None
+        calls = max(totals.calls, kept.get(name, 0))
+        rows.append(Summary(name, calls, totals.seconds, totals.dropped, own, function.refused))
+    print("\n".join(_lines(rows)))

@@ -1,0 +1,23 @@
+"""Which recorded call this thread, or this task, is in. Thread-safe, and for every task its own."""
+
+from __future__ import annotations
+
+import contextlib
+from contextvars import ContextVar
+from typing import Iterator
+
+INSIDE = -1
+"""Inside the recorder itself: what it calls of the program, as when it pickles an object, is no call of the program."""
+
+current: ContextVar[int] = ContextVar("shm_rpc_bridge.record.current", default=0)
+"""The number of the innermost call, 0 for none."""
+
+
+@contextlib.contextmanager
+def inside() -> Iterator[None]:
+    """Record nothing meanwhile in this thread or task."""
+    token = current.set(INSIDE)
+    try:
+        yield
+    finally:
+        current.reset(token)

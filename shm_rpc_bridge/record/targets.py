@@ -1,0 +1,153 @@
+"""What is to be recorded: names of functions, looked up in their modules, replaced there and put back.
+
+A function is replaced in its module or class, and wherever else a module has it under a name of its own (``from pricing
+import quote``). References of other kinds (in a list, as a default value, inside a partial) are not found, and calls
+through them are not seen.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from types import ModuleType
+from typing import Any, Callable, Iterator, NamedTuple, Sequence
+
+Wrap = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class TargetError(ValueError):
+    """A name that is not one of a function to be recorded. The message says why, and what to name instead."""
+
+
+class Target(NamedTuple):
+    """A function where it was found."""
+
+    name: str
+    """``module:qualified.name``."""
+    owner: Any
+    """The module or class that has it."""
+    attribute: str
+    function: Callable[..., Any]
+    kind: str
+    """"function", "method", "classmethod" or "staticmethod"."""
+
+    @property
+    def is_async(self) -> bool:
+        return inspect.iscoroutinefunction(self.function)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Their names, without self or cls."""
+        try:
+            names = tuple(inspect.signature(self.function).parameters)
+        except (TypeError, ValueError):  # of a function in C that does not say
+            return ()
+        return names[1:] if self.takes_self else names
+
+    @property
+    def takes_self(self) -> bool:
+        return self.kind in ("method", "classmethod")
+
+
+def split(name: str) -> tuple[str, str]:
+    """``module:qualified.name`` in two. Raises :class:`TargetError`."""
+    module, colon, qualified = name.partition(":")
+    if not colon or not all(part.isidentifier() for part in (*module.split("."), *qualified.split("."))):
+        raise TargetError(
+            f"{name!r} is not module:function, as in mypackage.pricing:quote or mypackage.images:Filter.apply"
+        )
+    if module == "__main__":
+        raise TargetError(
+            f"{name}: functions of the script itself cannot be recorded, since they exist only once it runs; "
+            "put them into a module it imports, or decorate them with @recorded"
+        )
+    return module, qualified
+
+
+def find(module: ModuleType, qualified: str) -> Target:
+    """Raises :class:`TargetError` for what cannot be recorded."""
+    name = f"{module.__name__}:{qualified}"
+    *path, attribute = qualified.split(".")
+    owner: Any = module
+    for step in path:
+        owner = getattr(owner, step, None)
+        if owner is None:
+            raise TargetError(f"{name}: {module.__name__} has no {step}")
+    raw = inspect.getattr_static(owner, attribute, None)
+    if raw is None:
+        there = sorted(each for each in vars(owner) if callable(getattr(owner, each)) and not each.startswith("_"))
+        raise TargetError(f"{name}: there is no {attribute}; there are {', '.join(there[:20]) or 'no functions'}")
+    target = _target(name, owner, attribute, raw)
+    refuse(target)
+    return target
+
+
+def functions_of(module: ModuleType) -> Iterator[Target]:
+    """Every function and method that was defined in `module`: of methods with two underscores only ``__init__``."""
+    for attribute, raw in list(vars(module).items()):
+        if inspect.isclass(raw) and raw.__module__ == module.__name__:
+            for inside, method in list(vars(raw).items()):
+                is_method = inspect.isfunction(method) or isinstance(method, (classmethod, staticmethod))
+                if is_method and (inside == "__init__" or not inside.startswith("__")):
+                    yield _target(f"{module.__name__}:{raw.__qualname__}.{inside}", raw, inside, method)
+        elif inspect.isfunction(raw) and raw.__module__ == module.__name__:
+            yield _target(f"{module.__name__}:{attribute}", module, attribute, raw)
+
+
+def refuse(target: Target) -> None:
+    """Raise :class:`TargetError` for what cannot be recorded."""
+    function, name = target.function, target.name
+    if inspect.isclass(function):
+        raise TargetError(f"{name} is a class: name one of its methods, as in {name}.__init__")
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise TargetError(f"{name} is a generator, whose items would have to travel one by one: name what consumes it")
+    if not callable(function):
+        raise TargetError(f"{name} is {type(function).__name__}, no function")
+
+
+def _target(name: str, owner: Any, attribute: str, raw: Any) -> Target:
+    if isinstance(raw, classmethod):
+        return Target(name, owner, attribute, raw.__func__, "classmethod")
+    if isinstance(raw, staticmethod):
+        return Target(name, owner, attribute, raw.__func__, "staticmethod")
+    return Target(name, owner, attribute, raw, "method" if inspect.isclass(owner) else "function")
+
+
+class Replaced:
+    """What stands elsewhere than it did, to be put back. For one thread."""
+
+    def __init__(self) -> None:
+        self._undo: list[tuple[Any, str, Any, bool]] = []
+
+    def put(self, wrapped: Sequence[tuple[Target, Callable[..., Any]]]) -> None:
+        """Put each wrapper where its target is, in every module that has it. Raises :class:`TargetError` for an owner
+        whose attributes cannot be set, with nothing of that target replaced.
+        """
+        names: dict[int, Callable[..., Any]] = {}
+        for target, wrapper in wrapped:
+            outside = {"classmethod": classmethod, "staticmethod": staticmethod}.get(target.kind)
+            own = target.attribute in vars(target.owner)
+            before = vars(target.owner).get(target.attribute)
+            try:
+                setattr(target.owner, target.attribute, outside(wrapper) if outside else wrapper)
+            except TypeError as error:
+                raise TargetError(f"{target.name} cannot be replaced: {error}") from error
+            self._undo.append((target.owner, target.attribute, before, own))
+            if target.kind == "function":
+                names[id(target.function)] = wrapper
+        self._elsewhere(names)
+
+    def _elsewhere(self, names: dict[int, Callable[..., Any]]) -> None:
+        for module in list(sys.modules.values()):
+            for attribute, value in list(getattr(module, "__dict__", {}).items()):
+                if id(value) in names and isinstance(module, ModuleType):
+                    setattr(module, attribute, names[id(value)])
+                    self._undo.append((module, attribute, value, True))
+
+    def undo(self) -> None:
+        while self._undo:
+            owner, attribute, before, own = self._undo.pop()
+            if own:
+                setattr(owner, attribute, before)
+            else:
+                delattr(owner, attribute)

@@ -1,0 +1,268 @@
+"""From the calls to the file: a queue into which calls put rows, and a thread that writes them, ten times a second.
+
+A call never waits for the disk. Where the queue is full, calls are counted and not kept. No descriptor is held: the
+file is opened for each piece, so that a program that closes all descriptors, changes its folder or forks does not have
+another file written into, and what was written stands whatever becomes of the process.
+"""
+
+from __future__ import annotations
+
+import collections
+import itertools
+import os
+import random
+import sys
+import threading
+import time
+from statistics import median
+from typing import Any, Callable, Sequence
+
+from shm_rpc_bridge.record import blocks, payloads, rows
+
+EVERY_S = 0.1
+"""Between two pieces: what a process that is killed loses at most."""
+MOST_ROWS = 200_000
+"""That wait to be written: about 50 MB."""
+MOST_BYTES = 128 * 1024 * 1024
+"""Of pickles that wait."""
+ROWS_A_BLOCK = 5_000
+BYTES_A_BLOCK = 8 * 1024 * 1024
+TOTALS_EVERY = 10
+"""Pieces between two lists of totals."""
+REMEMBERED = 500
+"""Of each function's calls whose own cost was timed."""
+FINISH_S = 10.0
+"""At the end the rest is given so long to be written."""
+
+
+class Queue:
+    """What calls of one process put in. No locks: appending to a deque is one step. Sums that are not, are bounds."""
+
+    def __init__(self, encode: Callable[..., Any], sample: float) -> None:
+        self.rows: collections.deque[tuple[Any, ...]] = collections.deque()
+        self.timed: collections.deque[tuple[int, int, str]] = collections.deque()
+        """Calls of which only their times are kept, and these only in the totals: function, duration, raised."""
+        self.objects: collections.deque[tuple[str, dict[str, Any]]] = collections.deque(maxlen=1_000)
+        self.owns: collections.deque[tuple[int, int, bool]] = collections.deque(maxlen=100_000)
+        self.encode: Any = encode
+        """What a value becomes; None once the budget is used up: calls are only counted and timed then."""
+        self.keeps_values = encode is payloads.values
+        self.keep: Callable[[tuple[Any, ...]], None] = self._keep_values if self.keeps_values else self.rows.append
+        self.in_tasks = "asyncio" in sys.modules
+        self.number = itertools.count(1).__next__
+        self.failures: dict[str, int] = {}
+        self.plain = sample == 1
+        """Every call is kept, and there is room."""
+        self._sample, self._random = sample, random.Random(os.urandom(8)).random
+        self._bytes = 0
+        """Of pickles that wait; threads may lose each other's additions, so it is about right."""
+
+    def is_sampled(self) -> bool:
+        return self._sample == 1 or self._random() < self._sample
+
+    def is_full(self) -> bool:
+        """Asked every few calls of a function: there may be some more than the most."""
+        full = len(self.rows) >= MOST_ROWS or self._bytes >= MOST_BYTES
+        self.plain = not full and self._sample == 1 and self.encode is not None
+        return full
+
+    def _keep_values(self, row: tuple[Any, ...]) -> None:
+        self.rows.append(row)
+        self._bytes += rows.pickle_bytes(row)
+        if self._bytes >= MOST_BYTES:
+            self.plain = False
+
+    def own(self, function: int, nanoseconds: int, is_recorded: bool) -> None:
+        """What the wrapper took of a call beside the function itself."""
+        self.owns.append((function, nanoseconds, is_recorded))
+
+    def fail(self, error: Exception) -> None:
+        """Looking at a call went wrong."""
+        what = f"{type(error).__name__}: {error}"[:200]
+        self.failures[what] = self.failures.get(what, 0) + 1
+
+    def reduce(self, encode: Any) -> None:
+        """Keep less of each call from now on."""
+        self.encode, self.keeps_values, self.keep = encode, False, self.rows.append
+        self.plain = self.plain and encode is not None
+
+    def take(self) -> list[tuple[Any, ...]]:
+        """What has come so far. For the writing thread."""
+        next_row = self.rows.popleft
+        taken = [next_row() for _ in range(len(self.rows))]
+        if not self.rows:
+            self._bytes = 0
+        self.in_tasks = "asyncio" in sys.modules
+        return taken
+
+
+class Totals:
+    """Of one function."""
+
+    def __init__(self) -> None:
+        self.calls = self.nanoseconds = self.raised = self.left_out = 0
+        self._owns: dict[bool, collections.deque[int]] = {
+            each: collections.deque(maxlen=REMEMBERED) for each in (False, True)
+        }
+
+    def add_own(self, nanoseconds: int, is_recorded: bool) -> None:
+        self._owns[is_recorded].append(nanoseconds)
+
+    def own_us(self) -> float | None:
+        without, recorded = self._owns[False], self._owns[True]
+        if min(len(without), len(recorded)) < 8:
+            return None
+        return (median(recorded) - median(without)) / 1e3
+
+    def text(self, dropped: int) -> tuple[int, float, int, int, float | None]:
+        return self.calls + dropped, self.nanoseconds / 1e9, self.raised, self.left_out + dropped, self.own_us()
+
+
+class Writer:
+    """Writes one process's file. :meth:`start`, then :meth:`finish`, by one thread."""
+
+    def __init__(
+        self,
+        path: str,
+        begin: dict[str, Any],
+        queue: Queue,
+        functions: Callable[[], Sequence[Any]],
+        budget_bytes: int,
+    ) -> None:
+        """`functions` are the probes so far, in the order of their index; there may come more."""
+        self.path, self._begin, self._queue, self._functions = path, begin, queue, functions
+        self._budget = budget_bytes
+        self._began_ns: int = begin["start_ns"]
+        self.totals: dict[int, Totals] = collections.defaultdict(Totals)
+        self.bytes = 0
+        self.broken = ""
+        """Why nothing more is written."""
+        self._told = 0
+        self._pieces = 0
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="shm_rpc_bridge.record", daemon=True)
+
+    def create(self) -> None:
+        """Make the file now. Raises OSError; without this it is made with its first block, and errors are noted."""
+        self._write(b"")
+        if self.broken:
+            raise OSError(self.broken)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def finish(self, timeout_s: float = FINISH_S) -> bool:
+        """Write what is left. Whether all was within `timeout_s` seconds."""
+        self._ending.set()
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            while not self._ending.wait(EVERY_S):
+                self._piece()
+            self._piece()
+            if self.bytes:
+                self._write(blocks.encode({"kind": "end", **self._figures()}))
+        except Exception as error:  # a fault of ours must not go unseen, nor fill the memory of the program
+            self.broken = f"{type(error).__name__}: {error}"
+            self._queue.reduce(None)
+            raise
+
+    def _piece(self) -> None:
+        """Write what has come."""
+        queue = self._queue
+        taken = queue.take()
+        for row in taken:
+            totals = self.totals[row[0]]
+            totals.calls += 1
+            totals.nanoseconds += row[rows.DURATION]
+            if row[rows.RAISED]:
+                totals.raised += 1
+        for begin in range(0, len(taken), ROWS_A_BLOCK):
+            self._write_rows(taken[begin : begin + ROWS_A_BLOCK])
+        news = bool(taken or queue.timed or queue.objects)
+        while queue.timed:
+            function, duration, raised = queue.timed.popleft()
+            totals = self.totals[function]
+            totals.calls += 1
+            totals.left_out += 1
+            totals.nanoseconds += duration
+            totals.raised += bool(raised)
+        while queue.owns:
+            function, nanoseconds, is_recorded = queue.owns.popleft()
+            self.totals[function].add_own(nanoseconds, is_recorded)
+        self._pieces += news
+        if news and self._pieces % TOTALS_EVERY == 1:
+            self._write(blocks.encode({"kind": "totals", **self._figures()}))
+
+    def _write_rows(self, taken: list[tuple[Any, ...]]) -> None:
+        """As one block, or as several if there are pickles of more than :data:`BYTES_A_BLOCK`."""
+        if self._begin["settings"]["payloads"] != "values":
+            self._write_block(taken, [])
+            return
+        block: list[tuple[Any, ...]] = []
+        size = 0
+        for row in taken:
+            block.append(row)
+            size += rows.pickle_bytes(row)
+            if size >= BYTES_A_BLOCK:
+                self._write_block(*rows.with_blobs(block))
+                block, size = [], 0
+        if block:
+            self._write_block(*rows.with_blobs(block))
+
+    def _write_block(self, texts: Sequence[Any], blobs: Sequence[bytes]) -> None:
+        self._write(blocks.encode({"kind": "calls", "rows": texts, **self._news()}, blobs))
+        if self.bytes > self._budget:
+            self._queue.reduce(None)
+        elif self.bytes > self._budget // 2 and self._queue.keeps_values:
+            self._queue.reduce(payloads.sizes)
+
+    def _news(self) -> dict[str, Any]:
+        """Functions that nobody was told of yet, and what is known of the objects of methods."""
+        functions = self._functions()
+        new, self._told = functions[self._told :], len(functions)
+        objects = [self._queue.objects.popleft() for _ in range(len(self._queue.objects))]
+        return {"functions": [describe(each) for each in new], "objects": objects}
+
+    def _figures(self) -> dict[str, Any]:
+        functions = self._functions()
+        return {
+            **self._news(),
+            "seconds": (time.perf_counter_ns() - self._began_ns) / 1e9,
+            "totals": {each.name: self.totals[place].text(each.dropped) for place, each in enumerate(functions)},
+            "failures": dict(self._queue.failures),
+            "written_bytes": self.bytes,
+        }
+
+    def _write(self, data: bytes) -> None:
+        """Append to the file, which is made with its first block; after an error nothing more is tried."""
+        if self.broken:
+            return
+        if not self.bytes:
+            data = blocks.MAGIC + blocks.encode(self._begin) + data
+        try:
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | (0 if self.bytes else os.O_CREAT | os.O_EXCL)
+            descriptor = os.open(self.path, flags, 0o600)
+            try:
+                left = memoryview(data)
+                while left:
+                    left = left[os.write(descriptor, left) :]
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            self.broken = f"{self.path}: {error.strerror}"
+            self._queue.reduce(None)
+        self.bytes += len(data)
+
+
+def describe(probe: Any) -> dict[str, Any]:
+    """A function, as the file has it."""
+    return {
+        "name": probe.name,
+        "kind": probe.kind,
+        "async": probe.is_async,
+        "parameters": probe.parameters,
+        "refused": probe.refused,
+    }

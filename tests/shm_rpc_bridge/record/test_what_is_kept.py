@@ -1,0 +1,262 @@
+"""What a recording holds of each call."""
+
+import asyncio
+import os
+import threading
+from typing import Any
+
+import pytest
+
+from shm_rpc_bridge.record import Redacted, Refused, record, recorded
+
+from .programs import Program, functions
+
+
+def test_arguments_and_results_are_kept_as_they_were_when_the_call_was_made(program: Program) -> None:
+    module = program.module("as_they_were", "def take(items, *, factor=1): return [each * factor for each in items]")
+    items = [1, 2]
+    with record("as_they_were:take", output=program.output):
+        result = module.take(items, factor=3)
+        items.append(3)
+        result.append("later")
+    (call,) = (recording := program.recording()).calls
+    assert (recording.arguments(call), recording.result(call)) == ((([1, 2],), {"factor": 3}), [3, 6])
+    assert (call.function, call.number, call.parent, call.raised) == ("as_they_were:take", 1, 0, "")
+    assert call.duration_ns > 0
+
+
+def test_an_exception_is_kept_by_its_type_and_goes_on_untouched(program: Program) -> None:
+    module = program.module("raises", "ERROR = KeyError('no such sku')\ndef fail(sku): raise ERROR")
+    with record("raises:fail", output=program.output), pytest.raises(KeyError) as raised:
+        module.fail("a")
+    (call,) = program.recording().calls
+    assert raised.value is module.ERROR
+    assert (call.raised, call.response) == ("KeyError", None)
+    assert program.recording().totals["raises:fail"].raised == 1
+
+
+def test_what_a_call_changes_of_its_arguments_is_noted(program: Program) -> None:
+    module = program.module("changes", "def add(cart, line): cart.append(line)\ndef look(cart): return len(cart)")
+    with record("changes:add", "changes:look", output=program.output):
+        cart: list[str] = []
+        module.add(cart, "a")
+        module.look(cart)
+    assert [call.mutated for call in program.recording().calls] == [True, False]
+
+
+@pytest.mark.fault("recorded-values")
+def test_what_cannot_be_pickled_has_a_stand_in_and_the_rest_is_kept(program: Program) -> None:
+    module = program.module("odd", "def use(lock, numbers, options): return lock")
+    lock = threading.Lock()
+    with record("odd:use", output=program.output):
+        assert module.use(lock, [1, 2], options={"deep": [lock]}) is lock
+    (call,) = (recording := program.recording()).calls
+    args, kwargs = recording.arguments(call)
+    assert args[1] == [1, 2]
+    for stand_in in (args[0], kwargs["options"]["deep"][0], recording.result(call)):
+        assert isinstance(stand_in, Refused)
+        assert (stand_in.type_name, "cannot pickle" in stand_in.why) == ("_thread.lock", True)
+
+
+def test_a_method_is_kept_without_self_of_which_the_attributes_are_told(program: Program) -> None:
+    module = program.module(
+        "images",
+        """
+        import threading
+        class Base:
+            def size(self): return self.width
+        class Filter(Base):
+            def __init__(self, width):
+                self.width, self.lock, self.calls = width, threading.Lock(), 0
+            def apply(self, data):
+                self.calls += 1
+                return data * self.width
+            @classmethod
+            def make(cls, width): return cls(width)
+            @staticmethod
+            def double(value): return value * 2
+        """,
+    )
+    names = [f"images:Filter.{each}" for each in ("apply", "make", "double", "size")]
+    before = {name: vars(module.Filter).get(name) for name in ("apply", "make", "double", "size")}
+    with record(*names, output=program.output):
+        images = module.Filter.make(3)
+        assert (images.apply("ab"), module.Filter.double(4), images.double(5), images.size()) == ("ababab", 8, 10, 3)
+    assert {name: vars(module.Filter).get(name) for name in before} == before
+    recording = program.recording()
+    assert functions(recording) == ["Filter.make", "Filter.apply", "Filter.double", "Filter.double", "Filter.size"]
+    assert [recording.arguments(call)[0] for call in recording.calls] == [(3,), ("ab",), (4,), (5,), ()]
+    assert [recording.functions[name].kind for name in names] == ["method", "classmethod", "staticmethod", "method"]
+    assert recording.functions["images:Filter.apply"].parameters == ("data",)
+    (told,) = recording.objects["images:Filter.apply"]
+    assert told["mutated"] is True
+    assert told["attributes"]["width"][0] == "int"
+    assert told["attributes"]["lock"][:2] == ["lock", -1]
+
+
+def test_calls_inside_calls_name_the_one_they_are_in(program: Program) -> None:
+    module = program.module(
+        "nested",
+        """
+        def outer(n): return [middle(each) for each in range(n)]
+        def middle(n): return inner(n)
+        def inner(n): return n
+        """,
+    )
+    with record("nested:outer", "nested:inner", output=program.output):
+        module.outer(2)
+        module.inner(9)
+    assert [(call.number, call.parent) for call in program.recording().calls] == [(1, 0), (2, 1), (3, 1), (4, 0)]
+
+
+def test_tasks_each_have_their_own_nesting_and_their_own_mark(program: Program) -> None:
+    module = program.module(
+        "tasks",
+        """
+        import asyncio
+        async def outer(n):
+            await asyncio.sleep(0)
+            return await inner(n)
+        async def inner(n):
+            await asyncio.sleep(0)
+            return n * 2
+        """,
+    )
+
+    async def main() -> "list[int]":
+        return await asyncio.gather(*(module.outer(each) for each in range(3)))
+
+    with record("tasks:outer", "tasks:inner", output=program.output):
+        assert asyncio.run(main()) == [0, 2, 4]
+    recording = program.recording()
+    outer = {call.number: call for call in recording.calls if call.function == "tasks:outer"}
+    inner = [call for call in recording.calls if call.function == "tasks:inner"]
+    assert [recording.arguments(outer[call.parent]) for call in inner] == [recording.arguments(call) for call in inner]
+    assert len({call.task for call in outer.values()} - {0}) == 3
+    assert all(recording.functions[name].is_async for name in ("tasks:outer", "tasks:inner"))
+
+
+def test_every_call_of_many_threads_is_kept_once(program: Program) -> None:
+    module = program.module("threads", "def number(value): return value")
+    calls = 2_000
+
+    def work(begin: int) -> None:
+        for value in range(begin, begin + calls):
+            assert module.number(value) == value
+
+    with record("threads:number", output=program.output):
+        threads = [threading.Thread(target=work, args=(place * calls,)) for place in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    recording = program.recording()
+    totals = recording.totals["threads:number"]
+    values = {recording.arguments(call)[0][0] for call in recording.calls}
+    assert totals.calls == 4 * calls
+    assert len(values) == len(recording.calls) == 4 * calls - totals.dropped
+    assert totals.dropped <= 4 * calls // 64 + 1, "no more than are timed without being recorded"
+    assert len({call.thread for call in recording.calls}) == 4
+    assert totals.own_us == totals.own_us, "what recording cost is known from this very run"
+
+
+def test_sizes_keep_no_value(program: Program) -> None:
+    module = program.module("private", "def store(text, blob, table): return {'stored': text}")
+    with record("private:store", output=program.output, payloads="sizes"):
+        module.store("the secret text", b"12345678" * 100, {"a secret key": 1.5})
+    (call,) = program.recording().calls
+    assert call.request is not None
+    assert call.response is not None
+    assert call.request.beside_bytes == 800
+    assert call.response.json_bytes == len('{"stored":"the secret text"}')
+    assert call.request.shape == "tuple of 2(tuple of 3(str of 15, bytes of 800, {str: float}), {})"
+    with pytest.raises(LookupError, match="not kept"):
+        program.recording().arguments(call)
+    assert b"secret" not in whole(program)
+
+
+def whole(program: Program) -> bytes:
+    """Everything that stands in a file, uncompressed."""
+    from shm_rpc_bridge.record import blocks
+
+    found, _ = blocks.decode(program.output.read_bytes())
+    return repr(found).encode()
+
+
+def test_what_is_to_be_hidden_is_in_no_file(program: Program) -> None:
+    module = program.module("login", "def check(user, password, **more): return password + more['token']")
+    with record("login:check", output=program.output, redact=("password", "token", "return")):
+        module.check("ada", "very secret", token="also secret")
+        module.check(user="ada", password="very secret", token="also secret")
+    recording = program.recording()
+    first, second = recording.calls
+    assert recording.arguments(first) == (("ada", Redacted("str", 11)), {"token": Redacted("str", 11)})
+    assert recording.arguments(second)[1]["password"] == Redacted("str", 11)
+    assert recording.result(first) == Redacted("str", 22)
+    assert b"secret" not in whole(program)
+
+
+def test_a_sample_counts_and_times_every_call_and_keeps_some(program: Program) -> None:
+    module = program.module("sampled", "def f(value): return value")
+    with record("sampled:f", output=program.output, sample=0.25):
+        for value in range(2_000):
+            module.f(value)
+    recording = program.recording()
+    totals = recording.totals["sampled:f"]
+    assert (totals.calls, totals.dropped) == (2_000, 2_000 - len(recording.calls))
+    assert 300 < len(recording.calls) < 700, "a quarter, within ten standard deviations"
+    assert totals.seconds > sum(call.duration_ns for call in recording.calls) / 1e9
+
+
+def test_past_its_budget_a_recording_goes_on_to_count(program: Program) -> None:
+    module = program.module("bulky", "def f(data): return data")
+    with record("bulky:f", output=program.output, budget_bytes=1_000_000) as recorder:
+        for _ in range(60):
+            module.f(os.urandom(50_000))
+            while recorder._queue.rows:  # a program that is slower than the disk
+                threading.Event().wait(0.001)
+    totals = program.recording().totals["bulky:f"]
+    assert totals.calls == 60
+    assert sum(call.request is not None and call.request.pickled is not None for call in program.recording().calls) > 0
+    assert program.output.stat().st_size < 1_500_000
+
+
+def test_a_marked_function_is_recorded_without_being_named(program: Program) -> None:
+    @recorded
+    def quote(value: int) -> int:
+        """Its own."""
+        return value + 1
+
+    assert (quote(1), quote.__doc__) == (2, "Its own.")
+    with record(output=program.output):
+        assert quote(2) == 3
+    assert quote(3) == 4
+    (call,) = (recording := program.recording()).calls
+    assert recording.arguments(call) == ((2,), {})
+
+
+def test_a_package_is_recorded_where_one_of_its_modules_calls_another(program: Program) -> None:
+    program.write("shop.__init__", "")
+    program.write("shop.money", "def add(a, b): return check(a) + b\ndef check(a): return a")
+    program.write(
+        "shop.cart",
+        """
+        from shop.money import add
+        class Cart:
+            def __init__(self): self.sum = 0
+            def put(self, price):
+                self._note(price)
+                self.sum = add(self.sum, price)
+            def _note(self, price): pass
+        """,
+    )
+    with record(package="shop", output=program.output):
+        cart: Any = program.module("shop.use", "from shop.cart import Cart").Cart()
+        cart.put(3)
+        assert cart.sum == 3
+    calls = program.recording().calls
+    assert [(call.function, call.caller.rpartition(".")[2]) for call in calls] == [
+        ("shop.cart:Cart.__init__", "test_what_is_kept"),
+        ("shop.cart:Cart.put", "test_what_is_kept"),
+        ("shop.money:add", "cart"),
+    ]
