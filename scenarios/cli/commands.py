@@ -84,5 +84,6 @@ COMMANDS = {
     "publish": finished.publish,
     "readme": finished.readme,
     "advise": finished.advise,
+    "replay": measure.replay,
     "list": _list,
 }
