@@ -1,4 +1,4 @@
-"""The commands that measure, or say what would be: ``run``, ``plan``, ``capacity``, ``ab``, ``replay``, ``selftest``."""
+"""The commands that measure: ``run``, ``capacity``, ``ab``, ``replay``, ``selftest``; and ``plan``, which says what."""
 
 from __future__ import annotations
 

@@ -12,9 +12,10 @@ from rich.console import Console
 
 from scenarios.cli import layout
 from scenarios.common.errors import UsageError
-from scenarios.replay import defaults, document, folder, rounds, study, tables
+from scenarios.replay import defaults, document, folder, preparation, rounds, study, tables
+from scenarios.replay.preparation import Options, Prepared
 from scenarios.replay.progress import Display
-from scenarios.replay.study import Options, Prepared, Study
+from scenarios.replay.study import Study
 from scenarios.replay.tables import Table
 from scenarios.running.interrupts import terminated_as_interrupted
 
@@ -51,7 +52,7 @@ def answer(
         sys.path.insert(0, str(path.resolve()))  # a spawned process has the same
     aside = Console(stderr=True) if as_json else console
     with Display(aside) as display:
-        prepared = study.prepare(asked, display.say)
+        prepared = preparation.prepare(asked, display.say)
     if travel_only:
         if as_json:
             print(json.dumps(document.of_prepared(prepared)))

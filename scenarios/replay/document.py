@@ -9,7 +9,8 @@ import dataclasses
 import math
 from typing import Any
 
-from scenarios.replay.study import Line, Prepared, Study
+from scenarios.replay.preparation import Prepared
+from scenarios.replay.study import Line, Study
 from scenarios.replay.travel import Travel
 
 SCHEMA = 1
@@ -42,6 +43,7 @@ def of_prepared(prepared: Prepared) -> dict[str, Any]:
         },
         "options": _clean(dataclasses.asdict(options) | {"recording": str(options.recording)}),
         "left_out": list(prepared.left_out),
+        "uncalled_functions": prepared.uncalled,
         "travel": [_travel(prepared, name) for name in prepared.functions],
     }
 

@@ -23,6 +23,8 @@ from scenarios.replay.study import Line, Study
 LEAST = 1e-4
 """Percent of the program's time: less, and what is not to be measured, stands at the edge."""
 HEIGHT_INCHES = 4.4
+MARGIN = 3.0
+"""A factor around the points, for their names."""
 
 
 def sheet(study: Study, about: str = "") -> Sheet | None:
@@ -34,16 +36,16 @@ def sheet(study: Study, about: str = "") -> Sheet | None:
         drawn = Sheet("What splitting each function off would cost", HEIGHT_INCHES)
         axes = drawn.panels.subplots()
         short = _short([line.today.function for line, _ in lines])
-        labels, used = [], []
+        labels, used, dearest = [], [], []
         for (line, best), name in zip(lines, short, strict=True):
             x, y = _percent(line.today.share), _percent(best.of_program)
-            worst = max((_percent(each.of_program) for each in line.splits), default=y)
-            axes.plot([x, x], [y, worst], color=style.QUIET, linewidth=1, zorder=1)
+            dearest.append(max((_percent(each.of_program) for each in line.splits), default=y))
+            axes.plot([x, x], [y, dearest[-1]], color=style.QUIET, linewidth=1, zorder=1)
             look: dict[str, Any] = style.of(best.cost.contender) | {"linestyle": "", "markersize": 6.5}
             axes.plot([x], [y], **look)
             labels.append(Name(name, x, y, look["color"]))
             used.append(best.cost.contender)
-        _scales(axes)
+        _scales(axes, [each.x for each in labels], [*(each.y for each in labels), *dearest])
         _guides(axes)
         axes.set_xlabel("time it takes today, % of the program's")
         axes.set_ylabel("what all its calls would cost more, % of the program's time")
@@ -65,11 +67,12 @@ def _percent(share: float) -> float:
     return max(LEAST, share * 100) if math.isfinite(share) else LEAST
 
 
-def _scales(axes: Axes) -> None:
+def _scales(axes: Axes, across: list[float], up: list[float]) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
-    for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
-        axis.set_view_interval(low / 2, high * 2, ignore=True)
+    axes.set_xlim(min(across) / MARGIN, max(across) * MARGIN)
+    axes.set_ylim(min(up) / MARGIN, max(up) * MARGIN)
+    for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(LogLocator(10, numticks=10))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}%"))
         axis.set_minor_formatter(NullFormatter())

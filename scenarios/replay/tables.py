@@ -9,7 +9,8 @@ from typing import NamedTuple
 from scenarios.common.units import BLANK, figure, micros, percent, size
 from scenarios.replay import codecs, defaults, what_if
 from scenarios.replay.figures import Estimate, InRhythm
-from scenarios.replay.study import REPRODUCED, Line, Prepared, Study
+from scenarios.replay.preparation import Prepared
+from scenarios.replay.study import REPRODUCED, Line, Study
 from scenarios.replay.travel import Travel, Way
 
 
@@ -231,6 +232,8 @@ def _notes(study: Study) -> Iterator[str]:
     for name, kind in study.prepared.contenders.items():
         if kind.is_async:
             yield f"{name} is asyncio's own: it is called through a loop that runs for each call, which costs more"
+    if uncalled := study.prepared.uncalled:
+        yield f"{uncalled} functions were never called"
     yield from study.prepared.left_out
 
 
