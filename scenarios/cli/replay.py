@@ -34,6 +34,7 @@ def options(asked: argparse.Namespace, rhythm_seconds: float) -> Options:
         calls=asked.calls,
         rhythm_seconds=rhythm_seconds,
         rounds=asked.rounds,
+        round_s=rounds.ROUND_S,
         seed=asked.seed,
         callers=asked.callers,
         workers=asked.workers,

@@ -145,7 +145,8 @@ def _asked(recording: Recording, names: Sequence[str]) -> list[Function]:
     for name in names:
         fitting = [each for each in known if each == name or each.endswith((f".{name}", f":{name}"))]
         if not fitting:
-            raise RecordingError(f"{recording.path} has no function {name!r}; {allowed(name, known)}")
+            ends = [each.partition(":")[2] for each in known]
+            raise RecordingError(f"{recording.path} has no function {name!r}; {allowed(name, ends)}")
         found += fitting
     return [recording.functions[name] for name in dict.fromkeys(found)]
 

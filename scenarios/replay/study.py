@@ -1,4 +1,4 @@
-"""What is prepared, measured, and what that would be to the program. All that is shown or written is a :class:`Study`."""
+"""What is prepared, measured, and what it would be to the program: all that is shown or written is a :class:`Study`."""
 
 from __future__ import annotations
 
