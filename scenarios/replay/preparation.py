@@ -100,7 +100,7 @@ def prepare(options: Options, say: Say) -> Prepared:
     samples: dict[str, Sample] = {}
     travels: dict[str, Travel] = {}
     for function in functions:
-        say(f"what of {function.name} travels", "")
+        say(f"what travels: {function.name}", "")
         samples[function.name] = sample.of(function, calls[function.name], options.calls, options.seed)
         travels[function.name] = travel.of(recording, samples[function.name])
     if not any(each.kept for each in samples.values()):

@@ -35,7 +35,7 @@ class Display:
         self._bar.reset(self._task, total=steps)
 
     def say(self, doing: str, failed: str) -> None:
-        """One of the two is empty."""
+        """One of the two is empty. Of what is done, what stands before a colon is said once."""
         if failed:
             self._console.print(failed, highlight=False, markup=False, style="red")
             return
@@ -43,9 +43,9 @@ class Display:
             self._bar.update(self._task, description=doing)
             self._bar.refresh()
             self._bar.advance(self._task)  # drawn with the next, when it is done
-        elif (part := " ".join(doing.split()[:2])) != self._said:
+        elif (part := doing.partition(":")[0]) != self._said:
             self._said = part
-            self._console.print(doing if not doing.startswith("round") else part, highlight=False, markup=False)
+            self._console.print(part, highlight=False, markup=False)
 
     def __enter__(self) -> Self:
         if self._live:

@@ -111,7 +111,7 @@ def _round(replay: Replay, number: int, works: Sequence[Work], file: Path, measu
             with Pair(_task(replay, todo[0].carrier, file)) as pair:
                 while todo:
                     reached = todo[0]
-                    say(f"round {number + 1}/{replay.rounds} {reached.carrier.contender} {reached.function}", "")
+                    say(f"round {number + 1}/{replay.rounds}: {reached.carrier.contender} {reached.function}", "")
                     asked = BackToBack(reached.function, reached.numbers, replay.round_s)
                     timed = pair.ask(asked, _limit_s(replay, len(reached.numbers)))
                     assert isinstance(timed, Timed)
@@ -129,7 +129,7 @@ def keep_rhythm(replay: Replay, rhythms: Mapping[Carrier, Rhythm], file: Path, m
     """Every carrier once, in an order drawn at random."""
     rng = random.Random(replay.seed)
     for carrier in rng.sample(sorted(rhythms, key=repr), len(rhythms)):
-        say(f"recorded rhythm {carrier.contender}", "")
+        say(f"recorded rhythm: {carrier.contender}", "")
         asked = rhythms[carrier]
         took_s = asked.scheduled[-1][0] / 1e9 if asked.scheduled else 0.0
         try:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from scenarios.common.units import BLANK, figure, micros, percent, size
+from scenarios.common.units import BLANK, micros, percent, size, three
 from scenarios.replay import codecs, defaults, what_if
 from scenarios.replay.figures import Estimate, InRhythm
 from scenarios.replay.preparation import Prepared
@@ -82,13 +82,13 @@ def _of_function(found: Travel) -> Iterator[str]:
 def of_verdicts(study: Study) -> Table:
     """A line per function, the one that takes most time first: today, and what the cheapest contender would add."""
     headings = (
-        *("function", "calls", "s today", "share", "a call today", "cheapest", "carrier", "cost p50", "95%"),
-        *("cost mean", "s added", "of program", "of its own", "verdict"),
+        *("function", "calls", "time today", "share", "a call today", "cheapest", "carrier", "cost p50", "95%"),
+        *("cost mean", "added", "of program", "of its own", "verdict"),
     )
     lines = []
     for line in study.lines:
         now, best = line.today, what_if.best(line.splits)
-        fields = [now.function, f"{now.calls:,}", figure(now.seconds), _percent(now.share), micros(now.mean_us)]
+        fields = [now.function, f"{now.calls:,}", _seconds(now.seconds), _percent(now.share), micros(now.mean_us)]
         if best is None:
             fields += [BLANK] * 8
         else:
@@ -98,7 +98,7 @@ def of_verdicts(study: Study) -> Table:
                 micros(best.cost.added_us.value),
                 _ends(best.cost.added_us),
                 micros(best.cost.added_mean_us.value),
-                figure(best.added_seconds),
+                _seconds(best.added_seconds),
                 _percent(best.of_program),
                 _percent(best.of_own),
             ]
@@ -114,8 +114,8 @@ def of_verdicts(study: Study) -> Table:
 def of_contenders(study: Study) -> Table:
     """A line per function and contender."""
     headings = (
-        *("function", "contender", "carrier", "p50", "cost p50", "95%", "cost mean", "95%", "s added", "of its own"),
-        *("client CPU", "server CPU", "CPU s that leave", "batch for 5%", "at most", "results"),
+        *("function", "contender", "carrier", "p50", "cost p50", "95%", "cost mean", "95%", "added", "of its own"),
+        *("client CPU", "server CPU", "CPU that leaves", "batch for 5%", "at most", "results"),
     )
     lines: list[list[str]] = []
     sections = []
@@ -123,7 +123,8 @@ def of_contenders(study: Study) -> Table:
         name, at = line.today.function, len(lines)
         if (direct := study.direct.get(name)) is not None:
             compared = _compared(direct.compared.equal, direct.compared.changed, direct.compared.different)
-            lines.append([name, direct.contender, direct.carrier, micros(direct.p50_us.value), *[""] * 11, compared])
+            fields = [name, direct.contender, direct.carrier, micros(direct.p50_us.value), *[""] * 6]
+            lines.append([*fields, micros(direct.client_cpu_us), *[""] * 4, compared])
         for each in sorted(line.splits, key=lambda split: split.added_seconds):
             cost, compared = each.cost, each.cost.compared
             lines.append(
@@ -136,11 +137,11 @@ def of_contenders(study: Study) -> Table:
                     _ends(cost.added_us),
                     micros(cost.added_mean_us.value),
                     _ends(cost.added_mean_us),
-                    figure(each.added_seconds),
+                    _seconds(each.added_seconds),
                     _percent(each.of_own),
                     micros(cost.client_cpu_us),
                     micros(cost.server_cpu_us) or BLANK,
-                    _signed(each.leaves_cpu_seconds),
+                    _seconds(each.leaves_cpu_seconds),
                     "none" if math.isinf(each.batch) else f"{each.batch:,.0f}",
                     f"{each.at_most:.2f}x",
                     _compared(compared.equal, compared.changed, compared.different),
@@ -252,8 +253,13 @@ def _percent(share: float) -> str:
     return BLANK if math.isnan(share) else "∞" if math.isinf(share) else percent(share)
 
 
-def _signed(seconds: float) -> str:
-    return BLANK if math.isnan(seconds) else f"{seconds:,.3g}"
+def _seconds(seconds: float) -> str:
+    """With its unit, from µs to s."""
+    if math.isnan(seconds):
+        return BLANK
+    if seconds < 0:
+        return f"-{_seconds(-seconds)}"
+    return f"{three(seconds)} s" if seconds >= 1 else micros(seconds * 1e6)
 
 
 def _compared(equal: int, changed: int, different: int) -> str:
