@@ -175,6 +175,8 @@ def _replay(replay: Parser) -> None:
     replay.add_argument("--allow-changed", action="store_true", help=changed_help)
     calls_help = "of each function at most, drawn at random; default: %(default)s"
     replay.add_argument("--calls", type=at_least_one, default=defaults.CALLS, metavar="N", help=calls_help)
+    most_help = "functions, those that take most time, where none are named; default: %(default)s"
+    replay.add_argument("--most", type=at_least_one, default=defaults.MOST, metavar="N", help=most_help)
     rounds_help = f"{defaults.FEWEST_ROUNDS} or more; default: %(default)s"
     replay.add_argument("--rounds", type=at_least_one, default=defaults.ROUNDS, metavar="N", help=rounds_help)
     seconds_help = "of the recorded rhythm, for each contender, 0s: none; default: %(default)s"

@@ -18,6 +18,7 @@ from scenarios.replay.progress import Display
 from scenarios.replay.study import Study
 from scenarios.replay.tables import Table
 from scenarios.running.interrupts import terminated_as_interrupted
+from scenarios.running.progress import duration
 
 
 def options(asked: argparse.Namespace, rhythm_seconds: float) -> Options:
@@ -32,6 +33,7 @@ def options(asked: argparse.Namespace, rhythm_seconds: float) -> Options:
         functions=tuple(asked.function),
         handler=defaults.REAL if asked.with_handler else asked.handler,
         calls=asked.calls,
+        most=asked.most,
         rhythm_seconds=rhythm_seconds,
         rounds=asked.rounds,
         round_s=rounds.ROUND_S,
@@ -62,9 +64,12 @@ def answer(
         return 0
     if not as_json:
         _show_travel(prepared, console)
+    rhythms = prepared.rhythms()
+    seconds = rounds.expected_s(prepared.replay, rhythms)
+    aside.print(f"some {duration(seconds)} of calls, {asked.rounds} rounds", highlight=False)
     with terminated_as_interrupted(), folder.new(results) as made:
         with Display(aside) as display:
-            display.total(rounds.steps(prepared.replay) + len(prepared.rhythms()))
+            display.total(rounds.steps(prepared.replay) + len(rhythms))
             found = study.measure(prepared, display.say)
         written = folder.write(found, made, shlex.join(["python", "-m", "scenarios", *sys.argv[1:]]))
     if as_json:

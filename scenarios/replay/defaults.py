@@ -13,6 +13,8 @@ recorded, computing or waiting; the function itself."""
 
 CALLS = 500
 """Of a function: enough for a line through their sizes, and a second of calls of 2 ms."""
+MOST = 20
+"""Functions, those that take most time: each takes 2 s of every contender."""
 ROUNDS, FEWEST_ROUNDS = 6, 5
 """The range of 6 medians holds the true one with 97%, that of 5 with 94%, of fewer with less."""
 RHYTHM_S = 10.0

@@ -33,6 +33,8 @@ class Options:
     """Names, or ends of names; none: all."""
     handler: str = defaults.NOTHING
     calls: int = defaults.CALLS
+    most: int = defaults.MOST
+    """Functions that are replayed, where none are named: those that take most time."""
     rhythm_seconds: float = defaults.RHYTHM_S
     rounds: int = defaults.ROUNDS
     round_s: float = rounds.ROUND_S
@@ -106,6 +108,8 @@ def prepare(options: Options, say: Say) -> Prepared:
     if not any(each.kept for each in samples.values()):
         raise RecordingError(f"{recording.path} holds no calls of {len(asked)} functions: nothing can be replayed")
     not_run = {name: why for name, each in samples.items() if (why := _why_not_run(each, options.handler))}
+    if not options.functions:
+        not_run |= _beyond(options.most, [name for name in samples if name not in not_run], recording)
     cargo = Cargo(
         tuple(chosen.case for name, each in samples.items() if name not in not_run for chosen in each.chosen),
         frozenset(function.name for function in functions if function.is_async),
@@ -135,6 +139,13 @@ def prepare(options: Options, say: Say) -> Prepared:
         uncalled=len(asked) - len(functions),
         replay=replay,
     )
+
+
+def _beyond(most: int, names: Sequence[str], recording: Recording) -> dict[str, str]:
+    """Those that are too many, and what to do about it."""
+    by_time = sorted(names, key=lambda name: -recording.totals[name].seconds)
+    why = f"{most} functions take more time: name it with --function, or ask for --most {len(names)}"
+    return dict.fromkeys(by_time[most:], why)
 
 
 def _asked(recording: Recording, names: Sequence[str]) -> list[Function]:

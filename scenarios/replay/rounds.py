@@ -21,6 +21,8 @@ from scenarios.replay.tasks import BackToBack, Kept, Rhythm, Task, Timed
 
 ROUND_S = 0.25
 """Of timed calls of one function, at least; and in whole passes, so that all contenders make the same calls."""
+START_S, BESIDE_S = 1.2, 0.15
+"""What starting a server and a client takes on a slow machine of two cores, and comparing and warming one function."""
 FEWEST_CALLS = 3
 HANDLER_S = 0.5
 """Where a handler works, a pass is of so many calls as take this long: some 20 calls of 25 ms."""
@@ -88,6 +90,13 @@ def numbers(cargo: Cargo, function: str, handler: str) -> tuple[int, ...]:
 def steps(replay: Replay) -> int:
     """How often :data:`Say` says that something is done, the rhythm left out."""
     return replay.rounds * len(replay.works)
+
+
+def expected_s(replay: Replay, rhythms: Mapping[Carrier, Rhythm]) -> float:
+    """About how long it takes: every function is compared, warmed and timed, and processes start."""
+    carriers = {work.carrier for work in replay.works}
+    kept = sum(rhythm.scheduled[-1][0] / 1e9 + START_S for rhythm in rhythms.values() if rhythm.scheduled)
+    return replay.rounds * (len(replay.works) * (replay.round_s + BESIDE_S) + len(carriers) * START_S) + kept
 
 
 def measure(replay: Replay, file: Path, say: Say) -> Measured:

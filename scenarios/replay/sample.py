@@ -20,8 +20,8 @@ from scenarios.replay import recorded
 from scenarios.replay.cargo import Case
 from scenarios.replay.recorded import Call, Encoded, Function, Values
 
-MOST_BYTES = 64_000_000
-"""Of pickles, per function: these are read three times, and held by a client and a server."""
+MOST_BYTES = 32_000_000
+"""Of pickles, per function: they go through every codec, are compared value by value, and held by client and server."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,10 +76,15 @@ def of(function: Function, kept: Sequence[Call], calls: int, seed: int) -> Sampl
 
 
 def _drawn(calls: Sequence[Call], most: int, seed: str) -> list[Call]:
-    if len(calls) <= most:
-        return list(calls)
-    places = sorted(random.Random(seed).sample(range(len(calls)), most))
-    return [calls[place] for place in places]
+    """As many, or as have :data:`MOST_BYTES`; one at least."""
+    places: list[int] = []
+    size = 0
+    for place in random.Random(seed).sample(range(len(calls)), min(most, len(calls))):
+        size += sum(max(0, each.pickle_bytes) for each in (calls[place].request, calls[place].response) if each)
+        if places and size > MOST_BYTES:
+            break
+        places.append(place)
+    return [calls[place] for place in sorted(places)]
 
 
 def _has_values(call: Call) -> bool:
@@ -87,15 +92,10 @@ def _has_values(call: Call) -> bool:
 
 
 def _load(sample: Sample, calls: Sequence[Call], busy_share: float) -> None:
-    size = 0
     for call in calls:
         assert call.request is not None
         assert call.response is not None
         pickles = [each.pickled or b"" for each in (call.request, call.response)]
-        size += sum(map(len, pickles))
-        if size > MOST_BYTES and sample.chosen:
-            sample.left_out[f"beyond {MOST_BYTES // 1_000_000} MB of values"] += 1
-            continue
         try:
             request, response = (recorded.values(pickled) for pickled in pickles)
         except Exception as error:  # a pickle of somebody's program: anything may come out of it

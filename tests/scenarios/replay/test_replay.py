@@ -233,6 +233,12 @@ def test_functions_are_chosen_by_the_ends_of_their_names(recording: Path) -> Non
     assert prepared.functions == [f"{SHOP}:quote", f"{SHOP}:Till.take"]
 
 
+def test_the_functions_that_take_most_time_are_replayed_and_the_others_named(recording: Path) -> None:
+    prepared = preparation.prepare(Options(recording, ("mp-pipe",), most=1), silent)
+    assert {work.function for work in prepared.replay.works} == {f"{SHOP}:quote"}
+    assert prepared.not_run[f"{SHOP}:price_of"].endswith("name it with --function, or ask for --most 3")
+
+
 def test_a_slow_handler_is_called_less_often_and_by_all_alike(tmp_path: Path) -> None:
     calls = [Made("slow", (1.0,), result=1.0, duration_us=100_000, start_us=number) for number in range(40)]
     file = write(tmp_path / "calls.rec", calls)
