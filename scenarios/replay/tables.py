@@ -11,6 +11,7 @@ from scenarios.replay import codecs, defaults, what_if
 from scenarios.replay.figures import Estimate, InRhythm
 from scenarios.replay.preparation import Prepared
 from scenarios.replay.study import REPRODUCED, Line, Study
+from scenarios.replay.tasks import Compared
 from scenarios.replay.travel import Travel, Way
 
 
@@ -238,8 +239,8 @@ def _notes(study: Study) -> Iterator[str]:
     yield from study.prepared.left_out
 
 
-def _total(compared: object) -> int:
-    return sum(getattr(compared, name) for name in ("equal", "changed", "different"))
+def _total(compared: Compared) -> int:
+    return compared.equal + compared.changed + compared.different
 
 
 def _ends(estimate: Estimate) -> str:

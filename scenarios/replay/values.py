@@ -113,7 +113,7 @@ def _compared(pair: Pair) -> str | list[Pair]:
         return _of_dicts(pair)
     if isinstance(before, (set, frozenset)):
         return _of_sets(pair)
-    if (found := _of_arrays(before, after)) is not None:
+    if (found := _of_arrays(pair)) is not None:
         return found
     return _of_objects(pair)
 
@@ -184,8 +184,9 @@ def _of_sets(pair: Pair) -> str | list[Pair]:
     return _of_instances(pair) if len(before) <= _GREEDY else "other elements"
 
 
-def _of_arrays(before: Any, after: Any) -> str | list[Pair] | None:
+def _of_arrays(pair: Pair) -> str | list[Pair] | None:
     """Of NumPy's arrays and numbers, and pandas' tables; None for others."""
+    before, after, path = pair
     numpy: Any = sys.modules.get("numpy")
     if numpy is None:
         return None
@@ -195,7 +196,7 @@ def _of_arrays(before: Any, after: Any) -> str | list[Pair] | None:
         if before.shape != after.shape:
             return f"array of shape {before.shape} -> of {after.shape}"
         if before.dtype.hasobject:
-            return [Pair(before.tolist(), after.tolist(), ((), "array"))]
+            return [Pair(before.tolist(), after.tolist(), path)]
         same = before.tobytes() == after.tobytes() or _items_are_equal(numpy, before, after)
         return [] if same else "array -> other items"
     if isinstance(before, numpy.generic):
