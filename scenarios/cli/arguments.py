@@ -19,12 +19,13 @@ from scenarios.plan.circumstances import CLIENT_THREAD, NOTHING, SERVER_THREAD
 from scenarios.plan.filters import AXES
 from scenarios.plan.load import ASLEEP, CALLERS
 from scenarios.records import environment
+from scenarios.replay import defaults
 
 RESULTS = environment.PROJECT / "results"
 DEFAULT = "quick"
-EXIT_CODES = """Exit codes: 0 done; 1 some cells failed (`run`), something is slower or lost (`compare`), B is slower
-(`ab`), a check failed (`selftest`); 2 a mistake in what was asked for, two runs that cannot be compared, a difference
-that cannot be told (`ab`); 130 interrupted, what is done is kept."""
+EXIT_CODES = """Exit codes: 0 done; 1 some cells failed (`run`), a contender failed (`replay`), something is slower or
+lost (`compare`), B is slower (`ab`), a check failed (`selftest`); 2 a mistake in what was asked for, two runs that
+cannot be compared, a difference that cannot be told (`ab`); 130 interrupted, what is done is kept."""
 _NUMBER = r"(\d+(?:\.\d+)?)"
 _RATE = re.compile(_NUMBER + r"\s*(?:/s)?\Z")
 _TIME = re.compile(_NUMBER + r"\s*(ns|us|µs|μs|ms|s)\Z")
@@ -166,8 +167,43 @@ def parser() -> Parser:
     cuts.add_argument("--lane", choices=LANES, default="native", help="of that run; default: %(default)s")
     cuts.add_argument("--trust", action="store_true", help="read another user's recording, too")
     cuts.add_argument("--json", action="store_true", help="print the answer as one JSON object")
+    _replay(add("replay", "what it would cost to split a program of one's own, from a recording of its calls", results))
     add("list", "list the scenarios and the contenders there are, with a sentence each")
     return whole
+
+
+def _replay(replay: Parser) -> None:
+    replay.add_argument("recording", type=Path, metavar="CALLS", help="what python -m shm_rpc_bridge.record wrote")
+    several: dict[str, Any] = {"action": "append", "default": []}
+    contender_help = f"behind which; can be given several times; default: {', '.join(defaults.CONTENDERS)}"
+    replay.add_argument("--contender", **several, metavar="NAME[,NAME]", help=contender_help)
+    replay.add_argument("--function", **several, metavar="NAME", help="only these; the end of a name will do")
+    path_help = "put a folder on sys.path, for the modules that the recorded values need"
+    replay.add_argument("--path", **several, type=Path, metavar="DIR", help=path_help)
+    replay.add_argument("--travel", action="store_true", help="say what can travel, and measure nothing")
+    handler_help = "what runs in the server: nothing, or something that takes as long as recorded; default: %(default)s"
+    replay.add_argument(
+        "--handler", choices=(defaults.NOTHING, defaults.RECORDED), default=defaults.NOTHING, help=handler_help
+    )
+    with_help = "run the functions themselves in the server, many times each, and compare their results"
+    replay.add_argument("--with-handler", action="store_true", help=with_help)
+    changed_help = "take a codec that changes values, tuples to lists, where it refuses none"
+    replay.add_argument("--allow-changed", action="store_true", help=changed_help)
+    calls_help = "of each function at most, drawn at random; default: %(default)s"
+    replay.add_argument("--calls", type=at_least_one, default=defaults.CALLS, metavar="N", help=calls_help)
+    most_help = "functions, those that take most time, where none are named; default: %(default)s"
+    replay.add_argument("--most", type=at_least_one, default=defaults.MOST, metavar="N", help=most_help)
+    rounds_help = f"{defaults.FEWEST_ROUNDS} or more; default: %(default)s"
+    replay.add_argument("--rounds", type=at_least_one, default=defaults.ROUNDS, metavar="N", help=rounds_help)
+    seconds_help = "of the recorded rhythm, for each contender, 0s: none; default: %(default)s"
+    replay.add_argument("--seconds", default=f"{defaults.RHYTHM_S:g}s", metavar="TIME", help=seconds_help)
+    callers_help = "in parallel, for the bound on how much more the program could do; default: %(default)s"
+    replay.add_argument("--callers", type=at_least_one, default=1, metavar="N", help=callers_help)
+    replay.add_argument("--workers", type=at_least_one, default=1, metavar="W", help="processes that serve; likewise")
+    seed_help = "of the sample and of the order; default: %(default)s"
+    replay.add_argument("--seed", type=count, default=defaults.SEED, metavar="N", help=seed_help)
+    replay.add_argument("--trust", action="store_true", help="read a recording of another user: it can run any code")
+    replay.add_argument("--json", action="store_true", help="one JSON object on standard output, progress on stderr")
 
 
 def shared(*arguments: tuple[str, dict[str, Any]]) -> Parser:

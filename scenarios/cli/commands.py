@@ -91,5 +91,6 @@ COMMANDS = {
     "readme": finished.readme,
     "advise": finished.advise,
     "cuts": _cuts,
+    "replay": measure.replay,
     "list": _list,
 }

@@ -12,13 +12,12 @@ from rich.console import Console
 from scenarios.advice.curves import Curves, curves_of
 from scenarios.cli import layout
 from scenarios.cli.problems import Reporter
-from scenarios.common.errors import RunError, UserError
+from scenarios.common.errors import UserError
 from scenarios.common.units import BLANK, figure, size
 from scenarios.cuts import borders, passages, prices
 from scenarios.cuts.borders import Border
 from scenarios.cuts.passages import Program
 from scenarios.records import store
-from shm_rpc_bridge.record import NotARecording, read
 
 CONTENDERS = ("shm", "mp-pipe", "zmq-ipc", "grpc-uds")
 """Asked about unless others are named; those of them that the run has."""
@@ -28,12 +27,7 @@ SHOWN = 12
 
 def run(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     """Print what would cross the borders of a recorded package."""
-    try:
-        program = passages.of_recording(read(asked.recording, trust=asked.trust))
-    except (NotARecording, OSError) as error:
-        raise RunError(str(error)) from error
-    if not program.passages:
-        raise RunError(f"{asked.recording} has no call from one module of the package into another")
+    program = passages.read(asked.recording, trust=asked.trust)
     measured = store.find(asked.results, asked.run or "reference")
     curves = curves_of(measured, asked.lane)
     contenders = _contenders(asked.contender, curves)

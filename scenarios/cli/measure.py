@@ -1,4 +1,4 @@
-"""The commands that measure, or say what would be measured: ``run``, ``plan``, ``capacity``, ``ab``, ``selftest``."""
+"""The commands that measure: ``run``, ``capacity``, ``ab``, ``replay``, ``selftest``; and ``plan``, which says what."""
 
 from __future__ import annotations
 
@@ -104,6 +104,14 @@ def capacity(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     run = capacity.search(questions, Registered(), asked.results, console)
     capacity.show(run, console)
     return 0
+
+
+def replay(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
+    """What it would cost to split somebody's own program; 1 where a contender failed."""
+    from scenarios.cli import replay
+
+    options = replay.options(asked, time_us(asked.seconds, "--seconds") / 1e6)
+    return replay.answer(options, asked.path, asked.results, console, travel_only=asked.travel, as_json=asked.json)
 
 
 def selftest(asked: argparse.Namespace, console: Console, say: Reporter) -> int:

@@ -10,8 +10,9 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from scenarios.common.errors import UserError
-from shm_rpc_bridge.record import Call, Encoded, Recording
+from scenarios.common.errors import RunError, UserError
+from shm_rpc_bridge import record
+from shm_rpc_bridge.record import Encoded, Recording
 
 OUTSIDE = "(the rest of the program)"
 """Stands for whatever is not of the package that was recorded."""
@@ -55,6 +56,18 @@ class Program:
         for passage in self.passages:
             own[passage.callee] += passage.own_seconds
         return sorted(own, key=lambda module: -own[module])
+
+
+def read(path: str, *, trust: bool = False) -> Program:
+    """What is known of the program of a file. Raises :class:`RunError`, and what :func:`of_recording` raises."""
+    try:
+        recording = record.read(path, trust=trust)
+    except (record.NotARecording, OSError) as error:
+        raise RunError(str(error)) from error
+    program = of_recording(recording)
+    if not program.passages:
+        raise RunError(f"{path} has no call from one module of {recording.settings['package']} into another")
+    return program
 
 
 def of_recording(recording: Recording) -> Program:
@@ -116,6 +129,3 @@ def _reasons(recording: Recording) -> dict[str, str]:
 
 def _is_called(recording: Recording, name: str) -> bool:
     return recording.totals[name].calls > 0
-
-
-__all__ = ["MUTATES", "OBJECT", "OUTSIDE", "Call", "Passage", "Program", "of_recording"]

@@ -23,7 +23,7 @@ from tests.docs.pages import PAGES, ROOT, blocks, commands, is_recorded, is_serv
 
 PATIENCE = 60
 PYTHON = ".venv/bin/python"
-MEASURING = {"ab", "capacity", "selftest"}
+MEASURING = {"ab", "capacity", "replay", "selftest"}
 """Commands of the harness that take minutes; their arguments are read, no more. Of `run` the plan is made."""
 PART = ("noop", "direct", "shm", "mp-pipe", "grpc-uds")
 FOR_ALL = [

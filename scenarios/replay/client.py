@@ -1,0 +1,148 @@
+"""A client of one carrier: runs in a fresh process, and makes the calls it is asked for.
+
+It reads the calls by itself, unpickles those of a function when that function is asked for, and holds them. CPU time is
+of this process and of the server's, from the operating system's clocks around the timed part; about 1 µs per call is
+the loop's own, as in ``direct``, which it is compared with. Light: this is between a contender and its number.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import traceback
+from array import array
+from collections.abc import Iterable
+from contextlib import ExitStack
+from functools import partial
+from multiprocessing.connection import Connection
+from typing import Any
+
+from contenders import garbage, pickling
+from contenders.interface import Caller, Contender
+from contenders.process import ServerProcess
+from contenders.worker import die_with_parent
+from scenarios.measuring import usage
+from scenarios.replay import cargo, timing
+from scenarios.replay.service import ReplayService, load
+from scenarios.replay.tasks import Answer, Asked, BackToBack, Failure, Kept, Rhythm, Server, Task, Timed
+from scenarios.replay.timing import Call
+
+READY = "ready"
+WARM_CALLS = 10
+"""Of each caller, before calls begin in their rhythm."""
+
+
+def main(task: Task, runner: Connection) -> None:
+    """Receive a :class:`Server` (None: serve in a thread of this process), connect, say :data:`READY`; then answer
+    what is asked until None comes. A :class:`Failure` at any time is the last that is said."""
+    threading.Thread(target=die_with_parent, daemon=True).start()
+    sys.stdout = sys.stderr  # for what a recorded program prints, as in the server
+    try:
+        with ExitStack() as stack:
+            client = _Client(task, runner.recv(), stack)
+            runner.send(READY)
+            while (asked := _heard(runner)) is not None:
+                runner.send(client.answer(asked))
+    except EOFError:
+        return  # whoever asked is gone
+    except Exception as error:  # whatever a contender or a recorded program raises is recorded with it
+        runner.send(Failure(type(error).__name__, str(error), traceback.format_exc()))
+    runner.close()
+
+
+def _heard(runner: Connection) -> Asked:
+    asked: Asked = runner.recv()
+    return asked
+
+
+class _Client:
+    def __init__(self, task: Task, server: Server | None, stack: ExitStack) -> None:
+        self._task, self._stack = task, stack
+        self._cases = cargo.read(task.file).cases
+        self._payloads: dict[int, Any] = {}
+        if server is None:
+            service = ReplayService(task.file, task.handler)
+            load(service)
+            self._address = stack.enter_context(ServerProcess(task.contender, service)).address
+        else:
+            self._address = server.address
+        caller = self._connected()
+        self._call = calling(task.contender, caller)
+        self._server_pid = server.pid if server else caller.server_pid
+
+    def answer(self, asked: BackToBack | Rhythm) -> Answer:
+        return self._rhythm(asked) if isinstance(asked, Rhythm) else self._back_to_back(asked)
+
+    def _connected(self) -> Caller:
+        return self._stack.enter_context(self._task.contender.connect(self._address))
+
+    def _read(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            if number not in self._payloads:
+                args, kwargs = self._cases[number].arguments()
+                self._payloads[number] = [number, list(args), kwargs]
+
+    def _back_to_back(self, asked: BackToBack) -> Timed:
+        self._read(asked.numbers)
+        payloads = [self._payloads[number] for number in asked.numbers]
+        results = [self._cases[number].result() for number in asked.numbers]
+        compared = timing.compare(self._call, payloads, results, self._task.codec)
+        del results
+        timing.warm(self._call, payloads)
+        room = max(1, timing.MOST_CALLS // len(payloads)) * len(payloads)
+        latencies = array("q", bytes(8 * room))
+        garbage.settle()
+        before = self._server_cpu_ns()
+        own = time.process_time_ns()
+        deadline = time.perf_counter_ns() + round(asked.seconds * 1e9)
+        passes = timing.back_to_back(self._call, payloads, latencies, deadline)
+        own = time.process_time_ns() - own
+        after = self._server_cpu_ns()
+        return Timed(
+            latency_ns=latencies[: passes * len(payloads)].tobytes(),
+            passes=passes,
+            compared=compared,
+            client_cpu_ns=own,
+            server_cpu_ns=None if before is None or after is None else after - before,
+        )
+
+    def _rhythm(self, asked: Rhythm) -> Kept:
+        numbers = [number for _, number in asked.scheduled]
+        self._read(numbers)
+        calls: list[Call] = [self._call]
+        calls += [calling(self._task.contender, self._connected()) for _ in range(asked.callers - 1)]
+        for call in calls:
+            for number in numbers[:WARM_CALLS]:
+                timing.checked(call(self._payloads[number]), self._payloads[number])
+        rhythm = timing.Rhythm(asked.scheduled, self._payloads, len(calls))
+        garbage.settle()
+        before = self._server_cpu_ns()
+        own = time.process_time_ns()
+        rhythm.run(calls)
+        own = time.process_time_ns() - own - rhythm.waited.waiting_cpu_ns
+        after = self._server_cpu_ns()
+        return Kept(
+            latency_ns=rhythm.latency[: rhythm.made].tobytes(),
+            late_ns=rhythm.late[: rhythm.made].tobytes(),
+            number=array("q", numbers[: rhythm.made]).tobytes(),
+            callers=len(calls),
+            client_cpu_ns=max(0, own),
+            server_cpu_ns=None if before is None or after is None else after - before,
+            unmade=len(numbers) - rhythm.made,
+        )
+
+    def _server_cpu_ns(self) -> int | None:
+        return usage.of_process(self._server_pid).cpu_ns if self._server_pid else None
+
+
+def calling(contender: Contender, caller: Caller) -> Call:
+    """How a caller makes one call; in a lane of bytes with pickles of the replay's own."""
+    if contender.lane != "bytes":
+        return partial(caller.call, "call")
+    call, encode, decode = caller.call, pickling.encode_request, pickling.decode_response
+
+    def pickled(payload: Any) -> Any:
+        return decode(call("echo", encode("call", payload)))
+
+    return pickled

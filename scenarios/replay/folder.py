@@ -1,0 +1,89 @@
+"""What a replay leaves: ``results/replay-<time>/`` beside the runs of scenarios, which it is none of.
+
+replay.json      every figure, and where and with what it was measured
+latencies.npz    every latency, ns: one array per function, contender and round, which replay.json names
+replay.png, .svg the picture
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scenarios.records import environment
+from scenarios.records.store import replace_file
+from scenarios.replay import document, picture
+from scenarios.replay.study import Study
+
+FILE = "replay.json"
+
+
+@contextmanager
+def new(results: Path) -> Iterator[Path]:
+    """A fresh folder; gone again when the block is left by an exception. Raises OSError."""
+    results.mkdir(parents=True, exist_ok=True)
+    stamp = datetime.now(UTC).strftime("replay-%Y-%m-%dT%H-%M-%SZ")
+    number = 0
+    while True:
+        folder = results / f"{stamp}{f'_{number}' if number else ''}"
+        try:
+            folder.mkdir()
+            break
+        except FileExistsError:
+            number += 1
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def write(study: Study, folder: Path, command: str) -> dict[str, Any]:
+    """Everything. Returns what is in replay.json."""
+    replay = study.prepared.replay
+    instances = [replay.contenders[work.carrier.contender](work.carrier.lane) for work in replay.works]
+    about = environment.describe(instances, replay.seed, command)
+    arrays, names = _latencies(study)
+    saved = io.BytesIO()
+    np.savez_compressed(saved, **arrays)
+    replace_file(folder / "latencies.npz", saved.getvalue())
+    found = {**document.of_study(study), "environment": about, "latencies": names}
+    replace_file(folder / FILE, json.dumps(found, indent=2).encode() + b"\n")
+    if drawn := picture.sheet(study, environment.in_one_line(about)):
+        replace_file(folder / "replay.png", drawn.png())
+        replace_file(folder / "replay.svg", drawn.svg())
+    return found
+
+
+def _latencies(study: Study) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """The arrays by the names they have in the file, and what each is of."""
+    arrays: dict[str, Any] = {}
+    names: dict[str, dict[str, Any]] = {}
+
+    def add(latency_ns: bytes, passes: int, **of: Any) -> None:
+        key = f"{len(arrays):04}"
+        arrays[key] = np.frombuffer(latency_ns, np.int64).reshape(passes, -1)
+        names[key] = of
+
+    for (function, contender), rounds in study.measured.timed.items():
+        for number, timed in rounds.items():
+            add(
+                timed.latency_ns,
+                timed.passes,
+                load="back to back",
+                function=function,
+                contender=contender,
+                round=number,
+            )
+    for contender, kept in study.measured.kept.items():
+        add(kept.latency_ns, 1, load="recorded rhythm", contender=contender)
+        add(kept.late_ns, 1, load="recorded rhythm, late", contender=contender)
+    return arrays, names

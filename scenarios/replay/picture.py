@@ -1,0 +1,112 @@
+"""The picture of a replay: what splitting each function off would cost, against the time it takes today.
+
+One point per function, that of the contender that costs least, both in percent of the program's time and both axes
+logarithmic; a line goes up to the dearest. Below one guide it costs under 5% of the function's own time, above the
+other as much as the function takes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from scenarios.plots import names, style
+from scenarios.plots.names import Name
+from scenarios.plots.sheet import Sheet, handles
+from scenarios.replay import what_if
+from scenarios.replay.study import Line, Study
+
+LEAST = 1e-4
+"""Percent of the program's time: less, and what is not to be measured, stands at the edge."""
+HEIGHT_INCHES = 4.4
+MARGIN = 3.0
+"""A factor around the points, for their names."""
+
+
+def sheet(study: Study, about: str = "") -> Sheet | None:
+    """None where no function could be replayed."""
+    lines = [(line, best) for line in study.lines if (best := what_if.best(line.splits)) and line.today.share > 0]
+    if not lines:
+        return None
+    with style.applied():
+        drawn = Sheet("What splitting each function off would cost", HEIGHT_INCHES)
+        axes = drawn.panels.subplots()
+        short = _short([line.today.function for line, _ in lines])
+        labels, used, dearest = [], [], []
+        for (line, best), name in zip(lines, short, strict=True):
+            x, y = _percent(line.today.share), _percent(best.of_program)
+            dearest.append(max((_percent(each.of_program) for each in line.splits), default=y))
+            axes.plot([x, x], [y, dearest[-1]], color=style.QUIET, linewidth=1, zorder=1)
+            look: dict[str, Any] = style.of(best.cost.contender) | {"linestyle": "", "markersize": 6.5}
+            axes.plot([x], [y], **look)
+            labels.append(Name(name, x, y, look["color"]))
+            used.append(best.cost.contender)
+        _scales(axes, [each.x for each in labels], [*(each.y for each in labels), *dearest])
+        _guides(axes)
+        axes.set_xlabel("time it takes today, % of the program's")
+        axes.set_ylabel("what all its calls would cost more, % of the program's time")
+        names.around(drawn, axes, labels)
+        drawn.legend(_handles(used))
+        drawn.note(
+            "One point per function: the contender that costs least; the line goes up to the dearest that was "
+            "replayed. Both axes are logarithmic."
+        )
+        if hidden := [line for line, best in lines if best.of_program * 100 < LEAST]:
+            drawn.note(f"{len(hidden)} of {len(lines)} functions cost less than {LEAST:g}% and stand at the edge.")
+        left = [line for line in study.lines if line not in [each for each, _ in lines]]
+        if left:
+            drawn.note(f"Not replayed: {_named(left)}.")
+        return drawn.finish(about)
+
+
+def _percent(share: float) -> float:
+    return max(LEAST, share * 100) if math.isfinite(share) else LEAST
+
+
+def _scales(axes: Axes, across: list[float], up: list[float]) -> None:
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlim(min(across) / MARGIN, max(across) * MARGIN)
+    axes.set_ylim(min(up) / MARGIN, max(up) * MARGIN)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(10, numticks=10))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}%"))
+        axis.set_minor_formatter(NullFormatter())
+
+
+def _guides(axes: Axes) -> None:
+    """Where it costs 5% of the function's own time, and all of it."""
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    for share, text in ((what_if.CHEAP_SHARE, "cheap below: 5% of its own time"), (1.0, "as much as it takes")):
+        axes.plot(
+            [left, right], [left * share, right * share], color=style.SOFT, linewidth=0.8, linestyle=":", zorder=0
+        )
+        at = min(right, high / share)
+        if left < at and low < at * share:
+            axes.text(at, at * share, f"{text} ", fontsize=style.POINTS, color=style.SOFT, ha="right", va="top")
+    axes.set_xlim(left, right)
+    axes.set_ylim(low, high)
+
+
+def _handles(contenders: list[str]) -> list[Any]:
+    found = handles(style.ordered(contenders))
+    for each in found:
+        each.set_linestyle("")
+    return found
+
+
+def _short(functions: list[str]) -> list[str]:
+    """Without their modules, where that says which is meant."""
+    ends = [name.partition(":")[2] or name for name in functions]
+    often = Counter(ends)
+    return [end if often[end] == 1 else name for end, name in zip(ends, functions, strict=True)]
+
+
+def _named(lines: list[Line], most: int = 6) -> str:
+    found = [line.today.function for line in lines]
+    more = f" and {len(found) - most} more" if len(found) > most else ""
+    return ", ".join(found[:most]) + more

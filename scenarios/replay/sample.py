@@ -1,0 +1,184 @@
+"""Which of a function's recorded calls are replayed, with their values; and why the others are not.
+
+A seeded sample of those of which arguments and result were kept, in the order they were recorded in. Where none were
+kept but sizes are known, values of those sizes are made up: a text, and bytes for what travels beside. A call that
+cannot be replayed is counted under its reason and ends nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import pickle
+import random
+import statistics
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from scenarios.replay import recorded
+from scenarios.replay.cargo import Case
+from scenarios.replay.recorded import Call, Encoded, Function, Values
+
+MOST_BYTES = 32_000_000
+"""Of pickles, per function: they go through every codec, are compared value by value, and held by client and server."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Chosen:
+    """One call that can be replayed, and what is known of its values."""
+
+    case: Case
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    result: Any
+
+
+@dataclasses.dataclass
+class Sample:
+    """What of one function is replayed."""
+
+    function: Function
+    kept: int
+    """Calls in the recording."""
+    chosen: list[Chosen] = dataclasses.field(default_factory=list)
+    left_out: Counter[str] = dataclasses.field(default_factory=Counter)
+    """Calls that were looked at and cannot be replayed, by reason."""
+    generated: bool = False
+    """Whether the values were made up from sizes: then nothing can be said of what travels."""
+    made_up: int = 0
+    """Calls in which a hidden value was made up."""
+    mutated: tuple[int, int] = (0, 0)
+    """Of the kept calls: those that changed their arguments in place, and those of which that was looked at."""
+
+    @property
+    def looked_at(self) -> int:
+        return len(self.chosen) + sum(self.left_out.values())
+
+
+def of(function: Function, kept: Sequence[Call], calls: int, seed: int) -> Sample:
+    """At most so many of the calls of it that were kept."""
+    looked = [call.mutated for call in kept if call.mutated is not None]
+    sample = Sample(function, len(kept), mutated=(sum(looked), len(looked)))
+    raised = [call for call in kept if call.raised]
+    for call in raised:
+        sample.left_out[f"raised {call.raised}: only results are replayed"] += 1
+    returned = [call for call in kept if not call.raised]
+    with_values = [call for call in returned if _has_values(call)]
+    busy_share = _busy_share(returned)
+    if with_values:
+        if len(returned) > len(with_values):
+            sample.left_out["its arguments or its result were not kept"] += len(returned) - len(with_values)
+        _load(sample, _drawn(with_values, calls, f"{seed}:{function.name}"), busy_share)
+    elif returned:
+        _generate(sample, _drawn(returned, calls, f"{seed}:{function.name}"), _Sizes.known(returned), busy_share)
+    return sample
+
+
+def _drawn(calls: Sequence[Call], most: int, seed: str) -> list[Call]:
+    """As many, or as have :data:`MOST_BYTES`; one at least."""
+    places: list[int] = []
+    size = 0
+    for place in random.Random(seed).sample(range(len(calls)), min(most, len(calls))):
+        size += sum(max(0, each.pickle_bytes) for each in (calls[place].request, calls[place].response) if each)
+        if places and size > MOST_BYTES:
+            break
+        places.append(place)
+    return [calls[place] for place in sorted(places)]
+
+
+def _has_values(call: Call) -> bool:
+    return bool(call.request and call.request.pickled is not None and call.response and call.response.pickled)
+
+
+def _load(sample: Sample, calls: Sequence[Call], busy_share: float) -> None:
+    for call in calls:
+        assert call.request is not None
+        assert call.response is not None
+        pickles = [each.pickled or b"" for each in (call.request, call.response)]
+        try:
+            request, response = (recorded.values(pickled) for pickled in pickles)
+        except Exception as error:  # a pickle of somebody's program: anything may come out of it
+            sample.left_out[_why_not(error)] += 1
+            continue
+        if refused := [*_said("arguments", request), *_said("result", response)]:
+            sample.left_out[refused[0]] += 1
+            continue
+        if not (request.is_original and response.is_original):
+            sample.made_up += 1
+            pickles = [pickle.dumps(each.value, 5) for each in (request, response)]
+        args, kwargs = request.value
+        case = Case(call.function, pickles[0], pickles[1], *_work(call, busy_share), call.start_ns, call.duration_ns)
+        sample.chosen.append(Chosen(case, tuple(args), kwargs, response.value))
+
+
+def _why_not(error: Exception) -> str:
+    return str(error) if isinstance(error, recorded.CannotMakeUp) else recorded.why_not_read(error)
+
+
+def _said(where: str, values: Values) -> Iterator[str]:
+    for reason in values.refused:
+        yield f"{where}: {reason}"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Sizes:
+    """What is typical of a function, where a call says nothing of its own size. NaN where no call does."""
+
+    request: float
+    response: float
+
+    @classmethod
+    def known(cls, calls: Sequence[Call]) -> _Sizes:
+        return cls(*(_typical([getattr(call, side) for call in calls]) for side in ("request", "response")))
+
+
+def _typical(found: Sequence[Encoded | None]) -> float:
+    sizes = [_main_bytes(each) for each in found if each is not None]
+    known = [size for size in sizes if size == size]
+    return statistics.median(known) if known else math.nan
+
+
+def _main_bytes(encoded: Encoded) -> float:
+    if encoded.json_bytes >= 0:
+        return encoded.json_bytes
+    return max(0, encoded.pickle_bytes - encoded.beside_bytes) if encoded.pickle_bytes >= 0 else math.nan
+
+
+def _generate(sample: Sample, calls: Sequence[Call], typical: _Sizes, busy_share: float) -> None:
+    sample.generated = True
+    for call in calls:
+        request, response = (
+            _made_up(each, usual)
+            for each, usual in ((call.request, typical.request), (call.response, typical.response))
+        )
+        if request is None or response is None:
+            sample.left_out["neither its values nor its sizes were kept: record with payloads"] += 1
+            continue
+        result = response[0] if len(response) == 1 else response
+        pickles = [pickle.dumps(each, 5) for each in ((tuple(request), {}), result)]
+        case = Case(call.function, pickles[0], pickles[1], *_work(call, busy_share), call.start_ns, call.duration_ns)
+        sample.chosen.append(Chosen(case, tuple(request), {}, result))
+
+
+def _made_up(encoded: Encoded | None, usual: float) -> list[Any] | None:
+    """A text that is so long as JSON, and bytes; None where nothing is known."""
+    own = math.nan if encoded is None else _main_bytes(encoded)
+    size = usual if own != own else own
+    if size != size:
+        return None
+    beside = max(0, encoded.beside_bytes) if encoded is not None else 0
+    return ["x" * max(0, round(size) - 2), *([bytes(beside)] if beside else [])]
+
+
+def _busy_share(calls: Sequence[Call]) -> float:
+    """The CPU time of those calls that were looked at, as a share of what they took."""
+    seen = [call for call in calls if call.cpu_ns >= 0 and call.duration_ns > 0]
+    took = sum(call.duration_ns for call in seen)
+    return min(1.0, sum(call.cpu_ns for call in seen) / took) if took else 1.0
+
+
+def _work(call: Call, busy_share: float) -> tuple[int, int]:
+    """Of a recorded call: computing, waiting; ns."""
+    busy = min(call.cpu_ns, call.duration_ns) if call.cpu_ns >= 0 else round(call.duration_ns * busy_share)
+    return busy, call.duration_ns - busy

@@ -1,0 +1,104 @@
+"""What a client's process is told, and what it answers. Light; picklable."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from contenders.interface import Contender
+
+Scheduled = tuple[int, int]
+"""When a call is due, in ns from the beginning, and its number."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What it is for as long as it lives."""
+
+    contender: Contender
+    codec: str
+    file: str
+    """Of :mod:`scenarios.replay.cargo`."""
+    handler: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Server:
+    """Where the server is, once it is ready."""
+
+    address: str
+    pid: int
+
+
+@dataclasses.dataclass(frozen=True)
+class BackToBack:
+    """One function's calls, one after the other, again and again."""
+
+    function: str
+    numbers: tuple[int, ...]
+    seconds: float
+    """The calls go on until so much time has passed and all have been made equally often."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Rhythm:
+    """Calls that begin when they did in the recording."""
+
+    scheduled: tuple[Scheduled, ...]
+    callers: int
+    """Threads: as many as calls overlapped."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Compared:
+    """Results beside the recorded ones."""
+
+    equal: int
+    changed: int
+    """As the codec changes them."""
+    different: int
+    first: str = ""
+    """The first that was not equal: ``call 12: result[2]: tuple -> list``."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Timed:
+    """What one round found. CPU time in ns, of all threads."""
+
+    latency_ns: bytes
+    """Signed 64-bit integers, a line for each pass over the calls."""
+    passes: int
+    compared: Compared
+    client_cpu_ns: int
+    server_cpu_ns: int | None
+    """None where the server is the client's own process."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Kept:
+    """What the calls in their rhythm found: for each in the order they were due."""
+
+    latency_ns: bytes
+    """From just before a call was made to just after."""
+    late_ns: bytes
+    """From when it was due to just before it was made."""
+    number: bytes
+    callers: int
+    client_cpu_ns: int
+    """What was spent waiting for the clock taken off."""
+    server_cpu_ns: int | None
+    unmade: int = 0
+    """Calls for which there was no time left."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """Why there is none."""
+
+    kind: str
+    message: str
+    trace: str
+
+
+Asked = BackToBack | Rhythm | None
+"""None ends the client."""
+Answer = Timed | Kept | Failure

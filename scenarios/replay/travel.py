@@ -1,0 +1,201 @@
+"""What of a function's calls can leave a process: which codec carries its arguments and results, and what not, and why.
+
+A codec carries a call when arguments and result come back equal and of the same types (:mod:`scenarios.replay.values`).
+What comes back as something else is *changed*, what a codec does not take *refused*; both with the first place. Looked
+at are the calls of the sample, not all of the recording.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from scenarios.replay import codecs
+from scenarios.replay.recorded import Recording
+from scenarios.replay.sample import Chosen, Sample
+from scenarios.replay.values import children, difference
+
+REASONS = 5
+"""Of each codec, so many of the commonest are kept."""
+_PLACES = re.compile(r"\[\d+\]")
+
+
+@dataclasses.dataclass(frozen=True)
+class Way:
+    """What one codec does to the calls that were looked at."""
+
+    codec: str
+    carried: int
+    changed: int
+    refused: int
+    reasons: tuple[tuple[str, int], ...]
+    """``path: what -> what`` or ``path: why refused``, the commonest first, with the number of calls. ``[*]`` stands
+    for every place of a list."""
+    bytes_per_call: float | None
+    """Of arguments and result, encoded: the mean of those calls that are not refused; None without any."""
+
+    @property
+    def carries_all(self) -> bool:
+        return self.carried > 0 and not self.changed and not self.refused
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether nothing is refused, though something may be changed."""
+        return self.carried + self.changed > 0 and not self.refused
+
+
+@dataclasses.dataclass(frozen=True)
+class SelfState:
+    """Of a method: what it was called on, as the recording saw it now and then."""
+
+    looked_at: int
+    attributes: tuple[tuple[str, str, int], ...]
+    """Name, type and pickled bytes (the most that were seen, -1 for what cannot be pickled)."""
+    refused: tuple[str, ...]
+    """``name: why not``."""
+    mutated: int
+    """How often the method had changed it."""
+
+    @property
+    def pickled_bytes(self) -> int:
+        return sum(max(0, size) for _, _, size in self.attributes)
+
+
+@dataclasses.dataclass(frozen=True)
+class Travel:
+    """One function's."""
+
+    function: str
+    kind: str
+    calls: int
+    """That were looked at, and have values."""
+    left_out: Mapping[str, int]
+    """Calls that cannot be replayed, by reason."""
+    generated: bool
+    """Only sizes were recorded: values were made up, and nothing is known of what travels."""
+    made_up: int
+    mutated: int
+    mutation_looked_at: int
+    ways: Mapping[str, Way]
+    """By codec."""
+    sizes: Mapping[str, tuple[int, ...]]
+    """By codec, the bytes of each call of the sample, in its order; -1 where it is refused."""
+    self_state: SelfState | None
+
+
+def of(recording: Recording, sample: Sample) -> Travel:
+    """A codec that is not installed carries nothing, and says so."""
+    name = sample.function.name
+    ways, sizes = {}, {}
+    for codec in codecs.CODECS:
+        ways[codec], sizes[codec] = _way(codec, sample)
+    sizes[codecs.NONE] = sizes[codecs.PICKLE]
+    return Travel(
+        name,
+        sample.function.kind,
+        len(sample.chosen),
+        dict(sample.left_out.most_common()),
+        sample.generated,
+        sample.made_up,
+        *sample.mutated,
+        ways,
+        sizes,
+        _self_state(recording.objects.get(name, ())) if sample.function.kind == "method" else None,
+    )
+
+
+def _way(codec: str, sample: Sample) -> tuple[Way, tuple[int, ...]]:
+    carried = changed = refused = 0
+    reasons, sizes = Counter[str](), []
+    for chosen in sample.chosen:
+        try:
+            size, change = _of_call(codec, chosen, sample.function.parameters)
+        except Exception as error:  # whatever a codec, or a class's own code that it runs, raises
+            refused += 1
+            sizes.append(-1)
+            reasons[_generalised(_place_of(codec, chosen, sample.function.parameters) + codecs.refusal(error))] += 1
+            continue
+        sizes.append(size)
+        if change is None:
+            carried += 1
+        else:
+            changed += 1
+            reasons[_generalised(change)] += 1
+    known = [size for size in sizes if size >= 0]
+    mean = sum(known) / len(known) if known else None
+    return Way(codec, carried, changed, refused, tuple(reasons.most_common(REASONS)), mean), tuple(sizes)
+
+
+def _of_call(codec: str, chosen: Chosen, parameters: Sequence[str]) -> tuple[int, str | None]:
+    """Its bytes, and what has changed in it first."""
+    total, change = 0, None
+    for root, value in _parts(chosen, parameters):
+        after, size = codecs.round_trip(codec, value)
+        total += size
+        change = change or difference(value, after, root)
+    return total, change
+
+
+def _parts(chosen: Chosen, parameters: Sequence[str]) -> list[tuple[str, Any]]:
+    """Every argument by its place, with its name where Python knows it, and the result."""
+    names = [f"args[{i}]" for i in range(len(chosen.args))]
+    named = [f"{name} ({parameters[i]})" if i < len(parameters) else name for i, name in enumerate(names)]
+    return [
+        *zip(named, chosen.args, strict=True),
+        *((f"kwargs[{key!r}]", value) for key, value in chosen.kwargs.items()),
+        ("result", chosen.result),
+    ]
+
+
+def _place_of(codec: str, chosen: Chosen, parameters: Sequence[str]) -> str:
+    """How one gets to what a codec refuses: the innermost value that it refuses by itself. ``path: ``."""
+    for root, value in _parts(chosen, parameters):
+        if not _refuses(codec, value):
+            continue
+        path, seen = root, {id(value)}
+        while True:
+            inner = next(
+                (pair for pair in children(value) if id(pair[1]) not in seen and _refuses(codec, pair[1])), None
+            )
+            if inner is None:
+                return f"{path}: "
+            path, value = path + inner[0], inner[1]
+            seen.add(id(value))
+    return ""
+
+
+def _refuses(codec: str, value: Any) -> bool:
+    try:
+        codecs.round_trip(codec, value)
+    except Exception:  # as in _way
+        return True
+    return False
+
+
+def _generalised(reason: str) -> str:
+    """Calls that differ in the place within a list alone have one reason; the place of an argument is kept."""
+    root, dot, rest = reason.partition("]") if reason.startswith("args[") else ("", "", reason)
+    path, colon, what = rest.partition(": ")
+    return f"{root}{dot}{_PLACES.sub('[*]', path)}{colon}{what}"
+
+
+def _self_state(seen: Sequence[Mapping[str, Any]]) -> SelfState | None:
+    if not seen:
+        return None
+    attributes: dict[str, tuple[str, int]] = {}
+    refused: dict[str, str] = {}
+    for each in seen:
+        for name, (kind, size, why) in each["attributes"].items():
+            attributes[name] = kind, max(size, attributes.get(name, ("", -1))[1])
+            if size < 0:
+                refused[name] = why
+    found = tuple((name, kind, size) for name, (kind, size) in attributes.items())
+    return SelfState(
+        len(seen),
+        found,
+        tuple(f"{name}: {why}" for name, why in refused.items()),
+        sum(each["mutated"] for each in seen),
+    )

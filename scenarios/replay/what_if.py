@@ -1,0 +1,190 @@
+"""What splitting a function off would be to the program: pure functions over a recording's figures and a call's cost.
+
+*Today* is what was recorded: how long the program ran, and how much of it was this function, calls that it made itself
+included. *Split* is today with the cost of a call added to each of its calls.
+
+*Verdict.* The cost of all calls beside the time the function takes itself: under 5% it is cheap to split; as much or
+more is not worth it; in between it is worth it for what is gained, which is said. What nothing can carry, and what
+changes its arguments in place, is impossible.
+
+*Batches.* A call of k items costs the part per call once and the part per byte k times, so an item costs ``a / k + b``.
+Where b alone is beyond 5% of an item's work no batch helps.
+
+*A rate.* The program's time is divided into calls: under so many per second the cost is under 5% of it.
+
+*More at once.* With N callers in parallel and W workers, the program does at most so many times what it does today as
+the least of these says: what N callers get through, each waiting for its own calls (``N T / (T + added)``); what the
+main process computes (``T / (T - F + C)``, F the function's CPU time, C that of calling it); what the workers do
+(``W T / (F + S)``, S that of answering). T is the program's time, and all of it is taken to hold the interpreter's
+lock: a bound, not a forecast. It needs as many free CPUs as processes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+from scenarios.replay.figures import Cost
+
+CHEAP_SHARE = 0.05
+"""Of a function's own time, or the program's."""
+CHEAP, IF, NOT_WORTH_IT, IMPOSSIBLE, UNKNOWN = (
+    *("cheap to split", "worth it only if", "not worth it", "impossible", "not known"),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Today:
+    """One function in the recorded program."""
+
+    function: str
+    kind: str
+    calls: int
+    seconds: float
+    """Of all its calls, added up."""
+    program_seconds: float
+    cpu_seconds: float
+    """Of them, on a CPU: from the calls where it was looked at; NaN where it was not."""
+    raised: int
+    dropped: int
+    recorder_us: float
+    """What recording has cost a call; NaN where that is not known. It is in the time of whoever called."""
+
+    @property
+    def share(self) -> float:
+        """Of the program's time: above 1 where threads or tasks are in it at the same time."""
+        return self.seconds / self.program_seconds if self.program_seconds else math.nan
+
+    @property
+    def mean_us(self) -> float:
+        """What a call takes today."""
+        return self.seconds / self.calls * 1e6 if self.calls else math.nan
+
+    @property
+    def per_s(self) -> float:
+        """Calls per second of the program."""
+        return self.calls / self.program_seconds if self.program_seconds else math.nan
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """The same function behind one contender."""
+
+    cost: Cost
+    added_seconds: float
+    """Of all its calls."""
+    of_program: float
+    """That, as a share of the program's time."""
+    of_own: float
+    """And of the function's."""
+    leaves_cpu_seconds: float
+    """CPU time that the calling process has no more; negative where calling costs more than the work did. NaN where
+    the work's is not known."""
+    batch: float
+    """Calls that must become one for the cost to be under 5% of the work; 1 where it is, infinite where none is
+    enough."""
+    cheap_per_s: float
+    """So many calls per second cost 5% of the program's time."""
+    at_most: float
+    """Times what the program does today, with the callers and workers that were asked for."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """In words; `contender` is the cheapest, "" where there is none."""
+
+    word: str
+    why: str
+    contender: str = ""
+
+
+def split(today: Today, cost: Cost, callers: int = 1, workers: int = 1, work_us: float = 0.0) -> Split:
+    """`work_us`: of the server's CPU time per call, what was the handler's."""
+    added = cost.added_mean_us.value * today.calls / 1e6
+    leaves = today.cpu_seconds - cost.client_cpu_us * today.calls / 1e6
+    return Split(
+        cost=cost,
+        added_seconds=added,
+        of_program=added / today.program_seconds if today.program_seconds else math.nan,
+        of_own=added / today.seconds if today.seconds else math.inf,
+        leaves_cpu_seconds=leaves,
+        batch=batch(today.mean_us, cost),
+        cheap_per_s=CHEAP_SHARE * 1e6 / cost.added_mean_us.value if cost.added_mean_us.value > 0 else math.inf,
+        at_most=bound(today, cost, added, callers, workers, work_us),
+    )
+
+
+def batch(work_us: float, cost: Cost) -> float:
+    """Calls in one, so that an item's cost is under 5% of its work; see the module."""
+    allowed = CHEAP_SHARE * work_us
+    if cost.added_mean_us.value <= allowed:
+        return 1.0
+    per_item = 0.0 if math.isnan(cost.per_byte_ns) else cost.per_byte_ns * cost.bytes_per_call / 1000
+    # What the mean has beyond the line, a few slow calls, is had once per call as well.
+    per_call = max(cost.per_call_us, cost.added_mean_us.value - per_item)
+    return math.ceil(per_call / (allowed - per_item)) if allowed > per_item else math.inf
+
+
+def bound(today: Today, cost: Cost, added: float, callers: int, workers: int, work_us: float = 0.0) -> float:
+    """Times what the program does today; see the module. Without a known CPU time the function's time is taken."""
+    whole = today.program_seconds
+    busy = min(today.seconds if math.isnan(today.cpu_seconds) else today.cpu_seconds, whole)
+    calling = cost.client_cpu_us * today.calls / 1e6
+    answering = 0.0 if math.isnan(cost.server_cpu_us) else max(0.0, cost.server_cpu_us - work_us) * today.calls / 1e6
+    limits = [callers * whole / max(whole + added, 1e-9), whole / max(whole - busy + calling, 1e-9)]
+    if busy + answering > 0:
+        limits.append(workers * whole / (busy + answering))
+    return min(limits)
+
+
+def best(splits: Sequence[Split]) -> Split | None:
+    """The cheapest that leaves the process."""
+    outside = [each for each in splits if not math.isnan(each.cost.server_cpu_us)]
+    return min(outside, key=lambda each: each.added_seconds, default=None)
+
+
+def verdict(today: Today, splits: Sequence[Split], refused: str, mutated: tuple[int, int], why_not: str) -> Verdict:
+    """`refused`: why it could not be recorded. `mutated`: of its calls, those that changed their arguments, and those
+    of which that was looked at. `why_not`: why there are no figures."""
+    if refused:
+        return Verdict(IMPOSSIBLE, refused)
+    if mutated[0]:
+        return Verdict(
+            IMPOSSIBLE,
+            f"{mutated[0]} of {mutated[1]} calls that were looked at change their arguments in place, which is lost "
+            "behind any IPC: return what was changed",
+        )
+    chosen = best(splits)
+    if chosen is None:
+        return Verdict(IMPOSSIBLE if why_not.startswith("nothing carries") else UNKNOWN, why_not)
+    name = chosen.cost.contender
+    if chosen.of_own < CHEAP_SHARE:
+        return Verdict(CHEAP, f"{name} adds {_percent(chosen.of_own)} of its own time", name)
+    advice = _advice(today, chosen)
+    if chosen.of_own >= 1:
+        return Verdict(NOT_WORTH_IT, f"{name} adds {_percent(chosen.of_own)} of its own time; {advice}", name)
+    return Verdict(IF, f"{name} adds {_percent(chosen.of_own)} of its own time: {advice}", name)
+
+
+def _advice(today: Today, chosen: Split) -> str:
+    said = []
+    if chosen.batch < math.inf:
+        said.append(f"under {_percent(CHEAP_SHARE)} in batches of {chosen.batch:,.0f}")
+    else:
+        said.append("no batch is enough, its bytes alone cost more than that")
+    if chosen.cheap_per_s < today.per_s:
+        said.append(
+            f"under {_percent(CHEAP_SHARE)} of the program's time below {chosen.cheap_per_s:,.0f} calls/s (now "
+            f"{today.per_s:,.0f})"
+        )
+    else:
+        said.append(f"{_percent(chosen.of_program)} of the program's time at {today.per_s:,.0f} calls/s")
+    if chosen.at_most > 1:
+        said.append(f"at most {chosen.at_most:.2g} times as much done")
+    return "; ".join(said)
+
+
+def _percent(share: float) -> str:
+    value = share * 100
+    return f"{value:,.0f}%" if value >= 10 else f"{value:.2g}%"

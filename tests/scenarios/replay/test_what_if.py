@@ -1,0 +1,164 @@
+"""What splitting would be to the program follows from its figures by rules that can be computed by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scenarios.replay import figures, what_if
+from scenarios.replay.figures import Cost, Estimate
+from scenarios.replay.tasks import Compared, Kept, Timed
+from scenarios.replay.what_if import CHEAP, IF, IMPOSSIBLE, NOT_WORTH_IT, UNKNOWN, Today
+
+NAN = math.nan
+
+
+def today(**other: Any) -> Today:
+    """1,000 calls of 1 ms, a second of ten, all of it computing."""
+    made = Today("shop:quote", "function", 1000, 1.0, 10.0, 1.0, 0, 0, NAN)
+    return dataclasses.replace(made, **other)
+
+
+def cost(mean_us: float, **other: Any) -> Cost:
+    made = Cost(
+        function="shop:quote",
+        contender="mp-pipe",
+        carrier="json, lane json",
+        rounds=6,
+        calls=3000,
+        p50_us=Estimate(mean_us),
+        added_us=Estimate(mean_us),
+        added_mean_us=Estimate(mean_us),
+        client_cpu_us=mean_us / 2,
+        server_cpu_us=mean_us / 2,
+        per_call_us=mean_us,
+        per_byte_ns=NAN,
+        bytes_per_call=100.0,
+        compared=Compared(1, 0, 0),
+    )
+    return dataclasses.replace(made, **other)
+
+
+def test_a_cost_is_added_to_every_call() -> None:
+    found = what_if.split(today(), cost(40.0))
+    assert found.added_seconds == pytest.approx(0.04)
+    assert found.of_program == pytest.approx(0.004)
+    assert found.of_own == pytest.approx(0.04)
+    assert found.leaves_cpu_seconds == pytest.approx(1.0 - 0.02)
+
+
+@pytest.mark.parametrize(
+    ("mean_us", "word"), [(40.0, CHEAP), (60.0, IF), (999.0, IF), (1001.0, NOT_WORTH_IT), (-5.0, CHEAP)]
+)
+def test_the_verdict_is_by_the_functions_own_time(mean_us: float, word: str) -> None:
+    found = what_if.verdict(today(), [what_if.split(today(), cost(mean_us))], "", (0, 0), "")
+    assert (found.word, found.contender) == (word, "mp-pipe")
+
+
+def test_the_cheapest_decides_and_one_that_stays_in_the_process_does_not() -> None:
+    costs = [cost(40.0), cost(2000.0, contender="grpc-uds"), cost(1.0, contender="thread-pool", server_cpu_us=NAN)]
+    found = what_if.verdict(today(), [what_if.split(today(), each) for each in costs], "", (0, 0), "")
+    assert found.contender == "mp-pipe"
+
+
+@pytest.mark.parametrize(
+    ("refused", "mutated", "why_not", "word", "why"),
+    [
+        ("a generator", (0, 0), "", IMPOSSIBLE, "a generator"),
+        ("", (3, 40), "", IMPOSSIBLE, "3 of 40 calls that were looked at change their arguments in place"),
+        ("", (0, 0), "nothing carries it: a lock", IMPOSSIBLE, "a lock"),
+        ("", (0, 0), "none of its calls were kept", UNKNOWN, "none of its calls were kept"),
+    ],
+)
+def test_what_cannot_be_split_says_why(
+    refused: str, mutated: tuple[int, int], why_not: str, word: str, why: str
+) -> None:
+    found = what_if.verdict(today(), [], refused, mutated, why_not)
+    assert found.word == word
+    assert why in found.why
+
+
+def test_a_batch_saves_the_part_per_call_and_not_the_part_per_byte() -> None:
+    # 5% of 1 ms are 50 µs: 300 / k + 0.2 * 100 <= 50 from k = 10 on.
+    assert what_if.batch(1000.0, cost(320.0, per_call_us=300.0, per_byte_ns=200.0)) == 10
+    assert what_if.batch(1000.0, cost(50.0)) == 1
+    assert what_if.batch(1000.0, cost(101.0)) == 3
+    assert what_if.batch(1000.0, cost(320.0, per_call_us=100.0, per_byte_ns=2200.0)) == math.inf
+
+
+def test_a_rate_is_cheap_below_5_percent_of_the_programs_time() -> None:
+    found = what_if.split(today(), cost(500.0))
+    assert found.cheap_per_s == pytest.approx(100.0)  # of 500 µs each: 50 ms of every second
+    assert today().per_s == pytest.approx(100.0)
+
+
+def test_the_bound_is_the_least_of_callers_main_process_and_workers() -> None:
+    half = today(seconds=5.0, cpu_seconds=5.0)
+    one = what_if.bound(half, cost(0.0), 0.0, callers=1, workers=1)
+    assert one == pytest.approx(1.0)  # one caller waits for each call
+    assert what_if.bound(half, cost(0.0), 0.0, callers=8, workers=1) == pytest.approx(2.0)  # Amdahl: half is left
+    assert what_if.bound(half, cost(0.0), 0.0, callers=8, workers=8) == pytest.approx(2.0)
+    most = today(seconds=8.0, cpu_seconds=8.0)
+    assert what_if.bound(most, cost(0.0), 0.0, callers=8, workers=2) == pytest.approx(2.5)  # 10 s by 8 s of 2 workers
+    assert what_if.bound(half, cost(1000.0), 1.0, callers=1, workers=1) == pytest.approx(10 / 11)
+
+
+def test_a_program_without_a_known_cpu_time_is_taken_by_its_time() -> None:
+    unknown = today(cpu_seconds=NAN)
+    assert math.isnan(what_if.split(unknown, cost(1.0)).leaves_cpu_seconds)
+    assert what_if.bound(unknown, cost(0.0), 0.0, 4, 4) == pytest.approx(10 / 9)
+
+
+def timed(*passes: list[float], cpu_us: float = 0.0, server_us: float | None = 0.0) -> Timed:
+    """Latencies in µs."""
+    made = np.array(passes) * 1000
+    calls = made.size
+    server = None if server_us is None else round(server_us * 1000 * calls)
+    return Timed(
+        made.astype(np.int64).tobytes(), len(passes), Compared(calls, 0, 0), round(cpu_us * 1000 * calls), server
+    )
+
+
+def test_a_cost_is_the_difference_from_direct_in_the_same_round() -> None:
+    rounds = {number: timed([50.0 + number, 52.0 + number], cpu_us=9, server_us=7) for number in range(5)}
+    direct = {number: timed([1.0 + number, 1.0 + number], server_us=None) for number in range(5)}
+    found = figures.cost(("shop:quote", "mp-pipe"), "json", rounds, direct, [10, 30])
+    assert found.added_us.value == pytest.approx(50.0)
+    assert (found.added_us.low, found.added_us.high) == pytest.approx((50.0, 50.0))
+    assert found.p50_us.value == pytest.approx(53.0)
+    assert (found.client_cpu_us, found.server_cpu_us) == pytest.approx((9.0, 7.0))
+    assert (found.calls, found.rounds, found.bytes_per_call) == (10, 5, 20.0)
+    assert found.compared.equal == 10
+
+
+def test_the_line_finds_what_a_call_and_a_byte_cost() -> None:
+    rng = np.random.default_rng(1)
+    sizes = rng.integers(100, 10_000, 300).astype(float)
+    costs = 40 + 0.003 * sizes + rng.exponential(1.0, 300)
+    costs[:20] += 5000  # a few that were disturbed
+    per_call, per_byte = figures.line(sizes, costs)
+    assert per_call == pytest.approx(40.7, abs=1.0)
+    assert per_byte == pytest.approx(3.0, rel=0.1)
+
+
+@pytest.mark.parametrize("sizes", [[100.0] * 300, [100.0, 10_000.0], []])
+def test_there_is_no_line_through_sizes_that_hardly_differ_or_few_calls(sizes: list[float]) -> None:
+    costs = np.array([5.0] * len(sizes) or [5.0])
+    per_call, per_byte = figures.line(np.array(sizes), costs)
+    assert per_call == 5.0
+    assert math.isnan(per_byte)
+
+
+def test_the_rhythm_counts_late_calls_for_each_function_and_all() -> None:
+    took, late = np.array([10, 20, 30], np.int64) * 1000, np.array([0, 2_000_000, 5_000], np.int64)
+    kept = Kept(took.tobytes(), late.tobytes(), np.array([0, 1, 1], np.int64).tobytes(), 2, 3000, None, unmade=4)
+    whole, one, other = figures.in_rhythm("mp-pipe", kept, ["a", "b"])
+    assert (whole.function, whole.calls, whole.late, whole.unmade, whole.callers) == ("", 3, 1, 4, 2)
+    assert whole.latest_us == pytest.approx(2000.0)
+    assert (one.function, one.late, other.function, other.p50_us) == ("a", 0, "b", pytest.approx(25.0))
+    assert whole.client_cpu_us == pytest.approx(1.0)
+    assert math.isnan(whole.p99_us)
