@@ -28,6 +28,9 @@ bench: $(STAMP)  ## measure: make bench [SCENARIO=quick|full|... or a file.toml]
 plots: $(STAMP)  ## draw the plots of a run again: make plots [RUN=results/...]
 	$(BIN)/python -m scenarios plots $(RUN)
 
+monolith: $(STAMP)  ## record the program of examples/monolith, replay it, split it, compare: ten minutes, or make monolith RUNS=1
+	$(BIN)/python examples/monolith/prove.py $(if $(RUNS),--runs $(RUNS))
+
 selftest: $(STAMP)  ## let the harness measure what it must find: floor, known delay, stopped server, A/A; one minute
 	$(BIN)/python -m scenarios selftest
 
@@ -94,4 +97,4 @@ clean:  ## remove .venv, caches and every run but results/reference
 	find results -mindepth 1 -maxdepth 1 ! -name reference -exec rm -rf {} +
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help venv bench selftest plots report notebooks notebooks-executed test soak split-tests mutants tox lint reference readme docs footprint proto clean
+.PHONY: help venv bench monolith selftest plots report notebooks notebooks-executed test soak split-tests mutants tox lint reference readme docs footprint proto clean

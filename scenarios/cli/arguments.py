@@ -168,6 +168,14 @@ def parser() -> Parser:
     cuts.add_argument("--trust", action="store_true", help="read another user's recording, too")
     cuts.add_argument("--json", action="store_true", help="print the answer as one JSON object")
     _replay(add("replay", "what it would cost to split a program of one's own, from a recording of its calls", results))
+    proof = add("proof", "whether a replay was right: its prediction beside the program that was really split")
+    files: dict[str, Any] = {"action": "append", "required": True, "type": Path}
+    proof.add_argument("--replay", **files, metavar="DIR", help="of replay --with-handler; repeat it for an interval")
+    proof.add_argument("--today", **files, metavar="FILE", help="a recording of the program in one process; repeat it")
+    proof.add_argument("--split", **files, metavar="FILE", help="a recording of the split program; repeat it")
+    proof.add_argument("--contender", default="shm", metavar="NAME", help="it was split with; default: %(default)s")
+    proof.add_argument("--output", type=Path, metavar="DIR", help="write proof.json there, too")
+    proof.add_argument("--json", action="store_true", help="print the answer as one JSON object")
     add("list", "list the scenarios and the contenders there are, with a sentence each")
     return whole
 

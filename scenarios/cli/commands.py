@@ -71,6 +71,12 @@ def _list(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     return 0
 
 
+def _proof(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
+    from scenarios.cli import proof
+
+    return proof.run(asked, console, say)
+
+
 def _cuts(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     from scenarios.cli import cuts
 
@@ -92,5 +98,6 @@ COMMANDS = {
     "advise": finished.advise,
     "cuts": _cuts,
     "replay": measure.replay,
+    "proof": _proof,
     "list": _list,
 }

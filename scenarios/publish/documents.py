@@ -22,8 +22,8 @@ from scenarios.records import environment
 from scenarios.records.store import Run, replace_file
 from scenarios.statistics import clients_and_rates, disturbed, figures
 from scenarios.statistics.real import by_case
-from scenarios.tables import columns, of_run
-from scenarios.tables.markdown import of_frame
+from scenarios.tables import columns, of_replay, of_run
+from scenarios.tables.markdown import markdown, of_frame
 
 LANE, FASTEST_COMMON, ELSEWHERE = "native", "mp-pipe", "grpc-uds"
 SHORT_LIST = ("direct", figures.BASE, "shm-block", "mp-pipe", "zmq-ipc", "asyncio-uds", "http-uds", "grpc-uds")
@@ -167,6 +167,18 @@ def contenders(_: Path, __: Run) -> str:
     return "\n".join([*rows, ""])
 
 
+def verdicts(_: Path, run: Run) -> str:
+    """Of the example program: what each function is to it, and whether it is worth moving."""
+    found = of_replay.read(run.folder / reference.MONOLITH, of_replay.REPLAY)
+    return f"{markdown(of_replay.VERDICTS, of_replay.verdicts(found))}\n"
+
+
+def proof(_: Path, run: Run) -> str:
+    """What was predicted of the example program, and what came of it."""
+    found = of_replay.read(run.folder / reference.MONOLITH, of_replay.PROOF)
+    return f"{markdown(of_replay.CLAIMS, of_replay.claims(found))}\n\n{of_replay.held(found)}\n"
+
+
 WAITS = {"adaptive": "spinning, then sleeping", "block": "sleeping", "spin": "spinning", "none": "not at all"}
 
 
@@ -194,5 +206,7 @@ PARTS = (
     Part("docs/choose.md", "contenders", contenders),
     Part("docs/benchmark/methods.md", "flags", power_of_flags),
     Part("docs/results.md", "reference", lambda project, run: reference.section(run)),
+    Part("docs/benchmark/monolith.md", "verdicts", verdicts),
+    Part("docs/benchmark/monolith.md", "proof", proof),
     Part("docs/survives.md", "reliability", lambda project, run: reliability.section(project)),
 )

@@ -23,7 +23,9 @@ KEPT = ("cells.csv", "environment.json", "run.json", "failures.json", "warnings.
 """What of a run is committed: all but the samples, which are a hundred times as large."""
 FOOTPRINT = "library.csv"
 """What ``make footprint`` has measured of the library beside its calls."""
-OF_OTHER_TOOLS = (FOOTPRINT, reliability.FIGURES, "split_tests.csv")
+MONOLITH = "monolith"
+"""What ``make monolith`` has found of ``examples/monolith``: a folder."""
+OF_OTHER_TOOLS = (FOOTPRINT, reliability.FIGURES, "split_tests.csv", MONOLITH)
 """They stay in the reference when a run takes it over."""
 BESIDE = (columns.P99, columns.LONGEST, columns.CPU, columns.SWITCHES, columns.RSS, columns.COLD, columns.RATIO)
 AT_SMALLEST = [(each.heading, each.unit) for each in BESIDE]
@@ -53,7 +55,9 @@ def publish(run: Run, results: Path) -> Path:
         elif source.exists():
             shutil.copy2(source, fresh / name)
     for name in OF_OTHER_TOOLS:
-        if (target / name).exists():
+        if (target / name).is_dir():
+            shutil.copytree(target / name, fresh / name)
+        elif (target / name).exists():
             shutil.copy2(target / name, fresh / name)
     shutil.rmtree(target, ignore_errors=True)
     fresh.rename(target)

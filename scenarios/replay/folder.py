@@ -3,6 +3,7 @@
 replay.json      every figure, and where and with what it was measured
 latencies.npz    every latency, ns: one array per function, contender and round, which replay.json names
 replay.png, .svg the picture
+report.html      all of it as a page that needs no other file
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 
 from scenarios.records import environment
 from scenarios.records.store import replace_file
-from scenarios.replay import document, picture
+from scenarios.replay import document, page, picture
 from scenarios.replay.study import Study
 
 FILE = "replay.json"
@@ -57,9 +58,12 @@ def write(study: Study, folder: Path, command: str) -> dict[str, Any]:
     replace_file(folder / "latencies.npz", saved.getvalue())
     found = {**document.of_study(study), "environment": about, "latencies": names}
     replace_file(folder / FILE, json.dumps(found, indent=2).encode() + b"\n")
-    if drawn := picture.sheet(study, environment.in_one_line(about)):
-        replace_file(folder / "replay.png", drawn.png())
+    drawn = picture.sheet(study, environment.in_one_line(about))
+    png = drawn.png() if drawn else None
+    if drawn and png:
+        replace_file(folder / "replay.png", png)
         replace_file(folder / "replay.svg", drawn.svg())
+    replace_file(folder / page.FILE, page.render(study, png, environment.in_one_line(about)).encode())
     return found
 
 

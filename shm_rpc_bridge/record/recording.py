@@ -92,6 +92,10 @@ class Process(NamedTuple):
     """The same moment on its monotonic clock."""
     seconds: float
     """From the beginning of the recording to its end, or to the last thing that was written."""
+    cpu_seconds: float
+    """Of all its threads meanwhile, the recorder's as well."""
+    children_cpu_seconds: float
+    """Of its children that ended meanwhile; those that were recorded say so themselves, too."""
     ended: bool
     """False where the process was killed, or the recording goes on."""
     torn_bytes: int
@@ -186,15 +190,15 @@ class _Part:
             for each in block.fields.get("functions", ())
         ]
         self.totals: dict[str, Totals] = {}
-        last = 0.0
+        last, cpu = 0.0, [0.0, 0.0]
         for block in found:
-            last = block.fields.get("seconds", last)
+            last, cpu = block.fields.get("seconds", last), block.fields.get("cpu_seconds", cpu)
             for name, figures in block.fields.get("totals", {}).items():
                 self.totals[name] = Totals(*figures[:4], float("nan") if figures[4] is None else figures[4])
         ended = found[-1].fields["kind"] == "end"
         meta = self.meta
         self.process = Process(
-            meta["pid"], meta["program"], meta["python"], meta["started"], meta["start_ns"], last, ended, torn
+            meta["pid"], meta["program"], meta["python"], meta["started"], meta["start_ns"], last, *cpu, ended, torn
         )
 
     def calls(self, place: int) -> Iterable[Call]:

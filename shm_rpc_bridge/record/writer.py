@@ -11,6 +11,7 @@ import collections
 import itertools
 import os
 import random
+import resource
 import sys
 import threading
 import time
@@ -133,6 +134,7 @@ class Writer:
         self.path, self._begin, self._queue, self._functions = path, begin, queue, functions
         self._budget = budget_bytes
         self._began_ns: int = begin["start_ns"]
+        self._began_cpu = _cpu_seconds()
         self.totals: dict[int, Totals] = collections.defaultdict(Totals)
         self.bytes = 0
         self.broken = ""
@@ -231,6 +233,7 @@ class Writer:
         return {
             **self._news(),
             "seconds": (time.perf_counter_ns() - self._began_ns) / 1e9,
+            "cpu_seconds": [now - then for now, then in zip(_cpu_seconds(), self._began_cpu)],
             "totals": {each.name: self.totals[place].text(each.dropped) for place, each in enumerate(functions)},
             "failures": dict(self._queue.failures),
             "written_bytes": self.bytes,
@@ -255,6 +258,13 @@ class Writer:
             self.broken = f"{self.path}: {error.strerror}"
             self._queue.reduce(None)
         self.bytes += len(data)
+
+
+def _cpu_seconds() -> tuple[float, float]:
+    """Of this process, and of its children that have ended and were waited for."""
+    used = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    own, children = (each.ru_utime + each.ru_stime for each in used)
+    return own, children
 
 
 def describe(probe: Any) -> dict[str, Any]:

@@ -60,12 +60,13 @@ def _words(book: Any) -> list[str]:
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
-def test_there_are_four() -> None:
+def test_there_are_five() -> None:
     assert [path.stem for path in NOTEBOOKS] == [
         "01_latency_by_payload",
         "02_where_the_time_goes",
         "03_load_and_concurrency",
         "04_which_ipc_for_me",
+        "05_a_program_of_your_own",
     ]
 
 

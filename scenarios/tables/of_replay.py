@@ -1,0 +1,84 @@
+"""What a replay has found, and what came of its predictions, in lines: from ``replay.json`` and ``proof.json``.
+
+As everything of this room, they are the same in the documents, the notebooks and wherever else they are shown.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from scenarios.common.errors import RunError
+from scenarios.common.units import BLANK, figure, interval, micros
+
+REPLAY, PROOF = "replay.json", "proof.json"
+VERDICTS = ("function", "calls", "a call today", "of the time", "cheapest", "cost of a call", "verdict")
+CLAIMS = ("", "today", "predicted", "measured", "measured, interval", "off by")
+
+Found = dict[str, Any]
+Lines = list[list[str]]
+
+
+def read(folder: Path, name: str) -> Found:
+    """Raises :class:`RunError` where it is not there."""
+    try:
+        found: Found = json.loads((folder / name).read_text())
+    except OSError as error:
+        raise RunError(f"{folder} has no {name}: {error.strerror}; make monolith makes one") from None
+    return found
+
+
+def verdicts(replay: Found) -> Lines:
+    """A line per function, under :data:`VERDICTS`."""
+    return [_verdict(each) for each in replay["functions"]]
+
+
+def costs(replay: Found) -> dict[str, dict[str, dict[str, Any]]]:
+    """By function and contender, what a call costs: estimates in µs, as ``{"value": ..., "low": ..., "high": ...}``."""
+    return {
+        each["function"]: {split["cost"]["contender"]: split["cost"]["added_us"] for split in each["contenders"]}
+        for each in replay["functions"]
+        if each["contenders"]
+    }
+
+
+def claims(proof: Found) -> Lines:
+    """A line per prediction, under :data:`CLAIMS`."""
+    return [_claim(each) for each in proof["claims"]]
+
+
+def held(proof: Found) -> str:
+    """How many predictions hold, in a sentence."""
+    holds = sum(each["holds"] for each in proof["claims"])
+    return (
+        f"{holds} of {len(proof['claims'])} predictions are within {proof['within']:.0%} of what was measured; medians "
+        f"of {proof['replays']} replays, and of {proof['recordings']['split']} runs of either program."
+    )
+
+
+def _verdict(each: Found) -> list[str]:
+    splits = {split["cost"]["contender"]: split for split in each["contenders"]}
+    word, why, name = (each["verdict"][key] for key in ("word", "why", "contender"))
+    split = splits.get(name)
+    return [
+        f"`{each['function']}`",
+        f"{each['calls']:,}",
+        micros(each["mean_us"]) if each["mean_us"] is not None else BLANK,
+        f"{100 * (each['share'] or 0):.2g}%",
+        name or BLANK,
+        micros(split["cost"]["added_us"]["value"]) if split else BLANK,
+        word if split else f"{word}: {why}",
+    ]
+
+
+def _claim(each: Found) -> list[str]:
+    values = [_shown(each[name]["value"], each["unit"]) for name in ("today", "predicted", "measured")]
+    low, high = each["measured"]["low"], each["measured"]["high"]
+    name = f"`{each['function']}`" if each["function"] else "the program"
+    ends = BLANK if low is None else interval(low, high)
+    return [f"{name}, {each['what']}", *values, ends, f"{100 * each['off']:+.0f}%"]
+
+
+def _shown(value: float, unit: str) -> str:
+    return micros(value) if unit == "µs" else f"{figure(value)} s"
