@@ -136,8 +136,9 @@ class Loan:
             raise RPCTransportError(
                 f"{method!r}: a loan is for its `with` block, which has not begun or is over {NOT_SENT}"
             )
-        if len(args) == 1 and args[0] is self.array and not params:
-            key = method, self.array.flags.writeable, self.array.shape, self.array.dtype
+        array = self.array
+        if len(args) + len(params) == 1 and (args[0] if args else next(iter(params.values()))) is array:
+            key = method, *params, array.flags.writeable, array.shape, array.dtype
             placed = self._alone.get(key)
             if placed is None:
                 placed = self._placed(method, args, params)

@@ -256,9 +256,11 @@ def record(
 def recorded(function: _F) -> _F:
     """A decorator: `function` is recorded whenever a recording goes on, without being named in it."""
     name = f"{function.__module__}:{function.__qualname__}"
-    is_method = "." in function.__qualname__.rpartition("<locals>.")[2]
-    target = Target(name, None, function.__name__, function, "method" if is_method else "function")
+    target = Target(name, None, function.__name__, function, "function")
     targets.refuse(target)
+    is_in_class = "." in function.__qualname__.rpartition("<locals>.")[2]
+    if is_in_class and target.parameters[:1] in (("self",), ("cls",)):  # else it is below @staticmethod
+        target = target._replace(kind="method" if target.parameters[0] == "self" else "classmethod")
     probe = Probe(name, kind=target.kind, is_async=target.is_async, parameters=target.parameters)
     _decorated.append(probe)
     if _active is not None:

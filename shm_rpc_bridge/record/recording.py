@@ -110,9 +110,10 @@ class Recording:
         self.settings: Mapping[str, Any] = parts[0].meta["settings"]
         """What was asked for: ``payloads``, ``sample``, ``budget_bytes``, ``redact``, ``targets``, ``package``."""
         self.processes = tuple(part.process for part in parts)
-        self.functions: Mapping[str, Function] = {
-            function.name: function for part in parts for function in part.functions
-        }
+        every = [function for part in parts for function in part.functions]
+        # One that a process could not record may be recorded in another, which has imported it.
+        every.sort(key=lambda function: not function.refused)
+        self.functions: Mapping[str, Function] = {function.name: function for function in every}
         self.calls: tuple[Call, ...] = tuple(
             sorted(
                 (call for place, part in enumerate(parts) for call in part.calls(place)),

@@ -235,6 +235,28 @@ def test_a_marked_function_is_recorded_without_being_named(program: Program) -> 
     assert recording.arguments(call) == ((2,), {})
 
 
+def test_marked_methods_are_recorded_without_self_or_cls(program: Program) -> None:
+    class Basket:
+        @recorded
+        def put(self, price: int) -> int:
+            return price
+
+        @classmethod
+        @recorded
+        def of(cls, price: int) -> int:
+            return price
+
+        @staticmethod
+        @recorded
+        def double(price: int) -> int:
+            return 2 * price
+
+    with record(output=program.output):
+        assert (Basket().put(1), Basket.of(2), Basket.double(3)) == (1, 2, 6)
+    recording = program.recording()
+    assert [recording.arguments(call)[0] for call in recording.calls] == [(1,), (2,), (3,)]
+
+
 def test_a_package_is_recorded_where_one_of_its_modules_calls_another(program: Program) -> None:
     program.write("shop.__init__", "")
     program.write("shop.money", "def add(a, b): return check(a) + b\ndef check(a): return a")

@@ -124,6 +124,7 @@ def test_processes_of_multiprocessing_are_recorded_into_files_of_their_own(progr
     recording = program.recording()
     assert sorted(str(recording.arguments(call)[0][0]) for call in recording.calls) == [*map(str, range(8)), "parent"]
     assert len(recording.processes) >= 2
+    assert recording.functions["pricing:quote"].refused == ""
     assert recording.totals["pricing:quote"].calls == 9
 
 
