@@ -126,8 +126,8 @@ def _plus(estimate: Estimate | None, added: float) -> Estimate | None:
 def _clients(curves: Curves, contender: str, question: Question, one: float) -> int | None:
     """How many clients the rate takes, each calling back to back; `one` is what one of them gets. None where no number
     of them gets it."""
-    # Rounded, for a rate that is just met must not take another client by a hair.
-    fewest = math.ceil(round(question.rate / one, 9))
+    # Rounded, for a rate that is just met must not take another client by a hair; and nobody calls without a client.
+    fewest = max(1, math.ceil(round(question.rate / one, 9)))
     tried = [fewest, *(clients for clients in curves.crowds(contender) if clients > fewest)]
     return next((clients for clients in tried if _served(curves, contender, question, one, clients)), None)
 

@@ -87,7 +87,9 @@ def _fields(program: Program, cut: Border, contenders: list[str]) -> list[str]:
 
 
 def _say(console: Console, program: Program, cuts: list[Border], contenders: list[str], measured: str) -> None:
-    say = lambda text: console.print(text, highlight=False, soft_wrap=not console.is_terminal)  # noqa: E731
+    def say(text: str) -> None:
+        console.print(text, highlight=False, soft_wrap=not console.is_terminal)
+
     if not cuts:
         say(
             f"No cut is worth making: no module, and no group of them, takes {borders.LEAST_SHARE:.0%} of the "

@@ -86,7 +86,7 @@ def advise(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     if asked.items is not None:
         run = store.find(asked.results, asked.run) if asked.run else streams.choose(asked.results, asked.lane)
         item_bytes = size_bytes(asked.payload, "--payload")
-        streams.show(run, asked.lane, item_bytes, asked.items, console, as_json=asked.json)
+        streams.show(run, asked.lane, round(item_bytes), asked.items, console, as_json=asked.json)
         return 0
     if asked.rate is None:
         raise UsageError("--rate is needed: how many calls a second, all clients together; or --items of a stream")

@@ -109,7 +109,7 @@ def _bytes(encoded: Encoded | None) -> int:
 
 def _step(size: int) -> int:
     """Two digits of it: messages of about one size cost the same."""
-    step = 10 ** max(0, len(str(size)) - 2)
+    step: int = 10 ** max(0, len(str(size)) - 2)
     return -(-size // step) * step
 
 

@@ -104,18 +104,21 @@ def _end(recorder: Recorder) -> None:
     whole = recorder.finish()
     if os.getpid() != recorder.pid:
         return  # a child that was forked, and says nothing
-    say = lambda text: print(text, file=sys.stderr)  # noqa: E731 - the program may have replaced sys.stderr meanwhile
     others = len(glob.glob(glob.escape(recorder.output) + ".*[0-9]"))
     more = f", and beside it {others} of other processes" if others else ""
-    say(f"shm_rpc_bridge.record: {recorder.output} ({size(recorder.written_bytes)}){more}")
+    _say(f"shm_rpc_bridge.record: {recorder.output} ({size(recorder.written_bytes)}){more}")
     for line in _lines(recorder.summary()):
-        say(line)
+        _say(line)
     for text, count in recorder.failures.items():
-        say(f"  {count:,} calls could not be looked at: {text}")
+        _say(f"  {count:,} calls could not be looked at: {text}")
     if recorder.broken:
-        say(f"  nothing more was written after an error: {recorder.broken}")
+        _say(f"  nothing more was written after an error: {recorder.broken}")
     if not whole:
-        say("  the disk was too slow: what was not written when the program ended is lost")
+        _say("  the disk was too slow: what was not written when the program ended is lost")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)  # which the program may have replaced meanwhile
 
 
 def _lines(rows: list[Summary]) -> list[str]:

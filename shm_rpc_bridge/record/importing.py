@@ -36,7 +36,9 @@ class Watch(MetaPathFinder):
         try:
             for finder in list(sys.meta_path):
                 ask = getattr(finder, "find_spec", None)
-                spec = ask(fullname, path, target) if ask is not None and finder is not self else None
+                if ask is None or finder is self:
+                    continue
+                spec: ModuleSpec | None = ask(fullname, path, target)
                 if spec is not None:
                     if hasattr(spec.loader, "exec_module"):
                         spec.loader = _Telling(spec.loader, self._then)

@@ -7,7 +7,8 @@ cannot be encoded is noted, never raised.
 from __future__ import annotations
 
 import pickle
-from typing import Any, Callable, Dict, Iterable, Mapping, Tuple
+import zlib
+from typing import Any, Callable, Dict, Iterable, Mapping, NamedTuple, Tuple
 
 import orjson
 
@@ -16,6 +17,8 @@ from shm_rpc_bridge.record.rows import Encoded
 from shm_rpc_bridge.record.stand_ins import Redacted, Refused
 
 PROTOCOL = 5
+DEEPEST = 6
+"""So deep inside of arguments and results what cannot be pickled is looked for, to keep the rest."""
 SHOWN = 8
 """Entries of a container that a shape names."""
 
@@ -78,15 +81,24 @@ def hidden(arguments: Arguments, positions: Iterable[int], names: Iterable[str])
     )
 
 
-def state(instance: Any) -> dict[str, tuple[str, int, str]]:
-    """What of an object would have to travel with a call of its method: of each attribute its type, the bytes of its
-    pickle or -1, and why there is none.
-    """
+class Attribute(NamedTuple):
+    """Of an object."""
+
+    type_name: str
+    pickle_bytes: int
+    """-1 where there is no pickle of it."""
+    why_not: str
+    checksum: int
+    """Of the pickle: another one is another value."""
+
+
+def state(instance: Any) -> dict[str, Attribute]:
+    """What of an object would have to travel with a call of its method: its attributes."""
     with inside():
         return _state(instance)
 
 
-def _state(instance: Any) -> dict[str, tuple[str, int, str]]:
+def _state(instance: Any) -> dict[str, Attribute]:
     attributes: Mapping[str, Any] = getattr(instance, "__dict__", None) or {
         name: getattr(instance, name)
         for kind in type(instance).__mro__
@@ -96,9 +108,10 @@ def _state(instance: Any) -> dict[str, tuple[str, int, str]]:
     found = {}
     for name, value in list(attributes.items()):
         try:
-            found[name] = (type(value).__name__, len(pickle.dumps(value, PROTOCOL)), "")
+            pickled = pickle.dumps(value, PROTOCOL)
+            found[name] = Attribute(type(value).__name__, len(pickled), "", zlib.crc32(pickled))
         except Exception as error:  # of the value's own methods: anything
-            found[name] = (type(value).__name__, -1, _why(error))
+            found[name] = Attribute(type(value).__name__, -1, _why(error), 0)
     return found
 
 
@@ -152,7 +165,7 @@ def _pickled(value: Any) -> Encoded:
     try:
         pickled = pickle.dumps(value, PROTOCOL)
     except Exception:  # of the value's own methods: anything
-        pickled = pickle.dumps(_without_refused(value, 3), PROTOCOL)
+        pickled = pickle.dumps(_without_refused(value, DEEPEST), PROTOCOL)
     return Encoded(-1, 0, "", len(pickled), pickled)
 
 

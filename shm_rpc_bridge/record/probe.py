@@ -22,6 +22,7 @@ from typing import Any, Callable
 
 from shm_rpc_bridge.record import payloads
 from shm_rpc_bridge.record.nesting import current
+from shm_rpc_bridge.record.stand_ins import Redacted
 from shm_rpc_bridge.record.writer import Queue
 
 clock = time.perf_counter_ns
@@ -110,14 +111,15 @@ class Probe:
 
     def end(self, begun: Any, start: int, end: int, raised: str, result: Any) -> None:
         """The call has returned `result`, or raised."""
-        queue, number, parent, caller, request, look = begun
+        number, parent, caller, request, look = begun[1:]
+        queue: Queue = begun[0]
         if queue is not self.queue or queue.encode is None:
             return  # the recording has ended meanwhile, or this is a child that was forked inside the call
         try:
             duration = end - start
             cpu, mutated = look.after(queue, duration)
             if self._hides_result:
-                result = payloads.Redacted.of(result)
+                result = Redacted.of(result)
             response = None if raised else queue.encode(result, look.closely)
             head = (self.index, number, parent, caller, get_ident(), _task() if queue.in_tasks else 0)
             queue.keep((*head, start, duration, cpu, raised, request, response, mutated))
@@ -157,7 +159,8 @@ class _Look:
         mutated = payloads.changed(self._request, queue.encode(self._arguments, True))
         if self._instance is not None:
             mutates = payloads.state(self._instance) != self._state
-            queue.objects.append((self._probe.name, {"attributes": self._state, "mutated": mutates}))
+            attributes = {name: each[:3] for name, each in self._state.items()}
+            queue.objects.append((self._probe.name, {"attributes": attributes, "mutated": mutates}))
         return cpu, mutated
 
 

@@ -18,7 +18,7 @@ from typing import Any, Iterable, Mapping, NamedTuple
 
 from shm_rpc_bridge.record import blocks
 from shm_rpc_bridge.record.blocks import NotARecording
-from shm_rpc_bridge.record.rows import Encoded, Row, decode
+from shm_rpc_bridge.record.rows import Encoded, decode
 
 __all__ = ["Call", "Function", "NotARecording", "Process", "Recording", "Totals", "read"]
 
@@ -58,9 +58,9 @@ class Call(NamedTuple):
     process: int
     """Its process's place in :attr:`Recording.processes`."""
     number: int
-    """Counts the calls of a process from 1, in the order in which they began."""
+    """Rises with the calls of a process, in the order in which they began."""
     parent: int
-    """The number of the recorded call in which it was made, 0 for none."""
+    """The number of the call in which it was made, 0 for none that was kept."""
     caller: str
     """The module it was called from, in a recording of a package; otherwise of some calls, and "" of the others."""
     thread: int
@@ -141,7 +141,8 @@ class Recording:
         """
         if call.request is None or call.request.pickled is None:
             raise LookupError(f"the arguments of call {call.number} of {call.function} were not kept")
-        return pickle.loads(call.request.pickled)
+        args, kwargs = pickle.loads(call.request.pickled)
+        return args, kwargs
 
     def result(self, call: Call) -> Any:
         """What it returned. Raises as :meth:`arguments`, and LookupError where it raised."""
@@ -195,27 +196,35 @@ class _Part:
         for block in found:
             last, cpu = block.fields.get("seconds", last), block.fields.get("cpu_seconds", cpu)
             for name, figures in block.fields.get("totals", {}).items():
-                self.totals[name] = Totals(*figures[:4], float("nan") if figures[4] is None else figures[4])
+                calls, seconds, raised, dropped, own = figures
+                self.totals[name] = Totals(calls, seconds, raised, dropped, float("nan") if own is None else own)
         ended = found[-1].fields["kind"] == "end"
         meta = self.meta
         self.process = Process(
-            meta["pid"], meta["program"], meta["python"], meta["started"], meta["start_ns"], last, *cpu, ended, torn
+            pid=meta["pid"],
+            program=meta["program"],
+            python=meta["python"],
+            started=meta["started"],
+            start_ns=meta["start_ns"],
+            seconds=last,
+            cpu_seconds=cpu[0],
+            children_cpu_seconds=cpu[1],
+            ended=ended,
+            torn_bytes=torn,
         )
 
     def calls(self, place: int) -> Iterable[Call]:
         names = [function.name for function in self.functions]
-        for block in self._blocks:
-            if block.fields["kind"] == "calls":
-                for row in decode(block.fields["rows"], block.blobs):
-                    yield _call(names, place, row)
+        parts = [block for block in self._blocks if block.fields["kind"] == "calls"]
+        every = [row for block in parts for row in decode(block.fields["rows"], block.blobs)]
+        kept = {row.number for row in every}
+        for row in every:
+            parent = row.parent if row.parent in kept else 0
+            yield Call(names[row.function], place, *row[1:])._replace(parent=parent)
 
     def objects(self) -> Iterable[tuple[str, dict[str, Any]]]:
         for block in self._blocks:
             yield from block.fields.get("objects", ())
-
-
-def _call(names: list[str], place: int, row: Row) -> Call:
-    return Call(names[row.function], place, *row[1:])
 
 
 def _add(parts: Iterable[Totals | None]) -> Totals:

@@ -63,7 +63,7 @@ def decode(texts: Sequence[Sequence[Any]], blobs: Sequence[bytes]) -> Iterator[R
     left = iter(blobs)
     for text in texts:
         front, behind = text[:REQUEST], text[RESPONSE + 1 :]
-        yield Row(*front, _encoded(text[REQUEST], left), _encoded(text[RESPONSE], left), *behind)
+        yield Row._make((*front, _encoded(text[REQUEST], left), _encoded(text[RESPONSE], left), *behind))
 
 
 def _text(encoded: Any, blobs: list[bytes]) -> Any:
@@ -79,4 +79,4 @@ def _encoded(text: Any, blobs: Iterator[bytes]) -> Encoded | None:
         return None
     if type(text) is int:
         return Encoded(text)
-    return Encoded(*text[:4], next(blobs) if text[4] else None)
+    return Encoded._make((*text[:4], next(blobs) if text[4] else None))

@@ -36,6 +36,10 @@ FINISH_S = 10.0
 """At the end the rest is given so long to be written."""
 
 
+_numbers = itertools.count(1).__next__
+"""Of calls, of every recording of this process: what is in a call of an earlier one is in none of this."""
+
+
 class Queue:
     """What calls of one process put in. No locks: appending to a deque is one step. Sums that are not, are bounds."""
 
@@ -50,7 +54,7 @@ class Queue:
         self.keeps_values = encode is payloads.values
         self.keep: Callable[[tuple[Any, ...]], None] = self._keep_values if self.keeps_values else self.rows.append
         self.in_tasks = "asyncio" in sys.modules
-        self.number = itertools.count(1).__next__
+        self.number = _numbers
         self.failures: dict[str, int] = {}
         self.plain = sample == 1
         """Every call is kept, and there is room."""

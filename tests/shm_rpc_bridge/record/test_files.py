@@ -11,8 +11,9 @@ from .programs import Program
 
 
 def recorded_calls(program: Program) -> None:
-    module = program.module("some_calls", "def f(value): return value")
-    with record("some_calls:f", output=program.output):
+    name = f"some_calls_{len(program._written)}"
+    module = program.module(name, "def f(value): return value")
+    with record(f"{name}:f", output=program.output):
         for value in ("a", "b" * 100):
             module.f(value)
 
@@ -80,7 +81,8 @@ def test_a_recording_is_for_its_user_alone(program: Program) -> None:
 
 def test_of_processes_of_another_recording_nothing_is_read(program: Program) -> None:
     recorded_calls(program)
-    program.output.rename(program.folder / "calls.rec.77")
+    other = program.output.rename(program.folder / "other.rec")
     recorded_calls(program)
+    other.rename(program.folder / "calls.rec.77")
     (program.folder / "calls.rec.78").write_text("something else")
     assert len(program.recording().processes) == 1
