@@ -7,6 +7,7 @@ the loop's own, as in ``direct``, which it is compared with. Light: this is betw
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 import time
@@ -37,6 +38,7 @@ def main(task: Task, runner: Connection) -> None:
     """Receive a :class:`Server` (None: serve in a thread of this process), connect, say :data:`READY`; then answer
     what is asked until None comes. A :class:`Failure` at any time is the last that is said."""
     threading.Thread(target=die_with_parent, daemon=True).start()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
     sys.stdout = sys.stderr  # for what a recorded program prints, as in the server
     try:
         with ExitStack() as stack:

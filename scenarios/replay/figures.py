@@ -18,7 +18,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from scenarios.replay.tasks import Compared, Kept, Timed
 from scenarios.statistics import intervals
@@ -120,8 +119,16 @@ def line(sizes: Floats, costs: Floats) -> tuple[float, float]:
     if sizes.size < FEWEST_FOR_LINE or low <= 0 or high < SPREAD_FOR_LINE * low:
         return float(np.median(costs)), math.nan
     some = np.linspace(0, sizes.size - 1, min(sizes.size, MOST_FOR_LINE)).astype(int)
-    slope = max(0.0, float(stats.theilslopes(costs[some], sizes[some]).slope))
+    slope = max(0.0, _slope(sizes[some], costs[some]))
     return max(0.0, float(np.median(costs[some] - slope * sizes[some]))), slope * 1000
+
+
+def _slope(x: Floats, y: Floats) -> float:
+    """The median of the slopes of all pairs that differ in x."""
+    one, other = np.triu_indices(x.size, 1)
+    across = x[other] - x[one]
+    differ = across != 0
+    return float(np.median((y[other] - y[one])[differ] / across[differ]))
 
 
 def added(parts: Sequence[Compared]) -> Compared:

@@ -29,7 +29,11 @@ MARGIN = 3.0
 
 def sheet(study: Study, about: str = "") -> Sheet | None:
     """None where no function could be replayed."""
-    lines = [(line, best) for line in study.lines if (best := what_if.best(line.splits)) and line.today.share > 0]
+    lines = [
+        (line, best)
+        for line in study.lines
+        if (best := what_if.best(line.splits)) and line.today.share > 0 and line.verdict.word != what_if.IMPOSSIBLE
+    ]
     if not lines:
         return None
     with style.applied():
@@ -48,7 +52,7 @@ def sheet(study: Study, about: str = "") -> Sheet | None:
         _scales(axes, [each.x for each in labels], [*(each.y for each in labels), *dearest])
         _guides(axes)
         axes.set_xlabel("time it takes today, % of the program's")
-        axes.set_ylabel("what all its calls would cost more, % of the program's time")
+        axes.set_ylabel("added by all its calls, % of the program's")
         names.around(drawn, axes, labels)
         drawn.legend(_handles(used))
         drawn.note(
@@ -59,7 +63,7 @@ def sheet(study: Study, about: str = "") -> Sheet | None:
             drawn.note(f"{len(hidden)} of {len(lines)} functions cost less than {LEAST:g}% and stand at the edge.")
         left = [line for line in study.lines if line not in [each for each, _ in lines]]
         if left:
-            drawn.note(f"Not replayed: {_named(left)}.")
+            drawn.note(f"Impossible, or not replayed: {_named(left)}.")
         return drawn.finish(about)
 
 
@@ -81,13 +85,13 @@ def _scales(axes: Axes, across: list[float], up: list[float]) -> None:
 def _guides(axes: Axes) -> None:
     """Where it costs 5% of the function's own time, and all of it."""
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
-    for share, text in ((what_if.CHEAP_SHARE, "cheap below: 5% of its own time"), (1.0, "as much as it takes")):
+    for share, text in ((what_if.CHEAP_SHARE, "5% of its own time"), (1.0, "as much as it takes")):
         axes.plot(
             [left, right], [left * share, right * share], color=style.SOFT, linewidth=0.8, linestyle=":", zorder=0
         )
-        at = min(right, high / share)
+        at = 0.75 * min(right, high / share)
         if left < at and low < at * share:
-            axes.text(at, at * share, f"{text} ", fontsize=style.POINTS, color=style.SOFT, ha="right", va="top")
+            axes.text(at, at * share, f"{text} ", fontsize=style.POINTS, color=style.SOFT, ha="right", va="bottom")
     axes.set_xlim(left, right)
     axes.set_ylim(low, high)
 

@@ -17,7 +17,7 @@ from scenarios.replay import carriers, codecs, defaults, recorded, rounds, sampl
 from scenarios.replay.cargo import Cargo
 from scenarios.replay.carriers import Carrier, Choice
 from scenarios.replay.recorded import Call, Function, Recording, RecordingError
-from scenarios.replay.rounds import Key, Replay, Say, Work
+from scenarios.replay.rounds import ROUND_S, Key, Replay, Say, Work
 from scenarios.replay.sample import Sample
 from scenarios.replay.tasks import Rhythm
 from scenarios.replay.travel import Travel
@@ -37,7 +37,7 @@ class Options:
     """Functions that are replayed, where none are named: those that take most time."""
     rhythm_seconds: float = defaults.RHYTHM_S
     rounds: int = defaults.ROUNDS
-    round_s: float = rounds.ROUND_S
+    round_s: float = ROUND_S
     seed: int = defaults.SEED
     callers: int = 1
     workers: int = 1

@@ -121,6 +121,9 @@ class Pair:
     def _end(self) -> None:
         try:
             if self._client.is_alive():
+                self._client.terminate()  # upon which it gives back what it has, as a folder of a server in it
+                self._client.join(END_S)
+            if self._client.is_alive():
                 self._client.kill()
                 self._client.join()
         finally:

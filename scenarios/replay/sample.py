@@ -148,16 +148,13 @@ def _main_bytes(encoded: Encoded) -> float:
 def _generate(sample: Sample, calls: Sequence[Call], typical: _Sizes, busy_share: float) -> None:
     sample.generated = True
     for call in calls:
-        request, response = (
-            _made_up(each, usual)
-            for each, usual in ((call.request, typical.request), (call.response, typical.response))
-        )
+        request, response = _made_up(call.request, typical.request), _made_up(call.response, typical.response)
         if request is None or response is None:
             sample.left_out["neither its values nor its sizes were kept: record with payloads"] += 1
             continue
         result = response[0] if len(response) == 1 else response
-        pickles = [pickle.dumps(each, 5) for each in ((tuple(request), {}), result)]
-        case = Case(call.function, pickles[0], pickles[1], *_work(call, busy_share), call.start_ns, call.duration_ns)
+        pickled = pickle.dumps((tuple(request), {}), 5), pickle.dumps(result, 5)
+        case = Case(call.function, *pickled, *_work(call, busy_share), call.start_ns, call.duration_ns)
         sample.chosen.append(Chosen(case, tuple(request), {}, result))
 
 

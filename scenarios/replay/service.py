@@ -114,8 +114,18 @@ def called(name: str, *, is_async: bool = False) -> Callable[..., Any]:
     of_thread = threading.local()
 
     def run(*args: Any, **kwargs: Any) -> Any:
-        if not hasattr(of_thread, "loop"):
-            of_thread.loop = asyncio.new_event_loop()
-        return of_thread.loop.run_until_complete(found(*args, **kwargs))
+        if not hasattr(of_thread, "own"):
+            of_thread.own = _Loop()
+        return of_thread.own.loop.run_until_complete(found(*args, **kwargs))
 
     return run
+
+
+class _Loop:
+    """An event loop that is closed when nobody has it any more."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+
+    def __del__(self) -> None:
+        self.loop.close()

@@ -83,13 +83,20 @@ def _of_function(found: Travel) -> Iterator[str]:
 def of_verdicts(study: Study) -> Table:
     """A line per function, the one that takes most time first: today, and what the cheapest contender would add."""
     headings = (
-        *("function", "calls", "time today", "share", "a call today", "cheapest", "carrier", "cost p50", "95%"),
-        *("cost mean", "added", "of program", "of its own", "verdict"),
+        *("function", "verdict", "calls", "time today", "share", "a call today", "cheapest", "carrier", "cost p50"),
+        *("95%", "cost mean", "added", "of program", "of its own"),
     )
     lines = []
     for line in study.lines:
         now, best = line.today, what_if.best(line.splits)
-        fields = [now.function, f"{now.calls:,}", _seconds(now.seconds), _percent(now.share), micros(now.mean_us)]
+        fields = [
+            now.function,
+            line.verdict.word,
+            f"{now.calls:,}",
+            _seconds(now.seconds),
+            _percent(now.share),
+            micros(now.mean_us),
+        ]
         if best is None:
             fields += [BLANK] * 8
         else:
@@ -103,12 +110,13 @@ def of_verdicts(study: Study) -> Table:
                 _percent(best.of_program),
                 _percent(best.of_own),
             ]
-        lines.append([*fields, line.verdict.word])
+        lines.append(fields)
     return Table(
         f"What splitting would cost {study.prepared.recording.path.name}",
         headings,
         lines,
-        left=("function", "cheapest", "carrier", "verdict"),
+        keys=2,
+        left=("function", "verdict", "cheapest", "carrier"),
     )
 
 
@@ -123,11 +131,10 @@ def of_contenders(study: Study) -> Table:
     for line in study.lines:
         name, at = line.today.function, len(lines)
         if (direct := study.direct.get(name)) is not None:
-            compared = _compared(direct.compared.equal, direct.compared.changed, direct.compared.different)
             fields = [name, direct.contender, direct.carrier, micros(direct.p50_us.value), *[""] * 6]
-            lines.append([*fields, micros(direct.client_cpu_us), *[""] * 4, compared])
+            lines.append([*fields, micros(direct.client_cpu_us), *[""] * 4, _compared(direct.compared)])
         for each in sorted(line.splits, key=lambda split: split.added_seconds):
-            cost, compared = each.cost, each.cost.compared
+            cost = each.cost
             lines.append(
                 [
                     "" if len(lines) > at else name,
@@ -145,7 +152,7 @@ def of_contenders(study: Study) -> Table:
                     _seconds(each.leaves_cpu_seconds),
                     "none" if math.isinf(each.batch) else f"{each.batch:,.0f}",
                     f"{each.at_most:.2f}x",
-                    _compared(compared.equal, compared.changed, compared.different),
+                    _compared(cost.compared),
                 ]
             )
         if len(lines) > at:
@@ -263,6 +270,6 @@ def _seconds(seconds: float) -> str:
     return f"{three(seconds)} s" if seconds >= 1 else micros(seconds * 1e6)
 
 
-def _compared(equal: int, changed: int, different: int) -> str:
-    parts = [(equal, "equal"), (changed, "changed"), (different, "different")]
+def _compared(found: Compared) -> str:
+    parts = [(found.equal, "equal"), (found.changed, "changed"), (found.different, "different")]
     return ", ".join(f"{count:,} {word}" for count, word in parts if count) or BLANK

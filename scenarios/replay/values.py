@@ -201,7 +201,7 @@ def _of_arrays(pair: Pair) -> str | list[Pair] | None:
         return [] if same else "array -> other items"
     if isinstance(before, numpy.generic):
         return [] if before == after or (before != before and after != after) else _of_values(before, after)
-    if type(before).__module__.startswith("pandas.") and callable(getattr(before, "equals", None)):
+    if type(before).__module__.partition(".")[0] == "pandas" and callable(getattr(before, "equals", None)):
         return [] if before.equals(after) else f"{named(before)} -> other values"
     return None
 
@@ -214,7 +214,7 @@ def _items_are_equal(numpy: Any, before: Any, after: Any) -> bool:
 
 def _of_objects(pair: Pair) -> str | list[Pair]:
     before, after, path = pair
-    if not dataclasses.is_dataclass(before) and type(before).__eq__ is not object.__eq__:
+    if not dataclasses.is_dataclass(before) and _defines_equality(type(before)):
         equal = _own_equality(before, after)
         if equal is not None:
             return [] if equal else _of_values(before, after)
@@ -235,6 +235,11 @@ def _of_instances(pair: Pair) -> list[Pair]:
     if type(before).__module__ == "builtins":
         return []
     return [Pair(_attributes(before), _attributes(after), (path, ".__dict__"))] if _attributes(before) else []
+
+
+def _defines_equality(kind: type) -> bool:
+    """Whether a class, or one it is made of, says what is equal: else objects are equal to themselves alone."""
+    return any("__eq__" in each.__dict__ for each in kind.__mro__[:-1])
 
 
 def _own_equality(before: Any, after: Any) -> bool | None:

@@ -105,7 +105,7 @@ def test_the_command_says_for_each_function_and_contender_what_a_call_costs(
     assert json.loads((folder / "replay.json").read_text())["functions"] == found["functions"]
     assert (folder / "replay.png").read_bytes().startswith(b"\x89PNG")
     drawn = (folder / "replay.svg").read_text()
-    for name in ("quote", "price_of", "Till.take", "Not replayed"):
+    for name in ("quote", "price_of", "Till.take", "Impossible, or not"):
         assert name in drawn
     with np.load(folder / "latencies.npz") as latencies:
         assert set(latencies) == set(found["latencies"])

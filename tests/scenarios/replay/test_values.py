@@ -92,11 +92,11 @@ def test_a_pickled_copy_is_equal(value: Any) -> None:
         (Basket([("pear", 2)]), {"items": [["pear", 2]]}, "it: Basket -> dict"),
         (Basket([("pear", 2)]), Basket([["pear", 2]]), "it.items[0]: tuple -> list"),  # type: ignore[list-item]
         (Price(3), Price(4), "it.cents: 3 -> 4"),
-        (Slotted(1), Slotted(2), "it.value: 1 -> 2"),
+        (Slotted(1), Slotted(2), "it._Slotted__own[0]: 1 -> 2"),
         (bag(more=1), bag(more=2), "it.__dict__['more']: 1 -> 2"),
         (ValueError("a"), ValueError("b"), "it.args[0]: 'a' -> 'b'"),
         (np.zeros(2), np.zeros(2, "f4"), "it: array of float64 -> of float32"),
-        (np.zeros(2), np.zeros((2, 1)), "it: array of shape (2,) -> of shape (2, 1)"),
+        (np.zeros(2), np.zeros((2, 1)), "it: array of shape (2,) -> of (2, 1)"),
         (np.zeros(2), np.ones(2), "it: array -> other items"),
         (np.zeros(2), [0.0, 0.0], "it: ndarray -> list"),
         (np.float64(1), 1.0, "it: float64 -> float"),
