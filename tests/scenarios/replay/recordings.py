@@ -89,7 +89,7 @@ def write(
     }
     if objects:
         begin["objects"] = [[_full(name), what] for name, what in objects]
-    found = rows.encode([_row(place, names.index(call.name), call) for place, call in enumerate(calls, 1)])
+    found = rows.with_blobs([_row(place, names.index(call.name), call) for place, call in enumerate(calls, 1)])
     made = {name: totals[_short(name)] if totals and _short(name) in totals else _sum(calls, name) for name in names}
     told = {
         name: [*each, sum(bool(call.raised) for call in calls if call.name == name), 0, None]
@@ -122,7 +122,7 @@ def _row(number: int, function: int, call: Made) -> tuple[Any, ...]:
     request = call.request or pickled((call.args, dict(call.kwargs)))
     response = None if call.raised else call.response or pickled(call.result)
     cpu_ns = -1 if call.cpu_us is None else round(call.cpu_us * 1000)
-    return rows.ROW(
+    return rows.Row(
         function,
         number,
         0,
