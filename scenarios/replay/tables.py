@@ -102,7 +102,7 @@ def of_verdicts(study: Study) -> Table:
         else:
             fields += [
                 best.cost.contender,
-                best.cost.carrier,
+                best.cost.carrier.partition(",")[0],
                 micros(best.cost.added_us.value),
                 _ends(best.cost.added_us),
                 micros(best.cost.added_mean_us.value),
