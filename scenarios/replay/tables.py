@@ -221,7 +221,7 @@ def _notes(study: Study) -> Iterator[str]:
         calls = sum(line.today.calls for line in study.lines)
         yield f"{dropped:,} of {calls:,} calls were not kept by the recording: the recorded rhythm is so much thinner"
     for line in study.lines:
-        if not math.isnan(line.reproduced) and abs(line.reproduced - 1) > REPRODUCED:
+        if options.handler == defaults.REAL and abs(line.reproduced - 1) > REPRODUCED:
             yield (
                 f"{line.today.function}: the direct call takes {line.reproduced:.2f} times what was recorded: another "
                 "machine or load, or a function whose state is not what it was; its shares do not hold here"
