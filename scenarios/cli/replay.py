@@ -103,4 +103,5 @@ def _print(table: Table, console: Console) -> None:
 
 
 def _say(sentence: str, console: Console) -> None:
-    console.print(sentence, highlight=False, markup=False, soft_wrap=not console.is_terminal)
+    # No emoji: "shop:lock: refused" is a function's name.
+    console.print(sentence, highlight=False, markup=False, emoji=False, soft_wrap=not console.is_terminal)

@@ -91,7 +91,8 @@ def _guides(axes: Axes) -> None:
         )
         at = 0.75 * min(right, high / share)
         if left < at and low < at * share:
-            axes.text(at, at * share, f"{text} ", fontsize=style.POINTS, color=style.SOFT, ha="right", va="bottom")
+            words = axes.text(at, at * share, text, fontsize=style.POINTS, color=style.SOFT, ha="right", va="bottom")
+            words.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.3, "alpha": 0.8})
     axes.set_xlim(left, right)
     axes.set_ylim(low, high)
 

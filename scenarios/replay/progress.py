@@ -37,7 +37,7 @@ class Display:
     def say(self, doing: str, failed: str) -> None:
         """One of the two is empty. Of what is done, what stands before a colon is said once."""
         if failed:
-            self._console.print(failed, highlight=False, markup=False, style="red")
+            self._console.print(failed, highlight=False, markup=False, emoji=False, style="red")
             return
         if self._live:
             self._bar.update(self._task, description=doing)

@@ -102,7 +102,7 @@ def of_verdicts(study: Study) -> Table:
         else:
             fields += [
                 best.cost.contender,
-                best.cost.carrier,
+                best.cost.carrier.partition(",")[0],
                 micros(best.cost.added_us.value),
                 _ends(best.cost.added_us),
                 micros(best.cost.added_mean_us.value),
@@ -221,7 +221,7 @@ def _notes(study: Study) -> Iterator[str]:
         calls = sum(line.today.calls for line in study.lines)
         yield f"{dropped:,} of {calls:,} calls were not kept by the recording: the recorded rhythm is so much thinner"
     for line in study.lines:
-        if not math.isnan(line.reproduced) and abs(line.reproduced - 1) > REPRODUCED:
+        if options.handler == defaults.REAL and abs(line.reproduced - 1) > REPRODUCED:
             yield (
                 f"{line.today.function}: the direct call takes {line.reproduced:.2f} times what was recorded: another "
                 "machine or load, or a function whose state is not what it was; its shares do not hold here"

@@ -23,6 +23,7 @@ from scenarios.replay import defaults, document, preparation, rounds, study, tab
 from scenarios.replay.preparation import Options
 from scenarios.replay.study import Study
 from scenarios.replay.what_if import CHEAP, IMPOSSIBLE, UNKNOWN
+from shm_rpc_bridge.record import Refused
 from tests.scenarios import fakes
 from tests.scenarios.replay.recordings import SHOP, Made, write
 from tests.scenarios.replay.shop import Basket, Price
@@ -44,6 +45,11 @@ PRICES = [Made("price_of", (BASKET,), result=Price(5), start_us=20_000 * n + 100
 TAKEN = [Made("Till.take", (number,), result=number, start_us=250_000 + number) for number in range(3)]
 
 
+LOCKED = [
+    Made("lock", (1,), result=Refused("_thread.lock", "TypeError: cannot pickle '_thread.lock' object"), duration_us=1)
+]
+
+
 def silent(doing: str, failed: str) -> None:
     """Nobody watches."""
 
@@ -58,7 +64,7 @@ def few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
 def recording(tmp_path: Path) -> Path:
     return write(
         tmp_path / "calls.rec",
-        [*QUOTES, *PRICES, *TAKEN],
+        [*QUOTES, *PRICES, *TAKEN, *LOCKED],
         kinds={"Till.take": "method"},
         refused={"stream": "a generator: its items come one after the other"},
         parameters={"quote": ["article", "number", "rebates"]},
@@ -83,7 +89,14 @@ def test_the_command_says_for_each_function_and_contender_what_a_call_costs(
     }
     json_everywhere = {"shm": "json+beside, lane native", "mp-pipe": "json, lane json", "grpc-uds": "json, lane json"}
     pickled = {"shm": "pickle, lane pickle", "mp-pipe": "pickle, lane pickle", "grpc-uds": "pickle, lane bytes"}
-    assert carriers == {"quote": json_everywhere, "Till.take": json_everywhere, "price_of": pickled, "stream": {}}
+    nowhere: dict[str, str] = {}
+    assert carriers == {
+        "quote": json_everywhere,
+        "Till.take": json_everywhere,
+        "price_of": pickled,
+        "stream": nowhere,
+        "lock": nowhere,
+    }
     for name, calls in (("quote", 12), ("price_of", 6), ("Till.take", 3)):
         for split in functions[name]["contenders"]:
             cost = split["cost"]
@@ -128,6 +141,7 @@ def test_the_terminal_shows_what_travels_what_it_costs_and_why(
         assert text in shown
     assert f"{SHOP}:price_of: json: result: TypeError: Type is not JSON serializable: Price (6 of 6 calls)" in shown
     assert f"{SHOP}:stream: impossible: " in shown
+    assert f"{SHOP}:lock: impossible: nothing carries it: result: a lock cannot be pickled" in shown  # and no emoji
     assert "12 equal" in shown
 
 
