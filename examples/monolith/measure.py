@@ -1,0 +1,45 @@
+"""Runs the shop, as it is or split, and writes down how long each call of its three functions takes: for the proof.
+
+Takes what main.py takes.
+"""
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Iterator
+
+import main
+import split
+
+from shm_rpc_bridge.record import record
+
+TARGETS = ("shop.pricing:quote", "shop.images:thumbnail", "shop.reports:monthly")
+
+
+@contextlib.contextmanager
+def measured(output: str, is_split: bool) -> Iterator[None]:
+    """Calls are recorded where they are made: of the split program, what stands there sends them to its processes.
+
+    The recording ends behind these processes, so that their CPU time is in it.
+    """
+    with contextlib.ExitStack() as stack:
+        if is_split:
+            ending = stack.enter_context(contextlib.ExitStack())
+            ending.enter_context(split.processes())
+        recorder = record(*TARGETS, output=output, payloads="sizes", force=True).start()
+        stack.callback(recorder.finish)
+        if is_split:
+            stack.callback(ending.close)
+        yield
+
+
+def run() -> None:
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("-o", "--output", required=True)
+    parser.add_argument("--split", action="store_true")
+    own, sys.argv[1:] = parser.parse_known_args()
+    main.main(__doc__, around=lambda: measured(own.output, own.split))
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,69 @@
+"""The walk-through from its first to its last step: record the shop, replay it, split it, and see what was true.
+
+Runs the commands of the documents, and shows each before it runs it; all that they write is in one folder. Ends with
+exit status 1 where a prediction was off by more than a quarter.
+"""
+
+import argparse
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+MOVED = ("shop.pricing:quote", "shop.images:thumbnail", "shop.reports:monthly")
+STAYING = ("shop.cart:add", "shop.money:round_up")
+KEPT = ("replay.json", "replay.png", "replay.svg", "report.html")
+
+
+def main() -> int:
+    asked = _parser().parse_args()
+    output = asked.output.resolve()
+    if output.exists():
+        print(f"{output} exists: move it away, or name another folder with --output", file=sys.stderr)
+        return 2
+    output.mkdir(parents=True)
+    requests = ["--requests", str(asked.requests)]
+    replaying = ["--path", str(HERE), "--seconds", asked.seconds]
+    replaying += [word for name in asked.contender for word in ("--contender", name)]
+    real = ["--with-handler", *(word for name in MOVED for word in ("--function", name))]
+    recording = [word for name in (*MOVED, *STAYING) for word in ("--target", name)]
+    proof = ["-m", "scenarios", "proof", "--output", str(output)]
+    for number in range(1, asked.runs + 1):
+        own = output / f"{number}"
+        own.mkdir()
+        calls, today, split = (str(own / f"{name}.rec") for name in ("calls", "today", "split"))
+        run(["-m", "shm_rpc_bridge.record", *recording, "-o", calls, "--", str(HERE / "main.py"), *requests])
+        run(["-m", "scenarios", "replay", calls, *replaying, *real, "--results", str(own)])
+        run([str(HERE / "measure.py"), "-o", today, *requests])
+        run([str(HERE / "measure.py"), "--split", "-o", split, *requests])
+        (replay,) = own.glob("replay-*")
+        proof += ["--replay", str(replay), "--today", today, "--split", split]
+    run(["-m", "scenarios", "replay", calls, *replaying, "--results", str(output)])  # what all functions would cost
+    (cost,) = output.glob("replay-*")
+    for name in KEPT:
+        shutil.copy2(cost / name, output / name)
+    return run(proof, check=False)
+
+
+def run(arguments: list[str], *, check: bool = True) -> int:
+    print("\n$", shlex.join(["python", *arguments]), flush=True)
+    return subprocess.run([sys.executable, *arguments], cwd=ROOT, check=check).returncode
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--runs", type=int, default=3, metavar="N", help="of everything (default: %(default)s)")
+    add("--requests", type=int, default=240, metavar="N", help="to the shop in each (default: %(default)s)")
+    add("--contender", action="append", default=[], metavar="NAME", help="replayed; default: those of replay")
+    add("--seconds", default="10s", metavar="TIME", help="of the recorded rhythm (default: %(default)s)")
+    output = ROOT / "results" / "monolith"
+    add("--output", type=Path, default=output, metavar="DIR", help="made anew (default: %(default)s)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
