@@ -44,7 +44,7 @@ class Objects:
         value = self._kept[number]
         public = self._classes[type(value)]
         if type(name) is not str or name not in public:
-            near, known = meant(str(name), public), ", ".join(sorted(public)) or "none"
+            near, known = meant(name, public), ", ".join(sorted(public)) or "none"
             raise Unknown(f"unknown method {name!r} of a {class_name(value)}{near}; registered: {known}")
         return getattr(value, name)  # type: ignore[no-any-return]
 

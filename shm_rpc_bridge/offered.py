@@ -138,8 +138,14 @@ def _method(instance: object, name: str, known: Collection[str], where: str) -> 
     return _callable(name, getattr(instance, name, _MISSING), known, where)
 
 
-def meant(name: str, known: Collection[str]) -> str:
+_LONGEST = 100
+"""A longer name is no mistake in typing, and comparing it would hold up whoever has others to answer."""
+
+
+def meant(name: Any, known: Collection[str]) -> str:
     """What of the known names may have been meant by an unknown one, to be put behind it; "" if nothing is near."""
+    if not isinstance(name, str) or len(name) > _LONGEST:
+        return ""
     near = difflib.get_close_matches(name, [each for each in known if not each.startswith("__")], n=3)
     return f": did you mean {' or '.join(map(repr, near))}?" if near else ""
 

@@ -9,6 +9,9 @@ import pytest
 
 from shm_rpc_bridge.record import read
 
+for each in ("PIL", "pygments"):
+    pytest.importorskip(each)
+
 ROOT = Path(__file__).parent.parent.parent
 OTHERS = ROOT / "examples" / "others"
 

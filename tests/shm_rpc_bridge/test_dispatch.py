@@ -79,6 +79,13 @@ def test_a_ping_is_answered_and_is_no_method_that_is_told(server):
         Server().call("sub")
 
 
+def test_an_unknown_method_is_told_which_one_may_have_been_meant(server):
+    with pytest.raises(RPCMethodError, match=r"unknown method 'maker': did you mean 'make'\?; registered: add, make$"):
+        server.call("maker")
+    with pytest.raises(RPCMethodError, match="make'; registered: add, make$"):  # none is looked for among the known
+        server.call("make" * 1000)
+
+
 @pytest.mark.parametrize("name", [CALL_OBJECT, LET_GO, PING])
 def test_names_of_the_librarys_own_are_refused(server, name):
     with pytest.raises(ValueError, match=r"library's own|registered already"):

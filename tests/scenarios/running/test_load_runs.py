@@ -7,6 +7,7 @@ import pytest
 
 from scenarios.plan.cells import key_of
 from scenarios.records.store import Run
+from scenarios.statistics.figures import SAMPLES_BEYOND
 from tests.scenarios.conftest import RunIt
 
 CLIENTS = """
@@ -60,7 +61,8 @@ def test_several_clients_call_one_server_at_once(run_it: RunIt) -> None:
     assert counts.max() == 100, "the window ends when the first client has made all its calls"
     assert int(row["calls"]) == int(row["verified"]) == counts.sum()
     assert float(row["fairness"]) == pytest.approx(counts.max() / counts.min(), abs=0.001)
-    assert float(row["fastest_client_p50_us"]) <= float(row["p50_us"]) <= float(row["slowest_client_p50_us"])
+    if counts.min() > 2 * SAMPLES_BEYOND:  # else, on a busy machine, one of them has no median
+        assert float(row["fastest_client_p50_us"]) <= float(row["p50_us"]) <= float(row["slowest_client_p50_us"])
     assert float(row["server_cpu_us_per_call"]) > 0
     assert {each["fairness"] for key, each in rows.items() if key[1] == "1"} == {""}
     assert run.samples(key_of(rows["streams", "1"]), "client") is None
