@@ -205,9 +205,10 @@ def test_a_contender_that_fails_is_named_and_the_others_go_on(recording: Path, m
 
 def test_a_contender_that_is_not_here_is_left_out_and_named(recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(registry.BUILT_IN, "absent", "no_module_of_that_name:Absent")
-    prepared = preparation.prepare(Options(recording, ("absent", "noop", "shm-loan")), silent)
+    prepared = preparation.prepare(Options(recording, ("absent", "noop", "shm-loan", "shm-processes")), silent)
     assert set(prepared.contenders) == {"direct"}
-    for part, sentence in zip(("no_module_of_that_name", "runs no method", "no lane"), prepared.left_out, strict=True):
+    parts = ("no_module_of_that_name", "runs no method", "no lane", "functions of a module")
+    for part, sentence in zip(parts, prepared.left_out, strict=True):
         assert part in sentence
 
 
