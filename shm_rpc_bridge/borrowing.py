@@ -115,6 +115,8 @@ class Loan:
         self._lease: Optional[Lease] = None
         self._alone: Dict[Tuple[Any, ...], Framed] = {}
         """Requests with nothing but the array: which each is the same again."""
+        self._last: Optional[Framed] = None
+        """The request that lies in the memory, as the last call has left it."""
         self.array: Any = None
         """In C order; None outside of the `with` block."""
 
@@ -148,7 +150,12 @@ class Loan:
             placed = self._placed(method, args, params)
         if placed is None or not self._lease.channel.fits(placed):
             return self._call(method, *args, **params)
-        return self._exchange(method, placed, self._lease.channel)
+        last, self._last = self._last, None
+        if placed is not last:
+            self._lying = placed.as_it_lies()
+        result = self._exchange(method, placed if placed is not last else self._lying, self._lease.channel)
+        self._last = placed
+        return result
 
     def _placed(self, method: str, args: Any, params: Any) -> Optional[Framed]:
         """The request, in which the array is where it is; None where it would have to be somewhere else."""
@@ -166,6 +173,7 @@ class Loan:
         lease, self._lease = self._lease, None
         self.array = None
         self._alone.clear()
+        self._last = None
         if lease is not None:
             self._put_back(lease)
 

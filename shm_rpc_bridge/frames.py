@@ -71,6 +71,12 @@ class Framed:
         del placed._parts[1]
         return placed
 
+    def as_it_lies(self) -> "Framed":
+        """One of which nothing is written: all of it lies there already."""
+        lying = object.__new__(Framed)
+        lying._parts, lying._size = [], self._size
+        return lying
+
     def __bytes__(self) -> bytes:
         """As one, and a copy."""
         pieces: List[Message] = []
@@ -88,7 +94,7 @@ class Unopened:
     them; then whoever has given this out is told, and sees to it that what is left of them shows nothing else.
     """
 
-    __slots__ = ("_lends_to", "_on_lend", "_size", "view")
+    __slots__ = ("_lends_to", "_on_lend", "_size", "is_lent", "view")
 
     def __init__(
         self, view: memoryview, lends_to: Container[str] = (), on_lend: Optional[Callable[[int], None]] = None
@@ -98,6 +104,7 @@ class Unopened:
         self._size = len(view)
         self._lends_to = lends_to
         self._on_lend = on_lend
+        self.is_lent = False
 
     def __len__(self) -> int:
         return self._size
@@ -111,7 +118,7 @@ class Unopened:
 
     def lend_to(self, method: str) -> bool:
         """Whether the method gets views, which it may have from now on."""
-        is_lent = method in self._lends_to
+        self.is_lent = is_lent = method in self._lends_to
         if is_lent and self._on_lend is not None:
             self._on_lend(self._size)
         return is_lent

@@ -79,10 +79,14 @@ def of_recording(recording: Recording) -> Program:
             "--package NAME instead of --target"
         )
     inside = {name.partition(":")[0] for name in recording.functions}
+    # What recording a call has cost is in its caller's time, where that is known.
+    recorders_ns = {
+        name: round(1000 * each.own_us) if each.own_us > 0 else 0 for name, each in recording.totals.items()
+    }
     children: dict[tuple[int, int], int] = defaultdict(int)
     for call in recording.calls:
         if call.parent:
-            children[call.process, call.parent] += call.duration_ns
+            children[call.process, call.parent] += call.duration_ns + recorders_ns[call.function]
     found: dict[tuple[str, str, str, int], list[float]] = {}
     for call in recording.calls:
         sent, answered = _bytes(call.request), _bytes(call.response)

@@ -8,12 +8,12 @@ it is.
 import sys
 from functools import lru_cache
 from math import prod
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 import orjson
 
 from ..classes import said, with_article
-from ..frames import Framed, Message, Opened
+from ..frames import Arrived, Framed, Message, Opened, Unopened
 from .jsonable import Refused, refuse
 
 Note = List[Any]
@@ -75,6 +75,48 @@ def values_of(opened: Opened, is_lent: bool) -> Tuple[str, List[Any]]:
         raise
     except Exception as error:
         raise ValueError(f"frames that cannot be read: {said(error)}") from None
+
+
+class OneArray(NamedTuple):
+    """A request whose only argument is an array, which was lent: as a loan's are, again and again."""
+
+    head: bytes
+    """All that stands before its items."""
+    size: int
+    """Bytes, with them."""
+    method: str
+    name: Optional[str]
+    """Of the parameter; None for a positional one."""
+    dtype: Any
+    shape: Tuple[int, ...]
+    order: str
+
+    def read(self, message: Arrived) -> Optional[List[Any]]:
+        """Of a message that begins with the same bytes, the request; None of any other."""
+        if type(message) is not Unopened or len(message) != self.size:
+            return None
+        view, start = message.view, len(self.head)
+        if bytes(view[:start]) != self.head or not message.lend_to(self.method):
+            return None
+        array = _numpy().frombuffer(view[start:].toreadonly(), self.dtype)
+        if len(self.shape) > 1:
+            array = array.reshape(self.shape, order=self.order)
+        return [self.method, {}, array] if self.name is None else [self.method, {self.name: array}]
+
+
+def one_array(message: Arrived, request: List[Any]) -> Optional[OneArray]:
+    """What is to be known of a request that was read, if it is one."""
+    if type(message) is not Unopened or not message.is_lent or len(request) + len(request[1]) != 3:
+        return None
+    method, params, *args = request
+    name = None if args else next(iter(params))
+    array: Any = args[0] if args else params[name]
+    is_array = type(array) is _array_class()
+    if not is_array or not array.nbytes:
+        return None
+    start = len(message) - array.nbytes
+    order = "C" if array.flags.c_contiguous else "F"
+    return OneArray(bytes(message.view[:start]), len(message), method, name, array.dtype, array.shape, order)
 
 
 def is_frame(kind: type) -> bool:

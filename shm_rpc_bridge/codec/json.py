@@ -27,8 +27,8 @@ import orjson
 from ..classes import class_name, said, text_of
 from ..exceptions import NOT_SENT, RPCSerializationError
 from ..failures import Failure
-from ..frames import Arrived, Outgoing, is_framed, lends, opened
-from .beside import Beside, is_frame, put_in_place, values_of
+from ..frames import Arrived, Outgoing, Unopened, is_framed, lends, opened
+from .beside import Beside, OneArray, is_frame, one_array, put_in_place, values_of
 from .jsonable import OPTIONS as _OPTIONS
 from .jsonable import Refused, part_of_call, plain, shown
 from .responses import encoded_failure, failure_of, not_a_request, unreadable
@@ -42,6 +42,8 @@ class Json:
 
     name = "json"
     keeps_types = False
+    _last: Optional[OneArray] = None
+    """The last request, if it was one array that was lent: the next one is most likely alike but for its items."""
 
     def encode_request(self, method: str, args: Sequence[Any], params: Dict[str, Any]) -> Outgoing:
         """Raises RPCSerializationError naming the place in the parameter that cannot be encoded."""
@@ -55,7 +57,7 @@ class Json:
     def decode_request(self, message: Arrived) -> Tuple[str, Sequence[Any], Dict[str, Any]]:
         """Method, positional arguments and params. Raises RPCSerializationError for anything that is no request."""
         try:
-            request = _loads(message)
+            request = self._framed_request(message) if type(message) is Unopened else _loads(message)
             if len(request) == 2:  # the cheaper way, also for the call
                 method, params = request
                 args: Sequence[Any] = ()
@@ -92,7 +94,11 @@ class Json:
 
     def _framed_request(self, message: Arrived) -> List[Any]:
         try:
-            request = self._read(message, "")
+            last = self._last
+            request = None if last is None else last.read(message)
+            if request is None:
+                request = self._read(message, "")
+                self._last = one_array(message, request)
             if len(request) < 2:
                 raise ValueError(f"{len(request)} values")
             return request

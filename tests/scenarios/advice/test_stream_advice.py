@@ -9,7 +9,7 @@ from scenarios.advice.curves import AdviceError
 from scenarios.advice.streams import answer
 from scenarios.cli.commands import main
 from scenarios.statistics import figures
-from tests.scenarios.rows import repeats
+from tests.scenarios.rows import repeats, run_of
 
 COST = {"client_cpu_us_per_call": 2000.0, "server_cpu_us_per_call": 1000.0}
 SHORT = {"scenario": "s/streams", "items": 1000, **COST}
@@ -42,13 +42,24 @@ def test_what_was_not_measured_is_said_with_what_was(item_bytes: int, items: int
         answer(CELLS, lane, item_bytes, items)
 
 
-def test_the_reference_answers_for_streams(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["advise", "--items", "5000", "--payload", "2KB", "--run", "reference", "--json"]) == 0
+def test_the_newest_run_with_streams_answers_in_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = dict(SHORT, p99_us=9000, calls=100)
+    rows = [
+        *repeats("shm", (3000, 3000, 3300), payload_bytes=100, **shown),
+        *repeats("grpc-uds", (150_000,) * 3, payload_bytes=100, **shown),
+    ]
+    run_of(tmp_path / "2026-01-01T00-00-00Z_streams", rows)
+    run_of(tmp_path / "2026-01-02T00-00-00Z_other", repeats("shm", (5, 5, 5)))
+    asked = ["advise", "--items", "5000", "--payload", "100B", "--lane", "json", "--results", str(tmp_path)]
+    assert main([*asked, "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
-    names = [row["contender"] for row in said["rows"]]
-    assert {"shm", "mp-pipe", "grpc-uds"} <= set(names)
-    assert main(["advise", "--items", "5000", "--payload", "2KB", "--run", "reference"]) == 0
-    assert f"{next(name for name in names if name != 'direct')} is the quickest way" in capsys.readouterr().out
+    assert [row["contender"] for row in said["rows"]] == ["shm", "grpc-uds"]
+    assert main(asked) == 0
+    assert (
+        "shm is the quickest way into another process: 3.00 µs an item; grpc-uds takes 150" in capsys.readouterr().out
+    )
 
 
 def test_calls_need_a_rate_and_streams_do_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,14 +32,12 @@ MODULES = {
         """,
     "images": """
         from shop.filters import squeeze
-        def thumbnail(data): return squeeze(data, 5)
+        def thumbnail(data): return squeeze(data, 60)
         """,
     "filters": """
         import zlib
         def squeeze(data, times):
-            for _ in range(times):
-                data = zlib.compress(data)
-            return data
+            return [zlib.compress(data, 9) for _ in range(times)][0]
         """,
 }
 
