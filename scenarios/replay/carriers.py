@@ -26,7 +26,10 @@ from scenarios.replay import codecs
 from scenarios.replay.defaults import CONTENDERS, DIRECT
 from scenarios.replay.travel import Travel
 
-_CALLS_NOTHING = {"noop": "it runs no method"}
+_CANNOT = {
+    "noop": "it runs no method",
+    "shm-processes": "its processes run functions of a module, and a replay's answers are an object's",
+}
 _JSON_BESIDE = "shm"
 """First word of the contenders whose JSON has frames beside it."""
 
@@ -86,8 +89,8 @@ def found(names: list[str]) -> tuple[dict[str, type[Contender]], list[str]]:
         except ContenderUnavailable as error:
             left_out.append(str(error))
             continue
-        if name in _CALLS_NOTHING or not of(name, kind.lanes):
-            why = _CALLS_NOTHING.get(name, f"it has no lane that carries a call's values, but {', '.join(kind.lanes)}")
+        if name in _CANNOT or not of(name, kind.lanes):
+            why = _CANNOT.get(name, f"it has no lane that carries a call's values, but {', '.join(kind.lanes)}")
             left_out.append(f"contender {name}: {why}")
             continue
         known[name] = kind

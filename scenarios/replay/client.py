@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -17,6 +18,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from functools import partial
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from contenders import garbage, pickling
@@ -39,6 +41,8 @@ def main(task: Task, runner: Connection) -> None:
     what is asked until None comes. A :class:`Failure` at any time is the last that is said."""
     threading.Thread(target=die_with_parent, daemon=True).start()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
+    # What a server in this process leaves, should it be killed, goes with the calls.
+    tempfile.tempdir = str(Path(task.file).parent)
     sys.stdout = sys.stderr  # for what a recorded program prints, as in the server
     try:
         with ExitStack() as stack:

@@ -80,7 +80,7 @@ def _frame(part: Any, frames: list[Any]) -> int:
 def _array(part: Any, frames: list[Any]) -> int:
     numpy: Any = sys.modules.get("numpy")
     if numpy is None or type(part) is not numpy.ndarray:
-        raise TypeError(f"Type is not JSON serializable: {type(part).__qualname__}")
+        raise TypeError(f"no codec's own type: {type(part).__qualname__}")
     if part.dtype.hasobject:
         raise TypeError("an array of Python objects")
     frames.append(part.copy())

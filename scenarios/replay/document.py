@@ -24,7 +24,12 @@ def of_study(study: Study) -> dict[str, Any]:
         "functions": [_line(study, line) for line in study.lines],
         "rhythm": [_clean(dataclasses.asdict(each)) for each in study.in_rhythm],
         "failures": [
-            {"function": function or None, "contender": contender, "reason": reason}
+            {
+                "function": function or None,
+                "contender": contender,
+                "reason": reason,
+                "trace": study.measured.traces[function, contender],
+            }
             for (function, contender), reason in study.measured.failures.items()
         ],
     }

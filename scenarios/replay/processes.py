@@ -34,7 +34,9 @@ class ReplayFailed(Exception):
         self.kind, self.trace = kind, trace
 
     def __str__(self) -> str:
-        return f"{self.kind}: {self.args[0]}"
+        """In one line: of a traceback the last."""
+        first, *others = str(self.args[0]).strip().splitlines() or [""]
+        return f"{self.kind}: {first}{f' ... {others[-1]}' if others else ''}"
 
 
 class Pair:

@@ -56,6 +56,12 @@ class Measured:
     """The rhythm, by contender."""
     failures: dict[Key, str] = dataclasses.field(default_factory=dict)
     """Why there is nothing; function "" is the rhythm's."""
+    traces: dict[Key, str] = dataclasses.field(default_factory=dict)
+    """Of those, the client's traceback; "" where it had none."""
+
+    def fail(self, key: Key, error: ReplayFailed) -> None:
+        """It has no figures, or no further ones."""
+        self.failures[key], self.traces[key] = str(error), error.trace
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,7 +135,7 @@ def _round(replay: Replay, number: int, works: Sequence[Work], file: Path, measu
         except ReplayFailed as error:
             failed = [reached] if reached is not None and todo and todo[0] is reached else todo[:]
             for work in failed:
-                measured.failures[work.key] = str(error)
+                measured.fail(work.key, error)
                 say("", f"failed: {work.carrier.contender}, {work.function}: {error}")
             todo = [work for work in todo if work not in failed]
 
@@ -147,7 +153,7 @@ def keep_rhythm(replay: Replay, rhythms: Mapping[Carrier, Rhythm], file: Path, m
                 assert isinstance(kept, Kept)
                 measured.kept[carrier.contender] = kept
         except ReplayFailed as error:
-            measured.failures["", carrier.contender] = str(error)
+            measured.fail(("", carrier.contender), error)
             say("", f"failed: {carrier.contender}, recorded rhythm: {error}")
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -186,9 +187,14 @@ def test_a_handler_that_takes_as_long_is_in_both_and_so_in_no_cost(tmp_path: Pat
     assert line.splits[0].cost.p50_us.value >= 4000
 
 
-def test_a_contender_that_fails_is_named_and_the_others_go_on(recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_contender_that_fails_is_named_and_the_others_go_on(
+    recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bad: dict[str, type[Contender]] = {"raising": fakes.Raising, "dying": fakes.Dying, "stale": fakes.Stale}
     load = registry.load
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "scratch"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
     monkeypatch.setattr(registry, "load", lambda name: bad.get(name) or load(name))
     found = replayed(recording, "raising", "dying", "stale", rhythm_seconds=0.1)
     quote = f"{SHOP}:quote"
@@ -201,13 +207,15 @@ def test_a_contender_that_fails_is_named_and_the_others_go_on(recording: Path, m
     assert {each.contender for each in found.in_rhythm} == {"direct"}
     line = next(line for line in found.lines if line.today.function == quote)
     assert line.verdict.why.startswith("every contender failed: ")
+    assert list((tmp_path / "scratch").iterdir()) == []
 
 
 def test_a_contender_that_is_not_here_is_left_out_and_named(recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(registry.BUILT_IN, "absent", "no_module_of_that_name:Absent")
-    prepared = preparation.prepare(Options(recording, ("absent", "noop", "shm-loan")), silent)
+    prepared = preparation.prepare(Options(recording, ("absent", "noop", "shm-loan", "shm-processes")), silent)
     assert set(prepared.contenders) == {"direct"}
-    for part, sentence in zip(("no_module_of_that_name", "runs no method", "no lane"), prepared.left_out, strict=True):
+    parts = ("no_module_of_that_name", "runs no method", "no lane", "functions of a module")
+    for part, sentence in zip(parts, prepared.left_out, strict=True):
         assert part in sentence
 
 

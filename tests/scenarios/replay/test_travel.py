@@ -16,7 +16,7 @@ from scenarios.replay.carriers import Carrier, choice, of
 from scenarios.replay.recorded import RecordingError
 from scenarios.replay.sample import Sample
 from scenarios.replay.travel import Travel
-from shm_rpc_bridge.record import Redacted, Refused
+from shm_rpc_bridge.record import Redacted, Refused, blocks
 from tests.scenarios.replay.recordings import UNKNOWN, Made, sizes, write
 from tests.scenarios.replay.shop import Basket, Price
 
@@ -189,6 +189,15 @@ def test_what_a_method_would_need_of_its_object_is_said(tmp_path: Path) -> None:
     assert found.self_state.pickled_bytes == 9
     assert found.self_state.refused == ("lock: cannot pickle",)
     assert (found.self_state.mutated, found.self_state.looked_at) == (1, 2)
+
+
+def test_a_recording_of_another_version_is_refused(tmp_path: Path) -> None:
+    begin = {"kind": "begin", "run": "ab", "settings": {}, "pid": 1, "program": "", "python": ""}
+    begin |= {"started": 0.0, "start_ns": 0, "functions": []}
+    data = blocks.MAGIC + blocks.encode(begin) + blocks.encode({"kind": "calls", "rows": [[0, 1]]})
+    (tmp_path / "old").write_bytes(data)
+    with pytest.raises(RecordingError, match=r"another version .*: record it again"):
+        recorded.opened(tmp_path / "old")
 
 
 def test_another_file_is_refused_with_what_writes_one(tmp_path: Path) -> None:
