@@ -34,9 +34,7 @@ def main(about: str | None, around: Callable[[], AbstractContextManager[None]] =
     try:
         with around():
             app = web.application(data.store(options.seed))
-            pace = f"{options.rate:g} a second" if options.rate else "as fast as they are answered"
-            print(f"{options.requests} requests of seed {options.seed}, {pace}", flush=True)
-            outcome = asyncio.run(drive(app, requests, options.rate))
+            outcome = asyncio.run(drive(app, requests, options))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         raise SystemExit(130) from None  # as a shell says it of a program that Ctrl-C has ended
@@ -46,8 +44,12 @@ def main(about: str | None, around: Callable[[], AbstractContextManager[None]] =
     print(f"sha256 of all answers: {outcome.digest}")
 
 
-async def drive(app: Starlette, requests: list[traffic.Asked], rate: float) -> Outcome:
+async def drive(app: Starlette, requests: list[traffic.Asked], options: argparse.Namespace) -> Outcome:
     """Answer them all, `rate` a second at random moments, or 0: without a pause. One that is late does not wait."""
+    rate = options.rate
+    pace = f"{rate:g} a second" if rate else "as fast as they are answered"
+    # Here and not before: from now on Ctrl-C ends the loop as it should, which cannot be said while it is being made.
+    print(f"{options.requests} requests of seed {options.seed}, {pace}", flush=True)
     seconds: dict[str, list[float]] = {route: [] for route in traffic.ROUTES if any(r.route == route for r in requests)}
     digest = hashlib.sha256()
     due = time.perf_counter()

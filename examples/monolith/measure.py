@@ -18,18 +18,11 @@ TARGETS = ("shop.pricing:quote", "shop.images:thumbnail", "shop.reports:monthly"
 
 @contextlib.contextmanager
 def measured(output: str, is_split: bool) -> Iterator[None]:
-    """Calls are recorded where they are made: of the split program, what stands there sends them to its processes.
-
-    The recording ends behind these processes, so that their CPU time is in it.
+    """Calls are recorded where they are made: of the split program, what stands there sends them to its processes,
+    whose CPU time is in the recording from when they are ready to the last answer.
     """
-    with contextlib.ExitStack() as stack:
-        if is_split:
-            ending = stack.enter_context(contextlib.ExitStack())
-            ending.enter_context(split.processes())
-        recorder = record(*TARGETS, output=output, payloads="sizes", force=True).start()
-        stack.callback(recorder.finish)
-        if is_split:
-            stack.callback(ending.close)
+    around = split.processes() if is_split else contextlib.nullcontext()
+    with around, record(*TARGETS, output=output, payloads="sizes", force=True):
         yield
 
 

@@ -5,14 +5,15 @@ exit status 1 where a prediction was off by more than a quarter.
 """
 
 import argparse
+import os
 import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
+HERE = Path("examples", "monolith")
 MOVED = ("shop.pricing:quote", "shop.images:thumbnail", "shop.reports:monthly")
 STAYING = ("shop.cart:add", "shop.money:round_up")
 KEPT = ("replay.json", "replay.png", "replay.svg", "report.html")
@@ -20,11 +21,11 @@ KEPT = ("replay.json", "replay.png", "replay.svg", "report.html")
 
 def main() -> int:
     asked = _parser().parse_args()
-    output = asked.output.resolve()
-    if output.exists():
+    output = Path(os.path.relpath(asked.output, ROOT))  # as the commands are run there, and what they write names it
+    if (ROOT / output).exists():
         print(f"{output} exists: move it away, or name another folder with --output", file=sys.stderr)
         return 2
-    output.mkdir(parents=True)
+    (ROOT / output).mkdir(parents=True)
     requests = ["--requests", str(asked.requests)]
     replaying = ["--path", str(HERE), "--seconds", asked.seconds]
     replaying += [word for name in asked.contender for word in ("--contender", name)]
@@ -33,18 +34,18 @@ def main() -> int:
     proof = ["-m", "scenarios", "proof", "--output", str(output)]
     for number in range(1, asked.runs + 1):
         own = output / f"{number}"
-        own.mkdir()
+        (ROOT / own).mkdir()
         calls, today, split = (str(own / f"{name}.rec") for name in ("calls", "today", "split"))
         run(["-m", "shm_rpc_bridge.record", *recording, "-o", calls, "--", str(HERE / "main.py"), *requests])
         run(["-m", "scenarios", "replay", calls, *replaying, *real, "--results", str(own)])
         run([str(HERE / "measure.py"), "-o", today, *requests])
         run([str(HERE / "measure.py"), "--split", "-o", split, *requests])
-        (replay,) = own.glob("replay-*")
+        (replay,) = (path.relative_to(ROOT) for path in (ROOT / own).glob("replay-*"))
         proof += ["--replay", str(replay), "--today", today, "--split", split]
     run(["-m", "scenarios", "replay", calls, *replaying, "--results", str(output)])  # what all functions would cost
-    (cost,) = output.glob("replay-*")
+    (cost,) = (ROOT / output).glob("replay-*")
     for name in KEPT:
-        shutil.copy2(cost / name, output / name)
+        shutil.copy2(cost / name, ROOT / output / name)
     return run(proof, check=False)
 
 

@@ -14,10 +14,10 @@ from rich.console import Console
 from scenarios.cli import layout
 from scenarios.cli.problems import Reporter
 from scenarios.common.errors import RunError
-from scenarios.common.units import figure, interval, micros
 from scenarios.replay import folder, proof
 from scenarios.replay.proof import Claim
 from scenarios.replay.recorded import opened
+from scenarios.tables.of_replay import between, off, shown
 
 HEADINGS = ("", "today", "predicted", "measured", "interval", "off by", "")
 MISSES = (
@@ -64,17 +64,14 @@ def _show(claims: list[Claim], contender: str, console: Console) -> None:
 
 
 def _fields(claim: Claim) -> list[str]:
-    values = [_shown(each.value, claim.unit) for each in (claim.today, claim.predicted, claim.measured)]
-    ends = interval(claim.measured.low, claim.measured.high)
-    return [_name(claim), *values, ends, f"{100 * claim.off:+.0f}%", "" if claim.holds else "off"]
+    values = [shown(each.value, claim.unit) for each in (claim.today, claim.predicted, claim.measured)]
+    low, high = claim.measured.low, claim.measured.high
+    ends = "" if math.isnan(low) else between(low, high, claim.unit)
+    return [_name(claim), *values, ends, off(claim.off), "" if claim.holds else "off"]
 
 
 def _name(claim: Claim) -> str:
     return f"{claim.function or 'the program'}, {claim.what}"
-
-
-def _shown(value: float, unit: str) -> str:
-    return micros(value) if unit == "µs" else f"{figure(value)} s"
 
 
 def _as_json(claims: list[Claim], asked: argparse.Namespace) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def micros(value: float) -> str:
         return ""
     if math.isinf(value):
         return "∞"
-    return f"{three(value / 1000)} ms" if value >= 10_000 else f"{three(value)} µs"
+    return f"{three(value / 1000)} ms" if abs(value) >= 10_000 else f"{three(value)} µs"
 
 
 def figure(value: float) -> str:
@@ -80,9 +80,9 @@ def factor(ratio: float, low: float = math.nan, high: float = math.nan) -> str:
 
 def three(value: float) -> str:
     """Three digits that matter, more where they are before the point."""
-    if value >= 100:
+    if abs(value) >= 100:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
 def span(low: float, high: float) -> str:

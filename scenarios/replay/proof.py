@@ -1,9 +1,10 @@
 """Was it true? What a replay has predicted of a split program, beside the program that was really split.
 
-A *prediction* is a replay with the real functions in the server: per function the median call in the recorded rhythm,
-and for the program the CPU time that calls take more than they do in one process. The *measured* side is two recordings
-of the same run, before and after: of the split program its calls were recorded where they are made, so a call's time
-has everything in it. Several recordings of each are repeats: medians are taken, and intervals over them.
+A *prediction* is what the program takes today and what a replay says its calls will take more: a replay with the real
+functions in the server, at the recorded moments, beside the same calls in one process. Per function that is the median
+call, for the program CPU time. *Today* and *measured* are recordings of the same run, before and after: of the split
+program its calls were recorded where they are made, so a call's time has everything in it. Several of each are repeats:
+medians are taken, and intervals over them.
 
 Within :data:`WITHIN` a prediction holds. Where it does not, what a replay cannot know is said: it replays on a machine
 with nothing else to do, and between calls its callers wait, where the program works. Pure functions over what is read.
@@ -66,7 +67,7 @@ def claims(
     if not names:
         raise UserError("no function is in the replay, in the recording of today and in that of the split program")
     program = _cpu([each[TOTAL] for each in rhythms], contender, today, split, names)
-    return [program, *(_p50([each[name][contender] for each in rhythms], today, split, name) for name in names)]
+    return [program, *(_p50([each[name] for each in rhythms], contender, today, split, name) for name in names)]
 
 
 def _rhythm(replay: Mapping[str, Any], contender: str) -> dict[str, dict[str, dict[str, Any]]]:
@@ -82,13 +83,17 @@ def _rhythm(replay: Mapping[str, Any], contender: str) -> dict[str, dict[str, di
     return {name: of for name, of in found.items() if contender in of and DIRECT in of}
 
 
-def _p50(rhythms: Sequence[Any], today: Sequence[Recording], split: Sequence[Recording], name: str) -> Claim:
+def _p50(
+    rhythms: Sequence[Any], contender: str, today: Sequence[Recording], split: Sequence[Recording], name: str
+) -> Claim:
+    now = Estimate.of([_median_us(each, name) for each in today])
+    more = [each[contender]["p50_us"] - each[DIRECT]["p50_us"] for each in rhythms]
     return Claim(
         "p50",
         name,
         "µs",
-        Estimate.of([_median_us(each, name) for each in today]),
-        Estimate.of([each["p50_us"] for each in rhythms]),
+        now,
+        Estimate.of([now.value + each for each in more]),
         Estimate.of([_median_us(each, name) for each in split]),
     )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scenarios.common.errors import RunError
-from scenarios.common.units import BLANK, figure, interval, micros
+from scenarios.common.units import BLANK, figure, micros, span
 
 REPLAY, PROOF = "replay.json", "proof.json"
 VERDICTS = ("function", "calls", "a call today", "of the time", "cheapest", "cost of a call", "verdict")
@@ -73,12 +73,24 @@ def _verdict(each: Found) -> list[str]:
 
 
 def _claim(each: Found) -> list[str]:
-    values = [_shown(each[name]["value"], each["unit"]) for name in ("today", "predicted", "measured")]
+    values = [shown(each[name]["value"], each["unit"]) for name in ("today", "predicted", "measured")]
     low, high = each["measured"]["low"], each["measured"]["high"]
     name = f"`{each['function']}`" if each["function"] else "the program"
-    ends = BLANK if low is None else interval(low, high)
-    return [f"{name}, {each['what']}", *values, ends, f"{100 * each['off']:+.0f}%"]
+    ends = BLANK if low is None else between(low, high, each["unit"])
+    return [f"{name}, {each['what']}", *values, ends, off(each["off"])]
 
 
-def _shown(value: float, unit: str) -> str:
+def shown(value: float, unit: str) -> str:
+    """A figure of a prediction, with its unit: µs or s."""
     return micros(value) if unit == "µs" else f"{figure(value)} s"
+
+
+def between(low: float, high: float, unit: str) -> str:
+    """The ends of its interval."""
+    return span(low, high) if unit == "µs" else f"{figure(low)} to {figure(high)} s"
+
+
+def off(share: float) -> str:
+    """How far a prediction was off."""
+    text = f"{100 * share:+.0f}%"
+    return "0%" if text[1:] == "0%" else text

@@ -95,7 +95,7 @@ class Process(NamedTuple):
     cpu_seconds: float
     """Of all its threads meanwhile, the recorder's as well."""
     children_cpu_seconds: float
-    """Of its children that ended meanwhile; those that were recorded say so themselves, too."""
+    """Of its children meanwhile, whether they have ended or not; those that were recorded say so themselves, too."""
     ended: bool
     """False where the process was killed, or the recording goes on."""
     torn_bytes: int

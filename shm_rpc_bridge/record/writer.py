@@ -11,7 +11,6 @@ import collections
 import itertools
 import os
 import random
-import resource
 import sys
 import threading
 import time
@@ -19,6 +18,7 @@ from statistics import median
 from typing import Any, Callable, Sequence
 
 from shm_rpc_bridge.record import blocks, payloads, rows
+from shm_rpc_bridge.record.cpu import cpu_seconds
 
 EVERY_S = 0.1
 """Between two pieces: what a process that is killed loses at most."""
@@ -138,7 +138,7 @@ class Writer:
         self.path, self._begin, self._queue, self._functions = path, begin, queue, functions
         self._budget = budget_bytes
         self._began_ns: int = begin["start_ns"]
-        self._began_cpu = _cpu_seconds()
+        self._began_cpu = cpu_seconds()
         self.totals: dict[int, Totals] = collections.defaultdict(Totals)
         self.bytes = 0
         self.broken = ""
@@ -237,7 +237,7 @@ class Writer:
         return {
             **self._news(),
             "seconds": (time.perf_counter_ns() - self._began_ns) / 1e9,
-            "cpu_seconds": [now - then for now, then in zip(_cpu_seconds(), self._began_cpu)],
+            "cpu_seconds": [now - then for now, then in zip(cpu_seconds(), self._began_cpu)],
             "totals": {each.name: self.totals[place].text(each.dropped) for place, each in enumerate(functions)},
             "failures": dict(self._queue.failures),
             "written_bytes": self.bytes,
@@ -262,13 +262,6 @@ class Writer:
             self.broken = f"{self.path}: {error.strerror}"
             self._queue.reduce(None)
         self.bytes += len(data)
-
-
-def _cpu_seconds() -> tuple[float, float]:
-    """Of this process, and of its children that have ended and were waited for."""
-    used = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-    own, children = (each.ru_utime + each.ru_stime for each in used)
-    return own, children
 
 
 def describe(probe: Any) -> dict[str, Any]:

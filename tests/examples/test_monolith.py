@@ -1,5 +1,6 @@
 """The example program that is split: as one process and as four it does the same, and ends without a trace."""
 
+import json
 import os
 import re
 import signal
@@ -96,3 +97,24 @@ def test_what_cannot_be_meant_is_refused_before_a_process_is_started():
     said, complaints = finish(program)
     assert (program.returncode, said) == (2, "")
     assert "argument --rate: must be 0 or more, and finite, not inf" in complaints
+
+
+@pytest.mark.soak
+def test_the_walk_through_goes_from_the_recording_to_what_was_true(tmp_path):
+    """What is predicted of so few requests may be wrong, and is not asked."""
+    output = tmp_path / "proof"
+    few = ["--runs", "1", "--requests", "14", "--contender", "shm", "--seconds", "1s"]
+    program = start("prove.py", *few, "--output", str(output))
+    said, complaints = finish(program)
+    assert program.returncode in (0, 1), complaints
+    assert said.count("\n$ python ") == 6
+    proof = json.loads((output / "proof.json").read_text())
+    assert proof["claims"][0]["function"] == "", "the program's own"
+    assert {"shop.pricing:quote", "shop.images:thumbnail"} <= {claim["function"] for claim in proof["claims"]}
+    assert all(claim["measured"]["value"] > 0 for claim in proof["claims"])
+    verdicts = {
+        each["function"]: each["verdict"] for each in json.loads((output / "replay.json").read_text())["functions"]
+    }
+    assert verdicts["shop.cart:add"]["word"] == "impossible"
+    assert "in place" in verdicts["shop.cart:add"]["why"]
+    assert "<title>Replayed: " in (output / "report.html").read_text()

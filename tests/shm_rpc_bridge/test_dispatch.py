@@ -82,7 +82,7 @@ def test_a_ping_is_answered_and_is_no_method_that_is_told(server):
 def test_an_unknown_method_is_told_which_one_may_have_been_meant(server):
     with pytest.raises(RPCMethodError, match=r"unknown method 'maker': did you mean 'make'\?; registered: add, make$"):
         server.call("maker")
-    with pytest.raises(RPCMethodError, match="make'; registered: add, make$"):  # none is looked for among the known
+    with pytest.raises(RPCMethodError, match=r"make'; registered: add, make$"):  # none is looked for among the known
         server.call("make" * 1000)
 
 
