@@ -8,6 +8,7 @@ from scenarios.analysis.notebook import OpenedRun, Picture, Prose
 from scenarios.common.units import micros
 from scenarios.plots import style
 from scenarios.plots.sheet import Sheet, handles, times
+from scenarios.records import environment
 from scenarios.tables import of_replay
 from scenarios.tables.markdown import markdown
 from scenarios.tables.of_replay import Found
@@ -32,7 +33,7 @@ def verdicts(folder: Path) -> Prose:
 
 
 @style.applied()
-def costs(opened: OpenedRun, folder: Path) -> Picture | Prose:
+def costs(folder: Path) -> Picture | Prose:
     """What a call of each function costs behind each contender that was replayed, beside what it takes today."""
     replay = _replay(folder)
     lines = of_replay.costs(replay)
@@ -47,15 +48,19 @@ def costs(opened: OpenedRun, folder: Path) -> Picture | Prose:
             if cost["value"] and cost["value"] > 0:
                 axes.plot([cost["value"]], [place], **style.of(contender) | {"linestyle": ""})
         axes.plot([today[name]] * 2, [place - 0.3, place + 0.3], color=style.SOFT, linewidth=1.5)
-        axes.annotate(f"takes {micros(today[name])}", (today[name], place + 0.3), (0, 2), textcoords="offset points")
+        where = (today[name], place + 0.3)
+        axes.annotate(f"takes {micros(today[name])}", where, (0, 2), textcoords="offset points", ha="center")
     axes.set_yticks(range(len(names)), [name.partition(":")[2] for name in names])
     axes.set_ylim(-0.6, len(names) - 0.3)
     axes.set_xscale("log")
     times(axes.xaxis)
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("cost of the median call; the line: what the function takes today")
-    sheet.legend(handles(style.ordered({contender for each in lines.values() for contender in each})))
-    return opened.picture(sheet)
+    marks = handles(style.ordered({contender for each in lines.values() for contender in each}))
+    for mark in marks:
+        mark.set_linestyle("")
+    sheet.legend(marks)
+    return Picture(sheet.finish(environment.in_one_line(replay["environment"])))
 
 
 def proof(folder: Path) -> Prose:

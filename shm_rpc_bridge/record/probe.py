@@ -20,6 +20,8 @@ from threading import get_ident
 from types import FrameType
 from typing import Any, Callable
 
+import orjson
+
 from shm_rpc_bridge.record import payloads
 from shm_rpc_bridge.record.nesting import current
 from shm_rpc_bridge.record.stand_ins import Redacted
@@ -36,6 +38,7 @@ TURNS = {0: CLOSELY, 32: ONLY_TIMED, 64: OWN_TIMED, 96: ONLY_TIMED, 128: OWN_TIM
 """Of :data:`CYCLE` calls of a function which are another than the rest, by their place: all are a multiple of STEP."""
 
 _frame = sys._getframe
+_json, _sizes = orjson.dumps, payloads.sizes
 _now = current.get
 _enter, _leave = current.set, current.reset
 
@@ -187,17 +190,23 @@ def _sync(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
         queue = probe.queue
         if queue is None:
             return function(*args, **kwargs)
-        seen, entered = count(), 0
-        if not seen % STEP or not queue.plain or seen <= FIRST or probe.hides:
-            if TURNS.get(seen % CYCLE) != OWN_TIMED or not queue.plain or probe.hides:
+        seen, entered, encode = count(), 0, queue.encode
+        if not seen % STEP or seen <= FIRST or not queue.plain or probe.hides or encode is None:
+            if TURNS.get(seen % CYCLE) != OWN_TIMED or not queue.plain or probe.hides or encode is None:
                 return _closely(function, probe, queue, _frame(1), seen, args, kwargs)
             entered = clock()
         parent, caller = _now(), ""
+        if parent < 0:
+            return function(*args, **kwargs)
         if crosses:
             caller = _frame(1).f_globals.get("__name__", "")
-        if parent < 0 or caller == within:
-            return function(*args, **kwargs)
-        request = queue.encode((args[1:], kwargs) if first else (args, kwargs))
+            if caller == within:
+                return function(*args, **kwargs)
+        arguments = (args[1:], kwargs) if first else (args, kwargs)
+        try:
+            request = len(_json(arguments)) if encode is _sizes else encode(arguments)
+        except Exception:  # of what JSON has not
+            request = encode(arguments)
         number = queue.number()
         token = _enter(number)
         start = clock()
@@ -211,7 +220,10 @@ def _sync(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
         duration = clock() - start
         _leave(token)
         task = _task() if queue.in_tasks else 0
-        response = queue.encode(result)
+        try:
+            response = len(_json(result)) if encode is _sizes else encode(result)
+        except Exception:  # as above
+            response = encode(result)
         here = get_ident()
         queue.keep((probe.index, number, parent, caller, here, task, start, duration, -1, "", request, response, None))
         if entered:

@@ -10,6 +10,7 @@ and :func:`read` refuses a file that belongs to another user. Immutable; thread-
 
 from __future__ import annotations
 
+import functools
 import glob
 import os
 import pickle
@@ -122,7 +123,7 @@ class Recording:
         )
         """By their beginning."""
         self.totals: Mapping[str, Totals] = {
-            name: _add(part.totals.get(name) for part in parts) for name in self.functions
+            name: _add(part.totals_of(name) for part in parts) for name in self.functions
         }
         self.objects: Mapping[str, list[dict[str, Any]]] = _objects(parts)
         """Of each method, what of the objects it was called on would have to travel, as looked at now and then:
@@ -221,6 +222,29 @@ class _Part:
         for row in every:
             parent = row.parent if row.parent in kept else 0
             yield Call(names[row.function], place, *row[1:])._replace(parent=parent)
+
+    def totals_of(self, name: str) -> Totals | None:
+        """Of a process that was killed: at least what was written of its calls, also behind its last totals."""
+        found = self.totals.get(name)
+        if self.process.ended:
+            return found
+        calls, seconds, raised = self._kept.get(name, (0, 0.0, 0))
+        if found is None:
+            return Totals(calls, seconds, raised, 0, float("nan"))
+        return found._replace(
+            calls=max(found.calls, calls + found.dropped),
+            seconds=max(found.seconds, seconds),
+            raised=max(found.raised, raised),
+        )
+
+    @functools.cached_property
+    def _kept(self) -> dict[str, tuple[int, float, int]]:
+        """Calls of each function, their seconds, and those that raised."""
+        found: dict[str, tuple[int, float, int]] = {}
+        for call in self.calls(0):
+            calls, seconds, raised = found.get(call.function, (0, 0.0, 0))
+            found[call.function] = calls + 1, seconds + call.duration_ns / 1e9, raised + bool(call.raised)
+        return found
 
     def objects(self) -> Iterable[tuple[str, dict[str, Any]]]:
         for block in self._blocks:

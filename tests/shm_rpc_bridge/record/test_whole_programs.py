@@ -98,6 +98,8 @@ def test_what_was_written_of_a_killed_program_is_read(program: Program) -> None:
     assert run.returncode == -signal.SIGKILL
     recording = program.recording()
     assert len(recording.calls) >= 98
+    totals = recording.totals["pricing:quote"]
+    assert totals.calls == len(recording.calls) + totals.dropped >= 100
     assert not recording.processes[0].ended
 
 
