@@ -29,7 +29,8 @@ def main() -> int:
     requests = ["--requests", str(asked.requests)]
     replaying = ["--path", str(HERE), "--seconds", asked.seconds]
     replaying += [word for name in asked.contender for word in ("--contender", name)]
-    real = ["--with-handler", *(word for name in MOVED for word in ("--function", name))]
+    real = ["--path", str(HERE), "--seconds", asked.seconds, "--with-handler", "--contender", "shm"]
+    real += [word for name in MOVED for word in ("--function", name)]
     recording = [word for name in (*MOVED, *STAYING) for word in ("--target", name)]
     proof = ["-m", "scenarios", "proof", "--output", str(output)]
     for number in range(1, asked.runs + 1):
@@ -37,7 +38,7 @@ def main() -> int:
         (ROOT / own).mkdir()
         calls, today, split = (str(own / f"{name}.rec") for name in ("calls", "today", "split"))
         run(["-m", "shm_rpc_bridge.record", *recording, "-o", calls, "--", str(HERE / "main.py"), *requests])
-        run(["-m", "scenarios", "replay", calls, *replaying, *real, "--results", str(own)])
+        run(["-m", "scenarios", "replay", calls, *real, "--results", str(own)])
         run([str(HERE / "measure.py"), "-o", today, *requests])
         run([str(HERE / "measure.py"), "--split", "-o", split, *requests])
         (replay,) = (path.relative_to(ROOT) for path in (ROOT / own).glob("replay-*"))

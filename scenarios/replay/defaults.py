@@ -17,6 +17,6 @@ MOST = 20
 """Functions, those that take most time: each takes 2 s of every contender."""
 ROUNDS, FEWEST_ROUNDS = 6, 5
 """The range of 6 medians holds the true one with 97%, that of 5 with 94%, of fewer with less."""
-RHYTHM_S = 10.0
+RHYTHM_S = 5.0
 """Of the recording, for each contender."""
 SEED = 1

@@ -89,6 +89,19 @@ class Kept:
     unmade: int = 0
     """Calls for which there was no time left."""
 
+    def and_also(self, other: Kept) -> Kept:
+        """Both, one behind the other."""
+        servers = (self.server_cpu_ns, other.server_cpu_ns)
+        return Kept(
+            self.latency_ns + other.latency_ns,
+            self.late_ns + other.late_ns,
+            self.number + other.number,
+            self.callers,
+            self.client_cpu_ns + other.client_cpu_ns,
+            None if servers[0] is None or servers[1] is None else servers[0] + servers[1],
+            self.unmade + other.unmade,
+        )
+
 
 @dataclasses.dataclass(frozen=True)
 class Failure:

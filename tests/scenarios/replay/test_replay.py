@@ -111,7 +111,7 @@ def test_the_command_says_for_each_function_and_contender_what_a_call_costs(
     assert "generator" in functions["stream"]["verdict"]["why"]
     rhythm = {each["contender"]: each for each in found["rhythm"] if not each["function"]}
     assert set(rhythm) == {"shm", "mp-pipe", "grpc-uds", "direct"}
-    assert rhythm["shm"]["calls"] == 10  # of 100 ms: five of each
+    assert rhythm["shm"]["calls"] == 3 * 10  # of 100 ms: five of each, in three turns
     assert rhythm["shm"]["callers"] == 2
     assert not found["failures"]
 
