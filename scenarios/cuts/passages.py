@@ -126,10 +126,6 @@ def _reasons(recording: Recording) -> dict[str, str]:
         if call.mutated:
             reasons.setdefault(call.function, MUTATES)
     for name, function in recording.functions.items():
-        if function.kind == "method" and _is_called(recording, name):
+        if function.kind == "method" and recording.totals[name].calls:
             reasons.setdefault(name, OBJECT)
     return reasons
-
-
-def _is_called(recording: Recording, name: str) -> bool:
-    return recording.totals[name].calls > 0

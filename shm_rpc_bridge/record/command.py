@@ -8,7 +8,7 @@ import glob
 import os
 import shlex
 import sys
-from typing import Any
+from typing import Collection
 
 from shm_rpc_bridge.quantities import bytes_of, duration, size
 from shm_rpc_bridge.record import environment, recording
@@ -107,7 +107,7 @@ def _end(recorder: Recorder) -> None:
     others = len(glob.glob(glob.escape(recorder.output) + ".*[0-9]"))
     more = f", and beside it {others} of other processes" if others else ""
     _say(f"shm_rpc_bridge.record: {recorder.output} ({size(recorder.written_bytes)}){more}")
-    for line in _lines(recorder.summary()):
+    for line in _lines(recorder.summary(), recorder.settings.targets):
         _say(line)
     for text, count in recorder.failures.items():
         _say(f"  {count:,} calls could not be looked at: {text}")
@@ -121,14 +121,15 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr)  # which the program may have replaced meanwhile
 
 
-def _lines(rows: list[Summary]) -> list[str]:
+def _lines(rows: list[Summary], named: Collection[str]) -> list[str]:
+    """Of a package most functions are never called from another module: only those that were `named` are missed."""
     lines = []
     for row in sorted(rows, key=lambda row: -row.seconds):
         if row.refused:
             lines.append(f"  not recorded: {row.refused}")
-        elif not row.calls:
+        elif not row.calls and row.name in named:
             lines.append(f"  {row.name}: no call was seen; a reference taken before it was replaced is not followed")
-        else:
+        elif row.calls:
             left = f", {row.left_out:,} of them only counted" if row.left_out else ""
             own = f"; recording took {row.own_us:.1f} us a call" if row.own_us is not None else ""
             calls = f"{row.calls:,} call{'s' if row.calls > 1 else ''}"
@@ -142,13 +143,9 @@ def _show(path: str, trust: bool) -> None:
         end = "" if process.ended else ", killed or still running"
         torn = f", {process.torn_bytes:,} torn bytes at its end" if process.torn_bytes else ""
         print(f"process {process.pid}: {process.program} (Python {process.python}), {process.seconds:.1f} s{end}{torn}")
-    kept: dict[str, int] = {}
-    for call in found.calls:
-        kept[call.function] = kept.get(call.function, 0) + 1
-    rows: list[Any] = []
+    rows = []
     for name, function in found.functions.items():
         totals = found.totals[name]
         own = totals.own_us if totals.own_us == totals.own_us else None
-        calls = max(totals.calls, kept.get(name, 0))
-        rows.append(Summary(name, calls, totals.seconds, totals.dropped, own, function.refused))
-    print("\n".join(_lines(rows)))
+        rows.append(Summary(name, totals.calls, totals.seconds, totals.dropped, own, function.refused))
+    print("\n".join(_lines(rows, found.settings["targets"])))

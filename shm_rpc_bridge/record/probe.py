@@ -146,11 +146,14 @@ class _Look:
         self._cpu_ns = -1
         self._arguments: Any = None
         self._request: Any = None
+        self._encode: Any = None
+        """As before the call: what is looked at behind it is to be compared."""
 
     def before(self, queue: Queue, arguments: payloads.Arguments) -> Any:
-        request = queue.encode(arguments, self.closely)
+        encode = queue.encode
+        request = encode(arguments, self.closely)
         if self._probe is not None:
-            self._arguments, self._request = arguments, request
+            self._arguments, self._request, self._encode = arguments, request, encode
             self._cpu_ns = -1 if self._probe.is_async else time.thread_time_ns()
         return request
 
@@ -159,7 +162,7 @@ class _Look:
         if self._probe is None:
             return -1, None
         cpu = min(time.thread_time_ns() - self._cpu_ns, duration_ns) if self._cpu_ns >= 0 else -1
-        mutated = payloads.changed(self._request, queue.encode(self._arguments, True))
+        mutated = payloads.changed(self._request, self._encode(self._arguments, True))
         if self._instance is not None:
             mutates = payloads.state(self._instance) != self._state
             attributes = {name: each[:3] for name, each in self._state.items()}

@@ -12,8 +12,6 @@ import sys
 from types import ModuleType
 from typing import Any, Callable, Iterator, NamedTuple, Sequence
 
-Wrap = Callable[[Callable[..., Any]], Callable[..., Any]]
-
 
 class TargetError(ValueError):
     """A name that is not one of a function to be recorded. The message says why, and what to name instead."""

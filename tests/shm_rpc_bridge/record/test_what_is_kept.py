@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shm_rpc_bridge.record import Redacted, Refused, record, recorded
+from shm_rpc_bridge.record import Redacted, Refused, payloads, record, recorded
 
 from .programs import Program, functions
 
@@ -287,3 +287,14 @@ def test_a_package_is_recorded_where_one_of_its_modules_calls_another(program: P
         ("shop.cart:Cart.put", "test_what_is_kept"),
         ("shop.money:add", "cart"),
     ]
+
+
+def test_a_call_in_which_the_budget_runs_out_has_not_changed_its_arguments(program: Program) -> None:
+    """What was a pickle before it was compared with a size behind it."""
+    module = program.module("runs_out", "def f(data, inside): inside(); return data")
+    with record("runs_out:f", output=program.output, redact=("inside",)) as recorder:
+        module.f([1, 2], lambda: recorder._queue.reduce(payloads.sizes))
+    (call,) = program.recording().calls
+    assert call.mutated is False
+    assert call.response is not None
+    assert (call.response.pickled, call.response.json_bytes) == (None, 5)
