@@ -1,6 +1,6 @@
 """What is in the wheel, and that it works alone."""
 
-import os
+import secrets
 import subprocess
 import sys
 import venv
@@ -43,7 +43,7 @@ def test_the_wheel_holds_the_library_alone_and_makes_a_call_in_an_empty_environm
     installed = run(*pip, "list", "--format=freeze", cwd=tmp_path)
     names = {line.split("==")[0].lower().replace("_", "-") for line in installed.splitlines()}
     assert names == {"shm-rpc-bridge", "posix-ipc", "orjson"}
-    code = CALL.format(name=f"test-wheel-{os.getpid()}")
+    code = CALL.format(name=f"test-wheel-{secrets.token_hex(4)}")
     assert run(python, "-W", "error", "-c", code, cwd=tmp_path) == "3\n"
 
 

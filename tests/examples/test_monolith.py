@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from shm_rpc_bridge import cleanup
-
 for each in ("httpx", "jinja2", "numpy", "pandas", "pydantic", "scipy", "starlette"):
     pytest.importorskip(each)
 
@@ -38,17 +36,16 @@ def finish(program):
         return program.communicate(timeout=PATIENCE)
     finally:
         program.kill()
-        assert_nothing_is_left(program.mark)
+        assert_no_process_is_left(program.mark)
 
 
-def assert_nothing_is_left(mark):
+def assert_no_process_is_left(mark):
     for _ in range(100):
-        dead = [owner for owner in cleanup.survey("shop.") if not owner.is_alive]
         living = [process for process in Path("/proc").glob("[0-9]*") if mark in environment_of(process)]
-        if not dead and not living:
+        if not living:
             return
-        time.sleep(0.02)  # it may be another run's, which begins or ends just now
-    raise AssertionError(f"left in shared memory: {dead}; processes: {living}")
+        time.sleep(0.02)
+    raise AssertionError(f"left: {living}")
 
 
 def environment_of(process):

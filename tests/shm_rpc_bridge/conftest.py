@@ -1,5 +1,3 @@
-import itertools
-import os
 import signal
 from typing import Any, Iterator
 
@@ -10,8 +8,7 @@ from shm_rpc_bridge.testing import leftovers
 
 from .codecs import CODECS, codec_of
 from .figures import Figures
-
-_numbers = itertools.count()
+from .services import unique_name
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -25,7 +22,7 @@ def interruptible() -> Iterator[None]:
 @pytest.fixture
 def name() -> Iterator[str]:
     """A name no other test has. Afterwards nothing of it may be left in shared memory."""
-    name = f"test-{os.getpid()}-{next(_numbers)}"
+    name = unique_name()
     yield name
     left = leftovers(name)
     for owner in cleanup.survey(name):

@@ -6,7 +6,9 @@ What a process runs stands in modules that do not import pytest, so that the for
 import asyncio
 import contextlib
 import functools
+import itertools
 import multiprocessing
+import secrets
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Callable, Iterator
@@ -19,6 +21,14 @@ context.set_forkserver_preload(["shm_rpc_bridge", "shm_rpc_bridge.testing", __pa
 
 PATIENCE = 30.0
 """Seconds any step of a test may take before it counts as hung; reached only by a failure."""
+
+_session, _numbers = secrets.token_hex(4), itertools.count()
+"""Of this run of the tests alone: a process's number is had again, and a run that was killed leaves its names."""
+
+
+def unique_name() -> str:
+    """A name that no test has, nor had."""
+    return f"test-{_session}-{next(_numbers)}"
 
 
 def channel_names(name: str) -> names.ChannelNames:

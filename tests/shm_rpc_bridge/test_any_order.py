@@ -22,7 +22,7 @@ from shm_rpc_bridge import RPCClient, RPCServer, RPCTimeoutError, RPCTransportEr
 from shm_rpc_bridge.testing import leftovers
 
 from .children import stoppable_server
-from .services import PATIENCE, context, server_process
+from .services import PATIENCE, context, server_process, unique_name
 from .steps import wait_until_stopped
 
 
@@ -45,7 +45,7 @@ class AnyOrder(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         AnyOrder.machines += 1
-        self.name = f"test-{os.getpid()}-any-{AnyOrder.machines}"
+        self.name = unique_name()
         self.server = None
         self.is_frozen = False
         self.connected = []

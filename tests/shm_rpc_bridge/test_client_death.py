@@ -1,6 +1,5 @@
 """A client dies: its own channel is gone, and nobody else notices."""
 
-import os
 import random
 import signal
 import time
@@ -13,7 +12,7 @@ from shm_rpc_bridge.header import Offer
 from shm_rpc_bridge.testing import leftovers
 
 from .children import caller_forever, client_forever, client_until, opener_until
-from .services import PATIENCE, context, process, server_process, serving, started
+from .services import PATIENCE, context, process, server_process, serving, started, unique_name
 from .steps import CLIENT_STEPS, WRITING_STEPS, until
 
 
@@ -45,7 +44,7 @@ def test_a_killed_client_leaves_no_object_and_its_channel_is_used_again(name):
 @pytest.fixture(scope="module")
 def killed_clients():
     """One client killed at each step; for each: how it ended, and whether another client got its answer after it."""
-    name = f"test-{os.getpid()}-killed-clients"
+    name = unique_name()
     outcomes = {"name": name}
     with serving(name), RPCClient(name, timeout=PATIENCE) as bystander:
         for number, step in enumerate(CLIENT_STEPS):
