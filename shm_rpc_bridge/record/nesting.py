@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from contextvars import ContextVar
 from typing import Iterator
 
@@ -11,6 +12,9 @@ INSIDE = -1
 
 current: ContextVar[int] = ContextVar("shm_rpc_bridge.record.current", default=0)
 """The number of the innermost call, 0 for none."""
+
+next_number = itertools.count(1).__next__
+"""Of calls, of every recording of this process: what is in a call of an earlier one is in none of this."""
 
 
 @contextlib.contextmanager

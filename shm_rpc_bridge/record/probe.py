@@ -10,37 +10,54 @@ what recording costs is known from the very program: :data:`TURNS`.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import inspect
 import itertools
 import sys
 import time
-from threading import get_ident
+from threading import get_ident as _thread
 from types import FrameType
 from typing import Any, Callable
 
 import orjson
 
 from shm_rpc_bridge.record import payloads
-from shm_rpc_bridge.record.nesting import current
+from shm_rpc_bridge.record.nesting import current, next_number
 from shm_rpc_bridge.record.stand_ins import Redacted
 from shm_rpc_bridge.record.writer import Queue
 
 clock = time.perf_counter_ns
 """Linux's CLOCK_MONOTONIC, which all processes of a host share."""
 
-FIRST = 8
-"""So many first calls of a function are looked at closely: the shapes of what they carry, the thread's CPU time,
-whether they have changed their arguments. It costs some 10 µs."""
-CLOSELY, ONLY_TIMED, OWN_TIMED, STEP, CYCLE = 1, 2, 3, 32, 256
-TURNS = {0: CLOSELY, 32: ONLY_TIMED, 64: OWN_TIMED, 96: ONLY_TIMED, 128: OWN_TIMED, 160: ONLY_TIMED, 192: OWN_TIMED}
-"""Of :data:`CYCLE` calls of a function which are another than the rest, by their place: all are a multiple of STEP."""
+SHORT, CLOSELY, ONLY_TIMED, OWN_TIMED, LONG = range(5)
+"""How a call is looked at. *Short* is written out in the wrapper. *Closely*: with the shapes of what it carries, the
+thread's CPU time, whether it has changed its arguments, which costs some 20 µs. *Only timed*, and not kept. *Own
+timed*: as short, and what that takes is timed. *Long*: as short, or closely if the last such look is some time ago, by
+way of :class:`Probe`, which sees whether there is room.
+"""
+TURNS = dict(zip(range(0, 256, 32), (LONG, *(ONLY_TIMED, OWN_TIMED) * 3, LONG)))
+FIRST, CYCLE = 8, 256
+"""The first calls of a function are looked at closely, all others as :data:`TURNS` has it, by their place."""
+LOOK_EVERY_NS = 20_000_000
+"""Between two close looks at a function, which so cost a thousandth of the time, however often it is called."""
+
+
+def _turns(*, short: bool) -> Callable[[], int]:
+    """Gives the way of each call; none is `short` where something is hidden. Thread-safe: its steps are C's."""
+    cycle = [TURNS.get(place, SHORT) for place in range(CYCLE)]
+    if not short:
+        cycle = [LONG if each in (SHORT, OWN_TIMED) else each for each in cycle]
+    return itertools.chain([CLOSELY] * FIRST, cycle[FIRST + 1 :], itertools.cycle(cycle)).__next__
+
 
 _frame = sys._getframe
 _json, _sizes = orjson.dumps, payloads.sizes
 _now = current.get
 _enter, _leave = current.set, current.reset
+_number = next_number
+_loop = asyncio._get_running_loop
 
 
 class Probe:
@@ -69,7 +86,7 @@ class Probe:
         self.within = within
         self.first = 1 if kind in ("method", "classmethod") else 0
         """The place of the first argument that is to travel: behind self or cls."""
-        self.count = itertools.count(1).__next__
+        self._looked_ns = 0
         self._hide(())
 
     def attach(self, queue: Queue, index: int, redact: tuple[str, ...]) -> None:
@@ -83,31 +100,34 @@ class Probe:
             self.queue = queue
 
     def _hide(self, names: tuple[str, ...]) -> None:
-        self.hides = bool(names)
-        """Whether anything of a call is not to be kept."""
+        self.turn = _turns(short=not names)
+        """The way of the next call."""
         self._hidden = names
         self._hides_result = "return" in names
         self._hidden_positions = tuple(place for place, name in enumerate(self.parameters) if name in names)
 
     def begin(
-        self, queue: Queue, parent: int, caller: str, seen: int, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, queue: Queue, parent: int, caller: str, turn: int, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """A call that is not of the short way, and any of an async function: what :meth:`end` is to know of it; True
         for one that is only timed; None for one that is let through.
         """
-        turn = TURNS.get(seen % CYCLE) if seen > FIRST else CLOSELY
+        if turn == LONG and clock() - self._looked_ns > LOOK_EVERY_NS:
+            turn = CLOSELY
         if turn == ONLY_TIMED or queue.encode is None or not queue.is_sampled():
             return True
         if queue.is_full():
             self.dropped = self._drop()
             return None
         try:
-            look = _Look(self, args) if turn == CLOSELY else _NO_LOOK
+            look = _NO_LOOK
+            if turn == CLOSELY:
+                self._looked_ns, look = clock(), _Look(self, args)
             arguments: payloads.Arguments = (args[self.first :], kwargs)
-            if self.hides:
+            if self._hidden:
                 arguments = payloads.hidden(arguments, self._hidden_positions, self._hidden)
             request = look.before(queue, arguments)
-            return queue, queue.number(), parent, caller, request, look
+            return queue, _number(), parent, caller, request, look
         except Exception as error:  # of a value's own methods, or ours: the program's call goes on either way
             queue.fail(error)
             return None
@@ -124,7 +144,7 @@ class Probe:
             if self._hides_result:
                 result = Redacted.of(result)
             response = None if raised else queue.encode(result, look.closely)
-            head = (self.index, number, parent, caller, get_ident(), _task() if queue.in_tasks else 0)
+            head = (self.index, number, parent, caller, _thread(), _task())
             queue.keep((*head, start, duration, cpu, raised, request, response, mutated))
         except Exception as error:  # as above
             queue.fail(error)
@@ -185,7 +205,7 @@ def wrap(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
 
 def _sync(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
     """The short way is written out, since each call of a function of ours would cost it a tenth of what it takes."""
-    count, first, within = probe.count, probe.first, probe.within
+    first, within = probe.first, probe.within
     crosses = within is not None
 
     @functools.wraps(function)
@@ -193,10 +213,10 @@ def _sync(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
         queue = probe.queue
         if queue is None:
             return function(*args, **kwargs)
-        seen, entered, encode = count(), 0, queue.encode
-        if not seen % STEP or seen <= FIRST or not queue.plain or probe.hides or encode is None:
-            if TURNS.get(seen % CYCLE) != OWN_TIMED or not queue.plain or probe.hides or encode is None:
-                return _closely(function, probe, queue, _frame(1), seen, args, kwargs)
+        turn, entered, encode = probe.turn(), 0, queue.encode
+        if turn or encode is None or not queue.plain:
+            if turn != OWN_TIMED or encode is None or not queue.plain:
+                return _closely(function, probe, queue, _frame(1), turn, args, kwargs)
             entered = clock()
         parent, caller = _now(), ""
         if parent < 0:
@@ -210,24 +230,24 @@ def _sync(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
             request = len(_json(arguments)) if encode is _sizes else encode(arguments)
         except Exception:  # of what JSON has not
             request = encode(arguments)
-        number = queue.number()
-        token = _enter(number)
+        number = _number()
+        _enter(number)
         start = clock()
         try:
             result = function(*args, **kwargs)
         except BaseException as error:
             end = clock()
-            _leave(token)
+            _enter(parent)
             probe.end((queue, number, parent, caller, request, _NO_LOOK), start, end, type(error).__name__, None)
             raise
         duration = clock() - start
-        _leave(token)
-        task = _task() if queue.in_tasks else 0
+        _enter(parent)  # half of what it takes to reset it by a token
+        task = 0 if _loop() is None else _task()
         try:
             response = len(_json(result)) if encode is _sizes else encode(result)
         except Exception:  # as above
             response = encode(result)
-        here = get_ident()
+        here = _thread()
         queue.keep((probe.index, number, parent, caller, here, task, start, duration, -1, "", request, response, None))
         if entered:
             queue.own(probe.index, clock() - entered - duration, True)
@@ -241,14 +261,14 @@ def _closely(
     probe: Probe,
     queue: Queue,
     frame: FrameType,
-    seen: int,
+    turn: int,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Any:
     parent, caller = _now(), frame.f_globals.get("__name__", "")
     if parent < 0 or caller == probe.within:
         return function(*args, **kwargs)
-    begun = probe.begin(queue, parent, caller, seen, args, kwargs)
+    begun = probe.begin(queue, parent, caller, turn, args, kwargs)
     if begun is None:
         return function(*args, **kwargs)
     if begun is True:
@@ -290,7 +310,7 @@ def _async(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
         parent, caller = _now(), _frame(1).f_globals.get("__name__", "")
         if queue is None or parent < 0 or caller == probe.within:
             return await function(*args, **kwargs)
-        begun = probe.begin(queue, parent, caller, probe.count(), args, kwargs)
+        begun = probe.begin(queue, parent, caller, probe.turn(), args, kwargs)
         if begun is None:
             return await function(*args, **kwargs)
         token = None if begun is True else _enter(begun[1])
@@ -315,5 +335,4 @@ def _async(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
 
 
 def _task() -> int:
-    asyncio = sys.modules["asyncio"]
-    return 0 if asyncio._get_running_loop() is None else id(asyncio.current_task())
+    return 0 if _loop() is None else id(asyncio.current_task())

@@ -8,10 +8,8 @@ another file written into, and what was written stands whatever becomes of the p
 from __future__ import annotations
 
 import collections
-import itertools
 import os
 import random
-import sys
 import threading
 import time
 from statistics import median
@@ -36,10 +34,6 @@ FINISH_S = 10.0
 """At the end the rest is given so long to be written."""
 
 
-_numbers = itertools.count(1).__next__
-"""Of calls, of every recording of this process: what is in a call of an earlier one is in none of this."""
-
-
 class Queue:
     """What calls of one process put in. No locks: appending to a deque is one step. Sums that are not, are bounds."""
 
@@ -53,8 +47,6 @@ class Queue:
         """What a value becomes; None once the budget is used up: calls are only counted and timed then."""
         self.keeps_values = encode is payloads.values
         self.keep: Callable[[tuple[Any, ...]], None] = self._keep_values if self.keeps_values else self.rows.append
-        self.in_tasks = "asyncio" in sys.modules
-        self.number = _numbers
         self.failures: dict[str, int] = {}
         self.plain = sample == 1
         """Every call is kept, and there is room."""
@@ -97,7 +89,6 @@ class Queue:
         taken = [next_row() for _ in range(len(self.rows))]
         if not self.rows:
             self._bytes = 0
-        self.in_tasks = "asyncio" in sys.modules
         return taken
 
 
