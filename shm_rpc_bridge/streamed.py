@@ -42,8 +42,11 @@ class _Streamed(Produced, Generic[AnyGenerator]):
         """By which it has."""
 
     def _needs_more(self, have_come: bool) -> bool:
-        for _ in range(self._told if have_come else 0):
-            self._items.popleft()
+        if have_come and self._told == len(self._items):  # as nearly always
+            self._items.clear()
+        elif have_come:
+            for _ in range(self._told):
+                self._items.popleft()
         self._told = 0
         return not self._items and not self._has_ended
 
@@ -69,11 +72,13 @@ class Streamed(_Streamed["GeneratorType[Any, None, Any]"]):
 
     def _produce(self, most: int) -> None:
         end = monotonic() + _TOGETHER_SECONDS
+        add, left = self._items.append, most
         try:
-            while True:
+            while True:  # not `for`: that asks an iterator for itself once more
                 item = next(self._generator)
-                self._items.append(item)
-                if len(self._items) >= most or _is_memory(item) or monotonic() >= end:
+                add(item)
+                left -= 1
+                if not left or (type(item) not in _VALUES and _is_memory(item)) or monotonic() >= end:
                     return
         except StopIteration:
             pass
@@ -94,11 +99,13 @@ class AsyncStreamed(_Streamed["AsyncGeneratorType[Any, None]"]):
 
     async def _produce(self, most: int) -> None:
         end = monotonic() + _TOGETHER_SECONDS
+        add, left = self._items.append, most
         try:
             while True:
                 item = await self._generator.__anext__()
-                self._items.append(item)
-                if len(self._items) >= most or _is_memory(item) or monotonic() >= end:
+                add(item)
+                left -= 1
+                if not left or (type(item) not in _VALUES and _is_memory(item)) or monotonic() >= end:
                     return
         except StopAsyncIteration:
             pass
@@ -106,6 +113,9 @@ class AsyncStreamed(_Streamed["AsyncGeneratorType[Any, None]"]):
             self._error = error
         self._has_ended = True
 
+
+_VALUES = frozenset((str, bytes, dict, list, tuple, int, float, bool, type(None)))
+"""Types that are looked at no closer."""
 
 METHODS = frozenset(("take",))
 """Which of theirs a client calls."""

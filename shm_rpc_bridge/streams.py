@@ -99,16 +99,20 @@ class Stream:
         self._pace = Pace()
 
     def __iter__(self) -> Iterator[Any]:
-        return self
+        """Raises, behind the items before it, what the generator has raised, or what a call raises."""
+        items = self._items
+        while True:
+            while items:
+                yield items.popleft()
+            if self._is_over:
+                return
+            self._take()
 
     def __next__(self) -> Any:
-        """Raises StopIteration at the end; what the generator has raised, or what a call raises."""
-        items = self._items
-        while not items:
-            if self._is_over:
-                raise StopIteration
-            self._take()
-        return items.popleft()
+        """One alone, as `next(stream)` asks for it. Raises StopIteration at the end, and else the same."""
+        for item in self:
+            return item
+        raise StopIteration
 
     def _take(self) -> None:
         try:
