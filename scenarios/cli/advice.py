@@ -51,7 +51,7 @@ def choose(results: Path, question: Question) -> Run:
     Raises :class:`scenarios.common.errors.RunError` when there is none.
     """
     finished = [run for run in reversed(store.runs(results)) if _is_comparison(run)]
-    reference = [Run(results / "reference")] if (results / "reference" / "cells.csv").is_file() else []
+    reference = store.committed(results)
     for with_pauses in (True, False):
         for run in (*finished, *reference):
             if _holds(run, question, with_pauses):

@@ -21,9 +21,8 @@ HEADINGS = ("contender", "an item, µs", "interval", "items/s", "the stream", "C
 
 
 def choose(results: Path, lane: str) -> Run:
-    """The newest finished run that has streams, else the reference. Raises :class:`RunError` where there is none."""
-    reference = [Run(results / "reference")] if (results / "reference" / "cells.csv").is_file() else []
-    for run in (*reversed(store.runs(results)), *reference):
+    """The newest run that has streams, else the committed one. Raises :class:`RunError` where there is none."""
+    for run in (*reversed(store.runs(results)), *store.committed(results)):
         if any(row["lane"] == lane and int(row["items"] or 0) for row in run.rows()):
             return run
     raise RunError(f"no run in {results} has streams in lane {lane}: python -m scenarios run streams")

@@ -99,7 +99,9 @@ def _listed(value: object) -> object:
     return value if isinstance(value, list) else [value]
 
 
-def _tables(value: object) -> object:
+def _tables(value: object, info: ValidationInfo) -> object:
+    if value == [] and info.data.get("include"):
+        return value  # all of them are of other files
     if not value or not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
         raise ValueError("at least one [[cells]] table is needed")
     return value

@@ -12,7 +12,7 @@ from scenarios.common.errors import RunError
 from scenarios.common.units import counts
 from scenarios.publish import reliability
 from scenarios.records import environment
-from scenarios.records.store import FINISHED, Run
+from scenarios.records.store import DATA, FINISHED, REFERENCE, Run
 from scenarios.statistics import figures
 from scenarios.statistics.figures import BASE
 from scenarios.tables import columns, of_run
@@ -25,15 +25,15 @@ FOOTPRINT = "library.csv"
 """What ``make footprint`` has measured of the library beside its calls."""
 MONOLITH = "monolith"
 """What ``make monolith`` has found of ``examples/monolith``: a folder."""
-OF_OTHER_TOOLS = (FOOTPRINT, reliability.FIGURES, "split_tests.csv", MONOLITH)
-"""They stay in the reference when a run takes it over."""
+OF_OTHER_TOOLS = (FOOTPRINT, reliability.FIGURES, "split_tests.csv", MONOLITH, DATA)
+"""They stay in the reference when a run takes it over; so does the run of arrays and streams."""
 BESIDE = (columns.P99, columns.LONGEST, columns.CPU, columns.SWITCHES, columns.RSS, columns.COLD, columns.RATIO)
 AT_SMALLEST = [(each.heading, each.unit) for each in BESIDE]
 """What stands in the documents beside the medians, and how its columns are named."""
 
 
 def publish(run: Run, results: Path) -> Path:
-    """Make a finished run the reference, without its samples; returns its folder.
+    """Make a finished run the reference, or that of its arrays and streams, without its samples; returns its folder.
 
     Raises :class:`RunError` for a run that is unfinished, or has failed cells, or a part of which was made of
     uncommitted code.
@@ -45,7 +45,8 @@ def publish(run: Run, results: Path) -> Path:
     about = run.environment()
     if any(part.get("git_dirty") for part in (about, *about.get("resumed", []))):
         raise RunError(f"{run.folder} was made with uncommitted changes: nobody could repeat it")
-    target, fresh = results / "reference", results / ".reference"
+    is_data = run.about()["scenario"]["name"] == DATA
+    target, fresh = results / REFERENCE / (DATA if is_data else ""), results / ".reference"
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
     for name in KEPT:
@@ -54,7 +55,7 @@ def publish(run: Run, results: Path) -> Path:
             shutil.copytree(source, fresh / name)
         elif source.exists():
             shutil.copy2(source, fresh / name)
-    for name in OF_OTHER_TOOLS:
+    for name in () if is_data else OF_OTHER_TOOLS:
         if (target / name).is_dir():
             shutil.copytree(target / name, fresh / name)
         elif (target / name).exists():

@@ -52,6 +52,8 @@ WORDS = frozenset("run_id scenario contender lane load wait noise_flags beside p
 
 RUNNING, FINISHED = "running", "finished"
 
+REFERENCE, DATA = "reference", "data"
+"""The folder of the committed run in `results`; in that, and as a scenario, of the one with arrays and streams."""
 Row = dict[str, str]
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -64,8 +66,9 @@ class Run:
 
     @property
     def id(self) -> str:
-        """The run's name: UTC time and scenario, so that names sort by time."""
-        return self.folder.name
+        """The run's name: UTC time and scenario, so that names sort by time; where it is in `results` if committed."""
+        folder = self.folder
+        return f"{REFERENCE}/{folder.name}" if folder.parent.name == REFERENCE else folder.name
 
     @property
     def cells_file(self) -> Path:
@@ -237,13 +240,19 @@ def unfinished(results: Path) -> list[Run]:
 def runs(results: Path) -> list[Run]:
     """Every run in `results` but the reference, oldest first."""
     folders = sorted(path.parent for path in results.glob("*/run.json") if not path.parent.is_symlink())
-    return [Run(folder) for folder in folders if folder.name != "reference"]
+    return [Run(folder) for folder in folders if folder.name != REFERENCE]
+
+
+def committed(results: Path) -> list[Run]:
+    """The reference, and what of it is a run of its own: arrays and streams. Those that there are."""
+    folders = results / REFERENCE, results / REFERENCE / DATA
+    return [Run(folder) for folder in folders if (folder / "cells.csv").is_file()]
 
 
 def find(results: Path, asked: str | None) -> Run:
     """The run that was asked for by path or id; else the latest; else the reference. Raises
     :class:`RunError`."""
-    candidates = [results / "latest", results / "reference"] if asked is None else [Path(asked), results / asked]
+    candidates = [results / "latest", results / REFERENCE] if asked is None else [Path(asked), results / asked]
     for folder in candidates:
         if (folder / "cells.csv").is_file():
             return Run(folder.resolve())

@@ -225,7 +225,7 @@ def test_an_unknown_scenario_is_reported_with_the_known_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["quick", "full", "ipc", "vs-grpc", "transport", "load", "clients", "in-flight", "arrays"]
+    "name", ["quick", "full", "ipc", "vs-grpc", "transport", "load", "clients", "in-flight", "arrays", "data"]
 )
 def test_every_scenario_of_the_project_is_valid(name: str) -> None:
     scenario = scenario_files.read(scenario_files.find(name), Registered())
@@ -239,12 +239,12 @@ def _pairs(name: str) -> set[tuple[str, str]]:
     return {(lane, each) for block in blocks for lane, names in block.contenders.items() for each in names}
 
 
-def test_full_has_every_contender_that_is_installed_in_every_lane_it_has() -> None:
+def test_full_and_data_have_every_contender_that_is_installed_in_every_lane_it_has() -> None:
     catalogue, installed = Registered(), {}
     for name in catalogue:
         with contextlib.suppress(ContenderUnavailable):
             installed[name] = catalogue[name]
-    assert _pairs("full") == {(lane, name) for name, kind in installed.items() for lane in kind.lanes}
+    assert _pairs("full") | _pairs("data") == {(lane, name) for name, kind in installed.items() for lane in kind.lanes}
 
 
 @pytest.mark.parametrize("name", ["quick", "load", "clients"])
