@@ -6,32 +6,25 @@ import warnings
 import weakref
 from concurrent.futures import Future
 from time import monotonic
-from typing import Any, Callable, Dict, Iterable, Iterator, Optional, TypeVar, Union
+from typing import Any, Dict, Iterable, Iterator, Optional
 
-from . import codec as codecs
-from . import names
-from .batch import Batch, Settle, mapped
-from .borrowing import Borrowed, Loan, Use, refused_object
-from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
-from .connection import ClientChannel
-from .exceptions import NOT_SENT, RPCError, RPCSerializationError, RPCTimeoutError, RPCTransportError
+from .batch import Batch, mapped
+from .borrowing import Borrowed, Loan
+from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE
+from .exceptions import RPCSerializationError, RPCTimeoutError, RPCTransportError
+from .exchanging import Exchanging
 from .failures import PING, STREAM, UPLOAD
-from .frames import Arrived, Outgoing
 from .handle import Handle, Origin
-from .messages import BATCH, ONE
-from .options import KEPT, Kept
+from .messages import ONE
 from .pool import ChannelPool, counts_as_use
-from .proxies import Remote, converted, proxy_of, typed
 from .remote_errors import HandedOut
 from .streams import Stream, not_a_stream
 from .submitting import Threads
-from .upload import CallWithStream, call_with_stream, hand_over, refusing_streams
-from .waiting import validated_strategy, validated_timeout
-
-Interface = TypeVar("Interface")
+from .upload import CallWithStream, call_with_stream, hand_over
+from .waiting import validated_strategy
 
 
-class RPCClient:
+class RPCClient(Exchanging):
     """Calls the methods of the server `name` on this host.
 
     May be shared by threads: concurrent calls each use a channel of their own, which is kept for the next call. After
@@ -65,24 +58,15 @@ class RPCClient:
         Raises RPCTransportError when there is no server or one of another codec, ValueError or TypeError for bad
         arguments.
         """
-        names.validated(name)
-        validated_sizes(buffer_size, max_message_size)
         validated_strategy(wait)
-        validated_timeout(wait_for_server, "wait_for_server")
-        self.name = name
-        self._timeout = validated_timeout(timeout)
+        super().__init__(name, buffer_size, timeout, wait_for_server, max_message_size, codec, strict)
         self._arguments = name, buffer_size, timeout, wait_for_server, wait, max_message_size, codec, strict
-        self._codec = chosen = codecs.chosen(codec, strict)
-        self._encode = chosen.encode_request if isinstance(codec, str) else refusing_streams(chosen.encode_request)
-        self._decode: Callable[[str, Any], Any] = chosen.decode_response
-        self._patience = 0.0
-        self._options: Dict[str, Any] = {}
-        self._pool = pool = ChannelPool(name, buffer_size, max_message_size, wait, chosen.name)
+        self._pool = pool = ChannelPool(name, buffer_size, max_message_size, wait, self._codec.name)
         self._idle = pool.idle
         self._threads = Threads()
         _pools.add(pool)
         try:
-            pool.put_back(pool.open_channel(math.inf if wait_for_server is None else wait_for_server))
+            pool.put_back(pool.open_channel(self._connect_within))
         except BaseException:
             pool.close()
             raise
@@ -134,38 +118,8 @@ class RPCClient:
             pool.discard(channel)
 
     def _hand_over(self, method: str, call: CallWithStream) -> Any:
-        result = hand_over(self.call(UPLOAD, method, call.place, *call.args, **call.params), method, call.items)
-        returns = self._options.get("returns", Any)
-        return result if returns is Any else converted(method, result, returns)
-
-    def _exchange_batch(self, shown: str, message: bytes, settle: Settle) -> None:
-        def use(channel: ClientChannel, response: Arrived) -> None:
-            settle(shown, response, channel.answered_kind)
-            self._pool.put_back(channel)
-
-        self._exchange_any(shown, message, BATCH, use)
-
-    def _exchange_any(self, shown: str, message: Outgoing, kind: int, use: Use) -> None:
-        """A request of any kind; `use` is given the channel with the response, and gives it back to the pool."""
-        pool, timeout = self._pool, self._timeout
-        deadline = math.inf if timeout is None else monotonic() + timeout
-        answered = False
-        lost: Optional[Exception] = None
-        while True:
-            channel = self._channel(shown, deadline, lost)
-            try:
-                if channel.take():
-                    response = channel.exchange(message, deadline, kind)
-                    answered = True
-                    use(channel, response)
-                    return
-            except (RPCTimeoutError, RPCTransportError) as error:
-                lost = self._lost(error, channel, shown, lost, answered)
-                continue
-            except BaseException:
-                pool.put_back(channel)
-                raise
-            pool.discard(channel)
+        given = hand_over(self.call(UPLOAD, method, call.place, *call.args, **call.params), method, call.items)
+        return self._converted(method, given)
 
     def stream(self, method: str, /, *args: Any, **params: Any) -> Stream:
         """:meth:`call` of a method that is a generator: ``for item in client.stream("f", 1)``. So does `call` itself.
@@ -203,72 +157,6 @@ class RPCClient:
             self._pool.put_back_lent,
         )
 
-    def _exchange_there(self, method: str, message: Outgoing, channel: ClientChannel) -> Any:
-        """A call through a channel in which its message lies already."""
-        deadline = math.inf if self._timeout is None else monotonic() + self._timeout
-        if not channel.is_clean or not channel.take():
-            why = "the loan is lost: its server has ended, or a call of it has failed before"
-            raise RPCTransportError(f"{method!r} on {self.name!r}: {why} {NOT_SENT}")
-        try:
-            response = channel.exchange(message, deadline)
-        except (RPCTimeoutError, RPCTransportError) as error:
-            raise self._about(error, method) from None
-        try:
-            return self._decode(method, response)
-        except HandedOut as came:
-            channel.is_clean = False  # so that it is not used again, and the object goes with it
-            raise refused_object(came) from None
-
-    def _channel(self, method: str, deadline: float, lost: Optional[Exception]) -> ClientChannel:
-        """An idle one, or a new one."""
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return self._opened(method, deadline, lost)
-
-    def _lost(
-        self, error: RPCError, channel: ClientChannel, method: str, lost: Optional[Exception], is_answered: bool
-    ) -> Exception:
-        """After a request has failed on that channel: what to say of it, if it may be sent once more; else raises it.
-
-        `lost`: what this has returned before. `is_answered`: whether the error is the method's own.
-        """
-        never_ran = not error.may_have_run and not channel.connection.is_alive()
-        self._pool.put_back(channel)
-        if is_answered:
-            raise error
-        told = self._about(error, method)
-        if lost is not None or not never_ran or isinstance(error, RPCTimeoutError) or self._pool.is_closed:
-            raise told from None
-        return told
-
-    def _exchange(
-        self, method: str, shown: str, args: Any, params: Any, channel: ClientChannel, deadline: float
-    ) -> Any:
-        """A call through a channel that a handle has."""
-        message = self._encode(method, args, params)
-        try:
-            response = channel.exchange(message, deadline)
-        except (RPCTimeoutError, RPCTransportError) as error:
-            raise self._about(error, shown) from None
-        return self._codec.decode_response(shown, response)  # `returns` is about what the client's own methods return
-
-    def _opened(self, method: str, deadline: float, lost: Optional[Exception]) -> ClientChannel:
-        """A new channel. Where there is no server: the error also says how the request was `lost` with the last."""
-        try:
-            return self._pool.open_channel(min(self._patience, deadline - monotonic()))
-        except RPCTransportError as error:
-            if lost is not None:
-                raise RPCTransportError(f"{lost}; {error}") from None
-            raise RPCTransportError(f"{method!r} on {self.name!r}: {error} {NOT_SENT}") from None
-
-    def _about(self, error: Exception, method: str) -> Exception:
-        took = f" took more than {self._timeout} s" if isinstance(error, RPCTimeoutError) else ""
-        kind = RPCTimeoutError if took else RPCTransportError  # of which posix has subclasses
-        told = kind(f"{method!r} on {self.name!r}{took}: {error}")
-        vars(told).update(vars(error))  # whether it may have run
-        return told
-
     def submit(self, method: str, /, *args: Any, **params: Any) -> "Future[Any]":
         """Call in another thread: its Future has the result, or the exception. So calls to several servers overlap.
 
@@ -297,54 +185,11 @@ class RPCClient:
             raise ValueError(f"at_once must be 1 or more calls, not {at_once!r}")
         return mapped(self.batch, method, zip(*iterables), at_once)
 
-    @property
-    def remote(self) -> Any:
-        """The server's methods as methods: ``client.remote.add(1, b=2)`` is ``client.call("add", 1, b=2)``."""
-        return Remote(self.call)
-
-    def proxy(self, interface: Callable[..., Interface]) -> Interface:
-        """The server's methods as `interface`, a class or Protocol, declares them; type checkers know them by that.
-
-        A method whose declared result is a dataclass, a TypedDict or another class returns that, see `returns` of
-        :meth:`with_options`. AttributeError for a method that is not declared.
-        """
-        return proxy_of(interface, self, self._codec.keeps_types)
-
     def ping(self) -> float:
         """Seconds that a call without a method takes. Raises what a call raises: the server lives and answers."""
         before = monotonic()
         self.call(PING)
         return monotonic() - before
-
-    def with_options(
-        self,
-        *,
-        timeout: Union[float, Kept, None] = KEPT,
-        wait_for_server: Union[float, Kept] = KEPT,
-        returns: Any = KEPT,
-    ) -> "RPCClient":
-        """This client with other options, on the same channels: for one call, or to be kept.
-
-        `timeout`: seconds that a call may take. `wait_for_server`: seconds of them to wait for a server that is not
-        there, instead of failing at once. `returns`: the type of the results, which are converted to it: a dataclass,
-        a TypedDict, a msgspec.Struct, ``list[Price]``, ``datetime`` and so on; needs msgspec. With codec "pickle"
-        results have their types already.
-        There is nothing to close: closing this client, or what is returned, closes both.
-        """
-        other = object.__new__(type(self))
-        vars(other).update(vars(self), _is_owner=False, _owner=self)  # which is not dropped before this
-        if not isinstance(timeout, Kept):
-            other._timeout = validated_timeout(timeout)
-        if not isinstance(wait_for_server, Kept):
-            validated_timeout(wait_for_server, "wait_for_server")
-            other._patience = math.inf if wait_for_server is None else wait_for_server
-            other._options = {**other._options, "wait_for_server": wait_for_server}
-        if not isinstance(returns, Kept):
-            other._decode = typed(self._codec.decode_response, returns)
-            other._options = {**other._options, "returns": returns}
-        return other
-
-    _is_owner = True  # whether it is this object that was constructed and must be closed
 
     def close(self) -> None:
         """Close every channel; calls that other threads are in end at once with RPCTransportError. Idempotent."""
@@ -368,12 +213,6 @@ class RPCClient:
     def __reduce__(self) -> Any:
         name, buffer_size, _, *rest = self._arguments
         return _connect, (self._options, name, buffer_size, self._timeout, *rest)
-
-    def __copy__(self) -> "RPCClient":
-        raise TypeError("a client is not copied: share it, or construct another one")
-
-    def __deepcopy__(self, memo: Any) -> "RPCClient":
-        return self.__copy__()
 
 
 def _connect(
@@ -401,9 +240,6 @@ def _shown_as(came: HandedOut, method: str, args: Any) -> str:
 
 
 counts_as_use(RPCClient.call, "channel")
-counts_as_use(RPCClient._exchange, "channel")
-counts_as_use(RPCClient._exchange_any, "channel")
-counts_as_use(RPCClient._exchange_there, "channel")
 _pools: "weakref.WeakSet[ChannelPool]" = weakref.WeakSet()
 
 

@@ -5,6 +5,7 @@ exit status 1 where a prediction was off by more than a quarter.
 """
 
 import argparse
+import contextlib
 import os
 import shlex
 import shutil
@@ -47,12 +48,18 @@ def main() -> int:
     (cost,) = (ROOT / output).glob("replay-*")
     for name in KEPT:
         shutil.copy2(cost / name, ROOT / output / name)
+    package = str(output / "package.rec")
+    recording = ["--package", "shop", "--payloads", "sizes", "-o", package]
+    run(["-m", "shm_rpc_bridge.record", *recording, "--", str(HERE / "main.py"), *requests])
+    run(["-m", "scenarios", "cuts", package])
+    run(["-m", "scenarios", "cuts", package, "--json"], into=output / "cuts.json")
     return run(proof, check=False)
 
 
-def run(arguments: list[str], *, check: bool = True) -> int:
-    print("\n$", shlex.join(["python", *arguments]), flush=True)
-    return subprocess.run([sys.executable, *arguments], cwd=ROOT, check=check).returncode
+def run(arguments: list[str], *, into: Path | None = None, check: bool = True) -> int:
+    print("\n$", shlex.join(["python", *arguments]), f"> {into}" if into else "", flush=True)
+    with open(ROOT / into, "w") if into else contextlib.nullcontext() as file:
+        return subprocess.run([sys.executable, *arguments], cwd=ROOT, check=check, stdout=file).returncode
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -17,7 +17,9 @@ from scenarios.common.units import BLANK, figure, size
 from scenarios.cuts import borders, passages, prices
 from scenarios.cuts.borders import Border
 from scenarios.cuts.passages import Program
+from scenarios.plan import filters
 from scenarios.records import store
+from scenarios.records.store import Run
 
 CONTENDERS = ("shm", "mp-pipe", "zmq-ipc", "grpc-uds")
 """Asked about unless others are named; those of them that the run has."""
@@ -31,7 +33,7 @@ def run(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     measured = store.find(asked.results, asked.run or "reference")
     curves = curves_of(measured, asked.lane)
     contenders = _contenders(asked.contender, curves)
-    price = prices.of_curves(curves)
+    price = prices.of_curves(curves, _arrays(measured))
     if asked.group:
         cuts = [borders.border(program, _group(program, each), contenders, price) for each in asked.group]
     else:
@@ -43,8 +45,18 @@ def run(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     _show(console, program, modules, contenders, "Each module by itself")
     heading = "The groups that were asked for" if asked.group else "The best cuts"
     _show(console, program, cuts, contenders, heading)
-    _say(console, program, cuts, contenders, f"{measured.id}, lane {asked.lane}")
+    _say(console, program, cuts, contenders, curves, f"{measured.id}, lane {asked.lane}")
     return 0
+
+
+def _arrays(measured: Run) -> Curves | None:
+    """Of the run's own arrays, or of those that are committed beside it."""
+    for folder in (measured.folder, measured.folder / store.DATA):
+        if (folder / "cells.csv").is_file():
+            part = store.PartOfRun(folder, filters.parse([f"scenario={store.DATA}/first"], []))
+            if any(row["lane"] == "arrays" for row in part.rows()):
+                return curves_of(part, "arrays")
+    return None
 
 
 def _contenders(named: list[str], curves: Curves) -> list[str]:
@@ -86,7 +98,9 @@ def _fields(program: Program, cut: Border, contenders: list[str]) -> list[str]:
     ]
 
 
-def _say(console: Console, program: Program, cuts: list[Border], contenders: list[str], measured: str) -> None:
+def _say(
+    console: Console, program: Program, cuts: list[Border], contenders: list[str], curves: Curves, measured: str
+) -> None:
     def say(text: str) -> None:
         console.print(text, highlight=False, soft_wrap=not console.is_terminal)
 
@@ -101,6 +115,12 @@ def _say(console: Console, program: Program, cuts: list[Border], contenders: lis
             say(f"   * {name}, {calls:,} calls across: {why}")
     if any(math.isnan(cost) for cut in cuts for cost in cut.cost_seconds.values()):
         say(f"{BLANK} stands where the run has no figure near the sizes of these messages.")
+    largest = max((each.message_bytes for each in program.passages if not each.is_beside), default=0)
+    if largest > curves.payloads[-1]:
+        say(
+            f"The run has messages of {size(curves.payloads[-1])} at most and this program some of {size(largest)}: "
+            "beyond, a call is taken to cost as much more per byte as between the two largest."
+        )
     if program.left_out:
         say(f"{program.left_out:,} calls were counted and not kept: what is said here is of the others.")
     say(

@@ -14,8 +14,9 @@ from itertools import combinations
 
 from scenarios.cuts.passages import Program
 
-Price = Callable[[str, int], float | None]
-"""What a call of a contender costs with a message of so many bytes, µs; None where that was not measured."""
+Price = Callable[[str, int, bool], float | None]
+"""What a call of a contender costs with a message of so many bytes, µs, and whether most of them are of arrays or
+bytes; None where that was not measured."""
 
 LEAST_SHARE = 0.05
 """A group in which less of the program's time is spent is no cut worth making."""
@@ -74,7 +75,7 @@ def border(program: Program, group: frozenset[str], contenders: Sequence[str], p
         if passage.function in program.reasons:
             stays[passage.function] += passage.calls
         for contender in contenders:
-            each_us = price(contender, passage.message_bytes)
+            each_us = price(contender, passage.message_bytes, passage.is_beside)
             cost[contender] += math.nan if each_us is None else passage.calls * each_us / 1e6
     reasons = {name: (program.reasons[name], count) for name, count in stays.most_common()}
     remains = sum(passage.own_seconds for passage in program.passages) - moved

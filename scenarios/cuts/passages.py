@@ -31,6 +31,8 @@ class Passage:
     """``module:qualified.name``."""
     message_bytes: int
     """The larger of request and response of each."""
+    is_beside: bool
+    """Whether most of that is arrays or bytes, which travel beside the message."""
     calls: int
     total_bytes: int
     """Of both directions of all."""
@@ -87,12 +89,12 @@ def of_recording(recording: Recording) -> Program:
     for call in recording.calls:
         if call.parent:
             children[call.process, call.parent] += call.duration_ns + recorders_ns[call.function]
-    found: dict[tuple[str, str, str, int], list[float]] = {}
+    found: dict[tuple[str, str, str, int, bool], list[float]] = {}
     for call in recording.calls:
         sent, answered = _bytes(call.request), _bytes(call.response)
-        size = _step(max(sent, answered))
+        size, beside = _step(max(sent, answered)), max(_beside(call.request), _beside(call.response))
         caller = call.caller if call.caller in inside else OUTSIDE
-        key = caller, call.function.partition(":")[0], call.function, size
+        key = caller, call.function.partition(":")[0], call.function, size, 2 * beside > size
         sums = found.setdefault(key, [0, 0, 0.0])
         sums[0] += 1
         sums[1] += sent + answered
@@ -109,6 +111,10 @@ def _bytes(encoded: Encoded | None) -> int:
     if encoded.json_bytes >= 0:
         return encoded.json_bytes + encoded.beside_bytes
     return max(encoded.pickle_bytes, encoded.beside_bytes, 0)
+
+
+def _beside(encoded: Encoded | None) -> int:
+    return 0 if encoded is None else encoded.beside_bytes
 
 
 def _step(size: int) -> int:

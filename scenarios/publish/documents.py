@@ -17,7 +17,7 @@ from scenarios.common.errors import RunError
 from scenarios.common.units import figure
 from scenarios.plan.circumstances import DEFAULTS, NOTHING
 from scenarios.plan.load import Load
-from scenarios.publish import reference, reliability
+from scenarios.publish import data, reference, reliability
 from scenarios.records import environment
 from scenarios.records.store import Run, replace_file
 from scenarios.statistics import clients_and_rates, disturbed, figures
@@ -179,6 +179,12 @@ def proof(_: Path, run: Run) -> str:
     return f"{markdown(of_replay.CLAIMS, of_replay.claims(found))}\n\n{of_replay.held(found)}\n"
 
 
+def cuts(_: Path, run: Run) -> str:
+    """Of the example program: where it is best cut."""
+    found = of_replay.read(run.folder / reference.MONOLITH, of_replay.CUTS)
+    return f"{markdown(*of_replay.cuts(found))}\n"
+
+
 WAITS = {"adaptive": "spinning, then sleeping", "block": "sleeping", "spin": "spinning", "none": "not at all"}
 
 
@@ -202,11 +208,14 @@ PARTS = (
     Part("docs/results.md", "real", real),
     Part("docs/results.md", "in-flight", in_flight),
     Part("docs/results.md", "slow-calls", slow_calls),
+    Part("docs/results.md", "arrays", lambda project, run: data.arrays(run)),
+    Part("docs/results.md", "streams", lambda project, run: data.streams(run)),
     Part("docs/choose.md", "short-list", short_list),
     Part("docs/choose.md", "contenders", contenders),
     Part("docs/benchmark/methods.md", "flags", power_of_flags),
     Part("docs/results.md", "reference", lambda project, run: reference.section(run)),
     Part("docs/benchmark/monolith.md", "verdicts", verdicts),
     Part("docs/benchmark/monolith.md", "proof", proof),
+    Part("docs/benchmark/monolith.md", "cuts", cuts),
     Part("docs/survives.md", "reliability", lambda project, run: reliability.section(project)),
 )

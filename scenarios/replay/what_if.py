@@ -4,8 +4,8 @@
 included. *Split* is today with the cost of a call added to each of its calls.
 
 *Verdict.* The cost of all calls beside the time the function takes itself: under 5% it is cheap to split; as much or
-more is not worth it; in between it is worth it for what is gained, which is said. What nothing can carry, and what
-changes its arguments in place, is impossible.
+more is not worth it; in between it is worth it for what is gained, which is said. Where the cost's interval reaches
+into another verdict, that is said, too. What nothing can carry, and what changes its arguments in place, is impossible.
 
 *Batches.* A call of k items costs the part per call once and the part per byte k times, so an item costs ``a / k + b``.
 Where b alone is beyond 5% of an item's work no batch helps.
@@ -158,13 +158,26 @@ def verdict(today: Today, splits: Sequence[Split], refused: str, mutated: tuple[
     chosen = best(splits)
     if chosen is None:
         return Verdict(IMPOSSIBLE if why_not.startswith("nothing carries") else UNKNOWN, why_not)
-    name = chosen.cost.contender
-    if chosen.of_own < CHEAP_SHARE:
-        return Verdict(CHEAP, f"{name} adds {_percent(chosen.of_own)} of its own time", name)
-    advice = _advice(today, chosen)
-    if chosen.of_own >= 1:
-        return Verdict(NOT_WORTH_IT, f"{name} adds {_percent(chosen.of_own)} of its own time; {advice}", name)
-    return Verdict(IF, f"{name} adds {_percent(chosen.of_own)} of its own time: {advice}", name)
+    name, word = chosen.cost.contender, _word(chosen.of_own)
+    adds = f"{name} adds {_percent(chosen.of_own)} of its own time{_unsure(today, chosen)}"
+    if word == CHEAP:
+        return Verdict(word, adds, name)
+    return Verdict(word, f"{adds}{';' if word == NOT_WORTH_IT else ':'} {_advice(today, chosen)}", name)
+
+
+def _word(of_own: float) -> str:
+    return CHEAP if of_own < CHEAP_SHARE else IF if of_own < 1 else NOT_WORTH_IT
+
+
+def _unsure(today: Today, chosen: Split) -> str:
+    """The ends of the interval, where one of them would have had another verdict."""
+    mean = chosen.cost.added_mean_us
+    ends = [end * today.calls / 1e6 / today.seconds for end in (mean.low, mean.high) if today.seconds]
+    others = {_word(end): None for end in ends if not math.isnan(end)}.keys() - {_word(chosen.of_own)}
+    if not others:
+        return ""
+    low, high = map(_percent, ends)
+    return f" ({low} to {high}, so it may be {' or '.join(sorted(others))!r})"
 
 
 def _advice(today: Today, chosen: Split) -> str:

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from scenarios.common.errors import RunError
-from scenarios.common.units import BLANK, figure, micros, span
+from scenarios.common.units import BLANK, figure, micros, size, span
 
-REPLAY, PROOF = "replay.json", "proof.json"
+REPLAY, PROOF, CUTS = "replay.json", "proof.json", "cuts.json"
 VERDICTS = ("function", "calls", "a call today", "of the time", "cheapest", "cost of a call", "verdict")
+BORDERS = ("moves", "of the time", "calls in", "calls back", "crosses")
+"""And what a contender's calls would take of it, each."""
 CLAIMS = ("", "today", "predicted", "measured", "measured, interval", "off by")
 
 Found = dict[str, Any]
@@ -55,6 +57,25 @@ def held(proof: Found) -> str:
         f"{holds} of {len(proof['claims'])} predictions are within {proof['within']:.0%} of what was measured; medians "
         f"of {proof['replays']} replays, and of {proof['recordings']['split']} runs of either program."
     )
+
+
+def cuts(found: Found) -> tuple[list[str], Lines]:
+    """The headings, and a line per cut that is named."""
+    contenders = list((found["cuts"] or found["modules"])[0]["cost_seconds"])
+    lines = [_border(each, found["seconds"], contenders) for each in found["cuts"]]
+    return [*BORDERS, *(f"{name}, of the time" for name in contenders)], lines
+
+
+def _border(cut: Found, seconds: float, contenders: list[str]) -> list[str]:
+    costs = [cut["cost_seconds"][name] for name in contenders]
+    return [
+        ", ".join(f"`{name}`" for name in cut["modules"]) + ("*" if cut["stays"] else ""),
+        f"{cut['moved_seconds'] / seconds:.0%}",
+        f"{cut['calls']:,}",
+        f"{cut['calls_back']:,}",
+        size(cut["bytes"]),
+        *(BLANK if cost is None else f"{figure(100 * cost / seconds)}%" for cost in costs),
+    ]
 
 
 def _verdict(each: Found) -> list[str]:

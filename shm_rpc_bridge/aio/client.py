@@ -5,29 +5,23 @@ import contextlib
 import math
 import warnings
 from time import monotonic
-from typing import Any, Awaitable, Callable, Optional, Tuple, TypeVar, Union
+from typing import Any, Awaitable, Callable, Optional, Tuple
 
-from .. import codec as codecs
-from .. import names
-from ..channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
-from ..exceptions import NOT_SENT, RPCError, RPCSerializationError, RPCTimeoutError, RPCTransportError
+from ..calling import Calling
+from ..channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE
+from ..exceptions import RPCError, RPCSerializationError, RPCTimeoutError, RPCTransportError
 from ..failures import CALL_OBJECT, PING, STREAM, UPLOAD
 from ..frames import Framed, Outgoing
 from ..messages import ONE
-from ..options import KEPT, Kept
-from ..proxies import Remote, converted, proxy_of, typed
 from ..remote_errors import HandedOut
 from ..streams import not_a_stream
-from ..upload import CallWithStream, call_with_stream, hand_over_from_loop, refusing_streams
-from ..waiting import validated_timeout
+from ..upload import CallWithStream, call_with_stream, hand_over_from_loop
 from .session import Begun, Session
 from .stream import AsyncStream
 from .way import Way, let_go
 
-Interface = TypeVar("Interface")
 
-
-class AsyncRPCClient:
+class AsyncRPCClient(Calling):
     """Calls the methods of the server `name` on this host, from one event loop.
 
     Any number of calls may be under way at once, from any tasks of that loop, through one channel: what is begun in one
@@ -54,22 +48,12 @@ class AsyncRPCClient:
         :meth:`with_options`. The other arguments are those of :class:`.RPCClient`. ValueError or TypeError for bad
         ones.
         """
-        names.validated(name)
-        validated_sizes(buffer_size, max_message_size)
-        validated_timeout(wait_for_server, "wait_for_server")
-        self.name = name
-        self._timeout = validated_timeout(timeout)
-        self._wait_for_server = wait_for_server
-        self._patience = 0.0
-        self._codec = chosen = codecs.chosen(codec, strict)
-        self._encode = chosen.encode_request if isinstance(codec, str) else refusing_streams(chosen.encode_request)
-        self._decode: Callable[[str, Any], Any] = chosen.decode_response
-        self._returns: Any = Any
-        self._way = Way(name, buffer_size, max_message_size, chosen)
+        super().__init__(name, buffer_size, timeout, wait_for_server, max_message_size, codec, strict)
+        self._way = Way(name, buffer_size, max_message_size, self._codec)
 
     async def connect(self) -> None:
         """Connect, if that was not done. Raises RPCTransportError when there is no server or one of another codec."""
-        await self._way.session(self._wait_for_server)
+        await self._way.session(self._connect_within)
 
     async def call(self, method: str, /, *args: Any, **params: Any) -> Any:
         """Call `method` in the server with these arguments, by position and by name, and return its result.
@@ -155,16 +139,12 @@ class AsyncRPCClient:
         try:
             return await self._way.session(min(self._patience, deadline - monotonic()))
         except RPCTransportError as error:
-            if lost is not None:
-                raise RPCTransportError(f"{lost}; {error}") from None
-            raise RPCTransportError(f"{method!r} on {self.name!r}: {error} {NOT_SENT}") from None
+            raise self._nowhere(error, method, lost) from None
 
     def _lost(self, error: RPCError, session: Session, method: str, lost: Optional[Exception]) -> Exception:
         """What to say of a request that has failed, if it may be sent once more; else raises it."""
-        took = f" took more than {self._timeout} s" if isinstance(error, RPCTimeoutError) else ""
-        kind = RPCTimeoutError if took else RPCTransportError
-        told = kind(f"{method!r} on {self.name!r}{took}: {error}", may_have_run=error.may_have_run)
-        if lost is not None or error.may_have_run or took or session.server_is_alive() or self._way.is_closed:
+        told, is_timeout = self._about(error, method, self._timeout), isinstance(error, RPCTimeoutError)
+        if lost is not None or error.may_have_run or is_timeout or session.server_is_alive() or self._way.is_closed:
             raise told from None
         return told
 
@@ -188,7 +168,7 @@ class AsyncRPCClient:
             )
         finally:
             self._let_go(session, number)
-        return result if self._returns is Any else converted(method, result, self._returns)
+        return self._converted(method, result)
 
     def _calls_of_object(self, session: Session, number: int, called: str, shown: str) -> Callable[..., Awaitable[Any]]:
         """Of that method of an object that stays in the server: its result, and bytes of the larger message of the two.
@@ -209,9 +189,7 @@ class AsyncRPCClient:
                     session.left(begun, error)
                     raise
             except (RPCTimeoutError, RPCTransportError) as error:
-                took = f" took more than {timeout} s" if isinstance(error, RPCTimeoutError) else ""
-                kind = RPCTimeoutError if took else RPCTransportError
-                raise kind(f"{shown!r} on {self.name!r}{took}: {error}", may_have_run=error.may_have_run) from None
+                raise self._about(error, shown, timeout) from None
 
         return call
 
@@ -225,42 +203,11 @@ class AsyncRPCClient:
             raise not_a_stream(method, self.name, result)
         return result
 
-    @property
-    def remote(self) -> Any:
-        """The server's methods as methods: ``await client.remote.add(1, b=2)``."""
-        return Remote(self.call)
-
-    def proxy(self, interface: Callable[..., Interface]) -> Interface:
-        """The server's methods as `interface` declares them, with ``async def``; as :meth:`.RPCClient.proxy`."""
-        return proxy_of(interface, self, self._codec.keeps_types)
-
     async def ping(self) -> float:
         """Seconds that a call without a method takes. Raises what a call raises: the server lives and answers."""
         before = monotonic()
         await self.call(PING)
         return monotonic() - before
-
-    def with_options(
-        self,
-        *,
-        timeout: Union[float, Kept, None] = KEPT,
-        wait_for_server: Union[float, Kept] = KEPT,
-        returns: Any = KEPT,
-    ) -> "AsyncRPCClient":
-        """This client with other options, on the same channel; as :meth:`.RPCClient.with_options`."""
-        other = object.__new__(type(self))
-        vars(other).update(vars(self), _is_owner=False, _owner=self)  # which is not dropped before this
-        if not isinstance(timeout, Kept):
-            other._timeout = validated_timeout(timeout)
-        if not isinstance(wait_for_server, Kept):
-            validated_timeout(wait_for_server, "wait_for_server")
-            other._patience = wait_for_server
-        if not isinstance(returns, Kept):
-            other._decode = typed(self._codec.decode_response, returns)
-            other._returns = returns
-        return other
-
-    _is_owner = True
 
     async def close(self) -> None:
         """Let go of everything; calls that tasks are in end at once with RPCTransportError. Idempotent."""
@@ -283,12 +230,6 @@ class AsyncRPCClient:
 
     def __reduce__(self) -> Any:
         raise TypeError("an AsyncRPCClient belongs to its event loop: construct another one where it is used")
-
-    def __copy__(self) -> "AsyncRPCClient":
-        raise TypeError("a client is not copied: share it, or construct another one")
-
-    def __deepcopy__(self, memo: Any) -> "AsyncRPCClient":
-        return self.__copy__()
 
 
 def _as_now(message: Outgoing) -> Outgoing:

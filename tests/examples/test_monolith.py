@@ -104,7 +104,7 @@ def test_the_walk_through_goes_from_the_recording_to_what_was_true(tmp_path):
     program = start("prove.py", *few, "--output", str(output))
     said, complaints = finish(program)
     assert program.returncode in (0, 1), complaints
-    assert said.count("\n$ python ") == 6
+    assert said.count("\n$ python ") == 9
     proof = json.loads((output / "proof.json").read_text())
     assert proof["claims"][0]["function"] == "", "the program's own"
     assert {"shop.pricing:quote", "shop.images:thumbnail"} <= {claim["function"] for claim in proof["claims"]}
@@ -114,4 +114,8 @@ def test_the_walk_through_goes_from_the_recording_to_what_was_true(tmp_path):
     }
     assert verdicts["shop.cart:add"]["word"] == "impossible"
     assert "in place" in verdicts["shop.cart:add"]["why"]
+    cuts = json.loads((output / "cuts.json").read_text())
+    assert {"shop.pricing", "shop.images", "shop.reports"} <= {
+        name for each in cuts["modules"] for name in each["modules"]
+    }
     assert "<title>Replayed: " in (output / "report.html").read_text()

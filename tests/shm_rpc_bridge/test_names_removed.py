@@ -93,7 +93,7 @@ def test_no_call_is_lost_or_answered_twice_while_names_are_removed_and_taken_aga
 
 def test_calls_that_wait_while_the_names_are_taken_again_are_answered_however_long_it_takes(name, caplog, monkeypatch):
     """One is in a method when that has happened, one behind it."""
-    monkeypatch.setattr("shm_rpc_bridge.endpoint._SWEEP_INTERVAL", 0.0)
+    monkeypatch.setattr("shm_rpc_bridge.reception._SWEEP_INTERVAL", 0.0)
     entered = [threading.Event(), threading.Event()]
     release = [threading.Event(), threading.Event()]
     with contextlib.ExitStack() as stack:
@@ -124,7 +124,7 @@ def test_calls_that_wait_while_the_names_are_taken_again_are_answered_however_lo
 @pytest.mark.parametrize("kind", ["in a thread", "in a loop"])
 def test_a_call_that_runs_elsewhere_while_the_names_are_taken_again_is_answered(name, caplog, monkeypatch, kind):
     """Its channel was closed half a second later: the server's thread waits for no method that runs elsewhere."""
-    monkeypatch.setattr("shm_rpc_bridge.endpoint._SWEEP_INTERVAL", 0.0)
+    monkeypatch.setattr("shm_rpc_bridge.reception._SWEEP_INTERVAL", 0.0)
     entered, release = threading.Event(), threading.Event()
 
     def hold():

@@ -9,7 +9,7 @@ from scenarios.cuts.passages import OUTSIDE, Passage, Program
 
 
 def passage(caller: str, callee: str, calls: int, own_seconds: float, message_bytes: int = 100) -> Passage:
-    return Passage(caller, callee, f"{callee}:f", message_bytes, calls, calls * 2 * message_bytes, own_seconds)
+    return Passage(caller, callee, f"{callee}:f", message_bytes, False, calls, calls * 2 * message_bytes, own_seconds)
 
 
 SHOP = Program(
@@ -26,7 +26,7 @@ SHOP = Program(
 )
 
 
-def microsecond_and_a_nanosecond_a_byte(contender: str, message_bytes: int) -> float:
+def microsecond_and_a_nanosecond_a_byte(contender: str, message_bytes: int, is_beside: bool) -> float:
     return {"fast": 1.0, "slow": 100.0}[contender] * (1 + message_bytes / 1000)
 
 
@@ -63,7 +63,7 @@ def test_a_cut_from_which_something_would_have_to_stay_comes_behind_the_others()
 
 
 def test_nothing_is_named_where_no_cut_gains() -> None:
-    assert best(SHOP, ["slow"], lambda contender, message_bytes: 1e6) == []
+    assert best(SHOP, ["slow"], lambda *_: 1e6) == []
     idle = Program(100.0, [passage(OUTSIDE, "a", 10, 1.0), passage("a", "b", 10, 1.0)], {}, 0)
     assert best(idle, ["fast"], microsecond_and_a_nanosecond_a_byte) == []
 
@@ -71,7 +71,7 @@ def test_nothing_is_named_where_no_cut_gains() -> None:
 def test_what_was_not_measured_has_no_cost_and_is_not_named() -> None:
     program = Program(10.0, [passage(OUTSIDE, "a", 10, 4.0), passage(OUTSIDE, "b", 10, 4.0, 1_000_000)], {}, 0)
 
-    def price(contender: str, message_bytes: int) -> "float | None":
+    def price(contender: str, message_bytes: int, is_beside: bool) -> "float | None":
         return None if message_bytes > 1000 else 1.0
 
     assert math.isnan(border(program, frozenset({"b"}), ["fast"], price).cost_seconds["fast"])

@@ -66,6 +66,23 @@ def test_the_cheapest_decides_and_one_that_stays_in_the_process_does_not() -> No
 
 
 @pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (30.0, 45.0, ""),
+        (30.0, 45.001, ""),
+        (30.0, 60.0, "(3% to 6%, so it may be 'worth it only if')"),
+        (-20.0, 1200.0, "(-2% to 120%, so it may be 'not worth it')"),
+        (NAN, NAN, ""),
+    ],
+)
+def test_a_verdict_says_where_its_interval_has_another(low: float, high: float, said: str) -> None:
+    uncertain = cost(40.0, added_mean_us=Estimate(40.0, low, high))
+    found = what_if.verdict(today(), [what_if.split(today(), uncertain)], "", (0, 0), "")
+    assert found.word == CHEAP
+    assert found.why == f"mp-pipe adds 4% of its own time{said and ' ' + said}"
+
+
+@pytest.mark.parametrize(
     ("refused", "mutated", "why_not", "word", "why"),
     [
         ("a generator", (0, 0), "", IMPOSSIBLE, "a generator"),

@@ -19,7 +19,8 @@ def _close_clients():
 @pytest.fixture
 def clock(monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr("shm_rpc_bridge.endpoint.monotonic", lambda: now[0])
+    for module in ("endpoint", "reception"):
+        monkeypatch.setattr(f"shm_rpc_bridge.{module}.monotonic", lambda: now[0])
     return now
 
 

@@ -1,8 +1,0 @@
-"""What the options of both clients have in common. Pure."""
-
-
-class Kept:
-    """What an option is that keeps its value."""
-
-
-KEPT = Kept()
