@@ -105,7 +105,7 @@ class RPCClient(Exchanging):
                         pool.close()
                     return result
             except HandedOut as came:  # the channel is the handle's from here on
-                origin = Origin(channel, self._exchange, pool.put_back)
+                origin = Origin(channel, self._begin, self._exchange, pool.put_back)
                 origin.held.add(came.number)
                 handle = Handle(origin, came, timeout, _shown_as(came, method, args))
                 return Stream(handle) if came.class_name == STREAM else handle

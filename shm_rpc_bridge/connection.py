@@ -187,24 +187,42 @@ class ClientChannel:
         self._request, self._response = self.body.open(request_size, max_message_size, wait)
         self.is_clean = True
 
-    def exchange(self, message: Outgoing, deadline: float, kind: int = ONE, stated: Optional[float] = None) -> Arrived:
-        """Send a request and return its response, which is valid until the next call.
+    def begin(self, message: Outgoing, deadline: float) -> None:
+        """Send a request whose response :meth:`exchange` without a message returns; not clean until then.
 
-        `stated`: the deadline that the server is told, where it is another one.
-        Raises RPCTimeoutError or RPCTransportError; afterwards :attr:`is_clean` says whether the channel is of
-        further use, and the error whether the server had taken the request.
+        Raises RPCTransportError; then it was not sent.
         """
         if self._is_own_servers:
             self._refuse_own_server()
-        self._sequence = sequence = self._sequence + 1
+        self._sequence += 1
         self.is_clean = False
-        body = self.body
         try:
-            self._request.send(message, sequence, kind, deadline if stated is None else stated)
-        except RPCError as error:  # nothing was sent
-            self.is_clean = not body.is_refused() and not body.closed
-            raise RPCTransportError(f"{error} {NOT_SENT}") from None
+            self._request.send(message, self._sequence, ONE, deadline)
+        except RPCError as error:
+            raise self._not_sent(error) from None
         self._bell()
+
+    def exchange(
+        self, message: Optional[Outgoing], deadline: float, kind: int = ONE, stated: Optional[float] = None
+    ) -> Arrived:
+        """Send a request and return its response, which is valid until the next call.
+
+        `message`: None for the response to what :meth:`begin` has sent. `stated`: the deadline that the server is told,
+        where it is another one.
+        Raises RPCTimeoutError or RPCTransportError; afterwards :attr:`is_clean` says whether the channel is of
+        further use, and the error whether the server had taken the request.
+        """
+        body, sequence = self.body, self._sequence
+        if message is not None:
+            if self._is_own_servers:
+                self._refuse_own_server()
+            self._sequence = sequence = sequence + 1
+            self.is_clean = False
+            try:
+                self._request.send(message, sequence, kind, deadline if stated is None else stated)
+            except RPCError as error:
+                raise self._not_sent(error) from None
+            self._bell()
         try:
             while True:
                 answered, response, self.answered_kind = self._response.receive(deadline)
@@ -226,6 +244,10 @@ class ClientChannel:
                 body.gave_up(is_late=not withdrawn)
             outcome = "the server had not taken it, so it never runs" if withdrawn else "whether it ran is unknown"
             raise type(error)(f"{error} ({outcome})", may_have_run=not withdrawn) from None
+
+    def _not_sent(self, error: RPCError) -> RPCTransportError:
+        self.is_clean = not self.body.is_refused() and not self.body.closed
+        return RPCTransportError(f"{error} {NOT_SENT}")
 
     def _give_back_if_unused(self) -> None:
         """What large messages have left, when the last was long ago; the next call is through a new channel then."""

@@ -70,11 +70,18 @@ class Exchanging(Calling):
             channel.is_clean = False  # so that it is not used again, and the object goes with it
             raise refused_object(came) from None
 
+    def _begin(self, method: str, shown: str, args: Any, channel: ClientChannel, deadline: float) -> None:
+        """A call through a channel that a handle has: :meth:`_exchange` without `args` returns its result."""
+        try:
+            channel.begin(self._encode(method, args, {}), deadline)
+        except RPCTransportError as error:
+            raise self._about(error, shown, self._timeout) from None
+
     def _exchange(
         self, method: str, shown: str, args: Any, params: Any, channel: ClientChannel, deadline: float
     ) -> Any:
-        """A call through a channel that a handle has."""
-        message = self._encode(method, args, params)
+        """A call through a channel that a handle has; `args`: None for one that :meth:`_begin` has begun."""
+        message = None if args is None else self._encode(method, args, params)
         try:
             response = channel.exchange(message, deadline)
         except (RPCTimeoutError, RPCTransportError) as error:
@@ -115,6 +122,7 @@ class Exchanging(Calling):
         return told
 
 
+counts_as_use(Exchanging._begin, "channel")
 counts_as_use(Exchanging._exchange, "channel")
 counts_as_use(Exchanging._exchange_any, "channel")
 counts_as_use(Exchanging._exchange_there, "channel")

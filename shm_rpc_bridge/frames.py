@@ -52,6 +52,11 @@ class Framed:
         for start, part in self._parts:
             memory[offset + start : offset + start + len(part)] = part
 
+    @property
+    def may_change(self) -> bool:
+        """Whether a frame is of what others can write to."""
+        return any(type(frame) is not bytes for frame in self.frames)
+
     def copied(self) -> "Framed":
         """One that is as this is now: what the frames were views of may change from here on."""
         copied = object.__new__(Framed)

@@ -12,8 +12,10 @@ from .failures import CALL_OBJECT, LET_GO
 from .remote_errors import HandedOut
 from .waiting import POLL, deadline_after
 
-Exchange = Callable[[str, str, Tuple[Any, ...], Dict[str, Any], ClientChannel, float], Any]
-"""Of method, how errors call it, arguments, parameters, channel and monotonic deadline: what the server answers."""
+Begin = Callable[[str, str, Tuple[Any, ...], ClientChannel, float], None]
+"""Of method, how errors call it, arguments, channel and monotonic deadline: sends that."""
+Exchange = Callable[[str, str, Optional[Tuple[Any, ...]], Dict[str, Any], ClientChannel, float], Any]
+"""The same, with parameters: what the server answers. Without arguments: to what was begun."""
 
 
 _LAST_SECONDS = 0.005
@@ -23,7 +25,9 @@ _LAST_SECONDS = 0.005
 class Origin:
     """The channel that a handle came through. It is that handle's alone, and of those that came through it later."""
 
-    def __init__(self, channel: ClientChannel, exchange: Exchange, put_back: Callable[[ClientChannel], None]) -> None:
+    def __init__(
+        self, channel: ClientChannel, begin: Begin, exchange: Exchange, put_back: Callable[[ClientChannel], None]
+    ) -> None:
         """`put_back`: gets the channel in the end, to use it for other calls if it is clean, or else to close it."""
         self.channel = channel
         channel.keep()
@@ -31,14 +35,34 @@ class Origin:
         self.held: Set[int] = set()
         """The numbers of the objects that there are handles to."""
         self.is_open = True
+        self._begin = begin
         self._exchange = exchange
         self._put_back = put_back
         self._lock = RLock()
         """Held during a call, and by who ends the channel."""
         self._is_calling = False
+        self._is_begun = False
+        """A call that nobody is in."""
         self._dropped: Deque[int] = deque()
 
-    def call(self, shown: str, number: int, arguments: Tuple[Any, ...], params: Any, timeout: Optional[float]) -> Any:
+    def begin(self, shown: str, number: int, arguments: Tuple[Any, ...], timeout: Optional[float]) -> bool:
+        """Have a call under way that :meth:`call` without arguments gets the result of. False where it cannot be: then
+        it was not sent. That object must be the only one, since no other call goes through the channel meanwhile.
+        """
+        with self._lock:
+            if self._is_calling or self.held != {number} or self._dropped or not self._is_usable():
+                return False
+            try:
+                self._is_calling = True
+                self._begin(CALL_OBJECT, shown, (number, *arguments), self.channel, deadline_after(timeout))
+                self._is_begun = True
+            finally:
+                self._is_calling = False
+            return True
+
+    def call(
+        self, shown: str, number: int, arguments: Optional[Tuple[Any, ...]], params: Any, timeout: Optional[float]
+    ) -> Any:
         """What a method of that object returns; raises HandedOut for another object."""
         deadline = deadline_after(timeout)
         try:
@@ -47,13 +71,15 @@ class Origin:
                     why = "this has interrupted a call through the handle's channel, as a signal's handler may"
                 elif number not in self.held:
                     why = "the handle is closed"
-                elif not self._is_usable():
+                elif not self._is_usable(is_begun=arguments is None and self._is_begun):
                     why = "the handle is lost: its server has ended, or a call through its channel has failed before"
                 else:
                     try:
-                        self._is_calling = True
-                        self._tell_dropped(deadline)
-                        return self._exchange(CALL_OBJECT, shown, (number, *arguments), params, self.channel, deadline)
+                        self._is_calling, self._is_begun = True, False
+                        if arguments is not None:
+                            self._tell_dropped(deadline)
+                            arguments = number, *arguments
+                        return self._exchange(CALL_OBJECT, shown, arguments, params, self.channel, deadline)
                     except HandedOut as came:
                         self.held.add(came.number)  # while nobody can close the channel for being of no use
                         raise
@@ -70,6 +96,8 @@ class Origin:
             self._dropped.append(number)
             if tell and self.is_open and self._lock.acquire(blocking=False):
                 try:
+                    if self._is_begun and not self._is_calling and self._is_usable(is_begun=True):
+                        self._forget_begun()
                     if not self._is_calling and self._is_usable():
                         self._tell_dropped(deadline_after(timeout if self.held else _LAST_SECONDS))
                 except (RPCTimeoutError, RPCTransportError):
@@ -78,9 +106,17 @@ class Origin:
                     self._lock.release()
             self._end_if_unused()
 
-    def _is_usable(self) -> bool:
+    def _forget_begun(self) -> None:
+        """Have its response, if that comes soon, so that the channel is clean."""
+        try:
+            self._is_calling, self._is_begun = True, False
+            self.channel.exchange(None, deadline_after(_LAST_SECONDS))
+        finally:
+            self._is_calling = False
+
+    def _is_usable(self, is_begun: bool = False) -> bool:
         """Asked with the lock: of a call that has failed, another thread may get it before the channel is closed."""
-        return self.is_open and self.channel.is_clean and self.channel.take()
+        return self.is_open and (self.channel.is_clean or is_begun) and self.channel.take()
 
     def _tell_dropped(self, deadline: float) -> None:
         numbers = []
@@ -91,7 +127,8 @@ class Origin:
 
     def _end_if_unused(self) -> None:
         """Give the channel back once there is no handle, unless a thread is inside: that one comes here later."""
-        if self.is_open and not (self.held and self.channel.is_clean) and self._lock.acquire(blocking=False):
+        is_of_use = self.held and (self.channel.is_clean or self._is_begun)
+        if self.is_open and not is_of_use and self._lock.acquire(blocking=False):
             try:
                 if self._is_calling:
                     return
@@ -123,6 +160,13 @@ class Handle:
 
     def call(self, method: str, /, *args: Any, **params: Any) -> Any:
         """Call a method of the object, also one named `call` or `close`. Raises what a client's `call` does."""
+        return self._call(method, args, params)
+
+    def _begin(self, method: str, *args: Any) -> bool:
+        """Have a call under way, if it can be: the next one is :meth:`_call` without arguments, for its result."""
+        return self._origin.begin(f"{self._class_name}.{method}", self._number, (method, *args), self._timeout)
+
+    def _call(self, method: str, args: Optional[Tuple[Any, ...]], params: Dict[str, Any]) -> Any:
         origin = self._origin
         shown = f"{self._class_name}.{method}"
         if os.getpid() != origin.process:
@@ -131,7 +175,8 @@ class Handle:
                 f"{os.getpid()}: let that return its own {NOT_SENT}"
             )
         try:
-            return origin.call(shown, self._number, (method, *args), params, self._timeout)
+            arguments = None if args is None else (method, *args)
+            return origin.call(shown, self._number, arguments, params, self._timeout)
         except HandedOut as came:
             return Handle(origin, came, self._timeout)
 

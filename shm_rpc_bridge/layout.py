@@ -58,7 +58,7 @@ what is written before a semaphore is posted is read after it was waited for.
 
 import struct
 
-VERSION = 8
+VERSION = 9
 FRAMED = 1
 """Of a message's flags."""
 REGION_MAGIC = b"SRBregn\0"

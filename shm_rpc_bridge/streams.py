@@ -1,5 +1,6 @@
 """The items of a method that is a generator, where they are consumed."""
 
+import contextlib
 import re
 from collections import deque
 from time import monotonic
@@ -11,6 +12,8 @@ from .handle import Handle
 
 AT_ONCE = 100
 """Items that are taken together at the most; fewer where they are large."""
+_AHEAD_FROM = 8
+"""Items after which those that come next are asked for before they are needed."""
 _SLOWLY_SECONDS = 0.005
 _TOGETHER_BYTES = 64 * 1024
 """About so large is a message of several items at the most: what does not fit into the caches of a core, or into the
@@ -28,6 +31,8 @@ class Pace:
         self._most = 1
         self._limit = AT_ONCE
         self._asked = 0.0
+        self.is_quick = False
+        """Whether they come as soon as they are asked for."""
         self._took: Optional[float] = None
         self._error: Optional[RPCError] = None
         """By which the last ones have not come."""
@@ -45,7 +50,8 @@ class Pace:
         """So many, in a message of so many bytes."""
         self._error = None
         took = monotonic() - self._asked if self._took is None else self._took
-        self._most = min(2 * self._most, self._limit) if took < _SLOWLY_SECONDS else 1
+        self.is_quick = took < _SLOWLY_SECONDS
+        self._most = min(2 * self._most, self._limit) if self.is_quick else 1
         if size * self._most > _TOGETHER_BYTES * items > 0:
             self._most = max(1, _TOGETHER_BYTES * items // size)
 
@@ -84,7 +90,7 @@ def in_the_middle(error: RPCError, where: str) -> RPCError:
 class Stream:
     """Items of a generator in the server, in order: ``for item in client.stream("f", 1)``. One thread's at a time.
 
-    It runs there only as far as it is consumed here, and up to a hundred items ahead. What it raises is raised after
+    It runs there only as far as it is consumed here, and up to two hundred items ahead. What it raises is raised after
     the items before it. Closing it, which the end of a ``with`` block does, or dropping it, closes the generator in the
     server. It has a channel of its own; each time that items are taken the client's timeout counts anew, and one that
     is exceeded is the end of it.
@@ -97,6 +103,8 @@ class Stream:
         self._items: Deque[Any] = deque()
         self._is_over = False
         self._pace = Pace()
+        self._is_ahead = False
+        """Whether the next ones were asked for already."""
 
     def __iter__(self) -> Iterator[Any]:
         """Raises, behind the items before it, what the generator has raised, or what a call raises."""
@@ -117,7 +125,12 @@ class Stream:
     def _take(self) -> None:
         try:
             try:
-                taken, self._is_over = self._handle.call("take", *self._pace.ask())
+                asked = self._pace.ask()
+                if self._is_ahead:
+                    self._is_ahead = False
+                    taken, self._is_over = self._handle._call("take", None, {})
+                else:
+                    taken, self._is_over = self._handle.call("take", *asked)
             except RPCError as error:
                 self._pace.failed(error, f"after {self._came:,} items")
                 return
@@ -129,6 +142,13 @@ class Stream:
         self._came += len(taken)
         if self._is_over:
             self._handle.close()
+        elif self._pace.is_quick and self._came > _AHEAD_FROM:
+            self._ask_ahead()
+
+    def _ask_ahead(self) -> None:
+        """Have the next ones produced while these are consumed."""
+        with contextlib.suppress(RPCError):  # which is met again, behind these
+            self._is_ahead = self._handle._begin("take", *self._pace.ask())
 
     def close(self) -> None:
         """Let the server close the generator. Idempotent. Items that were not consumed are lost."""

@@ -1,8 +1,9 @@
 """What a call costs, from runs: the median of a call back to back with a method that does nothing, by its size.
 
 Of messages that are text that is a lane of the run; of those that are mostly arrays or bytes, handing over an array
-costs. A message smaller than any that was measured costs as much as the smallest. Beyond the largest the cost goes on
-along the line through the two largest, since memory is copied there and little else.
+costs. A message smaller than any that was measured costs as much as the smallest. Between two measured sizes the cost
+lies where advice has it, or on the straight line where that is too unsure to say anything; and beyond the largest on
+the line through the two largest, since memory is copied there and little else.
 """
 
 from __future__ import annotations
@@ -17,24 +18,21 @@ def of_curves(texts: Curves, arrays: Curves | None) -> Price:
     def price(contender: str, message_bytes: int, is_beside: bool) -> float | None:
         curves = arrays if is_beside and arrays is not None and arrays.sizes(contender) else texts
         sizes = curves.sizes(contender)
-        if not sizes:
+        if not sizes or (len(sizes) == 1 and message_bytes > sizes[0]):
             return None
-        if message_bytes > sizes[-1]:
-            return _beyond(curves, contender, message_bytes)
-        return _at(curves, contender, max(message_bytes, sizes[0]))
+        message_bytes = max(message_bytes, sizes[0])
+        found = curves.at(contender, "p50_us", message_bytes)
+        return _on_the_line(curves, contender, message_bytes) if found is None else found.value
 
     return price
 
 
-def _beyond(curves: Curves, contender: str, message_bytes: int) -> float | None:
-    *_, below, largest = [0, *curves.sizes(contender)]
-    ends = _at(curves, contender, below), _at(curves, contender, largest)
-    if None in ends or not below:
+def _on_the_line(curves: Curves, contender: str, message_bytes: int) -> float | None:
+    sizes = curves.sizes(contender)
+    place = min(max(1, sum(size < message_bytes for size in sizes)), len(sizes) - 1)
+    small, large = sizes[place - 1], sizes[place]
+    costs = [curves.at(contender, "p50_us", size) for size in (small, large)]
+    if costs[0] is None or costs[1] is None:
         return None
-    first, last = map(float, ends)  # type: ignore[arg-type]
-    return last + max(0.0, last - first) / (largest - below) * (message_bytes - largest)
-
-
-def _at(curves: Curves, contender: str, message_bytes: int) -> float | None:
-    found = curves.at(contender, "p50_us", message_bytes)
-    return None if found is None else found.value
+    per_byte = max(0.0, costs[1].value - costs[0].value) / (large - small)
+    return costs[1].value + per_byte * (message_bytes - large)

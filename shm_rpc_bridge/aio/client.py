@@ -116,7 +116,7 @@ class AsyncRPCClient(Calling):
                     raise
             except (RPCTimeoutError, RPCTransportError) as error:
                 lost = self._lost(error, session, method, lost)
-                if isinstance(message, Framed):  # what it shows may have changed since
+                if isinstance(message, Framed) and message.may_change:  # since it was called with that
                     raise lost from None
                 under_way = None
                 continue
@@ -234,4 +234,4 @@ class AsyncRPCClient(Calling):
 
 def _as_now(message: Outgoing) -> Outgoing:
     """To be sent later, when what it shows may have changed."""
-    return bytes(message) if isinstance(message, Framed) else message
+    return bytes(message) if isinstance(message, Framed) and message.may_change else message

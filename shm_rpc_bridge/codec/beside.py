@@ -1,8 +1,8 @@
-"""Values that travel as frames beside a message: bytes, bytearray, memoryview, NumPy's arrays. Pure.
+"""Values that travel as frames beside a message: bytes, bytearray, memoryview, NumPy's arrays; long texts. Pure.
 
 Each arrives as what it was: class, dtype, shape, order in memory, whether it can be written to; and as a copy, for
 which its frame is copied once. What is not contiguous becomes so. NumPy is not imported for it: where there are arrays,
-it is.
+it is. A text is UTF-8 in its frame, which is copied several times as fast as JSON is written and read.
 """
 
 import sys
@@ -19,7 +19,15 @@ from .jsonable import Refused, refuse
 Note = List[Any]
 """What a frame is, as JSON."""
 
-_BYTES, _BYTEARRAY, _VIEW, _ARRAY = "bytes", "bytearray", "memoryview", "array"
+_BYTES, _BYTEARRAY, _VIEW, _ARRAY, _TEXT = "bytes", "bytearray", "memoryview", "array", "text"
+LONG = 40 * 1024
+"""Characters from which on a text may be a frame; bytes from which on a message is looked through for such texts."""
+_ENTRIES = 256
+"""Of lists and dicts, that are looked through for them in one message."""
+_LEVELS = 3
+"""So deep inside of it."""
+_SMALL_BESIDE_TEXTS = 8
+"""What is left of a message is at most that part of its long texts: the reader looks through it for their places."""
 _CAST = frozenset("?bBhHiIlLqQfd")
 """Of NumPy's dtypes: of which a memoryview can be cast to bytes."""
 _FORMATS = frozenset("cbB?hHiIlLqQnNPfd")
@@ -34,6 +42,8 @@ class Beside:
         self.word = word
         self._notes: List[Note] = []
         self._frames: List[Message] = []
+        self._texts_bytes = 0
+        self._left = _ENTRIES
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -55,6 +65,36 @@ class Beside:
         self._notes.append(note)
         self._frames.append(frame)
         return len(self._frames) - 1
+
+    def without_frames(self, value: Any, levels: int = _LEVELS) -> Any:
+        """The value with words in place of what becomes a frame: itself, or what is in lists and dicts.
+
+        What is deeper inside or behind many others stays. Raises Refused, and UnicodeEncodeError of half a character.
+        """
+        kind = type(value)
+        if kind is str:
+            return self._text_replaced(value) if len(value) >= LONG else value
+        if is_frame(kind):
+            return self.replaced(value)
+        if not levels or (kind is not list and kind is not dict) or len(value) > self._left:
+            return value
+        self._left -= len(value)
+        if kind is list:
+            return [self.without_frames(part, levels - 1) for part in value]
+        return {key: self.without_frames(part, levels - 1) for key, part in value.items()}
+
+    def _text_replaced(self, text: str) -> str:
+        frame = text.encode()
+        self._texts_bytes += len(frame)
+        self._notes.append([_TEXT])
+        self._frames.append(frame)
+        return f"{self.word}{len(self._frames) - 1}"
+
+    def is_worth(self, body: bytes) -> bool:
+        """Whether that is short beside long texts, or there are frames that JSON could not say."""
+        return any(note[0] is not _TEXT for note in self._notes) or (
+            len(body) * _SMALL_BESIDE_TEXTS <= self._texts_bytes
+        )
 
     def message(self, body: bytes) -> Framed:
         """That, and what was collected."""
@@ -117,6 +157,34 @@ def one_array(message: Arrived, request: List[Any]) -> Optional[OneArray]:
     start = len(message) - array.nbytes
     order = "C" if array.flags.c_contiguous else "F"
     return OneArray(bytes(message.view[:start]), len(message), method, name, array.dtype, array.shape, order)
+
+
+class LookForTexts:
+    """Whether the next message is looked through for long texts: where messages are large, and some have had any."""
+
+    FRUITLESS, FRUITFUL, PAUSE = 8, 64, 256
+    """Messages: that are looked through without finding one at first; and after one; large ones before the next try."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+        """So many more messages are, unless one has a text."""
+        self._pause = self._next_pause = 0
+
+    def found(self) -> None:
+        self.looks, self._next_pause = self.FRUITFUL, 0
+
+    def found_none(self) -> None:
+        self.looks -= 1
+        if not self.looks:
+            self._pause = self._next_pause
+
+    def is_large(self) -> None:
+        """A message was, that was not looked through, or in vain."""
+        if not self.looks:
+            if self._pause:
+                self._pause -= 1
+            else:
+                self.looks, self._next_pause = self.FRUITLESS, self.PAUSE
 
 
 def is_frame(kind: type) -> bool:
@@ -203,6 +271,8 @@ def _value_of(note: Any, frame: memoryview, is_lent: bool) -> Any:
         return _array_of(frame, is_lent, *rest)
     if kind == _VIEW:
         return _view_of(frame, is_lent, *rest)
+    if kind == _TEXT:
+        return str(frame, "utf-8")
     if kind == _BYTES:
         return frame.toreadonly() if is_lent else bytes(frame)
     if kind == _BYTEARRAY:

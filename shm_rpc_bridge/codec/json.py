@@ -11,6 +11,7 @@ On the way:
     datetime, date, time, UUID                  text; of a datetime the offset in whole minutes, none counts as UTC
     dataclass                                   dict; without attributes that begin with `_` or are not set
     bytes, bytearray, memoryview, array         themselves, as frames beside the JSON, see :mod:`.beside`
+    text of 40 KB and more                      itself, and may be such a frame
     integer beyond 64 bits, set, other class,   refused with RPCSerializationError, which names the place in the value
     key that is no text, text with surrogates,  and what to send instead
     more than 254 levels, array of objects
@@ -28,7 +29,7 @@ from ..classes import class_name, said, text_of
 from ..exceptions import NOT_SENT, RPCSerializationError
 from ..failures import Failure
 from ..frames import Arrived, Outgoing, Unopened, is_framed, lends, opened
-from .beside import Beside, OneArray, is_frame, one_array, put_in_place, values_of
+from .beside import LONG, Beside, LookForTexts, OneArray, one_array, put_in_place, values_of
 from .jsonable import OPTIONS as _OPTIONS
 from .jsonable import Refused, part_of_call, plain, shown
 from .responses import encoded_failure, failure_of, not_a_request, unreadable
@@ -45,14 +46,27 @@ class Json:
     _last: Optional[OneArray] = None
     """The last request, if it was one array that was lent: the next one is most likely alike but for its items."""
 
+    def __init__(self) -> None:
+        self._texts = LookForTexts()
+
     def encode_request(self, method: str, args: Sequence[Any], params: Dict[str, Any]) -> Outgoing:
         """Raises RPCSerializationError naming the place in the parameter that cannot be encoded."""
         if type(method) is not str:
             raise TypeError(f"method must be a str, not {class_name(method)}")
+        texts = self._texts
+        if texts.looks:
+            framed = self._beside((method,), args, params)
+            if framed is not None:
+                texts.found()
+                return framed
+            texts.found_none()
         try:
-            return _dumps((method, params, *args) if args else (method, params), None, _OPTIONS)
+            encoded = _dumps((method, params, *args) if args else (method, params), None, _OPTIONS)
         except Exception:  # TypeError: orjson.JSONEncodeError; SystemError: a UUID with an impossible number
             return self._request_apart(method, args, params)
+        if len(encoded) > LONG:
+            texts.is_large()
+        return encoded
 
     def decode_request(self, message: Arrived) -> Tuple[str, Sequence[Any], Dict[str, Any]]:
         """Method, positional arguments and params. Raises RPCSerializationError for anything that is no request."""
@@ -73,10 +87,20 @@ class Json:
 
     def encode_result(self, method: str, result: Any) -> Outgoing:
         """Raises RPCSerializationError naming the method and the place in its result that cannot be encoded."""
+        texts = self._texts
+        if texts.looks:
+            framed = self._beside((), (result,), None)
+            if framed is not None:
+                texts.found()
+                return framed
+            texts.found_none()
         try:
-            return _dumps((result,), None, _OPTIONS)
+            encoded = _dumps((result,), None, _OPTIONS)
         except Exception:
             return self._result_apart(method, result)
+        if len(encoded) > LONG:
+            texts.is_large()
+        return encoded
 
     def encode_failure(self, failure: Failure, error: Optional[BaseException]) -> bytes:
         return encoded_failure(failure, _dumps, _loads)
@@ -142,13 +166,10 @@ class Json:
     def _beside(
         self, first: Tuple[Any, ...], args: Sequence[Any], params: Optional[Dict[str, Any]]
     ) -> Optional[Outgoing]:
-        """A message whose arrays and bytes are arguments by themselves, or the result; None for any other."""
+        """A message whose arrays, bytes and long texts are not far inside of it; None for any other."""
         beside = Beside(_WORD)
-        values: List[Any] = [] if params is None else [params]
         try:
-            if params:
-                values = [{name: _or_frame(value, beside) for name, value in params.items()}]
-            values += [_or_frame(value, beside) for value in args]
+            values = [beside.without_frames(value) for value in (args if params is None else (params, *args))]
             if not beside:
                 return None
             encoded = _dumps((*first, *values), None, _OPTIONS)
@@ -156,7 +177,7 @@ class Json:
             return None
         # Else the word stands in a text of the value, too.
         is_clear = encoded.count(_WORD_ENCODED) == len(beside) and self._comes_back(values, encoded)
-        return beside.message(encoded) if is_clear else None
+        return beside.message(encoded) if is_clear and beside.is_worth(encoded) else None
 
     def _comes_back(self, values: List[Any], encoded: bytes) -> bool:
         """Whether that is all right with what JSON has made of them."""
@@ -183,10 +204,6 @@ class Json:
 
 _WORD = "(frame)"
 _WORD_ENCODED = _WORD.encode()
-
-
-def _or_frame(value: Any, beside: Beside) -> Any:
-    return beside.replaced(value) if is_frame(type(value)) else value
 
 
 def _words() -> Iterator[str]:

@@ -55,7 +55,7 @@ def test_a_name_that_is_no_text_is_a_type_error():
 
 
 def test_a_region_is_laid_out_as_drawn():
-    assert layout.VERSION == 8
+    assert layout.VERSION == 9
     assert layout.MESSAGE.size == 16 == layout.DEADLINE_OFFSET
     assert layout.DATED_MESSAGE.pack(1, 2, 3, 4, 5.0) == layout.MESSAGE.pack(1, 2, 3, 4) + layout.DEADLINE.pack(5.0)
     assert layout.DATED_MESSAGE.size == 24 == layout.REGION_IDENTITY_OFFSET

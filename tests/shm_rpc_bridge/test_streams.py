@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import threading
+import time
 
 import pytest
 
@@ -58,6 +59,11 @@ class Producer:
         for item in range(number):
             yield item
         raise KeyError(number)
+
+    def count_and_stop(self, number):
+        yield from self.count(number)
+        self.go_on.wait(PATIENCE)
+        yield "the last"
 
     def slowly(self):
         yield "first"
@@ -139,6 +145,84 @@ def test_nothing_is_produced_that_nobody_asks_for(client, producer, count):
         assert producer.produced <= AT_ONCE
     producer.wait_until_closed()
     assert list(stream) == []
+
+
+def ahead_of(stream, producer, number=8):
+    """Consume so many, which are of the first 15, and have the next 16 asked for."""
+    items = [next(stream) for _ in range(number)]
+    until(lambda: producer.produced == 31)
+    return items
+
+
+def test_the_next_ones_are_produced_while_those_before_are_consumed(client, producer):
+    with client.stream("count", 40) as stream:
+        assert ahead_of(stream, producer) == list(range(8))
+        assert list(stream) == list(range(8, 40))
+    with client.stream("count", 1000) as stream:
+        assert next(stream) == 0
+        assert producer.produced == 1, "of one that was only begun nothing is"
+
+
+def test_one_that_is_closed_while_the_next_ones_come_leaves_its_channel_to_others(client, producer):
+    for _ in range(3):
+        with client.stream("count") as stream:
+            ahead_of(stream, producer)
+        producer.wait_until_closed()
+        assert list(stream) == []
+        assert client.call("add", 1, 2) == 3
+    assert len(client._pool.idle) == 1
+
+
+@pytest.mark.fault("streams")
+def test_one_that_is_closed_while_its_generator_hangs_waits_for_nothing(client, producer):
+    with client.stream("count_and_stop", 16) as stream:
+        assert [next(stream) for _ in range(8)] == list(range(8))
+        until(lambda: producer.produced == 16)
+    producer.go_on.set()
+    producer.wait_until_closed()
+    assert client.call("add", 1, 2) == 3
+
+
+@pytest.mark.fault("streams")
+def test_one_that_is_forgotten_while_the_next_ones_come_is_closed_in_the_server(client, producer):
+    stream = client.stream("count")
+    ahead_of(stream, producer)
+    del stream
+    producer.wait_until_closed()
+    assert client.call("add", 1, 2) == 3
+
+
+@pytest.mark.fault("streams")
+def test_what_came_in_time_is_there_for_a_consumer_that_takes_its_time(client, producer):
+    stream = client.with_options(timeout=0.2).stream("count", 100)
+    items = ahead_of(stream, producer)
+    time.sleep(0.3)
+    items += stream
+    assert items == list(range(100))
+
+
+@pytest.mark.fault("streams")
+def test_a_server_that_ends_while_the_next_ones_come_is_told_after_those_that_came(name, producer):
+    server = RPCServer(name)
+    server.register_object(producer)
+    with RPCClient(name, timeout=PATIENCE) as client:
+        with started(server):
+            stream = client.stream("count")
+            items = ahead_of(stream, producer)
+        with pytest.raises(RPCTransportError, match="after 15 items"):
+            items.extend(stream)
+        assert items == list(range(15))
+        producer.wait_until_closed()
+
+
+@pytest.mark.fault("streams")
+def test_a_client_that_is_closed_while_the_next_ones_come_ends_it(server, producer):
+    with RPCClient(server.name, timeout=PATIENCE) as client:
+        stream = client.stream("count")
+        ahead_of(stream, producer)
+    with pytest.raises(RPCTransportError, match="after 15 items"):
+        list(stream)
+    producer.wait_until_closed()
 
 
 def test_an_item_that_is_there_is_not_held_back_for_the_next_one(client, producer):

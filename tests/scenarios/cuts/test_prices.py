@@ -23,6 +23,9 @@ def test_a_message_costs_what_one_of_its_size_was_measured_with() -> None:
     price = prices.of_curves(TEXTS, None)
     assert price("shm", 10_000, False) == 25.0
     assert price("shm", 60_000, False) == pytest.approx(125.0)
+    steep = curves("native", {100: 5.0, 200_000: 5000.0})
+    assert steep.at("shm", "p50_us", 100_050) is None, "advice says nothing of it"
+    assert prices.of_curves(steep, None)("shm", 100_050, False) == pytest.approx(2502.5)
     assert price("shm", 1, False) == 5.0, "smaller than any costs as much as the smallest"
     assert price("mp-pipe", 100, False) is None
 
