@@ -21,8 +21,8 @@ Note = List[Any]
 
 _BYTES, _BYTEARRAY, _VIEW, _ARRAY, _TEXT = "bytes", "bytearray", "memoryview", "array", "text"
 LONG = 40 * 1024
-"""Characters from which on a text may be a frame; bytes from which on a message is looked through for such texts."""
-_ENTRIES = 256
+"""Characters from which on a text is a frame, if there are bytes of more in a message."""
+_ENTRIES = 64
 """Of lists and dicts, that are looked through for them in one message."""
 _LEVELS = 3
 """So deep inside of it."""
@@ -157,34 +157,6 @@ def one_array(message: Arrived, request: List[Any]) -> Optional[OneArray]:
     start = len(message) - array.nbytes
     order = "C" if array.flags.c_contiguous else "F"
     return OneArray(bytes(message.view[:start]), len(message), method, name, array.dtype, array.shape, order)
-
-
-class LookForTexts:
-    """Whether the next message is looked through for long texts: where messages are large, and some have had any."""
-
-    FRUITLESS, FRUITFUL, PAUSE = 8, 64, 256
-    """Messages: that are looked through without finding one at first; and after one; large ones before the next try."""
-
-    def __init__(self) -> None:
-        self.looks = 0
-        """So many more messages are, unless one has a text."""
-        self._pause = self._next_pause = 0
-
-    def found(self) -> None:
-        self.looks, self._next_pause = self.FRUITFUL, 0
-
-    def found_none(self) -> None:
-        self.looks -= 1
-        if not self.looks:
-            self._pause = self._next_pause
-
-    def is_large(self) -> None:
-        """A message was, that was not looked through, or in vain."""
-        if not self.looks:
-            if self._pause:
-                self._pause -= 1
-            else:
-                self.looks, self._next_pause = self.FRUITLESS, self.PAUSE
 
 
 def is_frame(kind: type) -> bool:

@@ -11,7 +11,7 @@ On the way:
     datetime, date, time, UUID                  text; of a datetime the offset in whole minutes, none counts as UTC
     dataclass                                   dict; without attributes that begin with `_` or are not set
     bytes, bytearray, memoryview, array         themselves, as frames beside the JSON, see :mod:`.beside`
-    text of 40 KB and more                      itself, and may be such a frame
+    text of 40 KB and more                      itself, and mostly as such a frame
     integer beyond 64 bits, set, other class,   refused with RPCSerializationError, which names the place in the value
     key that is no text, text with surrogates,  and what to send instead
     more than 254 levels, array of objects
@@ -29,7 +29,7 @@ from ..classes import class_name, said, text_of
 from ..exceptions import NOT_SENT, RPCSerializationError
 from ..failures import Failure
 from ..frames import Arrived, Outgoing, Unopened, is_framed, lends, opened
-from .beside import LONG, Beside, LookForTexts, OneArray, one_array, put_in_place, values_of
+from .beside import LONG, Beside, OneArray, one_array, put_in_place, values_of
 from .jsonable import OPTIONS as _OPTIONS
 from .jsonable import Refused, part_of_call, plain, shown
 from .responses import encoded_failure, failure_of, not_a_request, unreadable
@@ -45,27 +45,21 @@ class Json:
     keeps_types = False
     _last: Optional[OneArray] = None
     """The last request, if it was one array that was lent: the next one is most likely alike but for its items."""
-
-    def __init__(self) -> None:
-        self._texts = LookForTexts()
+    _had_long = False
+    """Whether the last message had a long text, so that the next one may be encoded without it at once."""
 
     def encode_request(self, method: str, args: Sequence[Any], params: Dict[str, Any]) -> Outgoing:
         """Raises RPCSerializationError naming the place in the parameter that cannot be encoded."""
         if type(method) is not str:
             raise TypeError(f"method must be a str, not {class_name(method)}")
-        texts = self._texts
-        if texts.looks:
-            framed = self._beside((method,), args, params)
-            if framed is not None:
-                texts.found()
-                return framed
-            texts.found_none()
+        if self._had_long and (framed := self._with_long((method,), args, params)):
+            return framed
         try:
             encoded = _dumps((method, params, *args) if args else (method, params), None, _OPTIONS)
         except Exception:  # TypeError: orjson.JSONEncodeError; SystemError: a UUID with an impossible number
             return self._request_apart(method, args, params)
-        if len(encoded) > LONG:
-            texts.is_large()
+        if len(encoded) > LONG:  # which takes a tenth of the time that the other side would need to read it
+            return self._with_long((method,), args, params) or encoded
         return encoded
 
     def decode_request(self, message: Arrived) -> Tuple[str, Sequence[Any], Dict[str, Any]]:
@@ -87,19 +81,14 @@ class Json:
 
     def encode_result(self, method: str, result: Any) -> Outgoing:
         """Raises RPCSerializationError naming the method and the place in its result that cannot be encoded."""
-        texts = self._texts
-        if texts.looks:
-            framed = self._beside((), (result,), None)
-            if framed is not None:
-                texts.found()
-                return framed
-            texts.found_none()
+        if self._had_long and (framed := self._with_long((), (result,), None)):
+            return framed
         try:
             encoded = _dumps((result,), None, _OPTIONS)
         except Exception:
             return self._result_apart(method, result)
         if len(encoded) > LONG:
-            texts.is_large()
+            return self._with_long((), (result,), None) or encoded
         return encoded
 
     def encode_failure(self, failure: Failure, error: Optional[BaseException]) -> bytes:
@@ -162,6 +151,14 @@ class Json:
         except Refused as refused:
             at = f" at {shown(refused.steps)}" if refused.steps else ""
             raise RPCSerializationError(f"the result of {method!r}{at} {refused.reason}") from None
+
+    def _with_long(
+        self, first: Tuple[Any, ...], args: Sequence[Any], params: Optional[Dict[str, Any]]
+    ) -> Optional[Outgoing]:
+        """A message as :meth:`_beside` makes one, mostly for its long texts."""
+        framed = self._beside(first, args, params)
+        self._had_long = framed is not None
+        return framed
 
     def _beside(
         self, first: Tuple[Any, ...], args: Sequence[Any], params: Optional[Dict[str, Any]]
