@@ -115,6 +115,8 @@ class Json:
             if len(request) < 2:
                 raise ValueError(f"{len(request)} values")
             return request
+        except MemoryError:
+            raise
         except Exception as error:
             raise not_a_request(said(error)) from None
 
