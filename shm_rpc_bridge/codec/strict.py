@@ -11,7 +11,7 @@ import orjson
 
 from ..classes import class_name, with_article
 from ..frames import Outgoing
-from .beside import is_frame
+from .beside import LONG, is_frame
 from .json import Json
 from .jsonable import LEVELS, OPTIONS, TOO_DEEP, Refused, checked, remedy_for, step_to_item, text_of_key
 from .unchanged import comes_back
@@ -29,14 +29,18 @@ class StrictJson(Json):
             encoded = orjson.dumps((method, params, *args), None, OPTIONS)
         except Exception:
             encoded = b""
-        return encoded if comes_back((params, *args), encoded) else self._request_apart(method, args, params)
+        if not comes_back((params, *args), encoded):
+            return self._request_apart(method, args, params)
+        return self._with_long((method,), args, params) or encoded if len(encoded) > LONG else encoded
 
     def encode_result(self, method: str, result: Any) -> Outgoing:
         try:
             encoded = orjson.dumps((result,), None, OPTIONS)
         except Exception:
             encoded = b""
-        return encoded if comes_back((result,), encoded) else self._result_apart(method, result)
+        if not comes_back((result,), encoded):
+            return self._result_apart(method, result)
+        return self._with_long((), (result,), None) or encoded if len(encoded) > LONG else encoded
 
     def _comes_back(self, values: List[Any], encoded: bytes) -> bool:
         return comes_back(values, encoded)

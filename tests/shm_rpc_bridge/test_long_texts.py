@@ -58,8 +58,9 @@ def test_what_is_beside_a_long_text_becomes_what_it_would_become_beside_a_short_
         assert results[0] == results[1]
 
 
-def test_a_long_text_is_beside_the_message():
-    codec = chosen("json")
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_long_text_is_beside_the_message(strict):
+    codec = chosen("json", strict)
     for args, params in (((TEXT,), {}), ((), {"text": TEXT}), (([1, {"deep": TEXT}],), {})):
         message = codec.encode_request("m", args, params)
         assert isinstance(message, Framed)
