@@ -12,7 +12,7 @@ from .handle import Handle
 
 AT_ONCE = 100
 """Items that are taken together at the most; fewer where they are large."""
-_AHEAD_FROM = 8
+AHEAD_FROM = 8
 """Items after which those that come next are asked for before they are needed."""
 _SLOWLY_SECONDS = 0.005
 _TOGETHER_BYTES = 64 * 1024
@@ -142,7 +142,7 @@ class Stream:
         self._came += len(taken)
         if self._is_over:
             self._handle.close()
-        elif self._pace.is_quick and self._came > _AHEAD_FROM:
+        elif self._pace.is_quick and self._came > AHEAD_FROM:
             self._ask_ahead()
 
     def _ask_ahead(self) -> None:

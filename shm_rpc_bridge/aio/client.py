@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import math
 import warnings
+from functools import partial
 from time import monotonic
 from typing import Any, Awaitable, Callable, Optional, Tuple
 
@@ -16,6 +17,7 @@ from ..messages import ONE
 from ..remote_errors import HandedOut
 from ..streams import not_a_stream
 from ..upload import CallWithStream, call_with_stream, hand_over_from_loop
+from .begun import BegunCall
 from .session import Begun, Session
 from .stream import AsyncStream
 from .way import Way, let_go
@@ -170,28 +172,23 @@ class AsyncRPCClient(Calling):
             self._let_go(session, number)
         return self._converted(method, result)
 
-    def _calls_of_object(self, session: Session, number: int, called: str, shown: str) -> Callable[..., Awaitable[Any]]:
-        """Of that method of an object that stays in the server: its result, and bytes of the larger message of the two.
-
-        Errors call it `shown`.
-        """
+    def _calls_of_object(self, session: Session, number: int, called: str, shown: str) -> Callable[..., BegunCall]:
+        """Of that method of an object that stays in the server: what begins a call of it. Errors call it `shown`."""
         timeout, decode, encode = self._timeout, self._codec.decode_response, self._encode
 
-        async def call(*args: Any) -> Any:
+        def about(error: Exception) -> RPCError:
+            return self._about(error, shown, timeout)
+
+        def begin(*args: Any) -> BegunCall:
             deadline = math.inf if timeout is None else monotonic() + timeout
             message = encode(CALL_OBJECT, (number, called, *args), {})
             try:
-                begun, future = session.begin(message, ONE, deadline)
-                try:
-                    response = await future
-                    return decode(shown, response), max(len(message), len(response))
-                except BaseException as error:
-                    session.left(begun, error)
-                    raise
-            except (RPCTimeoutError, RPCTransportError) as error:
-                raise self._about(error, shown, timeout) from None
+                begun = session.begin(message, ONE, deadline)
+            except RPCTransportError as error:
+                raise about(error) from None
+            return BegunCall(session, begun, len(message), partial(decode, shown), about)
 
-        return call
+        return begin
 
     async def stream(self, method: str, /, *args: Any, **params: Any) -> AsyncStream:
         """:meth:`call` of a method that is a generator: ``async for item in await client.stream("f", 1)``.

@@ -1,14 +1,16 @@
 """The items of a generator in the server, where a coroutine consumes them."""
 
+import contextlib
 from collections import deque
-from typing import Any, AsyncIterator, Awaitable, Callable, Deque
+from functools import partial
+from typing import Any, AsyncIterator, Callable, Deque, Optional
 
 from ..exceptions import RPCError
-from ..streams import Pace
+from ..streams import AHEAD_FROM, Pace
+from .begun import BegunCall
 
-Take = Callable[[int, bool], Awaitable[Any]]
-"""Asks for at most so many items, or again for those before that have not come: these, and whether that is all, and the
-bytes of the larger message of the two."""
+Ask = Callable[[int, bool], BegunCall]
+"""Asks for at most so many items, or again for those before that have not come: these, and whether that is all."""
 
 
 class AsyncStream:
@@ -17,9 +19,11 @@ class AsyncStream:
     It goes through the client's one channel, so that other calls go on beside.
     """
 
-    def __init__(self, take: Take, let_go: Callable[[], None], soon: Callable[[Callable[[], None]], None]) -> None:
+    def __init__(self, ask: Ask, let_go: Callable[[], None], soon: Callable[[Callable[[], None]], None]) -> None:
         """Not for users. `soon`, from any thread, has something done in a turn of the loop, if there is to be one."""
-        self._take = take
+        self._ask = ask
+        self._ahead: Optional[BegunCall] = None
+        """By which the next ones were asked for already."""
         self._let_go = let_go
         self._soon = soon
         self._items: Deque[Any] = deque()
@@ -38,7 +42,9 @@ class AsyncStream:
                 raise StopAsyncIteration
             try:
                 try:
-                    (taken, is_over), size = await self._take(*self._pace.ask())
+                    asked = self._pace.ask()
+                    taking, self._ahead = self._ahead or self._ask(*asked), None
+                    (taken, is_over), size = await taking
                 except RPCError as error:
                     self._pace.failed(error, f"after {self._came:,} items")
                     continue
@@ -50,6 +56,9 @@ class AsyncStream:
             self._came += len(taken)
             if is_over:
                 self._end()
+            elif self._pace.is_quick and self._came > AHEAD_FROM:
+                with contextlib.suppress(RPCError):  # which is met again, behind these
+                    self._ahead = self._ask(*self._pace.ask())
         return items.popleft()
 
     def close(self) -> None:
@@ -60,7 +69,8 @@ class AsyncStream:
     def _end(self) -> None:
         if not self._is_over:
             self._is_over = True
-            self._let_go()
+            ahead, self._ahead = self._ahead, None
+            _leave(ahead, self._let_go)
 
     async def __aenter__(self) -> "AsyncStream":
         return self
@@ -70,4 +80,10 @@ class AsyncStream:
 
     def __del__(self) -> None:
         if not self._is_over:  # and this may be another thread, or have interrupted what the loop does
-            self._soon(self._let_go)
+            self._soon(partial(_leave, self._ahead, self._let_go))
+
+
+def _leave(ahead: Optional[BegunCall], let_go: Callable[[], None]) -> None:
+    if ahead is not None:
+        ahead.forget()
+    let_go()

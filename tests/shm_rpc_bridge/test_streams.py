@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import gc
 import threading
 import time
 
@@ -223,6 +224,89 @@ def test_a_client_that_is_closed_while_the_next_ones_come_ends_it(server, produc
     with pytest.raises(RPCTransportError, match="after 15 items"):
         list(stream)
     producer.wait_until_closed()
+
+
+async def into(consumed, stream):
+    note = consumed.append
+    async for item in stream:
+        note(item)
+
+
+async def awaited_ahead_of(stream, producer):
+    """The first 8, with the next 16 behind the first 15 asked for."""
+    items = [await stream.__anext__() for _ in range(8)]
+    while producer.produced != 31:
+        await asyncio.sleep(0.001)
+    return items
+
+
+def test_the_next_ones_are_produced_while_a_coroutine_consumes_those_before(server, producer):
+    async def call():
+        async with connected(server.name) as client:
+            stream = await client.stream("count", 40)
+            items = await awaited_ahead_of(stream, producer)
+            items += [item async for item in stream]
+            assert items == list(range(40))
+            await in_thread(producer.wait_until_closed)
+            for _ in range(3):
+                async with await client.stream("count") as stream:
+                    await awaited_ahead_of(stream, producer)
+                await in_thread(producer.wait_until_closed)
+                assert [item async for item in stream] == []
+            stream = await client.stream("count")
+            await awaited_ahead_of(stream, producer)
+            del stream
+            await in_thread(producer.wait_until_closed)
+            assert await client.call("add", 1, 2) == 3
+            assert client._way.session_now().objects == 0
+
+    run(call())
+
+
+@pytest.mark.fault("streams")
+def test_a_consumer_that_is_cancelled_while_its_generator_hangs_closes_it_and_disturbs_nobody(server, producer):
+    async def call():
+        async with connected(server.name) as client:
+            stream = await client.stream("count_and_stop", 16)
+            consumed = []
+            consumer = asyncio.ensure_future(into(consumed, stream))
+            while len(consumed) < 16 and producer.produced < 16:
+                await asyncio.sleep(0.001)
+            consumer.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await consumer
+            producer.go_on.set()
+            await in_thread(producer.wait_until_closed)
+            assert await client.call("add", 1, 2) == 3
+
+    run(call())
+
+
+@pytest.mark.fault("streams")
+@pytest.mark.parametrize("who", ["server", "client"])
+def test_a_coroutine_hears_after_those_that_came_that_the_next_ones_do_not(name, producer, who, caplog):
+    server = RPCServer(name)
+    server.register_object(producer)
+
+    async def call():
+        client = AsyncRPCClient(name, timeout=PATIENCE)
+        async with client:
+            stream = await client.stream("count")
+            items = await awaited_ahead_of(stream, producer)
+            forgotten = await client.stream("count_and_stop", 31)
+            await awaited_ahead_of(forgotten, producer)
+            await in_thread(server.stop) if who == "server" else await client.close()
+            with pytest.raises(RPCTransportError, match=r"after \d+ items"):
+                await into(items, stream)
+            assert items == list(range(len(items)))
+            return forgotten
+
+    with started(server):
+        run(call())
+        producer.go_on.set()
+        producer.wait_until_closed()
+    gc.collect()
+    assert "never retrieved" not in caplog.text
 
 
 def test_an_item_that_is_there_is_not_held_back_for_the_next_one(client, producer):
