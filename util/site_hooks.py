@@ -15,7 +15,7 @@ from mkdocs.structure.files import File, Files, InclusionLevel
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = {"index.md": "README.md", "changelog.md": "CHANGELOG.md"}
-SHOWN = ("results/reference/plots/*.png", "results/reference/report.html")
+SHOWN = ("results/reference/plots/*.png", "results/reference/data/plots/*.png", "results/reference/report.html")
 """Files of the repository that the site shows."""
 LINK = re.compile(r"\]\((?!https?:|#)([^)\s]+)\)")
 

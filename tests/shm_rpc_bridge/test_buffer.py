@@ -164,7 +164,7 @@ def test_a_header_of_no_region_is_refused_with_what_is_wrong(pair):
     for changed, told in (
         (header[:-1], "r is too short: 63 bytes"),
         (header[:24] + b"SRBother" + header[32:], "r is no region of a channel: it begins with b'SRBother'"),
-        (header[:32] + b"\x63" + header[33:], "r has layout version 99, this library 8"),
+        (header[:32] + b"\x63" + header[33:], "r has layout version 99, this library 9"),
         (header[:56] + b"\x63" + header[57:], "r was made by a process with an unknown C library"),
     ):
         with pytest.raises(RPCTransportError, match=told):

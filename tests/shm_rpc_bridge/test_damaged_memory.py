@@ -42,7 +42,7 @@ def write_at(offset, data):
         (lambda file: file.truncate(0), "too short: 0 bytes"),
         (lambda file: file.truncate(63), "too short: 63 bytes"),
         (lambda file: file.write(os.urandom(24) + b"SRBother"), "is no region of a channel"),
-        (write_at(32, b"\x63"), "layout version 99, this library 8"),
+        (write_at(32, b"\x63"), "layout version 99, this library 9"),
     ],
 )
 def test_a_damaged_region_is_an_error_that_says_how(name, damage, reason):
@@ -61,7 +61,7 @@ def test_a_damaged_region_is_an_error_that_says_how(name, damage, reason):
         (lambda file: file.truncate(40), "too short: 40 bytes"),
         (lambda file: file.truncate(70), "too short: 70 bytes"),
         (lambda file: file.write(b"SRBother"), r"is no control segment: it begins with b'SRBother'"),
-        (write_at(8, b"\x63"), "layout version 99, this library 8"),
+        (write_at(8, b"\x63"), "layout version 99, this library 9"),
         (write_at(12, b"\xff\xff\xff\xff"), "too short: .* at least 416,?611,?827,?...? expected"),
         (write_at(20, b"\x00"), "it has closed"),
         (write_at(20, b"\x77"), "it has closed"),

@@ -80,7 +80,7 @@ def test_a_segment_whose_lock_nobody_holds_is_of_somebody_dead():
 @pytest.mark.parametrize(
     ("fields", "kind", "told"),
     [
-        ({"version": 99}, RPCTransportError, "c has layout version 99, this library 8$"),
+        ({"version": 99}, RPCTransportError, "c has layout version 99, this library 9$"),
         ({"libc": 99}, RPCTransportError, "c was made by a process with an unknown C library"),
         ({"state": layout.CLOSED}, posix.NotFoundError, r"^not there \(it has closed\)$"),
         ({"state": layout.LEAVING}, posix.NotFoundError, r"^not there \(it has closed\)$"),

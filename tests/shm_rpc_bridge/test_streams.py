@@ -148,6 +148,13 @@ def test_nothing_is_produced_that_nobody_asks_for(client, producer, count):
     assert list(stream) == []
 
 
+@pytest.fixture
+def quick(monkeypatch):
+    """However slow this machine is, items come as soon as they are asked for, and all together that were."""
+    monkeypatch.setattr("shm_rpc_bridge.streams._SLOWLY_SECONDS", PATIENCE)
+    monkeypatch.setattr("shm_rpc_bridge.streamed._TOGETHER_SECONDS", PATIENCE)
+
+
 def ahead_of(stream, producer, number=8):
     """Consume so many, which are of the first 15, and have the next 16 asked for."""
     items = [next(stream) for _ in range(number)]
@@ -155,7 +162,7 @@ def ahead_of(stream, producer, number=8):
     return items
 
 
-def test_the_next_ones_are_produced_while_those_before_are_consumed(client, producer):
+def test_the_next_ones_are_produced_while_those_before_are_consumed(client, producer, quick):
     with client.stream("count", 40) as stream:
         assert ahead_of(stream, producer) == list(range(8))
         assert list(stream) == list(range(8, 40))
@@ -164,7 +171,7 @@ def test_the_next_ones_are_produced_while_those_before_are_consumed(client, prod
         assert producer.produced == 1, "of one that was only begun nothing is"
 
 
-def test_one_that_is_closed_while_the_next_ones_come_leaves_its_channel_to_others(client, producer):
+def test_one_that_is_closed_while_the_next_ones_come_leaves_its_channel_to_others(client, producer, quick):
     for _ in range(3):
         with client.stream("count") as stream:
             ahead_of(stream, producer)
@@ -175,7 +182,7 @@ def test_one_that_is_closed_while_the_next_ones_come_leaves_its_channel_to_other
 
 
 @pytest.mark.fault("streams")
-def test_one_that_is_closed_while_its_generator_hangs_waits_for_nothing(client, producer):
+def test_one_that_is_closed_while_its_generator_hangs_waits_for_nothing(client, producer, quick):
     with client.stream("count_and_stop", 16) as stream:
         assert [next(stream) for _ in range(8)] == list(range(8))
         until(lambda: producer.produced == 16)
@@ -185,7 +192,7 @@ def test_one_that_is_closed_while_its_generator_hangs_waits_for_nothing(client, 
 
 
 @pytest.mark.fault("streams")
-def test_one_that_is_forgotten_while_the_next_ones_come_is_closed_in_the_server(client, producer):
+def test_one_that_is_forgotten_while_the_next_ones_come_is_closed_in_the_server(client, producer, quick):
     stream = client.stream("count")
     ahead_of(stream, producer)
     del stream
@@ -194,7 +201,7 @@ def test_one_that_is_forgotten_while_the_next_ones_come_is_closed_in_the_server(
 
 
 @pytest.mark.fault("streams")
-def test_what_came_in_time_is_there_for_a_consumer_that_takes_its_time(client, producer):
+def test_what_came_in_time_is_there_for_a_consumer_that_takes_its_time(client, producer, quick):
     stream = client.with_options(timeout=0.2).stream("count", 100)
     items = ahead_of(stream, producer)
     time.sleep(0.3)
@@ -203,7 +210,7 @@ def test_what_came_in_time_is_there_for_a_consumer_that_takes_its_time(client, p
 
 
 @pytest.mark.fault("streams")
-def test_a_server_that_ends_while_the_next_ones_come_is_told_after_those_that_came(name, producer):
+def test_a_server_that_ends_while_the_next_ones_come_is_told_after_those_that_came(name, producer, quick):
     server = RPCServer(name)
     server.register_object(producer)
     with RPCClient(name, timeout=PATIENCE) as client:
@@ -217,7 +224,7 @@ def test_a_server_that_ends_while_the_next_ones_come_is_told_after_those_that_ca
 
 
 @pytest.mark.fault("streams")
-def test_a_client_that_is_closed_while_the_next_ones_come_ends_it(server, producer):
+def test_a_client_that_is_closed_while_the_next_ones_come_ends_it(server, producer, quick):
     with RPCClient(server.name, timeout=PATIENCE) as client:
         stream = client.stream("count")
         ahead_of(stream, producer)
@@ -240,7 +247,7 @@ async def awaited_ahead_of(stream, producer):
     return items
 
 
-def test_the_next_ones_are_produced_while_a_coroutine_consumes_those_before(server, producer):
+def test_the_next_ones_are_produced_while_a_coroutine_consumes_those_before(server, producer, quick):
     async def call():
         async with connected(server.name) as client:
             stream = await client.stream("count", 40)
@@ -264,7 +271,7 @@ def test_the_next_ones_are_produced_while_a_coroutine_consumes_those_before(serv
 
 
 @pytest.mark.fault("streams")
-def test_a_consumer_that_is_cancelled_while_its_generator_hangs_closes_it_and_disturbs_nobody(server, producer):
+def test_a_consumer_that_is_cancelled_while_its_generator_hangs_closes_it_and_disturbs_nobody(server, producer, quick):
     async def call():
         async with connected(server.name) as client:
             stream = await client.stream("count_and_stop", 16)
@@ -284,7 +291,7 @@ def test_a_consumer_that_is_cancelled_while_its_generator_hangs_closes_it_and_di
 
 @pytest.mark.fault("streams")
 @pytest.mark.parametrize("who", ["server", "client"])
-def test_a_coroutine_hears_after_those_that_came_that_the_next_ones_do_not(name, producer, who, caplog):
+def test_a_coroutine_hears_after_those_that_came_that_the_next_ones_do_not(name, producer, who, caplog, quick):
     server = RPCServer(name)
     server.register_object(producer)
 
