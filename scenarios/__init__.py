@@ -5,7 +5,7 @@
 `report`, `analysis`, `publish`            the page of a run, the notebooks' functions, the committed run
 `selftest`                                 the harness measured by itself
 `ab`                                       two checkouts of the library, in turns
-`replay`                                   the recorded calls of somebody's own program, over each IPC
+`replay`, `cuts`                           the recorded calls of somebody's own program, over each IPC; where to cut it
 `running`, `advice`, `plots`, `tables`     carrying out a scenario, the decision model, the pictures, the columns
 `statistics`                               what a figure is
 `measuring`, `records`                     what runs in a measured process, and a run on disk

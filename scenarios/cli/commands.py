@@ -47,9 +47,11 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.close()
         return 1
     except OSError as error:
-        if error.errno not in NOT_WRITABLE:
+        results = getattr(asked, "results", RESULTS)
+        is_results = error.errno == errno.ENOENT and Path(error.filename or "").is_relative_to(results)
+        if error.errno not in NOT_WRITABLE and not is_results:
             raise
-        say.error(_unwritable(error, getattr(asked, "results", RESULTS)))
+        say.error(_unwritable(error, results))
         return UserError.exit_code
     except KeyboardInterrupt:
         say.interrupted("interrupted")

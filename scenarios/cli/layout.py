@@ -55,7 +55,8 @@ def tables(
     caption: str = "",
     **look: Any,
 ) -> list[Table]:
-    """As few as fit the console. Each begins with the first `keys` columns, which say what a line is about.
+    """As few as fit the console. Each begins with the first `keys` columns, which say what a line is about. Where these
+    and one more do not fit, fields are folded; none is cut.
 
     Columns are aligned to the right but for those in `left`; the last table has the caption, `look` is
     :class:`rich.table.Table`'s.
@@ -63,14 +64,18 @@ def tables(
     alone = [_width(_table(headings, lines, [column], left, look), console) for column in range(len(headings))]
     one, two = (_width(_table([""] * number, [], range(number), left, look), console) for number in (1, 2))
     parts: list[list[int]] = [[]]
+    widest = 0
     for column in range(keys, len(headings)):
         asked = [*range(keys), *parts[-1], column]
         # Measured once by column: rich parses every field to measure a table, and these would be many of all columns.
         width = sum(alone[each] for each in asked) + (len(asked) - 1) * (two - 2 * one)
         if parts[-1] and width > console.width:
             parts.append([])
+            width = sum(alone[each] for each in (*range(keys), column)) + keys * (two - 2 * one)
         parts[-1].append(column)
-    made = [_table(headings, lines, [*range(keys), *part], left, look) for part in parts]
+        widest = max(widest, width)
+    folds = widest > console.width
+    made = [_table(headings, lines, [*range(keys), *part], left, look, folds=folds) for part in parts]
     made[-1].caption, made[-1].caption_justify = caption or None, "left"
     return made
 
@@ -81,12 +86,18 @@ def _width(table: Table, console: Console) -> int:
 
 
 def _table(
-    headings: Sequence[str], lines: Sequence[Line], columns: Sequence[int], left: Sequence[str], look: dict[str, Any]
+    headings: Sequence[str],
+    lines: Sequence[Line],
+    columns: Sequence[int],
+    left: Sequence[str],
+    look: dict[str, Any],
+    *,
+    folds: bool = False,
 ) -> Table:
     table = Table(title_justify="left", pad_edge=False, **look)
     for column in columns:
         heading = headings[column].rstrip()
-        table.add_column(heading, justify="left" if heading in left else "right", no_wrap=True)
+        table.add_column(heading, justify="left" if heading in left else "right", no_wrap=not folds, overflow="fold")
     for line in lines:
         table.add_row(*(line.fields[column] for column in columns), style=line.style, end_section=line.ends_section)
     return table

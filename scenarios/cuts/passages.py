@@ -64,8 +64,10 @@ def read(path: str, *, trust: bool = False) -> Program:
     """What is known of the program of a file. Raises :class:`RunError`, and what :func:`of_recording` raises."""
     try:
         recording = record.read(path, trust=trust)
-    except (record.NotARecording, OSError) as error:
+    except record.NotARecording as error:
         raise RunError(str(error)) from error
+    except OSError as error:
+        raise RunError(f"cannot read {path}: {error.strerror}") from error
     program = of_recording(recording)
     if not program.passages:
         raise RunError(f"{path} has no call from one module of {recording.settings['package']} into another")

@@ -1,4 +1,4 @@
 """The pictures of a run as PNG and SVG, and how a contender looks in all of them.
 
-Draws what `statistics` computes. Imports it, `records`, `plan` and `common`.
+Draws what is computed below. Imports `statistics`, `records`, `plan` and `common`.
 """

@@ -1,4 +1,4 @@
-"""A finished run made the committed one, ``results/reference``, and its figures written into the README.
+"""A finished run made the committed one, ``results/reference``, and its figures written into the documents.
 
-Imports `statistics`, `records`, `plan` and `common`.
+Imports `tables`, `statistics`, `records`, `plan` and `common`.
 """

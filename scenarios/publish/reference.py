@@ -77,7 +77,7 @@ def section(run: Run) -> str:
         "",
     ]
     for place, (_, lane, each) in enumerate(of_run.lanes(lines)):
-        title, table = f"Lane {lane}: {of_run.LANES.get(lane, 'not known')}", _table(each, ratios)
+        title, table = f"Lane {lane}: {of_run.LANE_WORDS.get(lane, 'not known')}", _table(each, ratios)
         if place:
             parts += [f"<details><summary>{title}</summary>", "", table, "", "</details>", ""]
         else:

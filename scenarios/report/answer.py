@@ -17,7 +17,7 @@ from scenarios.advice.question import Advice, Question
 from scenarios.common.units import BLANK, interval, least, percent, three
 from scenarios.report.percentiles import Look
 from scenarios.statistics import intervals
-from scenarios.tables.of_run import LANES
+from scenarios.tables.of_run import LANE_WORDS
 
 RATES = (100.0, 1000.0, 10_000.0)
 HANDLERS_US = (0.0, 100.0, 500.0, 1000.0, 10_000.0)
@@ -66,7 +66,7 @@ def key(question: Question) -> str:
 def lanes(cells: pd.DataFrame) -> list[str]:
     """The lanes a question can be about, the one most people ask about first."""
     there = set(cells["lane"])
-    return [lane for lane in LANES if lane in there] + sorted(there - LANES.keys())
+    return [lane for lane in LANE_WORDS if lane in there] + sorted(there - LANE_WORDS.keys())
 
 
 def opening(curves: Curves) -> Question:

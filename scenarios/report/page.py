@@ -100,7 +100,7 @@ def _answers(run: Run, cells: pd.DataFrame) -> dict[str, Any]:
         "rates": [(rate, f"{rate:,.0f} a second") for rate in answer.RATES],
         "handlers": [(us, micros(us) if us else "no time") for us in answer.HANDLERS_US],
         "question_lanes": [each.lane for each in curves],
-        "lane_words": of_run.LANES,
+        "lane_words": of_run.LANE_WORDS,
         "by_payload": lines,
         "crossings": sentences,
     }
@@ -113,7 +113,7 @@ def _lanes(headline: pd.DataFrame, ratios: pd.DataFrame) -> list[dict[str, Any]]
         found.append(
             {
                 "title": _title(headline, scenario, lane),
-                "words": of_run.LANES.get(lane, ""),
+                "words": of_run.LANE_WORDS.get(lane, ""),
                 "latency": of_run.by_payload(each),
                 "everything": of_run.of_one(each, ratios),
                 "sizes": sizes,

@@ -1,4 +1,4 @@
 """The harness measured by itself: what it must find, and whether it does.
 
-Runs real cells through `running`. Imports it, `statistics`, `records`, `measuring`, `plan` and `common`.
+Runs real cells. Imports `running`, `statistics`, `records`, `measuring`, `plan` and `common`.
 """

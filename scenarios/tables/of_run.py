@@ -17,7 +17,7 @@ from scenarios.statistics.real import by_case
 from scenarios.tables import columns
 from scenarios.tables.columns import Field, frame
 
-LANES = {
+LANE_WORDS = {
     "native": "text, sent as a user of each would",
     "pickle": "Python objects, pickled by everybody: dataclass, datetime, tuple, nested lists",
     "json": "one document, the same codec for everybody",
@@ -92,8 +92,8 @@ class Table(NamedTuple):
 
 
 def lanes(lines: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
-    """Scenario, lane and lines, lanes in the order of :data:`LANES`, unknown ones behind."""
-    order = {lane: place for place, lane in enumerate(LANES)}
+    """Scenario, lane and lines, lanes in the order of :data:`LANE_WORDS`, unknown ones behind."""
+    order = {lane: place for place, lane in enumerate(LANE_WORDS)}
     groups = [(str(scenario), str(lane), each) for (scenario, lane), each in lines.groupby(["scenario", "lane"])]
     return sorted(groups, key=lambda group: (group[0], order.get(group[1], len(order)), group[1]))
 

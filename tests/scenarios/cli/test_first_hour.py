@@ -36,7 +36,7 @@ def test_a_results_folder_that_cannot_be_written_is_one_line(
 ) -> None:
     monkeypatch.setattr("scenarios.selftest.checks.CHECKS", [])
     (tmp_path / "taken").touch()
-    for results in (tmp_path / "taken", tmp_path / "taken" / "below"):
+    for results in (tmp_path / "taken", tmp_path / "taken" / "below", Path("/proc/nothing")):
         assert main([command, "--results", str(results)]) == 2
         said = capsys.readouterr().err
         assert said.startswith(f"cannot write {results}: ")
