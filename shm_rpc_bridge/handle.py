@@ -151,6 +151,8 @@ class Handle:
     child can use it, and no pickle carry it.
     """
 
+    _origin: Origin = None  # type: ignore[assignment]  # until it has one, which may be interrupted
+
     def __init__(self, origin: Origin, came: HandedOut, timeout: Optional[float], shown: str = "") -> None:
         """Not for users. `timeout`: seconds that a call may take; None: for ever. `shown`: how errors call it."""
         self._origin = origin
@@ -204,8 +206,9 @@ class Handle:
         self.close()
 
     def __del__(self) -> None:
-        if os.getpid() == self._origin.process:
-            self._origin.drop(self._number)
+        origin = self._origin
+        if origin is not None and os.getpid() == origin.process:
+            origin.drop(self._number)
 
     def __repr__(self) -> str:
         closed = "" if self._number in self._origin.held else ", closed"

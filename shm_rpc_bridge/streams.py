@@ -118,9 +118,12 @@ class Stream:
 
     def __next__(self) -> Any:
         """One alone, as `next(stream)` asks for it. Raises StopIteration at the end, and else the same."""
-        for item in self:
-            return item
-        raise StopIteration
+        items = self._items
+        while not items:
+            if self._is_over:
+                raise StopIteration
+            self._take()
+        return items.popleft()
 
     def _take(self) -> None:
         try:

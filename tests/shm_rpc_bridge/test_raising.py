@@ -82,6 +82,42 @@ def test_raised_anywhere_in_a_batch_the_next_one_gets_its_own_answers_and_nothin
         assert descriptors() <= before + 4  # of one channel in place of another
 
 
+@pytest.mark.parametrize("every", [23, pytest.param(1, marks=pytest.mark.soak)])
+def test_raised_anywhere_in_a_stream_the_next_one_has_all_its_items_and_nothing_is_leaked(name, every):
+    """Its next items are asked for before they are needed: a request may be under way that nobody is in."""
+
+    def produce(number):
+        yield from range(number)
+
+    with serving(name) as server, RPCClient(name, timeout=PATIENCE) as client:
+        server.register_function(produce)
+
+        def live(number=20):
+            with client.stream("produce", number) as items:
+                assert list(items) == list(range(number))
+            with client.stream("produce", 1_000_000) as items:
+                assert [next(items) for _ in range(9)] == list(range(9))
+
+        live()
+        before, numbers = descriptors(), itertools.count()
+
+        def check(raising):
+            number = next(numbers) % 20
+            assert list(client.stream("produce", number)) == list(range(number)), raising.where
+            assert client.call("echo", data=number) == number, raising.where
+
+        at_every_moment(live, check, every=every)
+        live()
+        gc.collect()
+        assert descriptors() <= before + 8  # of two channels in place of others, at both ends
+        client.close()
+        for _ in until(PATIENCE):  # the server looks after channels that were left twice a second
+            if not server._endpoint.objects_kept(os.getpid()) and descriptors() < before:
+                break
+        else:
+            raise AssertionError(f"{server._endpoint.objects_kept(os.getpid())} objects, {descriptors()} for {before}")
+
+
 @pytest.mark.parametrize("wait", ["adaptive", "block", "spin"])
 def test_raised_anywhere_in_connecting_calling_and_closing_nothing_is_left_and_the_next_client_is_served(name, wait):
     """183 descriptors were left after 1,000 alarms, 176 of them even after `close`."""
