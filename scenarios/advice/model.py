@@ -10,7 +10,7 @@ is added to the cores.
 
 What several clients get together is what was measured of them, with the handler's time one call after the other, which
 nobody can save: :attr:`scenarios.advice.question.Question.server_limit`. Where several were not measured, it is taken
-for so many times what one gets.
+for so many times what one gets, and no more than all cores compute.
 
 What it is not: queueing is left out (calls that come at random, or of several clients, wait for each other: see the
 open-loop figures of a run), and so is what one core's worth of other work would do to any of it.
@@ -52,8 +52,7 @@ def _of(curves: Curves, contender: str, question: Question) -> Advice:
         return Advice(contender, in_process, wait, contender)
     source = contender
     added = _pauses(curves, contender, question)
-    paces = curves.pauses.are_measured(question.caller) and not in_process  # which wakes nobody
-    if added is None and (question.beside != NOTHING or paces):
+    if added is None and (question.beside != NOTHING or curves.pauses.are_measured(question.caller)):
         what = f"{question.beside} beside it" if question.beside != NOTHING else "such a pause between calls"
         return Advice(contender, in_process, wait, contender, caveat=f"{what} was not measured")
     pause_us = max(0.0, 1e6 / question.rate - handler_us - own.value)
@@ -135,12 +134,23 @@ def _clients(curves: Curves, contender: str, question: Question, one: float) -> 
 def _served(curves: Curves, contender: str, question: Question, one: float, clients: int) -> bool:
     """Whether so many clients get the rate, each calling back to back."""
     alone = clients * one
-    if clients > 1 and not curves.in_process(contender):
+    if clients > 1 and curves.in_process(contender):
+        alone = min(alone, _all_cores(curves, contender, question))
+    elif clients > 1:
         together = curves.together(contender, clients, question.payload_bytes)
         measured, call_us = (False, 0.0) if together is None else (together[0], 1e6 / together[1])
         limit = 1e6 / (call_us + question.handler_us) if call_us + question.handler_us else math.inf
+        if together is None:
+            limit = min(limit, _all_cores(curves, contender, question))
         alone = limit if measured else min(alone, limit)
     return round(question.rate / alone, 9) <= 1
+
+
+def _all_cores(curves: Curves, contender: str, question: Question) -> float:
+    """Calls/s of which every core there is computes nothing else."""
+    sides = [curves.at(contender, f"{side}_cpu_us_per_call", question.payload_bytes) for side in ("client", "server")]
+    busy_us = sum(side.value for side in sides if side)
+    return curves.cpus * 1e6 / busy_us if busy_us else math.inf
 
 
 def figures_of(curves: Curves, contender: str, payload_bytes: float, longest_wait_us: float) -> str | None:

@@ -156,11 +156,13 @@ def _over(points: Mapping[int, _Point], payload_bytes: float) -> _Point:
 
 
 def _mixed(one: _Point, other: _Point, share: float) -> _Point:
-    """`share` of the way from the one to the other; a figure that one of them lacks is that of the nearer."""
+    """`share` of the way from the one to the other; a figure that one of them lacks is that of the nearer, without an
+    interval if that is what one lacks."""
     mix: Callable[[float, float], float] = lambda a, b: a + (b - a) * share  # noqa: E731
     nearer = one if share <= 0.5 else other
     mixed = {name: mix(one[name], other[name]) for name in one}
-    mixed = {name: nearer[name] if math.isnan(value) else value for name, value in mixed.items()}
+    known = {name: nearer[name] if math.isnan(value) else value for name, value in mixed.items()}
+    mixed = known | {end: math.nan if any(math.isnan(mixed[each]) for each in _ENDS) else known[end] for end in _ENDS}
     return mixed | {_REPEATS: min(one[_REPEATS], other[_REPEATS])}
 
 
