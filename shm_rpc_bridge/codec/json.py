@@ -45,8 +45,11 @@ class Json:
     keeps_types = False
     _last: Optional[OneArray] = None
     """The last request, if it was one array that was lent: the next one is most likely alike but for its items."""
-    _had_long = False
-    """Whether the last message had a long text, so that the next one may be encoded without it at once."""
+
+    def __init__(self) -> None:
+        # Of the object itself, where Python finds it in a tenth of the time.
+        self._had_long = False
+        """Whether the last message had a long text, so that the next one may be encoded without it at once."""
 
     def encode_request(self, method: str, args: Sequence[Any], params: Dict[str, Any]) -> Outgoing:
         """Raises RPCSerializationError naming the place in the parameter that cannot be encoded."""
@@ -58,9 +61,10 @@ class Json:
             encoded = _dumps((method, params, *args) if args else (method, params), None, _OPTIONS)
         except Exception:  # TypeError: orjson.JSONEncodeError; SystemError: a UUID with an impossible number
             return self._request_apart(method, args, params)
-        if len(encoded) > LONG:  # which takes a tenth of the time that the other side would need to read it
-            return self._with_long((method,), args, params) or encoded
-        return encoded
+        if len(encoded) <= LONG:
+            return encoded
+        # To have made this took a tenth of the time that the other side would need to read it.
+        return self._with_long((method,), args, params) or encoded
 
     def decode_request(self, message: Arrived) -> Tuple[str, Sequence[Any], Dict[str, Any]]:
         """Method, positional arguments and params. Raises RPCSerializationError for anything that is no request."""
@@ -87,9 +91,7 @@ class Json:
             encoded = _dumps((result,), None, _OPTIONS)
         except Exception:
             return self._result_apart(method, result)
-        if len(encoded) > LONG:
-            return self._with_long((), (result,), None) or encoded
-        return encoded
+        return encoded if len(encoded) <= LONG else self._with_long((), (result,), None) or encoded
 
     def encode_failure(self, failure: Failure, error: Optional[BaseException]) -> bytes:
         return encoded_failure(failure, _dumps, _loads)
