@@ -1,7 +1,8 @@
 """From a recording to passages: how often one module calls another, with how many bytes, and how long it stays there.
 
 The time of a call is its own: what the recorded calls inside it took belongs to the modules they went into. Time that
-is spent inside an async function while others run counts for both.
+is spent inside an async function while others run counts for both. Of a call that comes by way of others, as a task
+comes by the event loop and a callback by a library, the caller is the module of the recorded call it is made in.
 """
 
 from __future__ import annotations
@@ -91,12 +92,14 @@ def of_recording(recording: Recording) -> Program:
     for call in recording.calls:
         if call.parent:
             children[call.process, call.parent] += call.duration_ns + recorders_ns[call.function]
+    modules = {(call.process, call.number): call.function.partition(":")[0] for call in recording.calls}
     found: dict[tuple[str, str, str, int, bool], list[float]] = {}
     for call in recording.calls:
         sent, answered = _bytes(call.request), _bytes(call.response)
         size, beside = _step(max(sent, answered)), max(_beside(call.request), _beside(call.response))
-        caller = call.caller if call.caller in inside else OUTSIDE
-        key = caller, call.function.partition(":")[0], call.function, size, 2 * beside > size
+        callee = modules[call.process, call.number]
+        caller = call.caller if call.caller in inside else modules.get((call.process, call.parent), OUTSIDE)
+        key = caller, callee, call.function, size, 2 * beside > size
         sums = found.setdefault(key, [0, 0, 0.0])
         sums[0] += 1
         sums[1] += sent + answered

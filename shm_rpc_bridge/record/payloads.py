@@ -1,7 +1,8 @@
 """What would have to travel of a call: its sizes, or a pickle of it. Looks at values and changes none; pure otherwise.
 
 A value is looked at in the thread that calls, before the call and after it, since it may be another one later. What
-cannot be encoded is noted, never raised.
+cannot be encoded is noted, never raised. Of sizes no text of the program is kept: no key, nothing that an exception
+says, only types and lengths.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import orjson
 
 from shm_rpc_bridge.record.nesting import INSIDE, current, inside
 from shm_rpc_bridge.record.rows import Encoded
+from shm_rpc_bridge.record.signals import but_signals
 from shm_rpc_bridge.record.stand_ins import Redacted, Refused
 
 PROTOCOL = 5
@@ -34,7 +36,7 @@ def sizes(value: Any, look: bool = False) -> Any:
     try:
         size = len(_json(value))
         return Encoded(size, 0, shape(value)) if look else size
-    except Exception:  # orjson says TypeError; a value's own methods anything
+    except but_signals():  # orjson says TypeError; a value's own methods anything
         return _apart(_sizes_beside, value)
 
 
@@ -48,8 +50,8 @@ def _apart(encode: Callable[[Any], Encoded], value: Any) -> Encoded:
     token = current.set(INSIDE)
     try:
         return encode(value)
-    except Exception as error:  # of its methods: anything
-        return Encoded(-2, 0, f"could not be looked at: {_why(error)}")
+    except but_signals() as error:  # of its methods: anything
+        return Encoded(-2, 0, f"could not be looked at: {type(error).__name__}")
     finally:
         current.reset(token)
 
@@ -67,18 +69,8 @@ def changed(before: Encoded, after: Encoded) -> bool:
     try:
         with inside():
             return _again(before.pickled) != _again(after.pickled)
-    except Exception:  # of the classes that are read: what was written differs, and that is all there is to say
+    except but_signals():  # of the classes that are read: what was written differs, and that is all there is to say
         return True
-
-
-def hidden(arguments: Arguments, positions: Iterable[int], names: Iterable[str]) -> Arguments:
-    """The arguments without the values that are to be hidden."""
-    args, kwargs = arguments
-    places = frozenset(positions)
-    return (
-        tuple(Redacted.of(each) if place in places else each for place, each in enumerate(args)),
-        {name: Redacted.of(each) if name in names else each for name, each in kwargs.items()},
-    )
 
 
 class Attribute(NamedTuple):
@@ -92,13 +84,15 @@ class Attribute(NamedTuple):
     """Of the pickle: another one is another value."""
 
 
-def state(instance: Any) -> dict[str, Attribute]:
-    """What of an object would have to travel with a call of its method: its attributes."""
+def state(instance: Any, *, says_why: bool) -> dict[str, Attribute]:
+    """What of an object would have to travel with a call of its method: its attributes. `says_why`: what an exception
+    says of one may be kept, not only its type.
+    """
     with inside():
-        return _state(instance)
+        return _state(instance, says_why)
 
 
-def _state(instance: Any) -> dict[str, Attribute]:
+def _state(instance: Any, says_why: bool) -> dict[str, Attribute]:
     attributes: Mapping[str, Any] = getattr(instance, "__dict__", None) or {
         name: getattr(instance, name)
         for kind in type(instance).__mro__
@@ -110,13 +104,15 @@ def _state(instance: Any) -> dict[str, Attribute]:
         try:
             pickled = pickle.dumps(value, PROTOCOL)
             found[name] = Attribute(type(value).__name__, len(pickled), "", zlib.crc32(pickled))
-        except Exception as error:  # of the value's own methods: anything
-            found[name] = Attribute(type(value).__name__, -1, _why(error), 0)
+        except but_signals() as error:  # of the value's own methods: anything
+            found[name] = Attribute(type(value).__name__, -1, _why(error) if says_why else type(error).__name__, 0)
     return found
 
 
 def shape(value: Any, depth: int = 3) -> str:
-    """`value` in words: ``(str of 12, {price: float, tags: [str of 3, ... of 40]})``. Never one of its texts."""
+    """`value` in words: ``tuple of 2(str of 12, dict of 2{str: float, str: list of 40 str of 3})``. None of its texts,
+    keys neither.
+    """
     kind = type(value)
     if kind in (str, bytes, bytearray):
         return f"{kind.__name__} of {len(value)}"
@@ -125,8 +121,12 @@ def shape(value: Any, depth: int = 3) -> str:
     if hasattr(value, "dtype") and hasattr(value, "shape"):
         return f"{kind.__name__} {value.dtype}{list(value.shape)}"
     if isinstance(value, dict):
-        inside = [f"{_key(key)}: {shape(each, depth - 1)}" for key, each in _first(value.items())] if depth else []
-        return f"{{{', '.join(inside)}{_rest(value, len(inside))}}}"
+        inside = (
+            [f"{type(key).__name__}: {shape(each, depth - 1)}" for key, each in _first(value.items())] if depth else []
+        )
+        if len(set(inside)) == 1 and len(inside) > 1:
+            return f"dict of {len(value)} {{{inside[0]}}}"
+        return f"dict of {len(value)}{{{', '.join(inside)}{_rest(value, len(inside))}}}"
     if isinstance(value, (list, tuple, set, frozenset)):
         inside = [shape(each, depth - 1) for each in _first(value)] if depth else []
         if len(set(inside)) == 1 and len(inside) > 1:
@@ -150,21 +150,21 @@ def _sizes_beside(value: Any) -> Encoded:
 
     try:
         text = len(orjson.dumps(value, default=leave_out, option=orjson.OPT_NON_STR_KEYS))
-    except Exception as error:  # as above
-        text, others = -2, [_why(error)]
+    except but_signals() as error:  # as above
+        text, others = -2, [type(error).__name__]
     words = shape(value)
     if not others:
         return Encoded(text, beside, words, -1)
     try:
         return Encoded(-2, beside, words, len(pickle.dumps(value, PROTOCOL)))
-    except Exception as error:
-        return Encoded(-2, beside, f"{words}; not to be pickled: {_why(error)}", -1)
+    except but_signals() as error:
+        return Encoded(-2, beside, f"{words}; not to be pickled: {type(error).__name__}", -1)
 
 
 def _pickled(value: Any) -> Encoded:
     try:
         pickled = pickle.dumps(value, PROTOCOL)
-    except Exception:  # of the value's own methods: anything
+    except but_signals():  # of the value's own methods: anything
         pickled = pickle.dumps(_without_refused(value, DEEPEST), PROTOCOL)
     return Encoded(-1, 0, "", len(pickled), pickled)
 
@@ -174,7 +174,7 @@ def _without_refused(value: Any, depth: int) -> Any:
     try:
         pickle.dumps(value, PROTOCOL)
         return value
-    except Exception as error:
+    except but_signals() as error:
         if depth and type(value) in (tuple, list):
             return type(value)(_without_refused(each, depth - 1) for each in value)
         if depth and type(value) is dict:
@@ -200,10 +200,5 @@ def _rest(value: Any, shown: int) -> str:
     return f"{', ' if shown else ''}... {left} more" if left > 0 else ""
 
 
-def _key(key: Any) -> str:
-    """A name of a field, which is no private data; other keys may be."""
-    return key if isinstance(key, str) and key.isidentifier() and len(key) <= 40 else type(key).__name__
-
-
-def _why(error: BaseException | None) -> str:
+def _why(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"[:200]

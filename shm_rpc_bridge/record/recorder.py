@@ -24,8 +24,9 @@ from typing import Any, Callable, NamedTuple, Sequence, TypeVar
 from shm_rpc_bridge.record import payloads, targets
 from shm_rpc_bridge.record.importing import Watch
 from shm_rpc_bridge.record.nesting import current
-from shm_rpc_bridge.record.probe import Probe, wrap
+from shm_rpc_bridge.record.probe import Probe
 from shm_rpc_bridge.record.targets import Target, TargetError
+from shm_rpc_bridge.record.wrapping import wrap
 from shm_rpc_bridge.record.writer import Queue, Totals, Writer
 
 VALUES, SIZES = "values", "sizes"
@@ -165,8 +166,11 @@ class Recorder:
         self._writer = Writer(path, begin, self._queue, lambda: list(self._probes), self.settings.budget_bytes)
 
     def _is_wanted(self, module: str) -> bool:
+        return module in self._names or self._is_of_package(module)
+
+    def _is_of_package(self, module: str) -> bool:
         package = self.settings.package
-        return module in self._names or (bool(package) and (module == package or module.startswith(package + ".")))
+        return bool(package) and (module == package or module.startswith(package + "."))
 
     def _imported(self, module: ModuleType) -> None:
         """A module has just been run. What cannot be recorded of it is noted: the program must not see an error."""
@@ -182,8 +186,11 @@ class Recorder:
                 if strict:
                     raise
                 self._refuse(f"{module.__name__}:{qualified}", str(error))
-        if not found and self.settings.package and module.__name__ not in self._names:
+        if self._is_of_package(module.__name__):
+            named = {target.name for target, _ in found}
             for target in targets.functions_of(module):
+                if target.name in named:
+                    continue
                 try:
                     targets.refuse(target)
                     found.append(self._wrapped(target, within=module.__name__))

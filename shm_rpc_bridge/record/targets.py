@@ -7,10 +7,14 @@ through them are not seen.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, Callable, Iterator, NamedTuple, Sequence
+
+_FUNCTIONS = (FunctionType, functools._lru_cache_wrapper)
+_STARS: dict[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
 
 
 class TargetError(ValueError):
@@ -25,9 +29,9 @@ class Target(NamedTuple):
     owner: Any
     """The module or class that has it."""
     attribute: str
-    function: Callable[..., Any]
+    function: Any
     kind: str
-    """"function", "method", "classmethod" or "staticmethod"."""
+    """"function", "method" (a property's getter is one), "classmethod" or "staticmethod"."""
 
     @property
     def is_async(self) -> bool:
@@ -35,12 +39,13 @@ class Target(NamedTuple):
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """Their names, without self or cls."""
+        """As the signature has them, ``*args`` with its stars, without self or cls; none where Python knows none."""
         try:
-            names = tuple(inspect.signature(self.function).parameters)
+            found = inspect.signature(self.function).parameters.values()
         except (TypeError, ValueError):  # of a function in C that does not say
             return ()
-        return names[1:] if self.takes_self else names
+        names = tuple(_STARS.get(each.kind, "") + each.name for each in found)
+        return names[1:] if self.takes_self and names and not names[0].startswith("*") else names
 
     @property
     def takes_self(self) -> bool:
@@ -81,14 +86,17 @@ def find(module: ModuleType, qualified: str) -> Target:
 
 
 def functions_of(module: ModuleType) -> Iterator[Target]:
-    """Every function and method that was defined in `module`: of methods with two underscores only ``__init__``."""
+    """Every function, method and property that was defined in `module`, those with a cache as well: of methods with
+    two underscores only ``__init__`` and ``__call__``.
+    """
     for attribute, raw in list(vars(module).items()):
         if inspect.isclass(raw) and raw.__module__ == module.__name__:
             for inside, method in list(vars(raw).items()):
-                is_method = inspect.isfunction(method) or isinstance(method, (classmethod, staticmethod))
-                if is_method and (inside == "__init__" or not inside.startswith("__")):
-                    yield _target(f"{module.__name__}:{raw.__qualname__}.{inside}", raw, inside, method)
-        elif inspect.isfunction(raw) and raw.__module__ == module.__name__:
+                if not inside.startswith("__") or inside in ("__init__", "__call__"):
+                    target = _target(f"{module.__name__}:{raw.__qualname__}.{inside}", raw, inside, method)
+                    if isinstance(target.function, _FUNCTIONS):
+                        yield target
+        elif isinstance(raw, _FUNCTIONS) and raw.__module__ == module.__name__:
             yield _target(f"{module.__name__}:{attribute}", module, attribute, raw)
 
 
@@ -108,6 +116,8 @@ def _target(name: str, owner: Any, attribute: str, raw: Any) -> Target:
         return Target(name, owner, attribute, raw.__func__, "classmethod")
     if isinstance(raw, staticmethod):
         return Target(name, owner, attribute, raw.__func__, "staticmethod")
+    if isinstance(raw, property):
+        return Target(name, owner, attribute, raw.fget, "method")
     return Target(name, owner, attribute, raw, "method" if inspect.isclass(owner) else "function")
 
 
@@ -116,6 +126,7 @@ class Replaced:
 
     def __init__(self) -> None:
         self._undo: list[tuple[Any, str, Any, bool]] = []
+        self._wrapped: list[tuple[Any, Callable[..., Any]]] = []
 
     def put(self, wrapped: Sequence[tuple[Target, Callable[..., Any]]]) -> None:
         """Put each wrapper where its target is, in every module that has it. Raises :class:`TargetError` for an owner
@@ -123,14 +134,14 @@ class Replaced:
         """
         names: dict[int, Callable[..., Any]] = {}
         for target, wrapper in wrapped:
-            outside = {"classmethod": classmethod, "staticmethod": staticmethod}.get(target.kind)
             own = target.attribute in vars(target.owner)
             before = vars(target.owner).get(target.attribute)
             try:
-                setattr(target.owner, target.attribute, outside(wrapper) if outside else wrapper)
+                setattr(target.owner, target.attribute, _around(target, wrapper))
             except TypeError as error:
                 raise TargetError(f"{target.name} cannot be replaced: {error}") from error
             self._undo.append((target.owner, target.attribute, before, own))
+            self._wrapped.append((target.function, wrapper))
             if target.kind == "function":
                 names[id(target.function)] = wrapper
         self._elsewhere(names)
@@ -143,9 +154,26 @@ class Replaced:
                     self._undo.append((module, attribute, value, True))
 
     def undo(self) -> None:
+        """What a function has put on itself meanwhile, as one that counts its calls does, is put on it as well."""
+        while self._wrapped:
+            function, wrapper = self._wrapped.pop()
+            if isinstance(function, FunctionType):
+                now = {name: each for name, each in vars(wrapper).items() if name != "__wrapped__"}
+                for name in vars(function).keys() - now.keys() - {"__wrapped__"}:
+                    delattr(function, name)
+                vars(function).update(now)
         while self._undo:
             owner, attribute, before, own = self._undo.pop()
             if own:
                 setattr(owner, attribute, before)
             else:
                 delattr(owner, attribute)
+
+
+def _around(target: Target, wrapper: Callable[..., Any]) -> Any:
+    """What stands in the class or module."""
+    raw = inspect.getattr_static(target.owner, target.attribute, None)
+    if isinstance(raw, property):
+        return raw.getter(wrapper)
+    outside = {"classmethod": classmethod, "staticmethod": staticmethod}.get(target.kind)
+    return outside(wrapper) if outside else wrapper

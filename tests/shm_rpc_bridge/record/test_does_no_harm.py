@@ -7,6 +7,7 @@ import functools
 import inspect
 import os
 import pickle
+import signal
 import threading
 from typing import Any
 
@@ -168,6 +169,83 @@ def test_a_value_that_fails_when_it_is_looked_at_fails_nothing_else(program: Pro
     assert len(program.recording().calls) == 12
     while deep:  # its destructor recurses otherwise
         deep = deep.pop()
+
+
+class Impudent:
+    """Leaves the program where it is looked at."""
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise SystemExit(3)
+
+
+@pytest.mark.fault("recorded-values")
+@pytest.mark.parametrize("payloads", ["values", "sizes"])
+def test_no_exception_of_a_value_comes_to_the_program_whatever_its_type(program: Program, payloads: str) -> None:
+    module = program.module("impudent", "def f(value): return value\nasync def later(value): return value")
+    value = [Impudent()]
+    with record("impudent:f", "impudent:later", output=program.output, payloads=payloads):
+        for _ in range(20):
+            assert module.f(value) is value
+            assert asyncio.run(module.later(value)) is value
+    assert len(program.recording().calls) == 40
+
+
+class TimeIsUp(Exception):
+    pass
+
+
+@pytest.mark.parametrize("payloads", ["values", "sizes"])
+@pytest.mark.parametrize("place", ["argument", "result"])
+def test_a_time_limit_that_ends_while_a_value_is_looked_at_comes_to_the_program(
+    program: Program, payloads: str, place: str
+) -> None:
+    module = program.module("limited", "def f(value): return value.give()")
+
+    class Limits:
+        """Its time is up when it is pickled; as an argument, or where it is given."""
+
+        def __init__(self, given: Any = None) -> None:
+            self.given = given
+
+        def give(self) -> Any:
+            return self.given
+
+        def __reduce_ex__(self, protocol: Any) -> Any:
+            if place == "argument" or self.given is None:
+                signal.raise_signal(signal.SIGALRM)
+            return super().__reduce_ex__(protocol)
+
+    def up(*_: Any) -> None:
+        raise TimeIsUp
+
+    before = signal.signal(signal.SIGALRM, up)
+    try:
+        with record("limited:f", output=program.output, payloads=payloads), pytest.raises(TimeIsUp):
+            module.f(Limits(Limits()))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_what_a_function_puts_on_itself_is_there_afterwards(program: Program) -> None:
+    module = program.module(
+        "counts",
+        """
+        import functools
+        def counted():
+            counted.calls = getattr(counted, "calls", 0) + 1
+            if hasattr(counted, "old"): del counted.old
+        counted.old = counted.inner = True
+        @functools.wraps(counted)
+        def outer(): return counted()
+        """,
+    )
+    wrapped = module.outer.__wrapped__
+    with record("counts:counted", "counts:outer", output=program.output):
+        module.counted()
+        module.outer()
+    module.counted()
+    assert vars(module.counted) == {"calls": 3, "inner": True}
+    assert module.outer.__wrapped__ is wrapped
 
 
 @pytest.mark.fault("recorded-values")

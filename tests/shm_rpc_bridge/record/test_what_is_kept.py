@@ -168,15 +168,38 @@ def test_every_call_of_many_threads_is_kept_once(program: Program) -> None:
 def test_sizes_keep_no_value(program: Program) -> None:
     module = program.module("private", "def store(text, blob, table): return {'stored': text}")
     with record("private:store", output=program.output, payloads="sizes"):
-        module.store("the secret text", b"12345678" * 100, {"a secret key": 1.5})
-    (call,) = program.recording().calls
+        module.store("the secret text", b"12345678" * 100, {"secret_key": 1.5})
+        module.store(Unpicklable("the secret text"), b"", [Unpicklable("another secret")])
+    call = program.recording().calls[0]
     assert call.request is not None
     assert call.response is not None
     assert call.request.beside_bytes == 800
     assert call.response.json_bytes == len('{"stored":"the secret text"}')
-    assert call.request.shape == "tuple of 2(tuple of 3(str of 15, bytes of 800, {str: float}), {})"
+    assert call.request.shape == "tuple of 2(tuple of 3(str of 15, bytes of 800, dict of 1{str: float}), dict of 0{})"
     with pytest.raises(LookupError, match="not kept"):
         program.recording().arguments(call)
+    assert b"secret" not in whole(program)
+
+
+class Unpicklable:
+    """Says what it holds to whoever tries."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise TypeError(f"cannot pickle {self.text}")
+
+
+@pytest.mark.parametrize("settings", [{"payloads": "sizes"}, {"redact": ["text"]}], ids=str)
+def test_what_an_exception_says_of_the_attributes_of_an_object_is_not_kept(program: Program, settings: Any) -> None:
+    module = program.module("holder", "class Holder:\n    def look(self, text): return 1")
+    holder = module.Holder()
+    holder.text = Unpicklable("the secret text")
+    with record("holder:Holder.look", output=program.output, **settings):
+        holder.look(Unpicklable("another secret"))
+    (told,) = program.recording().objects["holder:Holder.look"]
+    assert told["attributes"]["text"] == ["Unpicklable", -1, "TypeError"]
     assert b"secret" not in whole(program)
 
 
@@ -199,6 +222,83 @@ def test_what_is_to_be_hidden_is_in_no_file(program: Program) -> None:
     assert recording.arguments(second)[1]["password"] == Redacted("str", 11)
     assert recording.result(first) == Redacted("str", 22)
     assert b"secret" not in whole(program)
+
+
+@pytest.mark.parametrize(
+    ("signature", "hidden"),
+    [
+        ("*args", "args"),
+        ("first, *args", "args"),
+        ("first, *args, later=0", "args"),
+        ("**options", "options"),
+        ("first=0, **options", "options"),
+        ("*args, **options", "args,options"),
+        ("args", "args"),
+    ],
+)
+def test_a_name_with_stars_hides_all_that_goes_there_and_nothing_else(
+    program: Program, signature: str, hidden: str
+) -> None:
+    names = hidden.split(",")
+    module = program.module("starred", f"def f({signature}): return None")
+    args: Any = {"*args": ("secret", "secret"), "first, *args": ("open", "secret", "secret"), "args": ("secret",)}
+    given = args.get(signature.partition(", later")[0].partition(", **")[0], ())
+    options = {"later": "open"} if "later" in signature else {"a": "secret", "b": "secret"} if "**" in signature else {}
+    if "first=0" in signature:
+        options["first"] = "open"
+    with record("starred:f", output=program.output, redact=names):
+        module.f(*given, **options)
+    (call,) = (recording := program.recording()).calls
+    kept, named = recording.arguments(call)
+    assert [isinstance(each, Redacted) for each in kept] == [each == "secret" for each in given]
+    assert {name: isinstance(each, Redacted) for name, each in named.items()} == {
+        name: each == "secret" for name, each in options.items()
+    }
+    assert b"secret" not in whole(program)
+
+
+def test_an_argument_by_name_alone_hides_none_that_has_a_place(program: Program) -> None:
+    module = program.module("by_name", "def f(*args, key): return None")
+    with record("by_name:f", output=program.output, redact=["key"]):
+        module.f(1, 2, key="secret")
+    (call,) = (recording := program.recording()).calls
+    assert recording.arguments(call) == ((1, 2), {"key": Redacted("str", 6)})
+
+
+def test_where_the_parameters_are_not_known_nothing_that_has_a_place_is_kept(program: Program) -> None:
+    module = program.module("in_c", "import operator\nfetch = dict.get.__get__({}, dict)\nnext_one = max")
+    with record("in_c:next_one", output=program.output, redact=["key"]):
+        module.next_one("secret", "secreu")
+    (call,) = (recording := program.recording()).calls
+    assert recording.arguments(call)[0] == (Redacted("str", 6), Redacted("str", 6))
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        ("def", {}),
+        ("async def", {}),
+        ("def", {"redact": ["value"]}),
+        ("async def", {"redact": ["value"]}),
+        ("def", {"sample": 0.5}),
+        ("async def", {"sample": 0.5}),
+    ],
+    ids=str,
+)
+def test_what_recording_costs_is_known_however_it_is_recorded(program: Program, kind: str, settings: Any) -> None:
+    module = program.module("costs", f"{kind} f(value): return value")
+
+    async def calls() -> None:
+        for value in range(24 * 256):
+            await module.f(value)
+
+    with record("costs:f", output=program.output, payloads="sizes", **settings):
+        if kind == "async def":
+            asyncio.run(calls())
+        else:
+            for value in range(24 * 256):
+                module.f(value)
+    assert program.recording().totals["costs:f"].own_us > 0
 
 
 def test_a_sample_counts_and_times_every_call_and_keeps_some(program: Program) -> None:
@@ -287,6 +387,51 @@ def test_a_package_is_recorded_where_one_of_its_modules_calls_another(program: P
         ("shop.cart:Cart.put", "test_what_is_kept"),
         ("shop.money:add", "cart"),
     ]
+
+
+def test_of_a_package_what_is_called_otherwise_is_recorded_as_well(program: Program) -> None:
+    """A cache around a function, a property, an object; what is named takes nothing from the rest of its module."""
+    program.write("store.__init__", "")
+    program.write(
+        "store.rates",
+        """
+        import functools
+        @functools.lru_cache
+        def rate(currency): return 2
+        def plain(): return 1
+        def named(): return 3
+        class Rate:
+            factor = 4
+            @property
+            def doubled(self): return 2 * self.factor
+            @functools.lru_cache
+            def cached(self): return self.factor
+            def __call__(self): return self.factor
+        """,
+    )
+    user = program.module(
+        "store.use",
+        """
+        from store import rates
+        def use():
+            one = rates.Rate()
+            return rates.rate("x"), rates.rate("x"), rates.plain(), rates.named(), one.doubled, one.cached(), one()
+        """,
+    )
+    with record("store.rates:named", package="store", output=program.output):
+        assert user.use() == (2, 2, 1, 3, 8, 4, 4)
+        assert user.rates.rate.cache_info().hits == 1
+    assert functions(program.recording()) == [
+        "use",
+        "rate",
+        "rate",
+        "plain",
+        "named",
+        "Rate.doubled",
+        "Rate.cached",
+        "Rate.__call__",
+    ]
+    assert user.use() == (2, 2, 1, 3, 8, 4, 4)
 
 
 def test_a_call_in_which_the_budget_runs_out_has_not_changed_its_arguments(program: Program) -> None:
