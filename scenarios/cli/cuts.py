@@ -45,7 +45,7 @@ def run(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     _show(console, program, modules, contenders, "Each module by itself")
     heading = "The groups that were asked for" if asked.group else "The best cuts"
     _show(console, program, cuts, contenders, heading)
-    _say(console, program, cuts, contenders, curves, f"{measured.id}, lane {asked.lane}")
+    _say(console, program, cuts, contenders, curves, f"{measured.id}, lane {asked.lane}", bool(asked.group))
     return 0
 
 
@@ -80,7 +80,8 @@ def _group(program: Program, text: str) -> frozenset[str]:
 def _show(console: Console, program: Program, cuts: list[Border], contenders: list[str], title: str) -> None:
     if not cuts:
         return
-    headings = ["moves", "% of time", "calls in", "calls back", "crosses", *(f"{name} costs, s" for name in contenders)]
+    headings = ["moves", "CPU that leaves", "% of it", "calls in", "calls back", "crosses"]
+    headings += [f"{name} costs, s" for name in contenders]
     lines = [layout.Line(_fields(program, cut, contenders)) for cut in cuts[:SHOWN]]
     left_out = f"{len(cuts) - SHOWN} more in --json" if len(cuts) > SHOWN else ""
     for table in layout.tables(console, headings, lines, title=title, caption=left_out, left=("moves",)):
@@ -90,7 +91,8 @@ def _show(console: Console, program: Program, cuts: list[Border], contenders: li
 def _fields(program: Program, cut: Border, contenders: list[str]) -> list[str]:
     return [
         cut.named + ("*" if cut.stays else ""),
-        f"{100 * cut.moved_seconds / program.seconds:.1f}",
+        f"{figure(cut.moved_cpu_seconds)} s",
+        f"{100 * _share(program, cut):.1f}",
         f"{cut.calls:,}",
         f"{cut.calls_back:,}",
         size(cut.total_bytes),
@@ -98,17 +100,28 @@ def _fields(program: Program, cut: Border, contenders: list[str]) -> list[str]:
     ]
 
 
+def _share(program: Program, cut: Border) -> float:
+    """Of the program's CPU time, what the group takes."""
+    return cut.moved_cpu_seconds / program.cpu_seconds if program.cpu_seconds else 0.0
+
+
 def _say(
-    console: Console, program: Program, cuts: list[Border], contenders: list[str], curves: Curves, measured: str
+    console: Console,
+    program: Program,
+    cuts: list[Border],
+    contenders: list[str],
+    curves: Curves,
+    measured: str,
+    asked_for: bool,
 ) -> None:
     def say(text: str) -> None:
         console.print(text, highlight=False, soft_wrap=not console.is_terminal)
 
+    least, enough = f"{borders.LEAST_SHARE:.0%} of the program's CPU time", f"its calls would cost with {contenders[0]}"
     if not cuts:
-        say(
-            f"No cut is worth making: no module, and no group of them, takes {borders.LEAST_SHARE:.0%} of the "
-            f"{program.seconds:.3g} s and more than its calls would cost with {contenders[0]}."
-        )
+        say(f"No cut is worth making: no module, and no group cheaper together, takes {least} and more than {enough}.")
+    elif len(cuts) < borders.BEST and not asked_for:
+        say(f"No other cut takes {least} and more than {enough}.")
     for place, cut in enumerate(cuts, 1):
         say(f"{place}. {_sentence(program, cut, contenders)}")
         for name, (why, calls) in list(cut.stays.items())[:SHOWN]:
@@ -124,8 +137,8 @@ def _say(
     if program.left_out:
         say(f"{program.left_out:,} calls were counted and not kept: what is said here is of the others.")
     say(
-        f"Of {program.seconds:.3g} s of the program. A call costs its median back to back in the run {measured}: paced "
-        "calls cost more, see python -m scenarios advise."
+        f"Of {program.seconds:.3g} s of the program, in which it took {program.cpu_seconds:.3g} s of CPU time. A call "
+        f"costs its median back to back in the run {measured}: paced calls cost more, see python -m scenarios advise."
     )
 
 
@@ -137,14 +150,16 @@ def _sentence(program: Program, cut: Border, contenders: list[str]) -> str:
     ]
     back = f", and {cut.calls_back:,} calls back" if cut.calls_back else ""
     return (
-        f"{cut.named}: {100 * cut.moved_seconds / program.seconds:.0f}% of the time leaves the process; {cut.calls:,} "
-        f"calls go there{back}, which cost {', '.join(costs) or 'what was not measured'} of the time."
+        f"{cut.named}: {figure(cut.moved_cpu_seconds)} s of CPU time leaves the process, "
+        f"{100 * _share(program, cut):.2g}% of it; {cut.calls:,} calls go there{back}, which cost "
+        f"{', '.join(costs) or 'what was not measured'} of the time."
     )
 
 
 def _as_json(program: Program, modules: list[Border], cuts: list[Border], run_id: str) -> dict[str, Any]:
     return {
         "seconds": program.seconds,
+        "cpu_seconds": program.cpu_seconds,
         "run": run_id,
         "left_out_calls": program.left_out,
         "modules": [_border(each) for each in modules],
@@ -159,6 +174,7 @@ def _border(cut: Border) -> dict[str, Any]:
         "calls_back": cut.calls_back,
         "bytes": cut.total_bytes,
         "moved_seconds": cut.moved_seconds,
+        "moved_cpu_seconds": cut.moved_cpu_seconds,
         "cost_seconds": {name: None if math.isnan(cost) else cost for name, cost in cut.cost_seconds.items()},
         "stays": {name: {"why": why, "calls": calls} for name, (why, calls) in cut.stays.items()},
     }

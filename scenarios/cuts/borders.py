@@ -18,8 +18,10 @@ Price = Callable[[str, int, bool], float | None]
 """What a call of a contender costs with a message of so many bytes, µs, and whether most of them are of arrays or
 bytes; None where that was not measured."""
 
-LEAST_SHARE = 0.05
-"""A group in which less of the program's time is spent is no cut worth making."""
+LEAST_SHARE = 0.01
+"""A group that takes less of the program's CPU time is no cut worth making."""
+LEAST_SAVED = 0.01
+"""Of what two groups cost apart: with less they are not cheaper together."""
 MOST_GROUPS = 2_000
 """Of candidates, which are looked at one by one."""
 BEST = 3
@@ -38,18 +40,20 @@ class Border:
     total_bytes: int
     moved_seconds: float
     """Spent in the group itself."""
+    moved_cpu_seconds: float
+    """Of these, on a CPU: what the process that is left is rid of."""
     cost_seconds: Mapping[str, float]
     """By contender; NaN where a size was not measured."""
     stays: Mapping[str, tuple[str, int]]
     """Functions on the border that cannot simply be called from another process: why, and how many calls of them."""
-    remains_seconds: float
-    """Spent in the other modules of the package."""
+    remains_cpu_seconds: float
+    """Of everything else in the program."""
 
     def gain_seconds(self, contender: str) -> float:
-        """What two processes can do at the same time, at best, less what the calls between them cost: a group that is
-        nearly all of the program is no better a cut than one that is nearly nothing of it.
+        """What two processes can compute at the same time, at best, less what the calls between them cost: a group
+        that is nearly all of the program is no better a cut than one that is nearly nothing of it.
         """
-        return min(self.moved_seconds, self.remains_seconds) - self.cost_seconds[contender]
+        return min(self.moved_cpu_seconds, self.remains_cpu_seconds) - self.cost_seconds[contender]
 
     @property
     def named(self) -> str:
@@ -60,13 +64,14 @@ class Border:
 def border(program: Program, group: frozenset[str], contenders: Sequence[str], price: Price) -> Border:
     """Of one group."""
     calls = back = total = 0
-    moved = 0.0
+    moved = busy = 0.0
     cost = dict.fromkeys(contenders, 0.0)
     stays: Counter[str] = Counter()
     for passage in program.passages:
         goes_in, comes_from = passage.callee in group, passage.caller in group
         if goes_in:
             moved += passage.own_seconds
+            busy += passage.own_cpu_seconds
         if goes_in == comes_from:
             continue
         calls += passage.calls if goes_in else 0
@@ -78,31 +83,35 @@ def border(program: Program, group: frozenset[str], contenders: Sequence[str], p
             each_us = price(contender, passage.message_bytes, passage.is_beside)
             cost[contender] += math.nan if each_us is None else passage.calls * each_us / 1e6
     reasons = {name: (program.reasons[name], count) for name, count in stays.most_common()}
-    remains = sum(passage.own_seconds for passage in program.passages) - moved
-    return Border(group, calls, back, total, moved, cost, reasons, remains)
+    return Border(group, calls, back, total, moved, busy, cost, reasons, max(0.0, program.cpu_seconds - busy))
 
 
 def candidates(program: Program, contender: str, price: Price) -> list[Border]:
-    """Every module by itself; and groups that are cheaper together than apart, which grow from pairs."""
-    found: dict[frozenset[str], Border] = {}
+    """Every module by itself; and the groups that are cheaper together than apart, which grow from pairs."""
+    tried: dict[frozenset[str], Border] = {}
 
     def of(group: frozenset[str]) -> Border:
-        if group not in found:
-            found[group] = border(program, group, [contender], price)
-        return found[group]
+        if group not in tried:
+            tried[group] = border(program, group, [contender], price)
+        return tried[group]
+
+    def saved(one: Border, other: Border) -> float:
+        """As a share; 0 where it is not known."""
+        apart = one.cost_seconds[contender] + other.cost_seconds[contender]
+        share = 1 - of(one.group | other.group).cost_seconds[contender] / apart if apart else 0.0
+        return 0.0 if math.isnan(share) else share
 
     everything = frozenset(program.modules)
     groups = [of(frozenset({module})) for module in program.modules]
-    while len(groups) > 1 and len(found) < MOST_GROUPS:
-        pairs = [
-            (of(one.group | other.group).cost_seconds[contender] - _cost(one, other, contender), one, other)
-            for one, other in combinations(groups, 2)
-        ]
-        saved, one, other = min(pairs, key=lambda pair: pair[0] if pair[0] == pair[0] else math.inf)
-        if not saved < 0:
+    found = groups[:]
+    while len(groups) > 1 and len(tried) < MOST_GROUPS:
+        one, other = max(combinations(groups, 2), key=lambda pair: saved(*pair))
+        if saved(one, other) < LEAST_SAVED:
             break
-        groups = [each for each in groups if each not in (one, other)] + [of(one.group | other.group)]
-    return [each for each in found.values() if each.group != everything or len(everything) == 1]
+        joined = of(one.group | other.group)
+        groups = [each for each in groups if each not in (one, other)] + [joined]
+        found.append(joined)
+    return [each for each in found if each.group != everything or len(everything) == 1]
 
 
 def best(program: Program, contenders: Sequence[str], price: Price) -> list[Border]:
@@ -113,7 +122,7 @@ def best(program: Program, contenders: Sequence[str], price: Price) -> list[Bord
     worth = [
         each
         for each in candidates(program, first, price)
-        if each.moved_seconds >= LEAST_SHARE * program.seconds and each.gain_seconds(first) > 0
+        if each.moved_cpu_seconds >= LEAST_SHARE * program.cpu_seconds and each.gain_seconds(first) > 0
     ]
     worth.sort(key=lambda each: (bool(each.stays), -each.gain_seconds(first)))
     chosen: list[Border] = []
@@ -121,7 +130,3 @@ def best(program: Program, contenders: Sequence[str], price: Price) -> list[Bord
         if len(chosen) < BEST and not any(each.group & other.group for other in chosen):
             chosen.append(each)
     return [border(program, each.group, contenders, price) for each in chosen]
-
-
-def _cost(one: Border, other: Border, contender: str) -> float:
-    return one.cost_seconds[contender] + other.cost_seconds[contender]

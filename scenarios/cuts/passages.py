@@ -1,19 +1,21 @@
 """From a recording to passages: how often one module calls another, with how many bytes, and how long it stays there.
 
-The time of a call is its own: what the recorded calls inside it took belongs to the modules they went into. Time that
-is spent inside an async function while others run counts for both. Of a call that comes by way of others, as a task
-comes by the event loop and a callback by a library, the caller is the module of the recorded call it is made in.
+The time of a call is its own: what the recorded calls inside it took belongs to the modules they went into. CPU time is
+known of some calls of each function, and taken to be the same share of the others. Of a call that comes by way of
+others, as a task comes by the event loop and a callback by a library, the caller is the module of the recorded call it
+is made in.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from scenarios.common.errors import RunError, UserError
 from shm_rpc_bridge import record
-from shm_rpc_bridge.record import Encoded, Recording
+from shm_rpc_bridge.record import Call, Encoded, Recording
 
 OUTSIDE = "(the rest of the program)"
 """Stands for whatever is not of the package that was recorded."""
@@ -39,6 +41,8 @@ class Passage:
     """Of both directions of all."""
     own_seconds: float
     """In the callee itself, without the recorded calls it makes."""
+    own_cpu_seconds: float
+    """Of these, on a CPU."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +50,8 @@ class Program:
     """What is known of a recorded program."""
 
     seconds: float
+    cpu_seconds: float
+    """Of all its processes, and in them of everything: what is recorded and what is not."""
     passages: Sequence[Passage]
     reasons: Mapping[str, str]
     """Of functions that cannot simply be called from another process: why."""
@@ -54,10 +60,10 @@ class Program:
 
     @property
     def modules(self) -> list[str]:
-        """Of the package, by the time spent in them."""
+        """Of the package, by the CPU time spent in them."""
         own: dict[str, float] = defaultdict(float)
         for passage in self.passages:
-            own[passage.callee] += passage.own_seconds
+            own[passage.callee] += passage.own_cpu_seconds
         return sorted(own, key=lambda module: -own[module])
 
 
@@ -88,10 +94,14 @@ def of_recording(recording: Recording) -> Program:
     recorders_ns = {
         name: round(1000 * each.own_us) if each.own_us > 0 else 0 for name, each in recording.totals.items()
     }
+    busy = _busy_shares(recording)
     children: dict[tuple[int, int], int] = defaultdict(int)
+    busy_children: dict[tuple[int, int], float] = defaultdict(float)
     for call in recording.calls:
         if call.parent:
             children[call.process, call.parent] += call.duration_ns + recorders_ns[call.function]
+            of_call = call.duration_ns * busy[call.function] + recorders_ns[call.function]
+            busy_children[call.process, call.parent] += of_call
     modules = {(call.process, call.number): call.function.partition(":")[0] for call in recording.calls}
     found: dict[tuple[str, str, str, int, bool], list[float]] = {}
     for call in recording.calls:
@@ -100,14 +110,28 @@ def of_recording(recording: Recording) -> Program:
         callee = modules[call.process, call.number]
         caller = call.caller if call.caller in inside else modules.get((call.process, call.parent), OUTSIDE)
         key = caller, callee, call.function, size, 2 * beside > size
-        sums = found.setdefault(key, [0, 0, 0.0])
+        sums = found.setdefault(key, [0, 0, 0.0, 0.0])
+        place = call.process, call.number
         sums[0] += 1
         sums[1] += sent + answered
-        sums[2] += max(0, call.duration_ns - children[call.process, call.number]) / 1e9
-    passages = [Passage(*key, int(calls), int(total), own) for key, (calls, total, own) in found.items()]
+        sums[2] += max(0, call.duration_ns - children[place]) / 1e9
+        sums[3] += max(0.0, call.duration_ns * busy[call.function] - busy_children[place]) / 1e9
     return Program(
-        recording.seconds, passages, _reasons(recording), sum(each.dropped for each in recording.totals.values())
+        recording.seconds,
+        sum(each.cpu_seconds for each in recording.processes),
+        [Passage(*key, int(calls), int(total), own, cpu) for key, (calls, total, own, cpu) in found.items()],
+        _reasons(recording),
+        sum(each.dropped for each in recording.totals.values()),
     )
+
+
+def _busy_shares(recording: Recording) -> dict[str, float]:
+    """Of each function; all of its time where that was not looked at."""
+    calls: dict[str, list[Call]] = defaultdict(list)
+    for call in recording.calls:
+        calls[call.function].append(call)
+    shares = {name: record.busy_share(each) for name, each in calls.items()}
+    return {name: 1.0 if math.isnan(share) else share for name, share in shares.items()}
 
 
 def _bytes(encoded: Encoded | None) -> int:

@@ -16,9 +16,31 @@ from pathlib import Path
 from typing import Any
 
 from scenarios.common.errors import UserError
-from shm_rpc_bridge.record import Call, Encoded, Function, NotARecording, Recording, Redacted, Refused, Totals, read
+from shm_rpc_bridge.record import (
+    Call,
+    Encoded,
+    Function,
+    NotARecording,
+    Recording,
+    Redacted,
+    Refused,
+    Totals,
+    busy_share,
+    read,
+)
 
-__all__ = ["Call", "Encoded", "Function", "Recording", "RecordingError", "Totals", "Values", "opened", "values"]
+__all__ = [
+    "Call",
+    "Encoded",
+    "Function",
+    "Recording",
+    "RecordingError",
+    "Totals",
+    "Values",
+    "busy_share",
+    "opened",
+    "values",
+]
 
 _MADE_UP: dict[str, Any] = {
     "str": lambda length: "x" * length,

@@ -65,13 +65,13 @@ def of(function: Function, kept: Sequence[Call], calls: int, seed: int) -> Sampl
         sample.left_out[f"raised {call.raised}: only results are replayed"] += 1
     returned = [call for call in kept if not call.raised]
     with_values = [call for call in returned if _has_values(call)]
-    busy_share = _busy_share(returned)
+    busy = recorded.busy_share(returned)
     if with_values:
         if len(returned) > len(with_values):
             sample.left_out["its arguments or its result were not kept"] += len(returned) - len(with_values)
-        _load(sample, _drawn(with_values, calls, f"{seed}:{function.name}"), busy_share)
+        _load(sample, _drawn(with_values, calls, f"{seed}:{function.name}"), busy)
     elif returned:
-        _generate(sample, _drawn(returned, calls, f"{seed}:{function.name}"), _Sizes.known(returned), busy_share)
+        _generate(sample, _drawn(returned, calls, f"{seed}:{function.name}"), _Sizes.known(returned), busy)
     return sample
 
 
@@ -168,14 +168,8 @@ def _made_up(encoded: Encoded | None, usual: float) -> list[Any] | None:
     return ["x" * max(0, round(size) - 2), *([bytes(beside)] if beside else [])]
 
 
-def _busy_share(calls: Sequence[Call]) -> float:
-    """The CPU time of those calls that were looked at, as a share of what they took."""
-    seen = [call for call in calls if call.cpu_ns >= 0 and call.duration_ns > 0]
-    took = sum(call.duration_ns for call in seen)
-    return min(1.0, sum(call.cpu_ns for call in seen) / took) if took else 1.0
-
-
 def _work(call: Call, busy_share: float) -> tuple[int, int]:
-    """Of a recorded call: computing, waiting; ns."""
-    busy = min(call.cpu_ns, call.duration_ns) if call.cpu_ns >= 0 else round(call.duration_ns * busy_share)
+    """Of a recorded call: computing, waiting; ns. All of it is computing where no share is known."""
+    share = 1.0 if math.isnan(busy_share) else busy_share
+    busy = min(call.cpu_ns, call.duration_ns) if call.cpu_ns >= 0 else round(call.duration_ns * share)
     return busy, call.duration_ns - busy

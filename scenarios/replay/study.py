@@ -15,7 +15,7 @@ from scenarios.replay import defaults, figures, rounds, what_if
 from scenarios.replay.defaults import DIRECT
 from scenarios.replay.figures import Cost, InRhythm
 from scenarios.replay.preparation import Prepared
-from scenarios.replay.recorded import Call, Recording
+from scenarios.replay.recorded import Call, Recording, busy_share
 from scenarios.replay.rounds import Key, Measured, Say, Work
 from scenarios.replay.travel import Travel
 from scenarios.replay.what_if import Split, Today, Verdict
@@ -72,16 +72,13 @@ def study(prepared: Prepared, measured: Measured) -> Study:
 def today(recording: Recording, name: str, kept: Sequence[Call]) -> Today:
     """What the recording says of a function, of which these calls were kept."""
     totals, kind = recording.totals[name], recording.functions[name].kind
-    seen = [call for call in kept if call.cpu_ns >= 0]
-    took = sum(call.duration_ns for call in seen)
-    busy = min(1.0, sum(call.cpu_ns for call in seen) / took) if took else math.nan
     return Today(
         function=name,
         kind=kind,
         calls=totals.calls,
         seconds=totals.seconds,
         program_seconds=recording.seconds,
-        cpu_seconds=totals.seconds * busy,
+        cpu_seconds=totals.seconds * busy_share(kept),
         raised=totals.raised,
         dropped=totals.dropped,
         recorder_us=totals.own_us,

@@ -14,7 +14,7 @@ from scenarios.common.units import BLANK, figure, micros, size, span
 
 REPLAY, PROOF, CUTS = "replay.json", "proof.json", "cuts.json"
 VERDICTS = ("function", "calls", "a call today", "of the time", "cheapest", "cost of a call", "verdict")
-BORDERS = ("moves", "of the time", "calls in", "calls back", "crosses")
+BORDERS = ("moves", "CPU that leaves", "calls in", "calls back", "crosses")
 """And what a contender's calls would take of it, each."""
 CLAIMS = ("", "today", "predicted", "measured", "measured, interval", "off by")
 
@@ -62,15 +62,16 @@ def held(proof: Found) -> str:
 def cuts(found: Found) -> tuple[list[str], Lines]:
     """The headings, and a line per cut that is named."""
     contenders = list((found["cuts"] or found["modules"])[0]["cost_seconds"])
-    lines = [_border(each, found["seconds"], contenders) for each in found["cuts"]]
+    lines = [_border(each, found, contenders) for each in found["cuts"]]
     return [*BORDERS, *(f"{name}, of the time" for name in contenders)], lines
 
 
-def _border(cut: Found, seconds: float, contenders: list[str]) -> list[str]:
+def _border(cut: Found, program: Found, contenders: list[str]) -> list[str]:
+    seconds, share = program["seconds"], cut["moved_cpu_seconds"] / program["cpu_seconds"]
     costs = [cut["cost_seconds"][name] for name in contenders]
     return [
         ", ".join(f"`{name}`" for name in cut["modules"]) + ("*" if cut["stays"] else ""),
-        f"{cut['moved_seconds'] / seconds:.0%}",
+        f"{figure(cut['moved_cpu_seconds'])} s, {100 * share:.2g}%",
         f"{cut['calls']:,}",
         f"{cut['calls_back']:,}",
         size(cut["bytes"]),

@@ -5,7 +5,7 @@ is; :func:`record` does it from inside, :func:`recorded` marks a function for it
 """
 
 from shm_rpc_bridge.record.recorder import BUDGET_BYTES, Recorder, Settings, Summary, record, recorded
-from shm_rpc_bridge.record.recording import Call, Function, NotARecording, Process, Recording, Totals, read
+from shm_rpc_bridge.record.recording import Call, Function, NotARecording, Process, Recording, Totals, busy_share, read
 from shm_rpc_bridge.record.rows import Encoded
 from shm_rpc_bridge.record.stand_ins import Redacted, Refused
 from shm_rpc_bridge.record.targets import TargetError
@@ -25,6 +25,7 @@ __all__ = [
     "Summary",
     "TargetError",
     "Totals",
+    "busy_share",
     "read",
     "record",
     "recorded",

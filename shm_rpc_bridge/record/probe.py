@@ -11,14 +11,16 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
+from collections.abc import Coroutine
 from threading import get_ident
-from typing import Any, Callable
+from typing import Any, Awaitable, Callable
 
 from shm_rpc_bridge.record import payloads
 from shm_rpc_bridge.record.hiding import Hiding
 from shm_rpc_bridge.record.nesting import next_number
 from shm_rpc_bridge.record.signals import but_signals
 from shm_rpc_bridge.record.stand_ins import Redacted
+from shm_rpc_bridge.record.stepping import Stepped
 from shm_rpc_bridge.record.writer import Queue
 
 clock = time.perf_counter_ns
@@ -147,7 +149,9 @@ class _Look:
         self._probe, self._says_why = probe, says_why
         self._instance = args[0] if probe is not None and probe.kind == "method" and args else None
         self._state = self._state_now()
-        self._cpu_ns = -1
+        self._began_ns = 0
+        self._steps: Stepped | None = None
+        """Of a coroutine."""
         self._arguments: Any = None
         self._request: Any = None
         self._encode: Any = None
@@ -158,14 +162,24 @@ class _Look:
         request = encode(arguments, self.closely)
         if self._probe is not None:
             self._arguments, self._request, self._encode = arguments, request, encode
-            self._cpu_ns = -1 if self._probe.is_async else time.thread_time_ns()
+            self._began_ns = time.thread_time_ns()
         return request
+
+    def stepped(self, awaitable: Awaitable[Any]) -> Awaitable[Any]:
+        """What is awaited in its place; itself where it is no coroutine, as one that only is marked as one gives."""
+        if self._probe is None or not isinstance(awaitable, Coroutine):
+            return awaitable
+        self._steps = Stepped(awaitable)
+        return self._steps
 
     def after(self, queue: Queue, duration_ns: int) -> tuple[int, bool | None]:
         """The CPU time of the call's thread, and whether it has changed its arguments."""
         if self._probe is None:
             return -1, None
-        cpu = min(time.thread_time_ns() - self._cpu_ns, duration_ns) if self._cpu_ns >= 0 else -1
+        if self._steps is not None:
+            cpu = min(self._steps.cpu_ns, duration_ns)
+        else:
+            cpu = -1 if self._probe.is_async else min(time.thread_time_ns() - self._began_ns, duration_ns)
         mutated = payloads.changed(self._request, self._encode(self._arguments, True))
         if self._instance is not None:
             mutates = self._state_now() != self._state

@@ -21,7 +21,7 @@ from shm_rpc_bridge.record import blocks
 from shm_rpc_bridge.record.blocks import NotARecording
 from shm_rpc_bridge.record.rows import Encoded, decode
 
-__all__ = ["Call", "Function", "NotARecording", "Process", "Recording", "Totals", "read"]
+__all__ = ["Call", "Function", "NotARecording", "Process", "Recording", "Totals", "busy_share", "read"]
 
 
 class Function(NamedTuple):
@@ -71,7 +71,7 @@ class Call(NamedTuple):
     """On the process's monotonic clock."""
     duration_ns: int
     cpu_ns: int
-    """Of its thread meanwhile; -1 where it was not looked at, as in most calls and all of async functions."""
+    """Of its thread meanwhile, of an async function in its own steps; -1 where that was not looked at: mostly."""
     raised: str
     """The type's name of the exception that came out of it; "" for a result."""
     request: Encoded | None
@@ -171,6 +171,13 @@ def read(path: str | os.PathLike[str], *, trust: bool = False) -> Recording:
     if not parts:
         raise NotARecording(f"neither {first} nor a file beside it ({first.name}.<process>) is a recording")
     return Recording(first, parts)
+
+
+def busy_share(calls: Iterable[Call]) -> float:
+    """The CPU time of those of them where it was looked at, as a share of what they took: at most 1, NaN for none."""
+    seen = [call for call in calls if call.cpu_ns >= 0]
+    took = sum(call.duration_ns for call in seen)
+    return min(1.0, sum(call.cpu_ns for call in seen) / took) if took else float("nan")
 
 
 class _Part:

@@ -216,10 +216,12 @@ async def _closely_async(
     if begun is None:
         return await function(*args, **kwargs)
     token = None if begun is True else _enter(begun[1])
-    raised, result = "", None
+    raised, result, awaited = "", None, function(*args, **kwargs)
+    if begun is not True:
+        awaited = begun[-1].stepped(awaited)
     start = clock()
     try:
-        result = await function(*args, **kwargs)
+        result = await awaited
         return result
     except BaseException as error:
         raised = type(error).__name__

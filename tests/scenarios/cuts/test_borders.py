@@ -1,5 +1,6 @@
 """What crosses the border of a group of modules, and which groups are named."""
 
+import dataclasses
 import math
 
 import pytest
@@ -9,11 +10,14 @@ from scenarios.cuts.passages import OUTSIDE, Passage, Program
 
 
 def passage(caller: str, callee: str, calls: int, own_seconds: float, message_bytes: int = 100) -> Passage:
-    return Passage(caller, callee, f"{callee}:f", message_bytes, False, calls, calls * 2 * message_bytes, own_seconds)
+    return Passage(
+        caller, callee, f"{callee}:f", message_bytes, False, calls, calls * 2 * message_bytes, own_seconds, own_seconds
+    )
 
 
 SHOP = Program(
     10.0,
+    8.0,
     [
         passage(OUTSIDE, "web", 10, 1.0),
         passage("web", "images", 10, 2.0, 100_000),
@@ -33,7 +37,7 @@ def microsecond_and_a_nanosecond_a_byte(contender: str, message_bytes: int, is_b
 def test_what_crosses_is_counted_on_both_ways_and_what_does_not_is_not() -> None:
     found = border(SHOP, frozenset({"images", "filters"}), ["fast", "slow"], microsecond_and_a_nanosecond_a_byte)
     assert (found.calls, found.calls_back, found.total_bytes) == (10, 0, 2_000_000)
-    assert (found.moved_seconds, found.remains_seconds) == (4.0, 3.0)
+    assert (found.moved_cpu_seconds, found.remains_cpu_seconds) == (4.0, 4.0)
     assert found.cost_seconds == pytest.approx({"fast": 10 * 101e-6, "slow": 10 * 10_100e-6})
     cart = border(SHOP, frozenset({"cart"}), ["fast"], microsecond_and_a_nanosecond_a_byte)
     assert (cart.calls, cart.calls_back) == (1_000_000, 5)
@@ -46,6 +50,22 @@ def test_modules_that_are_cheaper_together_are_tried_together() -> None:
     assert frozenset({"web", "images", "filters", "cart"}) not in groups, "that is no cut"
 
 
+def test_modules_that_have_nothing_to_do_with_each_other_are_no_group() -> None:
+    apart = [passage(OUTSIDE, name, 1_000, 1.0) for name in "abc"]
+    program = Program(10.0, 5.0, [*apart, passage("a", "b", 5, 0.0)], {}, 0)
+    groups = {each.named for each in candidates(program, "fast", microsecond_and_a_nanosecond_a_byte)}
+    assert groups == {"a", "b", "c"}, "5 calls of 1,000 are no reason, either"
+    named = [each.named for each in best(program, ["fast"], microsecond_and_a_nanosecond_a_byte)]
+    assert sorted(named) == ["a", "b", "c"]
+
+
+def test_what_leaves_and_what_is_worth_it_is_cpu_time_and_not_waiting() -> None:
+    waits = dataclasses.replace(passage(OUTSIDE, "waits", 10, 8.0), own_cpu_seconds=0.001)
+    program = Program(10.0, 4.0, [waits, passage(OUTSIDE, "works", 10, 1.0)], {}, 0)
+    assert program.modules == ["works", "waits"]
+    assert [each.named for each in best(program, ["fast"], microsecond_and_a_nanosecond_a_byte)] == ["works"]
+
+
 def test_the_best_cut_moves_much_and_costs_little() -> None:
     first, *others = best(SHOP, ["fast", "slow"], microsecond_and_a_nanosecond_a_byte)
     assert first.group in (frozenset({"images", "filters"}), frozenset({"web", "cart"}))
@@ -55,7 +75,7 @@ def test_the_best_cut_moves_much_and_costs_little() -> None:
 
 def test_a_cut_from_which_something_would_have_to_stay_comes_behind_the_others() -> None:
     program = Program(
-        10.0, [passage(OUTSIDE, "a", 10, 4.0), passage(OUTSIDE, "b", 10, 3.0)], {"a:f": "changes its arguments"}, 0
+        10.0, 9.0, [passage(OUTSIDE, "a", 10, 4.0), passage(OUTSIDE, "b", 10, 3.0)], {"a:f": "changes its arguments"}, 0
     )
     first, second = best(program, ["fast"], microsecond_and_a_nanosecond_a_byte)
     assert (first.named, second.named) == ("b", "a")
@@ -64,12 +84,12 @@ def test_a_cut_from_which_something_would_have_to_stay_comes_behind_the_others()
 
 def test_nothing_is_named_where_no_cut_gains() -> None:
     assert best(SHOP, ["slow"], lambda *_: 1e6) == []
-    idle = Program(100.0, [passage(OUTSIDE, "a", 10, 1.0), passage("a", "b", 10, 1.0)], {}, 0)
+    idle = Program(1000.0, 1000.0, [passage(OUTSIDE, "a", 10, 1.0), passage("a", "b", 10, 1.0)], {}, 0)
     assert best(idle, ["fast"], microsecond_and_a_nanosecond_a_byte) == []
 
 
 def test_what_was_not_measured_has_no_cost_and_is_not_named() -> None:
-    program = Program(10.0, [passage(OUTSIDE, "a", 10, 4.0), passage(OUTSIDE, "b", 10, 4.0, 1_000_000)], {}, 0)
+    program = Program(10.0, 9.0, [passage(OUTSIDE, "a", 10, 4.0), passage(OUTSIDE, "b", 10, 4.0, 1_000_000)], {}, 0)
 
     def price(contender: str, message_bytes: int, is_beside: bool) -> "float | None":
         return None if message_bytes > 1000 else 1.0

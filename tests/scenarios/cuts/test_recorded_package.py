@@ -23,6 +23,10 @@ MODULES = {
                 mine.put(price)
             cart.note([], mine.sum)
             return images.thumbnail(bytes(20_000))
+        async def later():
+            import asyncio
+            await asyncio.gather(*(images.soon(each) for each in range(3)))
+            return list(map(images.at_once, range(4)))
         """,
     "cart": """
         class Cart:
@@ -33,6 +37,8 @@ MODULES = {
     "images": """
         from shop.filters import squeeze
         def thumbnail(data): return squeeze(data, 60)
+        async def soon(number): return number
+        def at_once(number): return number
         """,
     "filters": """
         import zlib
@@ -48,7 +54,9 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "shop").mkdir()
     for name, text in MODULES.items():
         (folder / "shop" / f"{name}.py").write_text(textwrap.dedent(text))
-    (folder / "main.py").write_text("from shop.web import request\nfor _ in range(8): request()")
+    (folder / "main.py").write_text(
+        "import asyncio\nfrom shop.web import later, request\nfor _ in range(8): request()\nasyncio.run(later())"
+    )
     command = [sys.executable, "-m", "shm_rpc_bridge.record", "--package", "shop", "--payloads", "sizes"]
     subprocess.run(
         [*command, "-o", "calls.rec", "--", "main.py"],
@@ -66,6 +74,8 @@ def test_time_is_given_to_the_module_it_is_spent_in(recording: Path) -> None:
     assert calls["shop.images", "shop.filters:squeeze"] == 8
     assert calls[passages.OUTSIDE, "shop.web:request"] == 8
     assert program.modules[0] == "shop.filters"
+    assert calls["shop.web", "shop.images:soon"] == 3, "by way of the event loop"
+    assert calls["shop.web", "shop.images:at_once"] == 4, "by way of map"
     total = sum(each.own_seconds for each in program.passages)
     outermost = sum(call.duration_ns for call in read(recording).calls if not call.parent) / 1e9
     assert total == pytest.approx(outermost)
@@ -88,7 +98,7 @@ def test_the_terminal_and_json_name_the_same_cut(recording: Path, capsys: pytest
     for cut in answer["cuts"]:
         assert f"{', '.join(cut['modules'])}: " in said
     assert any("shop.filters" in cut["modules"] for cut in answer["cuts"])
-    assert "of the time leaves the process" in said
+    assert "of CPU time leaves the process" in said
 
 
 def test_a_group_can_be_asked_for(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:

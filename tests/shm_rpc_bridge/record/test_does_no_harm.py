@@ -339,6 +339,53 @@ def test_a_coroutine_that_is_cancelled_or_closed_elsewhere_is_left_alone(program
     assert [call.raised for call in program.recording().calls] == ["CancelledError", "GeneratorExit"]
 
 
+def test_a_coroutine_that_is_looked_at_closely_is_sent_and_thrown_what_it_would_be(program: Program) -> None:
+    """All of these are among the first calls, each of which is looked at closely."""
+    module = program.module(
+        "coroutines",
+        """
+        import asyncio
+        async def answers(event): return await event
+        async def recovers():
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError as error:
+                return str(error) or "cancelled"
+        async def fails(): raise StopAsyncIteration("as it is")
+        async def cleans(log):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                log.append("cleaned")
+        """,
+    )
+    log: list[str] = []
+
+    async def use() -> None:
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        loop.call_soon(future.set_result, 7)
+        assert await module.answers(future) == 7
+        task = asyncio.ensure_future(module.recovers())
+        await asyncio.sleep(0)
+        task.cancel()
+        assert await task == "cancelled"
+        with pytest.raises(StopAsyncIteration, match="as it is"):
+            await module.fails()
+        coroutine = module.cleans(log)
+        coroutine.send(None)
+        coroutine.close()
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(module.cleans(log), 0.01)
+
+    names = [f"coroutines:{name}" for name in ("answers", "recovers", "fails", "cleans")]
+    with record(*names, output=program.output, payloads="sizes"):
+        asyncio.run(use())
+    assert log == ["cleaned", "cleaned"]
+    assert [call.raised for call in program.recording().calls][:3] == ["", "", "StopAsyncIteration"]
+    assert all(call.cpu_ns >= 0 for call in program.recording().calls)
+
+
 def test_a_call_that_outlives_the_recording_ends_as_any_other(program: Program) -> None:
     module = program.module("outlives", "def f(inside): return inside()")
     recorder = record("outlives:f", output=program.output).start()

@@ -138,6 +138,35 @@ def test_tasks_each_have_their_own_nesting_and_their_own_mark(program: Program) 
     assert all(recording.functions[name].is_async for name in ("tasks:outer", "tasks:inner"))
 
 
+def test_the_cpu_time_of_a_coroutine_is_of_its_own_steps(program: Program) -> None:
+    module = program.module(
+        "steps",
+        """
+        import asyncio, time
+        def burn(seconds):
+            end = time.thread_time() + seconds
+            while time.thread_time() < end: pass
+        async def works():
+            burn(0.01)
+            await asyncio.sleep(0)
+            burn(0.01)
+        async def waits():
+            await asyncio.sleep(0.05)
+        """,
+    )
+
+    async def main() -> None:
+        await asyncio.gather(module.waits(), module.works(), module.works())
+
+    with record("steps:works", "steps:waits", output=program.output):
+        asyncio.run(main())
+    for call in program.recording().calls:
+        if call.function == "steps:works":
+            assert 20_000_000 <= call.cpu_ns <= 0.8 * call.duration_ns, "it was interrupted by the other"
+        else:
+            assert call.cpu_ns < 5_000_000
+
+
 def test_every_call_of_many_threads_is_kept_once(program: Program) -> None:
     module = program.module("threads", "def number(value): return value")
     calls = 2_000
