@@ -6,12 +6,13 @@ is; :func:`record` does it from inside, :func:`recorded` marks a function for it
 
 from shm_rpc_bridge.record.recorder import BUDGET_BYTES, Recorder, Settings, Summary, record, recorded
 from shm_rpc_bridge.record.recording import Call, Function, NotARecording, Process, Recording, Totals, busy_share, read
-from shm_rpc_bridge.record.rows import Encoded
+from shm_rpc_bridge.record.rows import NOT_PICKLED, Encoded
 from shm_rpc_bridge.record.stand_ins import Redacted, Refused
 from shm_rpc_bridge.record.targets import TargetError
 
 __all__ = [
     "BUDGET_BYTES",
+    "NOT_PICKLED",
     "Call",
     "Encoded",
     "Function",

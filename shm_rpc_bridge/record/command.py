@@ -30,7 +30,10 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     own, program = _split(arguments)
     parser = _parser()
-    asked = parser.parse_args(own)
+    asked, rest = parser.parse_known_args(own)
+    if rest:
+        where = "before the program" if "--" not in arguments else "behind all options of the recorder"
+        parser.error(f"{' '.join(rest)} is no option of the recorder: put -- {where}, as in: -- script.py args")
     try:
         if asked.show is not None:
             _show(asked.show, asked.trust)
@@ -59,6 +62,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         run(program)
     except ProgramError as error:
+        atexit.unregister(_end)
+        recorder.discard()
         print(f"shm_rpc_bridge.record: {error}", file=sys.stderr)
         return 2
     return 0
@@ -105,10 +110,12 @@ def _end(recorder: Recorder) -> None:
     if os.getpid() != recorder.pid:
         return  # a child that was forked, and says nothing
     others = len(glob.glob(glob.escape(recorder.output) + ".*[0-9]"))
-    more = f", and beside it {others} of other processes" if others else ""
+    more = f", and beside it {others} of other processes: --show adds them up" if others else ""
     _say(f"shm_rpc_bridge.record: {recorder.output} ({size(recorder.written_bytes)}){more}")
     for line in _lines(recorder.summary(), recorder.settings.targets):
         _say(line)
+    for name in recorder.nothing_to_hide:
+        _say(f"  --redact {name}: no recorded function has a parameter of that name")
     for text, count in recorder.failures.items():
         _say(f"  {count:,} calls could not be looked at: {text}")
     if recorder.broken:
@@ -128,7 +135,7 @@ def _lines(rows: list[Summary], named: Collection[str]) -> list[str]:
         if row.refused:
             lines.append(f"  not recorded: {row.refused}")
         elif not row.calls and row.name in named:
-            lines.append(f"  {row.name}: no call was seen; a reference taken before it was replaced is not followed")
+            lines.append(f"  {row.name}: no call was seen: it was not called, or by a reference from before")
         elif row.calls:
             left = f", {row.left_out:,} of them only counted" if row.left_out else ""
             own = f"; recording took {row.own_us:.1f} us a call" if row.own_us is not None else ""

@@ -14,7 +14,7 @@ from typing import Any, Callable, Dict, Iterable, Mapping, NamedTuple, Tuple
 import orjson
 
 from shm_rpc_bridge.record.nesting import INSIDE, current, inside
-from shm_rpc_bridge.record.rows import Encoded
+from shm_rpc_bridge.record.rows import NOT_PICKLED, Encoded
 from shm_rpc_bridge.record.signals import but_signals
 from shm_rpc_bridge.record.stand_ins import Redacted, Refused
 
@@ -56,14 +56,26 @@ def _apart(encode: Callable[[Any], Encoded], value: Any) -> Encoded:
         current.reset(token)
 
 
-def changed(before: Encoded, after: Encoded) -> bool:
-    """Whether two looks at the same value saw different ones.
+def seen(value: Any, encoded: Encoded | int | None) -> bytes | Encoded:
+    """A value as it is now, for :func:`changed`: its JSON, or a pickle, which is that of `encoded` if it has one."""
+    if type(encoded) is Encoded and encoded.pickled is not None:
+        return encoded
+    try:
+        return _json(value)
+    except but_signals():  # of what JSON has not
+        return values(value)
+
+
+def changed(before: bytes | Encoded, after: bytes | Encoded) -> bool | None:
+    """Whether two looks at the same value saw different ones; None where it could not be looked at.
 
     The same value may have two pickles, as what it shares with others or has computed meanwhile is written otherwise:
-    pickles of what the pickles hold tell. Of sizes, only that another size is another value.
+    pickles of what the pickles hold tell.
     """
+    if isinstance(before, bytes) or isinstance(after, bytes):
+        return before != after
     if before.pickled is None or after.pickled is None:
-        return before[:2] != after[:2]
+        return None
     if before.pickled == after.pickled:
         return False
     try:
@@ -158,15 +170,17 @@ def _sizes_beside(value: Any) -> Encoded:
     try:
         return Encoded(-2, beside, words, len(pickle.dumps(value, PROTOCOL)))
     except but_signals() as error:
-        return Encoded(-2, beside, f"{words}; not to be pickled: {type(error).__name__}", -1)
+        return Encoded(-2, beside, f"{words}; {NOT_PICKLED}: {type(error).__name__}", -1)
 
 
 def _pickled(value: Any) -> Encoded:
+    words = ""
     try:
         pickled = pickle.dumps(value, PROTOCOL)
-    except but_signals():  # of the value's own methods: anything
+    except but_signals() as error:  # of the value's own methods: anything
+        words = f"{NOT_PICKLED}: {_why(error)}"
         pickled = pickle.dumps(_without_refused(value, DEEPEST), PROTOCOL)
-    return Encoded(-1, 0, "", len(pickled), pickled)
+    return Encoded(-1, 0, words, len(pickled), pickled)
 
 
 def _without_refused(value: Any, depth: int) -> Any:

@@ -32,8 +32,8 @@ thread's CPU time, whether it has changed its arguments, which costs some 20 µs
 timed*: as short, and what that takes is timed. *Long*: as short, or closely if the last such look is some time ago, by
 way of :class:`Probe`, which sees whether there is room.
 """
-TURNS = dict(zip(range(0, 256, 32), (LONG, *(ONLY_TIMED, OWN_TIMED) * 3, LONG)))
 FIRST, CYCLE = 8, 256
+TURNS = dict(zip(range(0, CYCLE, 16), (LONG, LONG, ONLY_TIMED, OWN_TIMED) * 3 + (LONG,) * 4))
 """The first calls of a function are looked at closely, all others as :data:`TURNS` has it, by their place."""
 LOOK_EVERY_NS = 20_000_000
 """Between two close looks at a function, which so cost a thousandth of the time, however often it is called."""
@@ -153,15 +153,13 @@ class _Look:
         self._steps: Stepped | None = None
         """Of a coroutine."""
         self._arguments: Any = None
-        self._request: Any = None
-        self._encode: Any = None
-        """As before the call: what is looked at behind it is to be compared."""
+        self._seen: Any = None
+        """The arguments, as they were before the call."""
 
     def before(self, queue: Queue, arguments: payloads.Arguments) -> Any:
-        encode = queue.encode
-        request = encode(arguments, self.closely)
+        request = queue.encode(arguments, self.closely)
         if self._probe is not None:
-            self._arguments, self._request, self._encode = arguments, request, encode
+            self._arguments, self._seen = arguments, payloads.seen(arguments, request)
             self._began_ns = time.thread_time_ns()
         return request
 
@@ -180,7 +178,10 @@ class _Look:
             cpu = min(self._steps.cpu_ns, duration_ns)
         else:
             cpu = -1 if self._probe.is_async else min(time.thread_time_ns() - self._began_ns, duration_ns)
-        mutated = payloads.changed(self._request, self._encode(self._arguments, True))
+        now = (
+            payloads.seen(self._arguments, None) if isinstance(self._seen, bytes) else payloads.values(self._arguments)
+        )
+        mutated = payloads.changed(self._seen, now)
         if self._instance is not None:
             mutates = self._state_now() != self._state
             attributes = {name: each[:3] for name, each in self._state.items()}

@@ -92,6 +92,7 @@ class Recorder:
             self._writer.create()
         self._writer.start()
         _active = self
+        self._allow_deeper()
         try:
             for probe in _decorated:
                 self.add(probe)
@@ -99,12 +100,16 @@ class Recorder:
             for module in [each for name, each in list(sys.modules.items()) if self._is_wanted(name)]:
                 self._record(module, strict=True)
         except BaseException:
-            self.finish()
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._writer.path)
+            self.discard()
             raise
         atexit.register(self.finish)
         return self
+
+    def discard(self) -> None:
+        """End the recording, and leave no file."""
+        self.finish()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._writer.path)
 
     def finish(self) -> bool:
         """End the recording, put all functions back, and write what is left. Whether all was written in time."""
@@ -112,6 +117,9 @@ class Recorder:
         if _active is not self:
             return True
         _active = None
+        if sys.getrecursionlimit() == self._deepest:
+            with contextlib.suppress(RecursionError):  # so deep inside that the old limit is passed
+                sys.setrecursionlimit(self._deepest // 2)
         self._watch.end()
         self._replaced.undo()
         for probe in self._probes:
@@ -137,6 +145,12 @@ class Recorder:
         return dict(self._queue.failures)
 
     @property
+    def nothing_to_hide(self) -> list[str]:
+        """Names in ``redact=`` that are no parameter of any function here. Keywords may have them all the same."""
+        there = {name.lstrip("*") for probe in self._probes for name in probe.parameters} | {"return"}
+        return [name for name in self.settings.redact if name not in there]
+
+    @property
     def written_bytes(self) -> int:
         return self._writer.bytes
 
@@ -149,6 +163,11 @@ class Recorder:
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.finish()
+
+    def _allow_deeper(self) -> None:
+        """Twice as deep as before: each call of a recorded function has a frame of ours beside its own."""
+        self._deepest = 2 * sys.getrecursionlimit()
+        sys.setrecursionlimit(self._deepest)
 
     def _begin_writing(self, path: str) -> None:
         take = payloads.values if self.settings.payloads == VALUES else payloads.sizes
@@ -216,8 +235,11 @@ class Recorder:
         self.add(probe)
 
     def _note_missing(self) -> None:
-        """Targets whose modules the program has never imported."""
+        """Targets whose modules the program has never imported, and a package of which it has imported nothing."""
         there = {probe.name for probe in self._probes}
+        package = self.settings.package
+        if package and not any(self._is_of_package(name.partition(":")[0]) for name in (*there, *sys.modules)):
+            self._refuse(package, f"{package}: the program has imported no module of that package")
         for name in self.settings.targets:
             if name not in there:
                 self._refuse(name, f"{name}: the program has not imported {targets.split(name)[0]}")

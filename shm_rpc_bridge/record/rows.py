@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Iterator, NamedTuple, Sequence
 
+NOT_PICKLED = "not to be pickled"
+"""In the words of a shape: something in it cannot."""
+
 
 class Encoded(NamedTuple):
     """What would have to travel of one call in one direction."""
@@ -13,7 +16,8 @@ class Encoded(NamedTuple):
     beside_bytes: int = 0
     """Of bytes and arrays."""
     shape: str = ""
-    """What it is made of, in words; looked at now and then, and "" otherwise."""
+    """What it is made of, in words, where sizes are kept; looked at now and then, and "" otherwise. Behind that
+    :data:`NOT_PICKLED` and why, wherever something cannot be."""
     pickle_bytes: int = -1
     """Of a pickle of it; -1 where there was none."""
     pickled: bytes | None = None

@@ -8,6 +8,7 @@ import inspect
 import os
 import pickle
 import signal
+import sys
 import threading
 from typing import Any
 
@@ -224,6 +225,18 @@ def test_a_time_limit_that_ends_while_a_value_is_looked_at_comes_to_the_program(
             module.f(Limits(Limits()))
     finally:
         signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("settings", [{"names": ["deep:f"]}, {"package": "deep"}], ids=str)
+def test_a_function_goes_as_deep_as_it_does_without_the_recorder(program: Program, settings: Any) -> None:
+    module = program.module("deep", "def f(depth): return f(depth - 1) + 1 if depth else 0")
+    limit = sys.getrecursionlimit()
+    depth = limit - len(inspect.stack()) - 60
+    names = settings.pop("names", [])
+    assert module.f(depth) == depth
+    with record(*names, output=program.output, **settings):
+        assert module.f(depth) == depth
+    assert sys.getrecursionlimit() == limit
 
 
 def test_what_a_function_puts_on_itself_is_there_afterwards(program: Program) -> None:

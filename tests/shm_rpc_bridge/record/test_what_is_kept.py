@@ -44,6 +44,36 @@ def test_what_a_call_changes_of_its_arguments_is_noted(program: Program) -> None
     assert [call.mutated for call in program.recording().calls] == [True, False]
 
 
+@pytest.mark.parametrize("payloads", ["values", "sizes"])
+def test_a_change_is_seen_however_the_value_travels_and_if_its_size_is_the_same(
+    program: Program, payloads: str
+) -> None:
+    module = program.module(
+        "alters",
+        """
+        import dataclasses, decimal
+        class Plain:
+            def __init__(self): self.value = 1
+        @dataclasses.dataclass
+        class Order:
+            total: decimal.Decimal = decimal.Decimal(1)
+        def change(what):
+            if isinstance(what, list): what[0] = 2
+            elif isinstance(what, set): what.add(2)
+            elif isinstance(what, Plain): what.value = 2
+            elif isinstance(what, Order): what.total = decimal.Decimal(2)
+        def leave(what): return 1
+        """,
+    )
+    with record("alters:change", "alters:leave", output=program.output, payloads=payloads):
+        for function in (module.leave, module.change):
+            for what in ([1], [{1}], {1}, module.Plain(), [module.Plain()], module.Order(), [module.Order()]):
+                function(what)
+    mutated = [call.mutated for call in program.recording().calls]
+    assert mutated[:7] == [False] * 7
+    assert mutated[7:] == [True] * 7
+
+
 @pytest.mark.fault("recorded-values")
 def test_what_cannot_be_pickled_has_a_stand_in_and_the_rest_is_kept(program: Program) -> None:
     module = program.module("odd", "def use(lock, numbers, options): return lock")

@@ -242,3 +242,30 @@ def test_a_program_that_closes_every_descriptor_has_no_other_file_written_into(p
     assert functions(program.recording()) == ["quote", "quote"]
     assert [(program.folder / f"mine{n}").read_bytes() for n in range(5)] == [b""] * 5
     assert os.listdir(program.folder)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--target", "shop:f", "main.py"], "main.py is no option of the recorder: put -- before the program"),
+        (["--target", "shop:f", "--", "missing.py"], "cannot read missing.py"),
+        (["--target", "shop:f", "--", "-m", "missing"], "no module named missing"),
+    ],
+    ids=str,
+)
+def test_what_is_not_run_is_said_and_leaves_no_recording(program: Program, arguments: "list[str]", said: str) -> None:
+    program.write("main", "pass")
+    done = program.run(*arguments)
+    assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+    assert not program.output.exists()
+    assert program.run("--package", "none", "--", "main.py").returncode == 0
+
+
+def test_names_that_are_not_there_are_said_at_the_end(program: Program) -> None:
+    program.write("pricing", "def quote(sku, **options): return sku")
+    program.write("main", "import pricing\npricing.quote(1, token='secret')")
+    asked = ["--target", "pricing:quote", "--package", "nope", "--redact", "passwort", "--redact", "options"]
+    done = program.run(*asked, "--", "main.py")
+    assert "not recorded: nope: the program has imported no module of that package" in done.stderr
+    assert "--redact passwort: no recorded function has a parameter of that name" in done.stderr
+    assert "options:" not in done.stderr
