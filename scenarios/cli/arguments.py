@@ -183,7 +183,9 @@ def parser() -> Parser:
 def _replay(replay: Parser) -> None:
     replay.add_argument("recording", type=Path, metavar="CALLS", help="what python -m shm_rpc_bridge.record wrote")
     several: dict[str, Any] = {"action": "append", "default": []}
-    contender_help = f"behind which; can be given several times; default: {', '.join(defaults.CONTENDERS)}"
+    contender_help = (
+        f"behind which; can be given several times; all: every one there is; default: {', '.join(defaults.CONTENDERS)}"
+    )
     replay.add_argument("--contender", **several, metavar="NAME[,NAME]", help=contender_help)
     replay.add_argument("--function", **several, metavar="NAME", help="only these; the end of a name will do")
     path_help = "put a folder on sys.path, for the modules that the recorded values need"
@@ -239,9 +241,9 @@ def count(text: str) -> int:
 
 def at_least_one(text: str) -> int:
     """A whole number from 1."""
-    if (number := int(text)) < 1:
-        raise ValueError
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number, 1 or more, not {text!r}")
+    return int(text)
 
 
 class QuantityError(UserError):

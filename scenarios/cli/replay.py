@@ -12,7 +12,7 @@ from rich.console import Console
 
 from scenarios.cli import layout
 from scenarios.common.errors import UsageError
-from scenarios.replay import defaults, document, folder, preparation, rounds, study, tables
+from scenarios.replay import defaults, document, folder, preparation, rounds, sentences, study, tables
 from scenarios.replay.preparation import Options, Prepared
 from scenarios.replay.progress import Display
 from scenarios.replay.study import Study
@@ -82,7 +82,7 @@ def answer(
 
 def _show_travel(prepared: Prepared, console: Console) -> None:
     _print(tables.of_travel(prepared), console)
-    for sentence in tables.travel_sentences(prepared):
+    for sentence in sentences.of_travel(prepared):
         _say(sentence, console)
 
 
@@ -90,8 +90,10 @@ def _show(found: Study, console: Console) -> None:
     _print(tables.of_contenders(found), console)
     if (rhythm := tables.of_rhythm(found)) is not None:
         _print(rhythm, console)
+    if (program := tables.of_program(found)) is not None:
+        _print(program, console)
     _print(tables.of_verdicts(found), console)
-    for sentence in tables.sentences(found):
+    for sentence in sentences.of_study(found):
         _say(sentence, console)
 
 

@@ -23,7 +23,7 @@ from contenders.interface import Contender
 from contenders.registry import ContenderUnavailable, UnknownContender
 from scenarios.common.errors import UsageError
 from scenarios.replay import codecs
-from scenarios.replay.defaults import CONTENDERS, DIRECT
+from scenarios.replay.defaults import ALL, CONTENDERS, DIRECT
 from scenarios.replay.travel import Travel
 
 _CANNOT = {
@@ -81,7 +81,8 @@ def found(names: list[str]) -> tuple[dict[str, type[Contender]], list[str]]:
     """
     known: dict[str, type[Contender]] = {}
     left_out = []
-    for name in dict.fromkeys([*(names or CONTENDERS), DIRECT]):
+    asked = registry.names() if ALL in names else names or CONTENDERS
+    for name in dict.fromkeys([*asked, DIRECT]):
         try:
             kind = registry.load(name)
         except UnknownContender as error:

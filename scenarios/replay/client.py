@@ -14,7 +14,7 @@ import threading
 import time
 import traceback
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from multiprocessing.connection import Connection
@@ -37,8 +37,8 @@ WARM_CALLS = 10
 
 
 def main(task: Task, runner: Connection) -> None:
-    """Receive a :class:`Server` (None: serve in a thread of this process), connect, say :data:`READY`; then answer
-    what is asked until None comes. A :class:`Failure` at any time is the last that is said."""
+    """Receive the :class:`Server` there are (None: serve in a thread of this process), connect, say :data:`READY`; then
+    answer what is asked until None comes. A :class:`Failure` at any time is the last that is said."""
     threading.Thread(target=die_with_parent, daemon=True).start()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
     # What a server in this process leaves, should it be killed, goes with the calls.
@@ -63,25 +63,30 @@ def _heard(runner: Connection) -> Asked:
 
 
 class _Client:
-    def __init__(self, task: Task, server: Server | None, stack: ExitStack) -> None:
+    def __init__(self, task: Task, servers: Sequence[Server] | None, stack: ExitStack) -> None:
         self._task, self._stack = task, stack
         self._cases = cargo.read(task.file).cases
         self._payloads: dict[int, Any] = {}
-        if server is None:
+        places = {name: place for place, name in enumerate(task.apart)}
+        self._place = [places.get(case.function, 0) for case in self._cases]
+        """Of each call, among the servers."""
+        if servers is None:
             service = ReplayService(task.file, task.handler)
             load(service)
-            self._address = stack.enter_context(ServerProcess(task.contender, service)).address
+            self._addresses = [stack.enter_context(ServerProcess(task.contender, service)).address]
+            self._place = [0] * len(self._cases)
         else:
-            self._address = server.address
-        caller = self._connected()
-        self._call = calling(task.contender, caller)
-        self._server_pid = server.pid if server else caller.server_pid
+            self._addresses = [server.address for server in servers]
+        callers = self._connected()
+        self._calls = [calling(task.contender, caller) for caller in callers]
+        self._pids = [server.pid for server in servers] if servers else [callers[0].server_pid]
 
     def answer(self, asked: BackToBack | Rhythm) -> Answer:
         return self._rhythm(asked) if isinstance(asked, Rhythm) else self._back_to_back(asked)
 
-    def _connected(self) -> Caller:
-        return self._stack.enter_context(self._task.contender.connect(self._address))
+    def _connected(self) -> list[Caller]:
+        """To every server."""
+        return [self._stack.enter_context(self._task.contender.connect(address)) for address in self._addresses]
 
     def _read(self, numbers: Iterable[int]) -> None:
         for number in numbers:
@@ -93,53 +98,68 @@ class _Client:
         self._read(asked.numbers)
         payloads = [self._payloads[number] for number in asked.numbers]
         results = [self._cases[number].result() for number in asked.numbers]
-        compared = timing.compare(self._call, payloads, results, self._task.codec)
+        call = self._calls[self._place[asked.numbers[0]]]
+        compared = timing.compare(call, payloads, results, self._task.codec)
         del results
-        timing.warm(self._call, payloads)
+        timing.warm(call, payloads)
         room = max(1, timing.MOST_CALLS // len(payloads)) * len(payloads)
         latencies = array("q", bytes(8 * room))
         garbage.settle()
-        before = self._server_cpu_ns()
+        before = self._servers_cpu_ns()
         own = time.process_time_ns()
         deadline = time.perf_counter_ns() + round(asked.seconds * 1e9)
-        passes = timing.back_to_back(self._call, payloads, latencies, deadline)
+        passes = timing.back_to_back(call, payloads, latencies, deadline)
         own = time.process_time_ns() - own
-        after = self._server_cpu_ns()
+        servers = self._since(before)
         return Timed(
             latency_ns=latencies[: passes * len(payloads)].tobytes(),
             passes=passes,
             compared=compared,
             client_cpu_ns=own,
-            server_cpu_ns=None if before is None or after is None else after - before,
+            server_cpu_ns=None if servers is None else sum(servers),
         )
 
     def _rhythm(self, asked: Rhythm) -> Kept:
         numbers = [number for _, number in asked.scheduled]
         self._read(numbers)
-        calls: list[Call] = [self._call]
-        calls += [calling(self._task.contender, self._connected()) for _ in range(asked.callers - 1)]
-        for call in calls:
-            for number in numbers[:WARM_CALLS]:
-                timing.checked(call(self._payloads[number]), self._payloads[number])
-        rhythm = timing.Rhythm(asked.scheduled, self._payloads, len(calls))
+        callers: list[list[Call]] = [self._calls]
+        others = [self._connected() for _ in range(asked.callers - 1)]
+        callers += [[calling(self._task.contender, each) for each in connected] for connected in others]
+        for calls in callers:
+            for number in self._to_warm(numbers):
+                timing.checked(calls[self._place[number]](self._payloads[number]), self._payloads[number])
+        rhythm = timing.Rhythm(asked.scheduled, self._payloads, [self._place[number] for number in numbers])
         garbage.settle()
-        before = self._server_cpu_ns()
+        before = self._servers_cpu_ns()
         own = time.process_time_ns()
-        rhythm.run(calls)
+        rhythm.run(callers)
         own = time.process_time_ns() - own - rhythm.waited.waiting_cpu_ns
-        after = self._server_cpu_ns()
         return Kept(
             latency_ns=rhythm.latency[: rhythm.made].tobytes(),
             late_ns=rhythm.late[: rhythm.made].tobytes(),
             number=array("q", numbers[: rhythm.made]).tobytes(),
-            callers=len(calls),
+            cpu_ns=rhythm.cpu[: rhythm.made].tobytes(),
+            callers=len(callers),
             client_cpu_ns=max(0, own),
-            server_cpu_ns=None if before is None or after is None else after - before,
+            servers_cpu_ns=self._since(before),
             unmade=len(numbers) - rhythm.made,
         )
 
-    def _server_cpu_ns(self) -> int | None:
-        return usage.of_process(self._server_pid).cpu_ns if self._server_pid else None
+    def _to_warm(self, numbers: Sequence[int]) -> list[int]:
+        """Some calls to each server."""
+        return [
+            number
+            for place in range(len(self._calls))
+            for number in [each for each in numbers if self._place[each] == place][:WARM_CALLS]
+        ]
+
+    def _servers_cpu_ns(self) -> list[int] | None:
+        pids = [pid for pid in self._pids if pid]
+        return [usage.of_process(pid).cpu_ns for pid in pids] if pids else None
+
+    def _since(self, before: list[int] | None) -> tuple[int, ...] | None:
+        now = self._servers_cpu_ns()
+        return None if before is None or now is None else tuple(y - x for x, y in zip(before, now, strict=True))
 
 
 def calling(contender: Contender, caller: Caller) -> Call:

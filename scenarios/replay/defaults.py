@@ -20,3 +20,5 @@ ROUNDS, FEWEST_ROUNDS = 6, 5
 RHYTHM_S = 5.0
 """Of the recording, for each contender."""
 SEED = 1
+ALL = "all"
+"""Every contender that is here, in place of a name."""

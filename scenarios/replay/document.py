@@ -13,7 +13,7 @@ from scenarios.replay.preparation import Prepared
 from scenarios.replay.study import Line, Study
 from scenarios.replay.travel import Travel
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 def of_study(study: Study) -> dict[str, Any]:
@@ -22,6 +22,7 @@ def of_study(study: Study) -> dict[str, Any]:
     return {
         **of_prepared(prepared),
         "functions": [_line(study, line) for line in study.lines],
+        "program": [_clean(dataclasses.asdict(each)) for each in study.programs],
         "rhythm": [_clean(dataclasses.asdict(each)) for each in study.in_rhythm],
         "failures": [
             {
@@ -48,7 +49,7 @@ def of_prepared(prepared: Prepared) -> dict[str, Any]:
         },
         "options": _clean(dataclasses.asdict(options) | {"recording": str(options.recording)}),
         "left_out": list(prepared.left_out),
-        "uncalled_functions": prepared.uncalled,
+        "uncalled_functions": list(prepared.uncalled),
         "travel": [_travel(prepared, name) for name in prepared.functions],
     }
 
@@ -63,6 +64,7 @@ def _line(study: Study, line: Line) -> dict[str, Any]:
         "seconds": _number(now.seconds),
         "share": _number(now.share),
         "mean_us": _number(now.mean_us),
+        "p50_us": _number(now.p50_us),
         "calls_per_s": _number(now.per_s),
         "cpu_seconds": _number(now.cpu_seconds),
         "raised": now.raised,

@@ -150,41 +150,51 @@ class InRhythm:
     calls: int
     callers: int
     p50_us: float
+    """From just before a call was made, as a program that calls sees it."""
     p99_us: float
     """NaN from fewer than :data:`FEWEST_FOR_P99` calls."""
+    due_p50_us: float
+    """From when a call was due: with what it has waited for a free caller, as a client of that program sees it."""
+    due_p99_us: float
     late: int
     """Calls that began more than 1 ms after they were due."""
     latest_us: float
     unmade: int
     client_cpu_us: float
-    """Per call, of all functions together."""
+    """Per call: of a function, of the calling thread; of all together, of all threads."""
     server_cpu_us: float
+    """Per call: of a function, of its own server; NaN where all have the same, or none."""
 
 
-def in_rhythm(contender: str, kept: Kept, function_of: Sequence[str]) -> list[InRhythm]:
-    """All functions together first. `function_of` each case."""
-    took, late = (np.frombuffer(each, np.int64) / 1000 for each in (kept.latency_ns, kept.late_ns))
+def in_rhythm(contender: str, kept: Kept, function_of: Sequence[str], apart: Sequence[str] = ()) -> list[InRhythm]:
+    """All functions together first. `function_of` each case; those `apart` have a server each."""
+    took, late, cpu = (np.frombuffer(each, np.int64) / 1000 for each in (kept.latency_ns, kept.late_ns, kept.cpu_ns))
     if not took.size:
         return []
+    since_due = took + np.maximum(late, 0)
     names = np.array([function_of[number] for number in np.frombuffer(kept.number, np.int64)])
-    cpu = kept.client_cpu_ns / took.size / 1000
-    server = math.nan if kept.server_cpu_ns is None else kept.server_cpu_ns / took.size / 1000
+    servers_us = [] if kept.servers_cpu_ns is None else [each / 1000 for each in kept.servers_cpu_ns]
+    of_server = dict(zip(apart, servers_us, strict=True)) if apart and servers_us else {}
     found = []
     for name in ("", *sorted(set(names.tolist()))):
         some = names == name if name else np.ones(took.size, bool)
+        calls = int(some.sum())
+        server = of_server.get(name, math.nan) if name else sum(servers_us) if servers_us else math.nan
         found.append(
             InRhythm(
-                contender,
-                name,
-                int(some.sum()),
-                kept.callers,
-                float(np.median(took[some])),
-                _p99(took[some]),
-                int((late[some] > LATE_US).sum()),
-                float(late[some].max()),
-                0 if name else kept.unmade,
-                cpu,
-                server,
+                contender=contender,
+                function=name,
+                calls=calls,
+                callers=kept.callers,
+                p50_us=float(np.median(took[some])),
+                p99_us=_p99(took[some]),
+                due_p50_us=float(np.median(since_due[some])),
+                due_p99_us=_p99(since_due[some]),
+                late=int((late[some] > LATE_US).sum()),
+                latest_us=float(late[some].max()),
+                unmade=0 if name else kept.unmade,
+                client_cpu_us=float(cpu[some].mean()) if name else kept.client_cpu_ns / calls / 1000,
+                server_cpu_us=server / calls,
             )
         )
     return found

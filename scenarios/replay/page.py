@@ -10,7 +10,7 @@ from pathlib import Path
 
 import jinja2
 
-from scenarios.replay import tables
+from scenarios.replay import sentences, tables
 from scenarios.replay.study import Study
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -23,20 +23,16 @@ def render(study: Study, picture: bytes | None, environment: str) -> str:
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
     recording = study.prepared.recording
-    rhythm = tables.of_rhythm(study)
+    others = [tables.of_program(study), tables.of_contenders(study), tables.of_rhythm(study)]
     return (
         jinja.get_template("replay.html")
         .render(
             program=recording.processes[0].program,
             seconds=recording.seconds,
             verdicts=tables.of_verdicts(study),
-            sentences=list(tables.sentences(study)),
-            tables=[
-                tables.of_contenders(study),
-                *([] if rhythm is None else [rhythm]),
-                tables.of_travel(study.prepared),
-            ],
-            travel=list(tables.travel_sentences(study.prepared)),
+            sentences=list(sentences.of_study(study)),
+            tables=[*(each for each in others if each is not None), tables.of_travel(study.prepared)],
+            travel=list(sentences.of_travel(study.prepared)),
             picture=base64.b64encode(picture).decode() if picture else "",
             environment=environment,
         )

@@ -20,7 +20,10 @@ from scenarios.replay.recorded import Call, Function, Recording, RecordingError
 from scenarios.replay.rounds import ROUND_S, Key, Replay, Say, Work
 from scenarios.replay.sample import Sample
 from scenarios.replay.tasks import Rhythm
-from scenarios.replay.travel import Travel
+from scenarios.replay.travel import Travel, counted
+
+MOST_NAMED = 6
+"""Of a list in a sentence."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Prepared:
     choices: Mapping[Key, Choice]
     not_run: Mapping[str, str]
     """Functions that are not replayed, and why."""
-    uncalled: int
+    uncalled: Sequence[str]
     """Functions that were never called: nothing is said of them."""
     replay: Replay
 
@@ -106,7 +109,8 @@ def prepare(options: Options, say: Say) -> Prepared:
         samples[function.name] = sample.of(function, calls[function.name], options.calls, options.seed)
         travels[function.name] = travel.of(recording, samples[function.name])
     if not any(each.kept for each in samples.values()):
-        raise RecordingError(f"{recording.path} holds no calls of {len(asked)} functions: nothing can be replayed")
+        names = ", ".join(function.name for function in asked[:MOST_NAMED]) or "any function"
+        raise RecordingError(f"{recording.path} holds no call of {names}: nothing can be replayed")
     not_run = {name: why for name, each in samples.items() if (why := _why_not_run(each, options.handler))}
     if not options.functions:
         not_run |= _beyond(options.most, [name for name in samples if name not in not_run], recording)
@@ -136,7 +140,7 @@ def prepare(options: Options, say: Say) -> Prepared:
         left_out=left_out,
         choices=choices,
         not_run=not_run,
-        uncalled=len(asked) - len(functions),
+        uncalled=[function.name for function in asked if function not in functions],
         replay=replay,
     )
 
@@ -170,7 +174,7 @@ def _why_not_run(each: Sample, handler: str) -> str:
     if not each.kept:
         return "none of its calls were kept"
     if not each.chosen:
-        reasons = "; ".join(f"{reason} ({count} calls)" for reason, count in each.left_out.most_common(2))
+        reasons = "; ".join(f"{reason} ({counted(count)})" for reason, count in each.left_out.most_common(2))
         return f"nothing carries it: {reasons}" if _none_can(each) else f"none of its calls can be replayed: {reasons}"
     if handler != defaults.REAL:
         return ""
@@ -193,4 +197,5 @@ def _why_not_run(each: Sample, handler: str) -> str:
 
 def _none_can(each: Sample) -> bool:
     """Whether what was left out was so for what it holds, and not for what is missing here."""
-    return all("cannot be pickled" in reason for reason in each.left_out)
+    words = ("cannot be pickled", recorded.NOT_PICKLED)
+    return all(any(each in reason for each in words) for reason in each.left_out)

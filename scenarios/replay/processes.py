@@ -1,4 +1,4 @@
-"""A server and a client of one carrier, each in a process of its own, from their start to their end.
+"""A client and the servers of one carrier, each in a process of its own, from their start to their end.
 
     with Pair(task) as pair:
         timed = pair.ask(BackToBack(...), limit_s=60)
@@ -63,21 +63,24 @@ class Pair:
         with interrupts_held_back():
             self._client.start()
         self._its_pipe.close()
-        place = None
+        places = None
         if not self._task.contender.in_process:
-            service = ReplayService(self._task.file, self._task.handler)
-            server = ServerProcess(self._task.contender, service, start_seconds=START_S, prepare=partial(load, service))
-            self._stack.callback(server.stop)
-            try:
-                with interrupts_held_back():
-                    server.start()
-            except ServerFailed as error:
-                raise ReplayFailed("ServerFailed", str(error)) from None
-            place = Server(server.address, server.pid)
-        self._send(place)
+            places = [self._server() for _ in self._task.apart or ("",)]
+        self._send(places)
         said = self._receive(START_S)
         if said != READY:
             raise ReplayFailed("ProtocolError", f"the client said {said!r} before it was ready")
+
+    def _server(self) -> Server:
+        service = ReplayService(self._task.file, self._task.handler)
+        server = ServerProcess(self._task.contender, service, start_seconds=START_S, prepare=partial(load, service))
+        self._stack.callback(server.stop)
+        try:
+            with interrupts_held_back():
+                server.start()
+        except ServerFailed as error:
+            raise ReplayFailed("ServerFailed", str(error)) from None
+        return Server(server.address, server.pid)
 
     def ask(self, asked: Asked, limit_s: float) -> Timed | Kept:
         """The client's answer, which must come in this time."""
@@ -87,7 +90,7 @@ class Pair:
             raise ReplayFailed("ProtocolError", f"the client said {answer!r}")
         return answer
 
-    def _send(self, message: Server | Asked) -> None:
+    def _send(self, message: list[Server] | Asked) -> None:
         try:
             self._pipe.send(message)
         except ConnectionError:

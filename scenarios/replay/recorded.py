@@ -17,6 +17,7 @@ from typing import Any
 
 from scenarios.common.errors import UserError
 from shm_rpc_bridge.record import (
+    NOT_PICKLED,
     Call,
     Encoded,
     Function,
@@ -30,6 +31,7 @@ from shm_rpc_bridge.record import (
 )
 
 __all__ = [
+    "NOT_PICKLED",
     "Call",
     "Encoded",
     "Function",

@@ -15,7 +15,7 @@ from pathlib import Path
 from contenders.interface import Contender
 from scenarios.replay.cargo import Cargo
 from scenarios.replay.carriers import Carrier
-from scenarios.replay.defaults import NOTHING
+from scenarios.replay.defaults import NOTHING, REAL
 from scenarios.replay.processes import Pair, ReplayFailed
 from scenarios.replay.tasks import BackToBack, Kept, Rhythm, Task, Timed
 
@@ -77,6 +77,11 @@ class Replay:
     rounds: int
     seed: int
     round_s: float = ROUND_S
+
+    def apart(self, contender: str) -> tuple[str, ...]:
+        """In the rhythm: functions that have a server each, which is all where they run themselves, and none else."""
+        names = [work.function for work in self.works if work.carrier.contender == contender]
+        return tuple(names) if self.handler == REAL else ()
 
 
 Say = Callable[[str, str], None]
@@ -164,15 +169,15 @@ def keep_rhythm(replay: Replay, rhythms: Mapping[Carrier, Rhythm], file: Path, m
 
 def _keep(replay: Replay, carrier: Carrier, asked: Rhythm, file: Path) -> Kept:
     took_s = asked.scheduled[-1][0] / 1e9 if asked.scheduled else 0.0
-    with Pair(_task(replay, carrier, file)) as pair:
+    with Pair(_task(replay, carrier, file, apart=replay.apart(carrier.contender))) as pair:
         kept = pair.ask(asked, took_s + LIMIT_S)
         assert isinstance(kept, Kept)
         return kept
 
 
-def _task(replay: Replay, carrier: Carrier, file: Path) -> Task:
+def _task(replay: Replay, carrier: Carrier, file: Path, apart: tuple[str, ...] = ()) -> Task:
     contender = replay.contenders[carrier.contender](carrier.lane)
-    return Task(contender, carrier.codec, str(file), replay.handler)
+    return Task(contender, carrier.codec, str(file), replay.handler, apart)
 
 
 def _limit_s(replay: Replay, calls: int) -> float:

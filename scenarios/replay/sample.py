@@ -149,13 +149,22 @@ def _generate(sample: Sample, calls: Sequence[Call], typical: _Sizes, busy_share
     sample.generated = True
     for call in calls:
         request, response = _made_up(call.request, typical.request), _made_up(call.response, typical.response)
-        if request is None or response is None:
-            sample.left_out["neither its values nor its sizes were kept: record with payloads"] += 1
+        refused = _refused(call)
+        if refused or request is None or response is None:
+            sample.left_out[refused or "neither its values nor its sizes were kept: record with payloads"] += 1
             continue
         result = response[0] if len(response) == 1 else response
         pickled = pickle.dumps((tuple(request), {}), 5), pickle.dumps(result, 5)
         case = Case(call.function, *pickled, *_work(call, busy_share), call.start_ns, call.duration_ns)
         sample.chosen.append(Chosen(case, tuple(request), {}, result))
+
+
+def _refused(call: Call) -> str:
+    """What of it cannot travel, as the sizes say."""
+    for where, each in (("arguments", call.request), ("result", call.response)):
+        if each is not None and recorded.NOT_PICKLED in each.shape:
+            return f"{where}: {each.shape}"
+    return ""
 
 
 def _made_up(encoded: Encoded | None, usual: float) -> list[Any] | None:

@@ -18,8 +18,10 @@ from scenarios.replay.preparation import Prepared
 from scenarios.replay.recorded import Call, Recording, busy_share
 from scenarios.replay.rounds import Key, Measured, Say, Work
 from scenarios.replay.travel import Travel
-from scenarios.replay.what_if import Split, Today, Verdict
+from scenarios.replay.what_if import Program, Split, Today, Verdict
 
+OWN_US = 1.0
+"""Which the replay's own loop may take of a call: so short a difference says nothing of a function."""
 REPRODUCED = 0.25
 """The direct call's time may differ so much from the recorded one; else the machine, or the function, is another."""
 
@@ -34,7 +36,8 @@ class Line:
     """By contender; ``direct`` is not among them."""
     verdict: Verdict
     reproduced: float
-    """The direct call's time as a multiple of the recorded one; NaN where no handler ran."""
+    """The direct call's time as a multiple of the recorded one; NaN where no handler ran, and where they differ by less
+    than :data:`OWN_US`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Study:
     lines: Sequence[Line]
     """By the time the functions take, the most first."""
     direct: Mapping[str, Cost]
+    programs: Sequence[Program]
     in_rhythm: Sequence[InRhythm]
     measured: Measured
 
@@ -64,9 +68,13 @@ def study(prepared: Prepared, measured: Measured) -> Study:
     costs = {work.key: _cost(prepared, measured, work) for work in prepared.replay.works if work.key in measured.timed}
     lines = [_line(prepared, measured, name, costs) for name in prepared.functions]
     names = [case.function for case in prepared.replay.cargo.cases]
-    rhythm = [each for name, kept in measured.kept.items() for each in figures.in_rhythm(name, kept, names)]
+    apart = prepared.replay.apart
+    rhythm = [
+        each for name, kept in measured.kept.items() for each in figures.in_rhythm(name, kept, names, apart(name))
+    ]
     direct = {name: cost for (name, contender), cost in costs.items() if contender == DIRECT}
-    return Study(prepared, lines, direct, rhythm, measured)
+    whole = what_if.programs([(line.today, line.splits) for line in lines])
+    return Study(prepared, lines, direct, whole, rhythm, measured)
 
 
 def today(recording: Recording, name: str, kept: Sequence[Call]) -> Today:
@@ -78,6 +86,7 @@ def today(recording: Recording, name: str, kept: Sequence[Call]) -> Today:
         calls=totals.calls,
         seconds=totals.seconds,
         program_seconds=recording.seconds,
+        p50_us=statistics.median(call.duration_ns for call in kept) / 1000 if kept else math.nan,
         cpu_seconds=totals.seconds * busy_share(kept),
         raised=totals.raised,
         dropped=totals.dropped,
@@ -104,7 +113,7 @@ def _line(prepared: Prepared, measured: Measured, name: str, costs: Mapping[Key,
         if (name, DIRECT) in measured.timed:
             took = np.median(np.vstack([figures.latencies(each) for each in measured.timed[name, DIRECT].values()]))
             usual = statistics.median(case.duration_ns for case in cases) / 1000
-            ratio = float(took) / usual if usual else math.nan
+            ratio = float(took) / usual if usual and abs(float(took) - usual) > OWN_US else math.nan
     splits = [
         what_if.split(now, costs[name, contender], options.callers, options.workers, busy_us)
         for contender in prepared.contenders

@@ -1,18 +1,18 @@
-"""A study in lines of text, for whatever shows tables: headings and fields, sentences, nothing of a terminal."""
+"""A study in lines of text, for whatever shows tables: headings and fields, nothing of a terminal."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from scenarios.common.units import BLANK, micros, percent, size, three
-from scenarios.replay import codecs, defaults, what_if
+from scenarios.common.units import BLANK, micros, percent, three
+from scenarios.replay import codecs, what_if
 from scenarios.replay.figures import Estimate, InRhythm
 from scenarios.replay.preparation import Prepared
-from scenarios.replay.study import REPRODUCED, Line, Study
+from scenarios.replay.study import Study
 from scenarios.replay.tasks import Compared
-from scenarios.replay.travel import Travel, Way
+from scenarios.replay.travel import Way
 
 
 class Table(NamedTuple):
@@ -44,40 +44,6 @@ def _way(way: Way) -> str:
         return "all"
     parts = [(way.carried, ""), (way.changed, " changed"), (way.refused, " refused")]
     return ", ".join(f"{count:,}{word}" for count, word in parts if count)
-
-
-def travel_sentences(prepared: Prepared) -> Iterator[str]:
-    """What does not travel, and where; per function."""
-    for name in prepared.functions:
-        found = prepared.travels[name]
-        said = list(_of_function(found))
-        if name in prepared.not_run:
-            said.insert(0, f"not replayed: {prepared.not_run[name]}")
-        for sentence in said:
-            yield f"{name}: {sentence}"
-
-
-def _of_function(found: Travel) -> Iterator[str]:
-    if found.mutated:
-        looked_at = found.mutation_looked_at
-        yield f"{found.mutated} of {looked_at} calls change their arguments in place: lost behind any IPC"
-    if found.generated:
-        yield "only sizes were recorded: what travels is not known, and texts and bytes of those sizes are replayed"
-    else:
-        for codec, way in found.ways.items():
-            for reason, count in way.reasons[:2]:
-                yield f"{codec}: {reason} ({count:,} of {found.calls:,} calls)"
-    for reason, count in found.left_out.items():
-        yield f"left out: {reason} ({count:,} calls)"
-    if found.made_up:
-        yield f"{found.made_up:,} calls have values in place of hidden ones, of the same types and lengths"
-    if (state := found.self_state) is not None:
-        kinds = ", ".join(f"{name} ({kind})" for name, kind, _ in state.attributes[:6])
-        yield f"its self holds {kinds or 'nothing'}: {size(state.pickled_bytes)} pickled, if it had to travel"
-        for refused in state.refused:
-            yield f"its self cannot travel: {refused}"
-        if state.mutated:
-            yield f"it changed its self in {state.mutated} of {state.looked_at} calls: self must stay in the server"
 
 
 def of_verdicts(study: Study) -> Table:
@@ -151,7 +117,7 @@ def of_contenders(study: Study) -> Table:
                     micros(cost.server_cpu_us) or BLANK,
                     _seconds(each.leaves_cpu_seconds),
                     "none" if math.isinf(each.batch) else f"{each.batch:,.0f}",
-                    f"{each.at_most:.2f}x",
+                    BLANK if math.isnan(each.at_most) else f"{each.at_most:.2f}x",
                     _compared(cost.compared),
                 ]
             )
@@ -161,9 +127,32 @@ def of_contenders(study: Study) -> Table:
     return Table("Every contender", headings, lines, keys=2, left=left, sections=sections)
 
 
+def of_program(study: Study) -> Table | None:
+    """The program, with all that a contender carries split off: a line for each; None where nothing was replayed."""
+    headings = ("contender", "functions", "calls", "program today", "split", "added", "of program", "CPU that leaves")
+    lines = [
+        [
+            each.contender,
+            f"{each.functions}",
+            f"{each.calls:,}",
+            _seconds(each.today_seconds),
+            _seconds(each.split_seconds),
+            _seconds(each.added_seconds),
+            _percent(each.added_seconds / each.today_seconds),
+            _seconds(each.leaves_cpu_seconds),
+        ]
+        for each in study.programs
+    ]
+    title = "The program, with every function split off that a contender carries"
+    return Table(title, headings, lines, left=("contender",)) if lines else None
+
+
 def of_rhythm(study: Study) -> Table | None:
     """All functions together, a line per contender; None where that was not replayed."""
-    headings = ("contender", "calls", "callers", "p50", "p99", "late", "latest", "client CPU", "server CPU", "not made")
+    headings = (
+        *("contender", "calls", "callers", "p50", "p99", "late", "latest", "p50 since due", "p99 since due"),
+        *("client CPU", "server CPU", "not made"),
+    )
     lines = [
         [
             each.contender,
@@ -173,6 +162,8 @@ def of_rhythm(study: Study) -> Table | None:
             micros(each.p99_us) or BLANK,
             f"{each.late:,}",
             micros(each.latest_us),
+            micros(each.due_p50_us),
+            micros(each.due_p99_us) or BLANK,
             micros(each.client_cpu_us),
             micros(each.server_cpu_us) or BLANK,
             f"{each.unmade:,}",
@@ -186,68 +177,6 @@ def of_rhythm(study: Study) -> Table | None:
 
 def _by_p50(each: InRhythm) -> float:
     return each.p50_us
-
-
-def sentences(study: Study) -> Iterator[str]:
-    """Verdicts in words, and what a reader of the figures must know."""
-    for line in study.lines:
-        yield f"{line.today.function}: {line.verdict.word}: {line.verdict.why}{_but(line)}"
-    yield from _notes(study)
-
-
-def _but(line: Line) -> str:
-    found = line.travel
-    said = []
-    if left_out := sum(found.left_out.values()):
-        said.append(f"{left_out:,} of {left_out + found.calls:,} calls could not be replayed")
-    if found.self_state is not None and line.splits:
-        said.append("its self must live in the server, or travel, which is not in the figure")
-    return f"; but {' and '.join(said)}" if said else ""
-
-
-def _notes(study: Study) -> Iterator[str]:
-    options, recording = study.prepared.options, study.prepared.recording
-    what = {
-        defaults.NOTHING: "no work in the server: the cost is of the call alone",
-        defaults.RECORDED: "the server took as long as was recorded",
-        defaults.REAL: "the functions themselves ran in the server",
-    }[options.handler]
-    yield (
-        f"program: {recording.seconds:.4g} s recorded; {what}; {options.rounds} rounds; cost is what a contender takes "
-        "more than direct, the call by reference"
-    )
-    dropped = sum(line.today.dropped for line in study.lines)
-    if dropped:
-        calls = sum(line.today.calls for line in study.lines)
-        yield f"{dropped:,} of {calls:,} calls were not kept by the recording: the recorded rhythm is so much thinner"
-    for line in study.lines:
-        if options.handler == defaults.REAL and abs(line.reproduced - 1) > REPRODUCED:
-            yield (
-                f"{line.today.function}: the direct call takes {line.reproduced:.2f} times what was recorded: another "
-                "machine or load, or a function whose state is not what it was; its shares do not hold here"
-            )
-        for split in line.splits:
-            compared = split.cost.compared
-            if compared.changed or compared.different:
-                yield (
-                    f"{line.today.function}, {split.cost.contender}: of {_total(compared):,} results "
-                    f"{compared.changed:,} were changed and {compared.different:,} different ({compared.first})"
-                )
-    for (function, contender), choice in study.prepared.choices.items():
-        if choice.carrier is None:
-            yield f"{function}, {contender}: {choice.why_not}"
-    for (function, contender), reason in study.measured.failures.items():
-        yield f"failed: {contender}, {function or 'recorded rhythm'}: {reason}"
-    for name, kind in study.prepared.contenders.items():
-        if kind.is_async:
-            yield f"{name} is asyncio's own: it is called through a loop that runs for each call, which costs more"
-    if uncalled := study.prepared.uncalled:
-        yield f"{uncalled} functions were never called"
-    yield from study.prepared.left_out
-
-
-def _total(compared: Compared) -> int:
-    return compared.equal + compared.changed + compared.different
 
 
 def _ends(estimate: Estimate) -> str:

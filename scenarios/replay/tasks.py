@@ -19,11 +19,13 @@ class Task:
     file: str
     """Of :mod:`scenarios.replay.cargo`."""
     handler: str
+    apart: tuple[str, ...] = ()
+    """Functions that have a server each, in this order, as in a split program. None: one server answers for all."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Server:
-    """Where the server is, once it is ready."""
+    """Where a server is, once it is ready."""
 
     address: str
     pid: int
@@ -82,23 +84,27 @@ class Kept:
     late_ns: bytes
     """From when it was due to just before it was made."""
     number: bytes
+    cpu_ns: bytes
+    """Of the calling thread, in each call."""
     callers: int
     client_cpu_ns: int
-    """What was spent waiting for the clock taken off."""
-    server_cpu_ns: int | None
+    """Of the whole process, what was spent waiting for the clock taken off."""
+    servers_cpu_ns: tuple[int, ...] | None
+    """Of each server, in the order of the task's."""
     unmade: int = 0
     """Calls for which there was no time left."""
 
     def and_also(self, other: Kept) -> Kept:
         """Both, one behind the other."""
-        servers = (self.server_cpu_ns, other.server_cpu_ns)
+        own, its = self.servers_cpu_ns, other.servers_cpu_ns
         return Kept(
             self.latency_ns + other.latency_ns,
             self.late_ns + other.late_ns,
             self.number + other.number,
+            self.cpu_ns + other.cpu_ns,
             self.callers,
             self.client_cpu_ns + other.client_cpu_ns,
-            None if servers[0] is None or servers[1] is None else servers[0] + servers[1],
+            None if own is None or its is None else tuple(one + more for one, more in zip(own, its, strict=True)),
             self.unmade + other.unmade,
         )
 

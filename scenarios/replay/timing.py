@@ -97,26 +97,30 @@ def back_to_back(call: Call, payloads: Sequence[Any], latencies: array[int], aft
 
 
 class Rhythm:
-    """Calls that are due at moments, and callers that share them. One use."""
+    """Calls that are due at moments, and callers that share them. One use.
 
-    def __init__(self, scheduled: Sequence[Scheduled], payloads: Mapping[int, Any], callers: int) -> None:
-        self.latency = array("q", bytes(8 * len(scheduled)))
-        self.late = array("q", bytes(8 * len(scheduled)))
+    `places`: of each call, the place of its server among those that a caller is connected to.
+    """
+
+    def __init__(self, scheduled: Sequence[Scheduled], payloads: Mapping[int, Any], places: Sequence[int]) -> None:
+        self.latency, self.late, self.cpu = (array("q", bytes(8 * len(scheduled))) for _ in range(3))
+        """Of each call, ns: how long it took, how late it was made, and its thread's CPU time."""
         self.made = 0
         self.waited = Record(0)
         """What was spent waiting for the clock."""
-        self._scheduled, self._payloads = scheduled, payloads
+        self._scheduled, self._payloads, self._places = scheduled, payloads, places
         self._turn = threading.Lock()
-        self._wait = wait_until if callers == 1 else sleep_until
+        self._wait = wait_until
         self._begin = self._give_up = 0
         self._errors: list[BaseException] = []
 
-    def run(self, calls: Sequence[Call], lead_s: float = 0.02) -> None:
+    def run(self, callers: Sequence[Sequence[Call]], lead_s: float = 0.02) -> None:
         """Begin after the lead, a thread per caller. Raises what the first one that failed has raised."""
+        self._wait = wait_until if len(callers) == 1 else sleep_until
         self._begin = time.perf_counter_ns() + round(lead_s * 1e9)
         last = self._scheduled[-1][0] if self._scheduled else 0
         self._give_up = self._begin + last + round(DRAIN_S * 1e9)
-        threads = [threading.Thread(target=self._work, args=(call,), daemon=True) for call in calls]
+        threads = [threading.Thread(target=self._work, args=(calls,), daemon=True) for calls in callers]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -124,15 +128,17 @@ class Rhythm:
         if self._errors:
             raise self._errors[0]
 
-    def _work(self, call: Call) -> None:
-        clock = time.perf_counter_ns
+    def _work(self, calls: Sequence[Call]) -> None:
+        clock, cpu = time.perf_counter_ns, time.thread_time_ns
         try:
             while (i := self._take()) >= 0:
                 due, number = self._scheduled[i]
-                payload = self._payloads[number]
+                payload, call = self._payloads[number], calls[self._places[i]]
+                computed = cpu()
                 start = clock()
                 answer = call(payload)
                 end = clock()
+                self.cpu[i] = cpu() - computed
                 self.latency[i], self.late[i] = end - start, start - self._begin - due
                 checked(answer, payload)
         except BaseException as error:  # of a thread: who started it is told

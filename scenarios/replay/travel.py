@@ -86,6 +86,11 @@ class Travel:
     self_state: SelfState | None
 
 
+def counted(calls: int) -> str:
+    """In words."""
+    return f"{calls:,} call{'' if calls == 1 else 's'}"
+
+
 def of(recording: Recording, sample: Sample) -> Travel:
     """A codec that is not installed carries nothing, and says so."""
     name = sample.function.name

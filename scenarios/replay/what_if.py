@@ -44,6 +44,8 @@ class Today:
     seconds: float
     """Of all its calls, added up."""
     program_seconds: float
+    p50_us: float
+    """Of the calls that were kept; NaN where none was."""
     cpu_seconds: float
     """Of them, on a CPU: from the calls where it was looked at; NaN where it was not."""
     raised: int
@@ -87,7 +89,48 @@ class Split:
     cheap_per_s: float
     """So many calls per second cost 5% of the program's time."""
     at_most: float
-    """Times what the program does today, with the callers and workers that were asked for."""
+    """Times what the program does today, with the callers and workers that were asked for; NaN for one of each."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """The whole program behind one contender: every function that it carries is split off, one that is worth it and
+    one that is not. What a function costs inside another counts there, too: calls that are inside recorded calls are
+    made all the same.
+    """
+
+    contender: str
+    functions: int
+    calls: int
+    today_seconds: float
+    added_seconds: float
+    leaves_cpu_seconds: float
+    """NaN where that is not known of one of them."""
+
+    @property
+    def split_seconds(self) -> float:
+        """The program's time then, calls being made one after the other as they are today."""
+        return self.today_seconds + self.added_seconds
+
+
+def programs(lines: Sequence[tuple[Today, Sequence[Split]]]) -> list[Program]:
+    """By contender, what all of them add up to, the cheapest of those that carry most functions first."""
+    found: dict[str, list[tuple[Today, Split]]] = {}
+    for today, splits in lines:
+        for split in splits:
+            found.setdefault(split.cost.contender, []).append((today, split))
+    every = [
+        Program(
+            contender=name,
+            functions=len(each),
+            calls=sum(today.calls for today, _ in each),
+            today_seconds=each[0][0].program_seconds,
+            added_seconds=sum(split.added_seconds for _, split in each),
+            leaves_cpu_seconds=sum(split.leaves_cpu_seconds for _, split in each),
+        )
+        for name, each in found.items()
+    ]
+    return sorted(every, key=lambda program: (-program.functions, program.added_seconds))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +154,7 @@ def split(today: Today, cost: Cost, callers: int = 1, workers: int = 1, work_us:
         leaves_cpu_seconds=leaves,
         batch=batch(today.mean_us, cost),
         cheap_per_s=CHEAP_SHARE * 1e6 / cost.added_mean_us.value if cost.added_mean_us.value > 0 else math.inf,
-        at_most=bound(today, cost, added, callers, workers, work_us),
+        at_most=bound(today, cost, added, callers, workers, work_us) if max(callers, workers) > 1 else math.nan,
     )
 
 

@@ -20,7 +20,7 @@ from contenders.interface import Contender
 from scenarios.cli.commands import main
 from scenarios.records import store
 from scenarios.records.environment import PROJECT
-from scenarios.replay import defaults, document, preparation, rounds, study, tables
+from scenarios.replay import defaults, document, preparation, rounds, sentences, study
 from scenarios.replay.preparation import Options
 from scenarios.replay.study import Study
 from scenarios.replay.what_if import CHEAP, IMPOSSIBLE, UNKNOWN
@@ -173,7 +173,7 @@ def test_the_function_itself_is_run_and_its_results_compared(tmp_path: Path) -> 
     assert "needs its object" in found.prepared.not_run[f"{SHOP}:Till.take"]
     assert lines["Till.take"].verdict.word == UNKNOWN
     assert "changes its arguments" in found.prepared.not_run[f"{SHOP}:sort"]
-    said = " ".join(tables.sentences(found))
+    said = " ".join(sentences.of_study(found))
     assert "quote: the direct call takes 0.00 times what was recorded" in said  # which is 5 ms that it never took
     assert "of 4 results 0 were changed and 4 different" in said
 
@@ -226,7 +226,7 @@ def test_a_contender_that_is_not_here_is_left_out_and_named(recording: Path, mon
         (["--with-handler", "--handler", "recorded"], "choose one"),
         (["--path", "no-such-folder"], "is not a folder"),
         (["--function", "quota"], "did you mean"),
-        (["--rounds", "0"], "invalid at_least_one value"),
+        (["--rounds", "0"], "must be a whole number, 1 or more"),
     ],
 )
 def test_a_mistake_is_told_with_a_remedy(
@@ -247,7 +247,7 @@ def test_too_few_rounds_are_refused(
 def test_a_recording_without_calls_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = write(tmp_path / "calls.rec", [], refused={"stream": "a generator"})
     assert main(["replay", str(file)]) == 2
-    assert "holds no calls" in capsys.readouterr().err
+    assert "holds no call of tests.scenarios.replay.shop:stream" in capsys.readouterr().err
 
 
 def test_functions_are_chosen_by_the_ends_of_their_names(recording: Path) -> None:

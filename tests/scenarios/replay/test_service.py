@@ -115,8 +115,8 @@ def test_a_rhythm_makes_every_call_in_its_turn_and_none_before_it_is_due() -> No
         return [payload[0], None]
 
     scheduled = [(number * 1_000_000, number) for number in range(10)]
-    rhythm = timing.Rhythm(scheduled, {number: [number, [], {}] for number in range(10)}, 2)
-    rhythm.run([call, call], lead_s=0.0)
+    rhythm = timing.Rhythm(scheduled, {number: [number, [], {}] for number in range(10)}, [0] * 10)
+    rhythm.run([[call], [call]], lead_s=0.0)
     assert sorted(made) == list(range(10))
     assert rhythm.made == 10
     assert min(rhythm.late) >= 0
@@ -126,7 +126,7 @@ def test_a_call_that_fails_in_a_rhythm_ends_it_and_is_raised() -> None:
     def call(payload: Any) -> Any:
         raise KeyError("no")
 
-    rhythm = timing.Rhythm([(0, 0), (10**12, 0)], {0: [0, [], {}]}, 1)
+    rhythm = timing.Rhythm([(0, 0), (10**12, 0)], {0: [0, [], {}]}, [0, 0])
     with pytest.raises(KeyError):
-        rhythm.run([call], lead_s=0.0)
+        rhythm.run([[call]], lead_s=0.0)
     assert rhythm.made == 1

@@ -19,7 +19,7 @@ NAN = math.nan
 
 def today(**other: Any) -> Today:
     """1,000 calls of 1 ms, a second of ten, all of it computing."""
-    made = Today("shop:quote", "function", 1000, 1.0, 10.0, 1.0, 0, 0, NAN)
+    made = Today("shop:quote", "function", 1000, 1.0, 10.0, 1000.0, 1.0, 0, 0, NAN)
     return dataclasses.replace(made, **other)
 
 
@@ -172,10 +172,40 @@ def test_there_is_no_line_through_sizes_that_hardly_differ_or_few_calls(sizes: l
 
 def test_the_rhythm_counts_late_calls_for_each_function_and_all() -> None:
     took, late = np.array([10, 20, 30], np.int64) * 1000, np.array([0, 2_000_000, 5_000], np.int64)
-    kept = Kept(took.tobytes(), late.tobytes(), np.array([0, 1, 1], np.int64).tobytes(), 2, 3000, None, unmade=4)
+    numbers, cpu = np.array([0, 1, 1], np.int64), np.array([7, 8, 10], np.int64) * 1000
+    kept = Kept(*(each.tobytes() for each in (took, late, numbers, cpu)), 2, 3000, None, unmade=4)
     whole, one, other = figures.in_rhythm("mp-pipe", kept, ["a", "b"])
     assert (whole.function, whole.calls, whole.late, whole.unmade, whole.callers) == ("", 3, 1, 4, 2)
     assert whole.latest_us == pytest.approx(2000.0)
     assert (one.function, one.late, other.function, other.p50_us) == ("a", 0, "b", pytest.approx(25.0))
-    assert whole.client_cpu_us == pytest.approx(1.0)
+    assert (whole.client_cpu_us, other.client_cpu_us) == (pytest.approx(1.0), pytest.approx(9.0))
+    assert (other.due_p50_us, whole.due_p50_us) == (pytest.approx(1027.5), pytest.approx(35.0))
     assert math.isnan(whole.p99_us)
+    assert math.isnan(whole.server_cpu_us)
+
+
+def test_functions_that_have_a_server_each_have_its_cpu_time() -> None:
+    took, numbers = np.array([10, 20, 30], np.int64) * 1000, np.array([0, 1, 1], np.int64)
+    kept = Kept(took.tobytes(), took.tobytes(), numbers.tobytes(), took.tobytes(), 1, 3000, (4000, 10_000))
+    twice = kept.and_also(kept)
+    whole, one, other = figures.in_rhythm("shm", twice, ["b", "a"], ["b", "a"])
+    assert (one.function, one.server_cpu_us, other.server_cpu_us) == ("a", 5.0, 4.0)
+    assert whole.server_cpu_us == pytest.approx(14 / 3)
+
+
+def test_the_program_is_all_of_its_functions_split_by_contender() -> None:
+    one, other = today(), today(function="shop:report", calls=10, cpu_seconds=NAN)
+    lines = [
+        (one, [what_if.split(one, cost(us, contender=name)) for name, us in (("shm", 10.0), ("pipe", 30.0))]),
+        (other, [what_if.split(other, cost(1000.0, contender="shm"))]),
+    ]
+    first, second = what_if.programs(lines)
+    assert (first.contender, first.functions, first.calls) == ("shm", 2, 1010)
+    assert (first.today_seconds, first.split_seconds) == (10.0, pytest.approx(10.0 + 0.01 + 0.01))
+    assert math.isnan(first.leaves_cpu_seconds)
+    assert (second.contender, second.functions, second.added_seconds) == ("pipe", 1, pytest.approx(0.03))
+
+
+def test_one_caller_and_one_worker_have_no_bound() -> None:
+    assert math.isnan(what_if.split(today(), cost(10.0)).at_most)
+    assert what_if.split(today(cpu_seconds=5.0), cost(10.0), callers=2).at_most > 1
