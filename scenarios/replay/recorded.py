@@ -87,11 +87,7 @@ def opened(path: Path, *, trust: bool = False) -> Recording:
     try:
         return read(path, trust=trust)
     except NotARecording as error:
-        raise RecordingError(f"{path}: {error}; python -m shm_rpc_bridge.record writes one") from None
-    except (LookupError, TypeError, ValueError) as error:  # blocks that are whole, and are not what they should be
-        raise RecordingError(
-            f"{path} was written by another version ({type(error).__name__}: {error}): record it again"
-        ) from None
+        raise RecordingError(f"{error}; python -m shm_rpc_bridge.record writes one") from None
     except PermissionError as error:
         raise RecordingError(str(error)) from None
     except OSError as error:

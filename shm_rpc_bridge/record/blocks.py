@@ -42,9 +42,21 @@ class Block(NamedTuple):
 def encode(fields: dict[str, Any], blobs: Sequence[bytes] = ()) -> bytes:
     """One block. `fields` is what JSON can hold, and has no key "blobs"."""
     whole = {**fields, "blobs": [len(blob) for blob in blobs]}
-    line = orjson.dumps(whole, default=tuple, option=orjson.OPT_APPEND_NEWLINE)  # of a NamedTuple
+    try:
+        line = orjson.dumps(whole, default=tuple, option=orjson.OPT_APPEND_NEWLINE)  # of a NamedTuple
+    except TypeError:  # a name that is no UTF-8, as of a file; an attribute that has no text for a name
+        line = orjson.dumps(_writable(whole), option=orjson.OPT_APPEND_NEWLINE)
     body = zlib.compress(b"".join((line, *blobs)), LEVEL)
     return _HEAD.pack(_BLOCK, len(body), zlib.crc32(body)) + body
+
+
+def _writable(value: Any) -> Any:
+    """With texts that JSON can hold."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_writable(str(key)): _writable(each) for key, each in value.items()}
+    return [_writable(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def decode(data: bytes) -> tuple[list[Block], int]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import atexit
-import glob
 import os
 import shlex
 import sys
 from typing import Collection
 
 from shm_rpc_bridge.quantities import bytes_of, duration, size
-from shm_rpc_bridge.record import environment, recording
+from shm_rpc_bridge.record import environment, files, recording
 from shm_rpc_bridge.record.program import ProgramError, run
-from shm_rpc_bridge.record.recorder import BUDGET_BYTES, PAYLOADS, VALUES, Recorder, Settings, Summary, clear
+from shm_rpc_bridge.record.recorder import BUDGET_BYTES, PAYLOADS, VALUES, Recorder, Settings, Summary
 
 _EPILOG = """examples:
   python -m shm_rpc_bridge.record --target shop.pricing:quote -o calls.rec -- main.py --port 8000
@@ -45,13 +44,13 @@ def main(arguments: list[str] | None = None) -> int:
         if not settings.targets and not settings.package:
             parser.error("name what is to be recorded: --target module:function, or --package package")
         if asked.print_environment:
-            clear(asked.output, force=asked.force)
+            files.clear(asked.output, force=asked.force)
             for name, value in environment.variables(settings, asked.output).items():
                 print(f"export {name}={shlex.quote(value)}")
             return 0
         if not program:
             parser.error("name the program behind --, as in: -- script.py args, or: -- -m module args")
-        clear(asked.output, force=asked.force)
+        files.clear(asked.output, force=asked.force)
         os.environ.update(environment.variables(settings, asked.output, recorder.run))
         recorder.program = " ".join(program)
         recorder.start()
@@ -109,7 +108,7 @@ def _end(recorder: Recorder) -> None:
     whole = recorder.finish()
     if os.getpid() != recorder.pid:
         return  # a child that was forked, and says nothing
-    others = len(glob.glob(glob.escape(recorder.output) + ".*[0-9]"))
+    others = len(files.beside(recorder.output))
     more = f", and beside it {others} of other processes: --show adds them up" if others else ""
     _say(f"shm_rpc_bridge.record: {recorder.output} ({size(recorder.written_bytes)}){more}")
     for line in _lines(recorder.summary(), recorder.settings.targets):

@@ -8,6 +8,7 @@ says, only types and lengths.
 from __future__ import annotations
 
 import pickle
+import time
 import zlib
 from typing import Any, Callable, Dict, Iterable, Mapping, NamedTuple, Tuple
 
@@ -19,8 +20,8 @@ from shm_rpc_bridge.record.signals import but_signals
 from shm_rpc_bridge.record.stand_ins import Redacted, Refused
 
 PROTOCOL = 5
-DEEPEST = 6
-"""So deep inside of arguments and results what cannot be pickled is looked for, to keep the rest."""
+DEEPEST, LONGEST_NS = 6, 20_000_000
+"""So deep inside of arguments and results, and for so long, what cannot be pickled is looked for, to keep the rest."""
 SHOWN = 8
 """Entries of a container that a shape names."""
 
@@ -179,20 +180,26 @@ def _pickled(value: Any) -> Encoded:
         pickled = pickle.dumps(value, PROTOCOL)
     except but_signals() as error:  # of the value's own methods: anything
         words = f"{NOT_PICKLED}: {_why(error)}"
-        pickled = pickle.dumps(_without_refused(value, DEEPEST), PROTOCOL)
+        until = time.perf_counter_ns() + LONGEST_NS
+        pickled = pickle.dumps(_without_refused(value, DEEPEST, until), PROTOCOL)
     return Encoded(-1, 0, words, len(pickled), pickled)
 
 
-def _without_refused(value: Any, depth: int) -> Any:
-    """`value` with stand-ins for what cannot be pickled, as deep inside as containers of the plain kinds go."""
+def _without_refused(value: Any, depth: int, until: int) -> Any:
+    """`value` with stand-ins for what cannot be pickled, as deep inside as containers of the plain kinds go; and for
+    all that is left when the clock says `until`.
+    """
+    if time.perf_counter_ns() > until:
+        return Refused(f"{type(value).__module__}.{type(value).__qualname__}", "too much to look through")
     try:
         pickle.dumps(value, PROTOCOL)
         return value
     except but_signals() as error:
         if depth and type(value) in (tuple, list):
-            return type(value)(_without_refused(each, depth - 1) for each in value)
+            return type(value)(_without_refused(each, depth - 1, until) for each in value)
         if depth and type(value) is dict:
-            return {_without_refused(key, 0): _without_refused(each, depth - 1) for key, each in list(value.items())}
+            found = list(value.items())
+            return {_without_refused(key, 0, until): _without_refused(each, depth - 1, until) for key, each in found}
         return Refused(f"{type(value).__module__}.{type(value).__qualname__}", _why(error))
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import glob
 import os
 import platform
 import sys
@@ -21,7 +20,7 @@ from multiprocessing import util
 from types import ModuleType, TracebackType
 from typing import Any, Callable, NamedTuple, Sequence, TypeVar
 
-from shm_rpc_bridge.record import payloads, targets
+from shm_rpc_bridge.record import files, payloads, targets
 from shm_rpc_bridge.record.importing import Watch
 from shm_rpc_bridge.record.nesting import current
 from shm_rpc_bridge.record.probe import Probe
@@ -87,7 +86,7 @@ class Recorder:
         if _active is not None:
             raise RuntimeError(f"{_active.output} is being recorded already; one recording at a time")
         _watch_forks()
-        self._begin_writing(_fresh(f"{self.output}.{os.getpid()}") if self._is_child else self.output)
+        self._begin_writing(files.fresh(f"{self.output}.{os.getpid()}") if self._is_child else self.output)
         if not self._is_child:
             self._writer.create()
         self._writer.start()
@@ -194,7 +193,10 @@ class Recorder:
     def _imported(self, module: ModuleType) -> None:
         """A module has just been run. What cannot be recorded of it is noted: the program must not see an error."""
         if _active is self:
-            self._record(module, strict=False)
+            try:
+                self._record(module, strict=False)
+            except Exception as error:  # of what stands in a module: its names may be anything
+                self._refuse(module.__name__, f"{module.__name__}: {type(error).__name__}: {error}")
 
     def _record(self, module: ModuleType, *, strict: bool) -> None:
         found: list[tuple[Target, Callable[..., Any]]] = []
@@ -223,10 +225,13 @@ class Recorder:
             self._refuse(module.__name__, str(error))
 
     def _wrapped(self, target: Target, *, within: str | None) -> tuple[Target, Callable[..., Any]]:
-        probe = Probe(
+        """A module that is imported again has its functions again, which are the same ones."""
+        known = next((each for each in self._probes if each.name == target.name and not each.refused), None)
+        probe = known or Probe(
             target.name, kind=target.kind, is_async=target.is_async, parameters=target.parameters, within=within
         )
-        self.add(probe)
+        if known is None:
+            self.add(probe)
         return target, wrap(target.function, probe)
 
     def _refuse(self, name: str, why: str) -> None:
@@ -248,7 +253,7 @@ class Recorder:
         """This process was forked: what waits to be written is the parent's, and so is its thread."""
         current.set(0)
         self._lock = threading.Lock()
-        self._begin_writing(_fresh(f"{self.output}.{os.getpid()}"))
+        self._begin_writing(files.fresh(f"{self.output}.{os.getpid()}"))
         for index, probe in enumerate(self._probes):
             probe.attach(self._queue, index, self.settings.redact)
         self._writer.start()
@@ -278,7 +283,7 @@ def record(
     """
     path = os.fspath(output)
     recorder = Recorder(Settings(names, package, payloads, sample, budget_bytes, tuple(redact)), path)
-    clear(path, force=force)
+    files.clear(path, force=force)
     return recorder
 
 
@@ -297,15 +302,6 @@ def recorded(function: _F) -> _F:
     return wrap(function, probe)  # type: ignore[return-value]
 
 
-def clear(output: str, *, force: bool) -> None:
-    """Make way for a recording. Raises FileExistsError where there is one, unless it is to be replaced by `force`."""
-    there = [path for path in (output, *sorted(glob.glob(glob.escape(output) + ".*[0-9]"))) if os.path.exists(path)]
-    if there and not force:
-        raise FileExistsError(f"{there[0]} exists; take another name, or replace it with --force (force=True)")
-    for path in there:
-        os.unlink(path)
-
-
 def _check(settings: Settings) -> None:
     if settings.payloads not in PAYLOADS:
         raise ValueError(f"payloads are {' or '.join(PAYLOADS)}, not {settings.payloads!r}")
@@ -320,14 +316,6 @@ def _check(settings: Settings) -> None:
 def _summary(probe: Probe, totals: Totals) -> Summary:
     calls, seconds, _, left_out, own_us = totals.text(probe.dropped)
     return Summary(probe.name, calls, seconds, left_out, own_us, probe.refused)
-
-
-def _fresh(path: str) -> str:
-    """A process may have become another program, or its number be another's that has ended."""
-    number, fresh = 2, path
-    while os.path.exists(fresh):
-        number, fresh = number + 1, f"{path}-{number}"
-    return fresh
 
 
 def _watch_forks() -> None:

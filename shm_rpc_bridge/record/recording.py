@@ -11,13 +11,12 @@ and :func:`read` refuses a file that belongs to another user. Immutable; thread-
 from __future__ import annotations
 
 import functools
-import glob
 import os
 import pickle
 from pathlib import Path
 from typing import Any, Iterable, Mapping, NamedTuple
 
-from shm_rpc_bridge.record import blocks
+from shm_rpc_bridge.record import blocks, files
 from shm_rpc_bridge.record.blocks import NotARecording
 from shm_rpc_bridge.record.rows import Encoded, decode
 
@@ -159,7 +158,7 @@ def read(path: str | os.PathLike[str], *, trust: bool = False) -> Recording:
     `trust` it, OSError where it cannot be read.
     """
     first = Path(path)
-    others = sorted(each for each in first.parent.glob(glob.escape(first.name) + ".*") if each.name[-1].isdigit())
+    others = files.beside(first)
     parts = [_Part(first, trust)] if first.exists() or not others else []
     for other in others:
         try:
@@ -170,7 +169,15 @@ def read(path: str | os.PathLike[str], *, trust: bool = False) -> Recording:
             parts.append(part)
     if not parts:
         raise NotARecording(f"neither {first} nor a file beside it ({first.name}.<process>) is a recording")
-    return Recording(first, parts)
+    try:
+        return Recording(first, parts)
+    except (
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as error:  # blocks that are whole, and hold other things
+        raise NotARecording(f"{first} was written by another version ({type(error).__name__}: {error})") from error
 
 
 def busy_share(calls: Iterable[Call]) -> float:
@@ -181,9 +188,17 @@ def busy_share(calls: Iterable[Call]) -> float:
 
 
 class _Part:
-    """One process's file."""
+    """One process's file. Raises :class:`NotARecording` for any other."""
 
     def __init__(self, path: Path, trust: bool) -> None:
+        try:
+            self._read(path, trust)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            if isinstance(error, NotARecording):
+                raise NotARecording(f"{path}: {error}") from None
+            raise NotARecording(f"{path} was written by another version ({type(error).__name__}: {error})") from error
+
+    def _read(self, path: Path, trust: bool) -> None:
         if not trust and path.stat().st_uid not in (os.getuid(), 0):
             raise PermissionError(
                 f"{path} belongs to user {path.stat().st_uid}: reading a recording's pickles can run any code; "
@@ -191,7 +206,7 @@ class _Part:
             )
         found, torn = blocks.decode(path.read_bytes())
         if not found or found[0].fields["kind"] != "begin":
-            raise NotARecording(f"{path} has no beginning: its process was killed before it wrote anything")
+            raise NotARecording("it has no beginning: its process was killed before it wrote anything")
         self.meta = found[0].fields
         self._blocks = found
         self.functions = [

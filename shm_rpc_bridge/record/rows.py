@@ -83,4 +83,7 @@ def _encoded(text: Any, blobs: Iterator[bytes]) -> Encoded | None:
         return None
     if type(text) is int:
         return Encoded(text)
-    return Encoded._make((*text[:4], next(blobs) if text[4] else None))
+    blob = next(blobs, None) if text[4] else None
+    if text[4] and blob is None:
+        raise LookupError("a pickle is missing")
+    return Encoded._make((*text[:4], blob))

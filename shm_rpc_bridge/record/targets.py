@@ -17,6 +17,10 @@ _FUNCTIONS = (FunctionType, functools._lru_cache_wrapper)
 _STARS: dict[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
 
 
+_OURS = {"__wrapped__", "__signature__"}
+"""What a wrapper has of its own."""
+
+
 class TargetError(ValueError):
     """A name that is not one of a function to be recorded. The message says why, and what to name instead."""
 
@@ -76,6 +80,10 @@ def find(module: ModuleType, qualified: str) -> Target:
         owner = getattr(owner, step, None)
         if owner is None:
             raise TargetError(f"{name}: {module.__name__} has no {step}")
+    if not isinstance(owner, (type, ModuleType)):
+        raise TargetError(
+            f"{name}: {'.'.join(path)} is an object: name its class, as in {type(owner).__qualname__}.{attribute}"
+        )
     raw = inspect.getattr_static(owner, attribute, None)
     if raw is None:
         there = sorted(each for each in vars(owner) if callable(getattr(owner, each)) and not each.startswith("_"))
@@ -90,13 +98,14 @@ def functions_of(module: ModuleType) -> Iterator[Target]:
     two underscores only ``__init__`` and ``__call__``.
     """
     for attribute, raw in list(vars(module).items()):
-        if inspect.isclass(raw) and raw.__module__ == module.__name__:
+        # By its type, never by isinstance: that asks an object for its class, which a proxy may answer with an error.
+        if issubclass(type(raw), type) and raw.__module__ == module.__name__:
             for inside, method in list(vars(raw).items()):
                 if not inside.startswith("__") or inside in ("__init__", "__call__"):
                     target = _target(f"{module.__name__}:{raw.__qualname__}.{inside}", raw, inside, method)
-                    if isinstance(target.function, _FUNCTIONS):
+                    if type(target.function) in _FUNCTIONS:
                         yield target
-        elif isinstance(raw, _FUNCTIONS) and raw.__module__ == module.__name__:
+        elif type(raw) in _FUNCTIONS and raw.__module__ == module.__name__:
             yield _target(f"{module.__name__}:{attribute}", module, attribute, raw)
 
 
@@ -112,20 +121,25 @@ def refuse(target: Target) -> None:
 
 
 def _target(name: str, owner: Any, attribute: str, raw: Any) -> Target:
-    if isinstance(raw, classmethod):
+    kind = type(raw)
+    if issubclass(kind, classmethod):
         return Target(name, owner, attribute, raw.__func__, "classmethod")
-    if isinstance(raw, staticmethod):
+    if issubclass(kind, staticmethod):
         return Target(name, owner, attribute, raw.__func__, "staticmethod")
-    if isinstance(raw, property):
+    if issubclass(kind, property):
         return Target(name, owner, attribute, raw.fget, "method")
-    return Target(name, owner, attribute, raw, "method" if inspect.isclass(owner) else "function")
+    if not inspect.isclass(owner):
+        return Target(name, owner, attribute, raw, "function")
+    # What has no __get__, as a partial or a function in C, is called without self.
+    return Target(name, owner, attribute, raw, "method" if hasattr(kind, "__get__") else "staticmethod")
 
 
 class Replaced:
     """What stands elsewhere than it did, to be put back. For one thread."""
 
     def __init__(self) -> None:
-        self._undo: list[tuple[Any, str, Any, bool]] = []
+        self._undo: list[tuple[Any, str, Any, bool, Any]] = []
+        """Owner, attribute, what stood there, whether it was the owner's own, what stands there now."""
         self._wrapped: list[tuple[Any, Callable[..., Any]]] = []
 
     def put(self, wrapped: Sequence[tuple[Target, Callable[..., Any]]]) -> None:
@@ -134,40 +148,60 @@ class Replaced:
         """
         names: dict[int, Callable[..., Any]] = {}
         for target, wrapper in wrapped:
-            own = target.attribute in vars(target.owner)
-            before = vars(target.owner).get(target.attribute)
             try:
-                setattr(target.owner, target.attribute, _around(target, wrapper))
-            except TypeError as error:
+                own = target.attribute in vars(target.owner)
+                before = vars(target.owner).get(target.attribute)
+                around = _around(target, wrapper)
+                setattr(target.owner, target.attribute, around)
+            except Exception as error:  # of somebody's metaclass: anything
                 raise TargetError(f"{target.name} cannot be replaced: {error}") from error
-            self._undo.append((target.owner, target.attribute, before, own))
+            self._undo.append((target.owner, target.attribute, before, own, around))
             self._wrapped.append((target.function, wrapper))
             if target.kind == "function":
                 names[id(target.function)] = wrapper
-        self._elsewhere(names)
-
-    def _elsewhere(self, names: dict[int, Callable[..., Any]]) -> None:
-        for module in list(sys.modules.values()):
-            for attribute, value in list(getattr(module, "__dict__", {}).items()):
-                if id(value) in names and isinstance(module, ModuleType):
-                    setattr(module, attribute, names[id(value)])
-                    self._undo.append((module, attribute, value, True))
+        for module, attribute, function, wrapper in _elsewhere(names):
+            self._undo.append((module, attribute, function, True, wrapper))
 
     def undo(self) -> None:
-        """What a function has put on itself meanwhile, as one that counts its calls does, is put on it as well."""
+        """What the program has put there itself meanwhile stays. What a function has put on itself, as one that counts
+        its calls does, is put on it as well.
+        """
+        originals: dict[int, Callable[..., Any]] = {}
         while self._wrapped:
             function, wrapper = self._wrapped.pop()
+            originals[id(wrapper)] = function
             if isinstance(function, FunctionType):
-                now = {name: each for name, each in vars(wrapper).items() if name != "__wrapped__"}
-                for name in vars(function).keys() - now.keys() - {"__wrapped__"}:
+                now = {name: each for name, each in vars(wrapper).items() if name not in _OURS}
+                for name in vars(function).keys() - now.keys() - _OURS:
                     delattr(function, name)
                 vars(function).update(now)
         while self._undo:
-            owner, attribute, before, own = self._undo.pop()
+            owner, attribute, before, own, around = self._undo.pop()
+            if vars(owner).get(attribute) is not around:
+                continue
             if own:
                 setattr(owner, attribute, before)
             else:
                 delattr(owner, attribute)
+        _elsewhere(originals)  # modules that were imported meanwhile have taken it from others
+
+
+def _elsewhere(names: dict[int, Callable[..., Any]]) -> list[tuple[ModuleType, str, Any, Any]]:
+    """Put these where functions of those ids are, in every module: returns where, and what stood there."""
+    found: list[tuple[ModuleType, str, Any, Any]] = []
+    if not names:
+        return found
+    for module in list(sys.modules.values()):
+        if not isinstance(module, ModuleType):
+            continue
+        for attribute, value in list(vars(module).items()):
+            if id(value) in names:
+                try:
+                    setattr(module, attribute, names[id(value)])
+                except Exception:  # a module of its own kind, which has none of its names changed
+                    continue
+                found.append((module, attribute, value, names[id(value)]))
+    return found
 
 
 def _around(target: Target, wrapper: Callable[..., Any]) -> Any:

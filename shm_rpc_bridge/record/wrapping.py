@@ -15,7 +15,7 @@ import inspect
 import sys
 from contextvars import Token
 from threading import get_ident as _thread
-from types import FrameType
+from types import FunctionType
 from typing import Any, Callable
 
 import orjson
@@ -36,12 +36,24 @@ _loop = asyncio._get_running_loop
 
 def wrap(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
     """What is called in `function`'s place: the same name, signature and attributes."""
-    wrapper = _async(function, probe) if inspect.iscoroutinefunction(function) else _sync(function, probe)
+    wrapper: Any = _async(function, probe) if inspect.iscoroutinefunction(function) else _sync(function, probe)
+    with contextlib.suppress(TypeError, ValueError):  # of a function in C that does not say
+        wrapper.__signature__ = inspect.signature(function)
+    if isinstance(function, FunctionType):
+        wrapper.__defaults__, wrapper.__kwdefaults__ = function.__defaults__, function.__kwdefaults__
     for name in dir(function):  # such as cache_clear() of one with functools.lru_cache
         if not hasattr(wrapper, name):
             with contextlib.suppress(Exception):  # a property that raises
                 setattr(wrapper, name, getattr(function, name))
-    return wrapper
+    return wrapper  # type: ignore[no-any-return]
+
+
+def _caller() -> str:
+    """The module that calls the wrapper; "" where no Python does, as when a thread begins with it."""
+    try:
+        return str(_frame(2).f_globals.get("__name__", ""))
+    except ValueError:
+        return ""
 
 
 def _sync(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
@@ -57,13 +69,13 @@ def _sync(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
         turn, entered, encode = probe.turn(), 0, queue.encode
         if turn or encode is None or not queue.plain:
             if turn != OWN_TIMED or encode is None or not queue.plain:
-                return _closely(function, probe, queue, _frame(1), turn, args, kwargs)
+                return _closely(function, probe, queue, _caller(), turn, args, kwargs)
             entered = clock()
         parent, caller = _now(), ""
         if parent < 0:
             return function(*args, **kwargs)
         if crosses:
-            caller = _frame(1).f_globals.get("__name__", "")
+            caller = _caller()
             if caller == within:
                 return function(*args, **kwargs)
         arguments = (args[1:], kwargs) if first else (args, kwargs)
@@ -101,12 +113,12 @@ def _closely(
     function: Callable[..., Any],
     probe: Probe,
     queue: Queue,
-    frame: FrameType,
+    caller: str,
     turn: int,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Any:
-    parent, caller = _now(), frame.f_globals.get("__name__", "")
+    parent = _now()
     if parent < 0 or caller == probe.within:
         return function(*args, **kwargs)
     entered = clock()
@@ -160,13 +172,13 @@ def _async(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
         turn, entered, encode = probe.turn(), 0, queue.encode
         if turn or encode is None or not queue.plain:
             if turn != OWN_TIMED or encode is None or not queue.plain:
-                return await _closely_async(function, probe, queue, _frame(1), turn, args, kwargs)
+                return await _closely_async(function, probe, queue, _caller(), turn, args, kwargs)
             entered = clock()
         parent, caller = _now(), ""
         if parent < 0:
             return await function(*args, **kwargs)
         if crosses:
-            caller = _frame(1).f_globals.get("__name__", "")
+            caller = _caller()
             if caller == within:
                 return await function(*args, **kwargs)
         arguments = (args[1:], kwargs) if first else (args, kwargs)
@@ -203,12 +215,12 @@ async def _closely_async(
     function: Callable[..., Any],
     probe: Probe,
     queue: Queue,
-    frame: FrameType,
+    caller: str,
     turn: int,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Any:
-    parent, caller = _now(), frame.f_globals.get("__name__", "")
+    parent = _now()
     if parent < 0 or caller == probe.within:
         return await function(*args, **kwargs)
     entered = clock()

@@ -196,7 +196,7 @@ def test_a_recording_of_another_version_is_refused(tmp_path: Path) -> None:
     begin |= {"started": 0.0, "start_ns": 0, "functions": []}
     data = blocks.MAGIC + blocks.encode(begin) + blocks.encode({"kind": "calls", "rows": [[0, 1]]})
     (tmp_path / "old").write_bytes(data)
-    with pytest.raises(RecordingError, match=r"another version .*: record it again"):
+    with pytest.raises(RecordingError, match=r"written by another version .*record writes one"):
         recorded.opened(tmp_path / "old")
 
 

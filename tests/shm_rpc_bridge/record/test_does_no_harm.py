@@ -118,15 +118,32 @@ def test_settings_that_make_no_sense_are_refused(program: Program, settings: Any
 def test_an_earlier_recording_is_replaced_only_when_that_is_asked_for(program: Program) -> None:
     program.module("earlier", "def f(): return 1")
     other = program.folder / "calls.rec.123"
-    program.output.write_bytes(b"precious")
-    other.write_bytes(b"precious")
+    with record("earlier:f", output=program.output):
+        pass
+    earlier = program.output.read_bytes()
+    other.write_bytes(earlier)
     with pytest.raises(FileExistsError, match="--force"):
         record("earlier:f", output=program.output)
-    assert program.output.read_bytes() == b"precious"
+    assert program.output.read_bytes() == earlier
     with record("earlier:f", output=program.output, force=True):
         pass
     assert not other.exists()
     assert program.recording().processes[0].ended
+
+
+@pytest.mark.parametrize("name", ["calls.rec", "calls.rec.123"])
+def test_what_is_no_recording_is_never_replaced(program: Program, name: str) -> None:
+    program.module("precious", "def f(): return 1")
+    precious = program.folder / name
+    precious.write_bytes(b"precious")
+    version = program.folder / "calls.rec.v2"
+    version.write_bytes(b"shmrec1\n")
+    with pytest.raises(FileExistsError, match="is no recording, so it is not replaced"):
+        record("precious:f", output=program.output, force=True)
+    precious.unlink()
+    with record("precious:f", output=program.output, force=True):
+        pass
+    assert version.exists(), "that is not how a process names its file"
 
 
 def test_two_recordings_at_once_are_refused(program: Program) -> None:
