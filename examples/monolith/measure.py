@@ -1,4 +1,4 @@
-"""Runs the shop, as it is or split, and writes down how long each call of its three functions takes: for the proof.
+"""Runs the shop, as it is or split, and writes down how long its three functions and its requests take: for the proof.
 
 Takes what main.py takes.
 """
@@ -14,6 +14,7 @@ import split
 from shm_rpc_bridge.record import record
 
 TARGETS = ("shop.pricing:quote", "shop.images:thumbnail", "shop.reports:monthly")
+REQUESTS = ("shop.web:price_cart", "shop.web:show_thumbnail", "shop.web:show_report")
 
 
 @contextlib.contextmanager
@@ -22,7 +23,7 @@ def measured(output: str, is_split: bool) -> Iterator[None]:
     whose CPU time is in the recording from when they are ready to the last answer.
     """
     around = split.processes() if is_split else contextlib.nullcontext()
-    with around, record(*TARGETS, output=output, payloads="sizes", force=True):
+    with around, record(*TARGETS, *REQUESTS, output=output, payloads="sizes", force=True):
         yield
 
 

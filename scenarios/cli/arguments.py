@@ -169,10 +169,11 @@ def parser() -> Parser:
     cuts.add_argument("--json", action="store_true", help="print the answer as one JSON object")
     _replay(add("replay", "what it would cost to split a program of one's own, from a recording of its calls", results))
     proof = add("proof", "whether a replay was right: its prediction beside the program that was really split")
-    files: dict[str, Any] = {"action": "append", "required": True, "type": Path}
-    proof.add_argument("--replay", **files, metavar="DIR", help="of replay --with-handler; repeat it for an interval")
-    proof.add_argument("--today", **files, metavar="FILE", help="a recording of the program in one process; repeat it")
-    proof.add_argument("--split", **files, metavar="FILE", help="a recording of the split program; repeat it")
+    runs_help = (
+        "a folder with a replay --with-handler (replay-*), recordings of the program as it is (today*.rec) and split "
+        "(split*.rec); several are runs of their own"
+    )
+    proof.add_argument("runs", nargs="+", type=Path, metavar="DIR", help=runs_help)
     proof.add_argument("--contender", default="shm", metavar="NAME", help="it was split with; default: %(default)s")
     proof.add_argument("--output", type=Path, metavar="DIR", help="write proof.json there, too")
     proof.add_argument("--json", action="store_true", help="print the answer as one JSON object")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import statistics
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
@@ -104,8 +105,9 @@ def of_recording(recording: Recording) -> Program:
             busy_children[call.process, call.parent] += of_call
     modules = {(call.process, call.number): call.function.partition(":")[0] for call in recording.calls}
     found: dict[tuple[str, str, str, int, bool], list[float]] = {}
+    typical = _Typical(recording.calls)
     for call in recording.calls:
-        sent, answered = _bytes(call.request), _bytes(call.response)
+        sent, answered = typical.of(call, "request"), typical.of(call, "response")
         size, beside = _step(max(sent, answered)), max(_beside(call.request), _beside(call.response))
         callee = modules[call.process, call.number]
         caller = call.caller if call.caller in inside else modules.get((call.process, call.parent), OUTSIDE)
@@ -134,11 +136,30 @@ def _busy_shares(recording: Recording) -> dict[str, float]:
     return {name: 1.0 if math.isnan(share) else share for name, share in shares.items()}
 
 
-def _bytes(encoded: Encoded | None) -> int:
+class _Typical:
+    """Sizes of the calls of each function: of one that was not looked at, the median of the others."""
+
+    def __init__(self, calls: Sequence[Call]) -> None:
+        known: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for call in calls:
+            for side in ("request", "response"):
+                if (size := _bytes(getattr(call, side))) is not None:
+                    known[call.function, side].append(size)
+        self._usual = {key: round(statistics.median(sizes)) for key, sizes in known.items()}
+
+    def of(self, call: Call, side: str) -> int:
+        size = _bytes(getattr(call, side))
+        return self._usual.get((call.function, side), 0) if size is None else size
+
+
+def _bytes(encoded: Encoded | None) -> int | None:
+    """None where that was not looked at."""
     if encoded is None:
         return 0
     if encoded.json_bytes >= 0:
         return encoded.json_bytes + encoded.beside_bytes
+    if encoded.json_bytes == -1 and encoded.pickle_bytes < 0:
+        return None
     return max(encoded.pickle_bytes, encoded.beside_bytes, 0)
 
 

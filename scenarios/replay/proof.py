@@ -1,131 +1,226 @@
-"""Was it true? What a replay has predicted of a split program, beside the program that was really split.
+"""Was it true? What replays have predicted of a split program, beside the program that was really split.
 
-A *prediction* is what the program takes today and what a replay says its calls will take more: a replay with the real
-functions in the server, at the recorded moments, beside the same calls in one process. Per function that is the median
-call, for the program CPU time. *Today* and *measured* are recordings of the same run, before and after: of the split
-program its calls were recorded where they are made, so a call's time has everything in it. Several of each are repeats:
-medians are taken, and intervals over them.
+A *run* is one replay with the real functions in servers of their own, at the recorded moments, beside the same calls in
+one process; and recordings of the program as it is (*today*) and split (*measured*), whose calls were recorded where
+they are made, so that a call's time has everything in it. Of several recordings of a run the median is taken. A run has
+its own prediction: what the program takes today, and what the replay says its calls will take more.
 
-Within :data:`WITHIN` a prediction holds. Where it does not, what a replay cannot know is said: it replays on a machine
-with nothing else to do, and between calls its callers wait, where the program works. Pure functions over what is read.
+========================  =============================================================================================
+of a function, p50        its median call, and the median's difference in the replay
+of a function, CPU        of a call: its own today, and what caller and server took more in the replay. Measured: of the
+                          calling thread, and of the child whose command line names the function's module
+of what calls them, p50   of each function around them, as of a web request: its call today, and for each call that was
+                          made in it that function's difference; then the median
+of the program, CPU       of all its processes: today's, and what all calls took more in the replay
+========================  =============================================================================================
+
+A prediction holds if it is within :data:`WITHIN` in every run. Pure functions over what is read.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from scenarios.common.errors import UserError
 from scenarios.replay.defaults import DIRECT, REAL
 from scenarios.replay.figures import Estimate
-from scenarios.replay.recorded import Recording
+from scenarios.replay.recorded import Recording, busy_share
 
 WITHIN = 0.25
 """Of what was measured."""
 TOTAL = ""
 """The name of all functions together, as in the rhythm's figures."""
 
+Rhythms = Mapping[str, Mapping[str, Any]]
+"""Of a replay, by function: what its calls took more behind the contender than in one process."""
+
 
 @dataclasses.dataclass(frozen=True)
-class Claim:
-    """One figure that was predicted, and what came of it."""
+class Run:
+    """See the module."""
 
-    what: str
-    """"p50" of a function, "time" of all its calls, or "CPU" of the program."""
-    function: str
-    """:data:`TOTAL` for the program."""
-    unit: str
-    today: Estimate
+    name: str
+    replay: Mapping[str, Any]
+    today: Sequence[Recording]
+    split: Sequence[Recording]
+
+
+@dataclasses.dataclass(frozen=True)
+class Figures:
+    """Of one run."""
+
+    today: float
     """Before the split."""
-    predicted: Estimate
-    measured: Estimate
+    predicted: float
+    measured: float
+    replayed: float = math.nan
+    """The same as `today`, in the replay: its direct call; NaN where that is not known."""
 
     @property
     def off(self) -> float:
         """The prediction as a multiple of what was measured, less 1."""
-        return self.predicted.value / self.measured.value - 1 if self.measured.value else math.nan
+        return self.predicted / self.measured - 1 if self.measured else math.nan
 
     @property
     def holds(self) -> bool:
         return abs(self.off) <= WITHIN
 
 
-def claims(
-    replays: Sequence[Mapping[str, Any]], today: Sequence[Recording], split: Sequence[Recording], contender: str
-) -> list[Claim]:
-    """Of the functions that were replayed and are in both kinds of recordings, the program's own claims first.
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """What was predicted of one thing, and what came of it, run by run."""
 
-    Raises :class:`UserError` for replays that cannot predict anything, and where no function is in all of them.
+    what: str
+    """"p50" or "CPU"."""
+    function: str
+    """:data:`TOTAL` for the program."""
+    unit: str
+    runs: tuple[Figures, ...]
+
+    def over_runs(self, name: str) -> Estimate:
+        """The median of a figure of :class:`Figures`, and its interval."""
+        return Estimate.of([getattr(run, name) for run in self.runs])
+
+    @property
+    def off(self) -> float:
+        """Of the medians."""
+        return self.over_runs("predicted").value / self.over_runs("measured").value - 1
+
+    @property
+    def holds(self) -> bool:
+        """In every run."""
+        return all(run.holds for run in self.runs)
+
+
+def claims(runs: Sequence[Run], contender: str) -> list[Claim]:
+    """The program's own first, then by function. Of the functions that were replayed and are in all recordings.
+
+    Raises :class:`UserError` for replays that cannot predict anything, and where no function is in all of a run.
     """
-    rhythms = [_rhythm(replay, contender) for replay in replays]
-    names = [name for name in rhythms[0] if name != TOTAL and all(name in each.totals for each in (*today, *split))]
-    names = [name for name in names if all(each.totals[name].calls for each in (*today, *split))]
+    found: dict[tuple[str, str, str], list[Figures]] = defaultdict(list)
+    for run in runs:
+        for key, figures in _claims(run, contender):
+            found[key].append(figures)
+    return [Claim(*key, tuple(each)) for key, each in found.items() if len(each) == len(runs)]
+
+
+def _claims(run: Run, contender: str) -> Iterator[tuple[tuple[str, str, str], Figures]]:
+    more = _more(run.replay, contender)
+    every = [*run.today, *run.split]
+    names = [name for name in more if name != TOTAL and all(_calls(each, name) for each in every)]
     if not names:
-        raise UserError("no function is in the replay, in the recording of today and in that of the split program")
-    program = _cpu([each[TOTAL] for each in rhythms], contender, today, split, names)
-    return [program, *(_p50([each[name] for each in rhythms], contender, today, split, name) for name in names)]
+        raise UserError(f"{run.name}: no function is in its replay, in all recordings of today and all that are split")
+    yield ("CPU", TOTAL, "s"), _program(run, more, names)
+    around = [name for name in run.today[0].totals if name not in more and _holds(run.today[0], name, names)]
+    for name in around:
+        if all(_calls(each, name) for each in every):
+            yield ("p50", name, "µs"), _around(run, more, name)
+    for name in names:
+        yield ("p50", name, "µs"), _p50(run, more[name], name)
+    for name in names:
+        others = [other.partition(":")[0] for other in names if other != name]
+        if all(_server_us(each, name, others) is not None for each in run.split):
+            yield ("CPU", name, "µs"), _cpu(run, more[name], name, others)
 
 
-def _rhythm(replay: Mapping[str, Any], contender: str) -> dict[str, dict[str, dict[str, Any]]]:
-    """By function and contender, of a replay that ran the real functions."""
+def _more(replay: Mapping[str, Any], contender: str) -> Rhythms:
     if replay["options"]["handler"] != REAL:
         raise UserError("the replay was made without --with-handler: what the functions take behind IPC is not in it")
-    found: dict[str, dict[str, dict[str, Any]]] = {}
+    found: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
     for each in replay["rhythm"]:
-        found.setdefault(each["function"], {})[each["contender"]] = each
+        found[each["function"]][each["contender"]] = each
     for name in (contender, DIRECT):
-        if name not in found.get(TOTAL, {}):
+        if name not in found[TOTAL]:
             raise UserError(f"{name} was not replayed in the recorded rhythm: name it with --contender")
-    return {name: of for name, of in found.items() if contender in of and DIRECT in of}
+    return {
+        name: {
+            "p50_us": of[contender]["p50_us"] - of[DIRECT]["p50_us"],
+            "cpu_us": _cpu_us(of[contender]) - _cpu_us(of[DIRECT]),
+            "replayed_us": of[DIRECT]["p50_us"],
+            "replayed_cpu_us": _cpu_us(of[DIRECT]),
+        }
+        for name, of in found.items()
+        if contender in of and DIRECT in of
+    }
 
 
-def _p50(
-    rhythms: Sequence[Any], contender: str, today: Sequence[Recording], split: Sequence[Recording], name: str
-) -> Claim:
-    now = Estimate.of([_median_us(each, name) for each in today])
-    more = [each[contender]["p50_us"] - each[DIRECT]["p50_us"] for each in rhythms]
-    return Claim(
-        "p50",
-        name,
-        "µs",
-        now,
-        Estimate.of([now.value + each for each in more]),
-        Estimate.of([_median_us(each, name) for each in split]),
-    )
-
-
-def _cpu(
-    rhythms: Sequence[Any],
-    contender: str,
-    today: Sequence[Recording],
-    split: Sequence[Recording],
-    names: Sequence[str],
-) -> Claim:
-    """Of the whole program: what it takes today, and what its calls will take more."""
-    now = Estimate.of([_cpu_seconds(each) for each in today])
-    calls = float(np.median([sum(each.totals[name].calls for name in names) for each in today]))
-    more = [(_call_us(each[contender]) - _call_us(each[DIRECT])) * calls / 1e6 for each in rhythms]
-    return Claim(
-        "CPU",
-        TOTAL,
-        "s",
-        now,
-        Estimate.of([now.value + each for each in more]),
-        Estimate.of([_cpu_seconds(each) for each in split]),
-    )
-
-
-def _call_us(rhythm: Mapping[str, Any]) -> float:
-    """CPU time of both processes."""
+def _cpu_us(rhythm: Mapping[str, Any]) -> float:
+    """Of a call, in both processes."""
     return float(rhythm["client_cpu_us"]) + float(rhythm["server_cpu_us"] or 0.0)
 
 
-def _median_us(recording: Recording, name: str) -> float:
-    return float(np.median([call.duration_ns for call in recording.calls if call.function == name])) / 1000
+def _program(run: Run, more: Rhythms, names: Sequence[str]) -> Figures:
+    today = statistics.median(map(_cpu_seconds, run.today))
+    calls = statistics.median(sum(each.totals[name].calls for name in names) for each in run.today)
+    added = more[TOTAL]["cpu_us"] * calls / 1e6
+    return Figures(today, today + added, statistics.median(map(_cpu_seconds, run.split)))
+
+
+def _p50(run: Run, more: Mapping[str, float], name: str) -> Figures:
+    today, split = (_median(recordings, lambda each: _p50_us(each, name)) for recordings in (run.today, run.split))
+    return Figures(today, today + more["p50_us"], split, more["replayed_us"])
+
+
+def _cpu(run: Run, more: Mapping[str, float], name: str, others: Sequence[str]) -> Figures:
+    today = _median(run.today, lambda each: _own_cpu_us(each, name))
+    split = _median(run.split, lambda each: _own_cpu_us(each, name) + (_server_us(each, name, others) or 0.0))
+    return Figures(today, today + more["cpu_us"], split, more["replayed_cpu_us"])
+
+
+def _around(run: Run, more: Rhythms, name: str) -> Figures:
+    """A call with others in it."""
+    today, split = (_median(recordings, lambda each: _p50_us(each, name)) for recordings in (run.today, run.split))
+    return Figures(today, _median(run.today, lambda each: _predicted_us(each, more, name)), split)
+
+
+def _predicted_us(recording: Recording, more: Rhythms, name: str) -> float:
+    inside: dict[tuple[int, int], float] = defaultdict(float)
+    for call in recording.calls:
+        if call.function in more:
+            inside[call.process, call.parent] += more[call.function]["p50_us"]
+    calls = [call for call in recording.calls if call.function == name]
+    return statistics.median(call.duration_ns / 1000 + inside[call.process, call.number] for call in calls)
+
+
+def _holds(recording: Recording, name: str, names: Sequence[str]) -> bool:
+    """Whether calls of these functions are made in calls of that one."""
+    inside = {(call.process, call.parent) for call in recording.calls if call.function in names}
+    return any((call.process, call.number) in inside for call in recording.calls if call.function == name)
+
+
+def _median(recordings: Sequence[Recording], figure: Callable[[Recording], float]) -> float:
+    return statistics.median(figure(each) for each in recordings)
+
+
+def _calls(recording: Recording, name: str) -> int:
+    return recording.totals[name].calls if name in recording.totals else 0
+
+
+def _p50_us(recording: Recording, name: str) -> float:
+    return statistics.median(call.duration_ns for call in recording.calls if call.function == name) / 1000
+
+
+def _own_cpu_us(recording: Recording, name: str) -> float:
+    """Of the thread that calls, a call."""
+    totals = recording.totals[name]
+    share = busy_share([call for call in recording.calls if call.function == name])
+    return totals.seconds / totals.calls * share * 1e6
+
+
+def _server_us(recording: Recording, name: str, others: Sequence[str]) -> float | None:
+    """CPU time per call of the child that serves it; None where there is none that serves it alone."""
+    module = name.partition(":")[0]
+    children = recording.processes[0].children
+    words = {command: command.split() for command in children}
+    served = [command for command, said in words.items() if module in said and not set(others) & set(said)]
+    if not served or module in others:
+        return None
+    return sum(children[command] for command in served) / recording.totals[name].calls * 1e6
 
 
 def _cpu_seconds(recording: Recording) -> float:

@@ -16,7 +16,7 @@ REPLAY, PROOF, CUTS = "replay.json", "proof.json", "cuts.json"
 VERDICTS = ("function", "calls", "a call today", "of the time", "cheapest", "cost of a call", "verdict")
 BORDERS = ("moves", "CPU that leaves", "calls in", "calls back", "crosses")
 """And what a contender's calls would take of it, each."""
-CLAIMS = ("", "today", "predicted", "measured", "measured, interval", "off by")
+CLAIMS = ("", "today", "predicted", "measured", "measured, interval", "off by", "in each run")
 
 Found = dict[str, Any]
 Lines = list[list[str]]
@@ -54,8 +54,8 @@ def held(proof: Found) -> str:
     """How many predictions hold, in a sentence."""
     holds = sum(each["holds"] for each in proof["claims"])
     return (
-        f"{holds} of {len(proof['claims'])} predictions are within {proof['within']:.0%} of what was measured; medians "
-        f"of {proof['replays']} replays, and of {proof['recordings']['split']} runs of either program."
+        f"{holds} of {len(proof['claims'])} predictions are within {proof['within']:.0%} of what was measured, in each "
+        f"of {proof['runs']} runs; the figures are the medians of the runs."
     )
 
 
@@ -99,7 +99,8 @@ def _claim(each: Found) -> list[str]:
     low, high = each["measured"]["low"], each["measured"]["high"]
     name = f"`{each['function']}`" if each["function"] else "the program"
     ends = BLANK if low is None else between(low, high, each["unit"])
-    return [f"{name}, {each['what']}", *values, ends, off(each["off"])]
+    in_runs = ", ".join(map(off, each["off_in_runs"]))
+    return [f"{name}, {each['what']}", *values, ends, off(each["off"]), in_runs]
 
 
 def shown(value: float, unit: str) -> str:

@@ -15,6 +15,8 @@ from collections.abc import Coroutine
 from threading import get_ident
 from typing import Any, Awaitable, Callable
 
+import orjson
+
 from shm_rpc_bridge.record import payloads
 from shm_rpc_bridge.record.hiding import Hiding
 from shm_rpc_bridge.record.nesting import next_number
@@ -35,8 +37,12 @@ way of :class:`Probe`, which sees whether there is room.
 FIRST, CYCLE = 8, 256
 TURNS = dict(zip(range(0, CYCLE, 16), (LONG, LONG, ONLY_TIMED, OWN_TIMED) * 3 + (LONG,) * 4))
 """The first calls of a function are looked at closely, all others as :data:`TURNS` has it, by their place."""
-LOOK_EVERY_NS = 20_000_000
-"""Between two close looks at a function, which so cost a thousandth of the time, however often it is called."""
+LOOK_EVERY_NS, LOOK_SHARE = 20_000_000, 100
+"""Between two close looks at a function, which so cost a thousandth of the time, however often it is called; and a
+hundredth where what is looked at is large.
+"""
+DEAR_NS, SIZE_SHARE = 50_000, 20
+"""A value that JSON has not is pickled for its size, which so takes a twentieth of the time where it takes long."""
 
 
 def _turns(*, short: bool) -> Callable[[], int]:
@@ -73,7 +79,7 @@ class Probe:
         self.within = within
         self.first = 1 if kind in ("method", "classmethod") else 0
         """The place of the first argument that is to travel: behind self or cls."""
-        self._looked_ns = 0
+        self._look_from = self._first_from = self._size_from = 0
         self._hide(())
 
     def attach(self, queue: Queue, index: int, redact: tuple[str, ...]) -> None:
@@ -97,8 +103,8 @@ class Probe:
         """A call that is not of the short way, and any of an async function: what :meth:`end` is to know of it; True
         for one that is only timed; None for one that is let through.
         """
-        if turn == LONG and clock() - self._looked_ns > LOOK_EVERY_NS:
-            turn = CLOSELY
+        if turn in (LONG, CLOSELY):
+            turn = CLOSELY if clock() >= (self._look_from if turn == LONG else self._first_from) else SHORT
         if turn == ONLY_TIMED or queue.encode is None or not queue.is_sampled():
             return True
         if queue.is_full():
@@ -108,11 +114,11 @@ class Probe:
             look = NO_LOOK
             if turn == CLOSELY:
                 says_why = queue.keeps_values and self._hiding.nothing
-                self._looked_ns, look = clock(), _Look(self, args, says_why)
+                look = _Look(self, args, says_why)
             arguments: payloads.Arguments = (args[self.first :], kwargs)
             if not self._hiding.nothing:
                 arguments = self._hiding.of(arguments)
-            request = look.before(queue, arguments)
+            request = look.before(self, queue, arguments)
             return queue, next_number(), parent, caller, request, look
         except but_signals() as error:  # of a value's own methods, or ours: the program's call goes on either way
             queue.fail(error)
@@ -129,11 +135,40 @@ class Probe:
             cpu, mutated = look.after(queue, duration)
             if self._hiding.result:
                 result = Redacted.of(result)
-            response = None if raised else queue.encode(result, look.closely)
+            response = None if raised else look.encoded(self, queue, result)
+            if look.closely:
+                self._looked(look.end())
             head = (self.index, number, parent, caller, get_ident(), task_number())
             queue.keep((*head, start, duration, cpu, raised, request, response, mutated))
         except but_signals() as error:  # as above
             queue.fail(error)
+
+    def encoded(self, encode: Any, value: Any) -> Any:
+        """As `encode` has it, not looked at closely."""
+        if encode is not payloads.sizes:
+            return encode(value)
+        try:
+            return len(orjson.dumps(value))
+        except but_signals():  # of what JSON has not
+            return self.dear(encode, value)
+
+    def dear(self, encode: Any, value: Any) -> Any:
+        """What JSON has not, as `encode` has it; -1 for a size that it is too early to look at again."""
+        if encode is not payloads.sizes:
+            return encode(value)
+        begun = clock()
+        if begun < self._size_from:
+            return -1
+        found = encode(value)
+        took = clock() - begun
+        if took > DEAR_NS:
+            self._size_from = begun + SIZE_SHARE * took
+        return found
+
+    def _looked(self, took: int) -> None:
+        now = clock()
+        self._look_from = now + max(LOOK_EVERY_NS, LOOK_SHARE * took)
+        self._first_from = now + LOOK_SHARE * took if took > 10 * DEAR_NS else 0
 
     def timed(self, queue: Queue, start: int, end: int, left: int, raised: str) -> None:
         """A call that was only timed, from `start` to `end`, and has been `left` by its wrapper."""
@@ -148,20 +183,30 @@ class _Look:
         self.closely = probe is not None
         self._probe, self._says_why = probe, says_why
         self._instance = args[0] if probe is not None and probe.kind == "method" and args else None
+        self._looked_ns = clock()
+        """When looking begins; then how long it took before the call."""
         self._state = self._state_now()
-        self._began_ns = 0
+        self._began_ns = self._returned_ns = 0
         self._steps: Stepped | None = None
         """Of a coroutine."""
         self._arguments: Any = None
         self._seen: Any = None
         """The arguments, as they were before the call."""
 
-    def before(self, queue: Queue, arguments: payloads.Arguments) -> Any:
-        request = queue.encode(arguments, self.closely)
-        if self._probe is not None:
+    def encoded(self, probe: Probe, queue: Queue, value: Any) -> Any:
+        return queue.encode(value, True) if self.closely else probe.encoded(queue.encode, value)
+
+    def before(self, probe: Probe, queue: Queue, arguments: payloads.Arguments) -> Any:
+        request = self.encoded(probe, queue, arguments)
+        if self.closely:
             self._arguments, self._seen = arguments, payloads.seen(arguments, request)
+            self._looked_ns = clock() - self._looked_ns
             self._began_ns = time.thread_time_ns()
         return request
+
+    def end(self) -> int:
+        """What looking has taken, ns."""
+        return self._looked_ns + clock() - self._returned_ns
 
     def stepped(self, awaitable: Awaitable[Any]) -> Awaitable[Any]:
         """What is awaited in its place; itself where it is no coroutine, as one that only is marked as one gives."""
@@ -174,6 +219,7 @@ class _Look:
         """The CPU time of the call's thread, and whether it has changed its arguments."""
         if self._probe is None:
             return -1, None
+        self._returned_ns = clock()
         if self._steps is not None:
             cpu = min(self._steps.cpu_ns, duration_ns)
         else:

@@ -96,6 +96,8 @@ class Process(NamedTuple):
     """Of all its threads meanwhile, the recorder's as well."""
     children_cpu_seconds: float
     """Of its children meanwhile, whether they have ended or not; those that were recorded say so themselves, too."""
+    children: Mapping[str, float]
+    """By command line, CPU seconds meanwhile of each child that lived at the end."""
     ended: bool
     """False where the process was killed, or the recording goes on."""
     torn_bytes: int
@@ -216,8 +218,10 @@ class _Part:
         ]
         self.totals: dict[str, Totals] = {}
         last, cpu = 0.0, [0.0, 0.0]
+        children: dict[str, float] = {}
         for block in found:
             last, cpu = block.fields.get("seconds", last), block.fields.get("cpu_seconds", cpu)
+            children = block.fields.get("children", children)
             for name, figures in block.fields.get("totals", {}).items():
                 calls, seconds, raised, dropped, own = figures
                 self.totals[name] = Totals(calls, seconds, raised, dropped, float("nan") if own is None else own)
@@ -232,6 +236,7 @@ class _Part:
             seconds=last,
             cpu_seconds=cpu[0],
             children_cpu_seconds=cpu[1],
+            children=children,
             ended=ended,
             torn_bytes=torn,
         )

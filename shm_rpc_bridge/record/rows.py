@@ -12,7 +12,8 @@ class Encoded(NamedTuple):
     """What would have to travel of one call in one direction."""
 
     json_bytes: int
-    """As JSON, without what `beside_bytes` counts; -1 where that was not looked at, -2 where JSON cannot."""
+    """As JSON, without what `beside_bytes` counts; -1 where that was not looked at, as of what is pickled for its size
+    and takes long, -2 where JSON cannot."""
     beside_bytes: int = 0
     """Of bytes and arrays."""
     shape: str = ""

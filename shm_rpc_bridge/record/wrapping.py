@@ -82,7 +82,7 @@ def _sync(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
         try:
             request = len(_json(arguments)) if encode is _sizes else encode(arguments)
         except but_signals():  # of what JSON has not
-            request = encode(arguments)
+            request = probe.dear(encode, arguments)
         number = _number()
         _enter(number)
         start = clock()
@@ -99,7 +99,7 @@ def _sync(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
         try:
             response = len(_json(result)) if encode is _sizes else encode(result)
         except but_signals():  # as above
-            response = encode(result)
+            response = probe.dear(encode, result)
         here = _thread()
         queue.keep((probe.index, number, parent, caller, here, task, start, duration, -1, "", request, response, None))
         if entered:
@@ -185,7 +185,7 @@ def _async(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
         try:
             request = len(_json(arguments)) if encode is _sizes else encode(arguments)
         except but_signals():  # of what JSON has not
-            request = encode(arguments)
+            request = probe.dear(encode, arguments)
         number = _number()
         token = _enter(number)
         start = clock()
@@ -201,7 +201,7 @@ def _async(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
         try:
             response = len(_json(result)) if encode is _sizes else encode(result)
         except but_signals():  # as above
-            response = encode(result)
+            response = probe.dear(encode, result)
         here, task = _thread(), task_number()
         queue.keep((probe.index, number, parent, caller, here, task, start, duration, -1, "", request, response, None))
         if entered:

@@ -16,7 +16,7 @@ from statistics import median
 from typing import Any, Callable, Sequence
 
 from shm_rpc_bridge.record import blocks, payloads, rows
-from shm_rpc_bridge.record.cpu import cpu_seconds
+from shm_rpc_bridge.record.cpu import children, cpu_seconds
 
 EVERY_S = 0.1
 """Between two pieces: what a process that is killed loses at most."""
@@ -129,7 +129,7 @@ class Writer:
         self.path, self._begin, self._queue, self._functions = path, begin, queue, functions
         self._budget = budget_bytes
         self._began_ns: int = begin["start_ns"]
-        self._began_cpu = cpu_seconds()
+        self._began_cpu, self._began_children = cpu_seconds(), children()
         self.totals: dict[int, Totals] = collections.defaultdict(Totals)
         self.bytes = 0
         self.broken = ""
@@ -229,6 +229,7 @@ class Writer:
             **self._news(),
             "seconds": (time.perf_counter_ns() - self._began_ns) / 1e9,
             "cpu_seconds": [now - then for now, then in zip(cpu_seconds(), self._began_cpu)],
+            "children": {name: each - self._began_children.get(name, 0.0) for name, each in children().items()},
             "totals": {each.name: self.totals[place].text(each.dropped) for place, each in enumerate(functions)},
             "failures": dict(self._queue.failures),
             "written_bytes": self.bytes,

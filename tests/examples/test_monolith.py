@@ -100,7 +100,7 @@ def test_what_cannot_be_meant_is_refused_before_a_process_is_started():
 def test_the_walk_through_goes_from_the_recording_to_what_was_true(tmp_path):
     """What is predicted of so few requests may be wrong, and is not asked."""
     output = tmp_path / "proof"
-    few = ["--runs", "1", "--requests", "14", "--contender", "shm", "--seconds", "1s"]
+    few = ["--runs", "1", "--pairs", "1", "--requests", "14", "--contender", "shm", "--seconds", "1s"]
     program = start("prove.py", *few, "--output", str(output))
     said, complaints = finish(program)
     assert program.returncode in (0, 1), complaints

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shm_rpc_bridge.record import Redacted, Refused, payloads, record, recorded
+from shm_rpc_bridge.record import Redacted, Refused, payloads, probe, record, recorded, wrapping
 
 from .programs import Program, functions
 
@@ -325,7 +325,15 @@ def test_an_argument_by_name_alone_hides_none_that_has_a_place(program: Program)
 
 
 def test_where_the_parameters_are_not_known_nothing_that_has_a_place_is_kept(program: Program) -> None:
-    module = program.module("in_c", "import operator\nfetch = dict.get.__get__({}, dict)\nnext_one = max")
+    module = program.module(
+        "in_c",
+        """
+        class Function:
+            __signature__ = "unknown, as of some functions in C"
+            def __call__(self, *args): return args[0]
+        next_one = Function()
+        """,
+    )
     with record("in_c:next_one", output=program.output, redact=["key"]):
         module.next_one("secret", "secreu")
     (call,) = (recording := program.recording()).calls
@@ -358,6 +366,35 @@ def test_what_recording_costs_is_known_however_it_is_recorded(program: Program, 
             for value in range(24 * 256):
                 module.f(value)
     assert program.recording().totals["costs:f"].own_us > 0
+
+
+def test_what_is_dear_to_look_at_takes_a_small_part_of_the_time(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a web request that holds the whole application: it is pickled to know its size, in so many calls as may be."""
+    module = program.module(
+        "dear",
+        """
+        moments, pickled = [0], []
+        class Request:
+            def __reduce__(self):
+                pickled.append(moments[0])
+                moments[0] += 5_000_000
+                return Request, ()
+        def f(request): moments[0] += 1_000_000
+        """,
+    )
+    for place in (probe, wrapping):
+        monkeypatch.setattr(place, "clock", lambda: module.moments[0])
+    request = module.Request()
+    with record("dear:f", output=program.output, payloads="sizes"):
+        for _ in range(3_000):
+            module.f(request)
+    assert len(module.pickled) > 10
+    assert 5_000_000 * len(module.pickled) < 0.1 * module.moments[0]
+    sizes = [call.request.pickle_bytes for call in program.recording().calls if call.request is not None]
+    assert max(sizes) > 0
+    assert sizes.count(-1) > 2_000, "which is not known, and no size"
 
 
 def test_a_sample_counts_and_times_every_call_and_keeps_some(program: Program) -> None:
