@@ -69,7 +69,7 @@ def answer(
     aside.print(f"some {duration(seconds)} of calls, {asked.rounds} rounds", highlight=False)
     with terminated_as_interrupted(), folder.new(results) as made:
         with Display(aside) as display:
-            display.total(rounds.steps(prepared.replay) + rounds.TURNS * len(rhythms))
+            display.total(rounds.steps(prepared.replay) + prepared.replay.turns * len(rhythms))
             found = study.measure(prepared, display.say)
         written = folder.write(found, made, shlex.join(["python", "-m", "scenarios", *sys.argv[1:]]))
     if as_json:

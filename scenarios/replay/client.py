@@ -122,28 +122,43 @@ class _Client:
     def _rhythm(self, asked: Rhythm) -> Kept:
         numbers = [number for _, number in asked.scheduled]
         self._read(numbers)
+        own = asked.own or (False,) * len(numbers)
         callers: list[list[Call]] = [self._calls]
         others = [self._connected() for _ in range(asked.callers - 1)]
         callers += [[calling(self._task.contender, each) for each in connected] for connected in others]
         for calls in callers:
             for number in self._to_warm(numbers):
                 timing.checked(calls[self._place[number]](self._payloads[number]), self._payloads[number])
-        rhythm = timing.Rhythm(asked.scheduled, self._payloads, [self._place[number] for number in numbers])
+        places = [self._place[number] for number in numbers]
+        if asked.own:
+            itself = self._itself(numbers)
+            callers = [[*calls, itself] for calls in callers]
+            places = [len(self._calls) if mine else place for mine, place in zip(own, places, strict=True)]
+        rhythm = timing.Rhythm(asked.scheduled, self._payloads, places)
         garbage.settle()
         before = self._servers_cpu_ns()
-        own = time.process_time_ns()
+        spent = time.process_time_ns()
         rhythm.run(callers)
-        own = time.process_time_ns() - own - rhythm.waited.waiting_cpu_ns
+        spent = time.process_time_ns() - spent - rhythm.waited.waiting_cpu_ns
         return Kept(
             latency_ns=rhythm.latency[: rhythm.made].tobytes(),
             late_ns=rhythm.late[: rhythm.made].tobytes(),
             number=array("q", numbers[: rhythm.made]).tobytes(),
             cpu_ns=rhythm.cpu[: rhythm.made].tobytes(),
+            own=bytes(own[: rhythm.made]),
             callers=len(callers),
-            client_cpu_ns=max(0, own),
+            client_cpu_ns=max(0, spent),
             servers_cpu_ns=self._since(before),
             unmade=len(numbers) - rhythm.made,
         )
+
+    def _itself(self, numbers: Sequence[int]) -> Call:
+        """The functions in this process, as in the program that is not split."""
+        service = ReplayService(self._task.file, self._task.handler)
+        load(service)
+        for number in self._to_warm(numbers):
+            timing.checked(service.call(self._payloads[number]), self._payloads[number])
+        return service.call
 
     def _to_warm(self, numbers: Sequence[int]) -> list[int]:
         """Some calls to each server."""

@@ -151,6 +151,7 @@ class InRhythm:
     callers: int
     p50_us: float
     """From just before a call was made, as a program that calls sees it."""
+    mean_us: float
     p99_us: float
     """NaN from fewer than :data:`FEWEST_FOR_P99` calls."""
     due_p50_us: float
@@ -161,9 +162,14 @@ class InRhythm:
     latest_us: float
     unmade: int
     client_cpu_us: float
-    """Per call: of a function, of the calling thread; of all together, of all threads."""
+    """Per call: of a function, of the calling thread; of all together, of all threads, or of the calling ones where
+    some calls were made in the client's own process."""
     server_cpu_us: float
     """Per call: of a function, of its own server; NaN where all have the same, or none."""
+    own_p50_us: float = math.nan
+    """Of the calls that were made in the client's own process, burst by burst in turn with the others."""
+    own_mean_us: float = math.nan
+    own_cpu_us: float = math.nan
 
 
 def in_rhythm(contender: str, kept: Kept, function_of: Sequence[str], apart: Sequence[str] = ()) -> list[InRhythm]:
@@ -171,14 +177,18 @@ def in_rhythm(contender: str, kept: Kept, function_of: Sequence[str], apart: Seq
     took, late, cpu = (np.frombuffer(each, np.int64) / 1000 for each in (kept.latency_ns, kept.late_ns, kept.cpu_ns))
     if not took.size:
         return []
-    since_due = took + np.maximum(late, 0)
+    since_due, own = took + np.maximum(late, 0), np.frombuffer(kept.own, np.int8) != 0
     names = np.array([function_of[number] for number in np.frombuffer(kept.number, np.int64)])
     servers_us = [] if kept.servers_cpu_ns is None else [each / 1000 for each in kept.servers_cpu_ns]
     of_server = dict(zip(apart, servers_us, strict=True)) if apart and servers_us else {}
     found = []
     for name in ("", *sorted(set(names.tolist()))):
-        some = names == name if name else np.ones(took.size, bool)
+        all_of_it = names == name if name else np.ones(took.size, bool)
+        some, itself = all_of_it & ~own, all_of_it & own
         calls = int(some.sum())
+        if not calls:
+            continue
+        of_process = not name and not own.any()
         server = of_server.get(name, math.nan) if name else sum(servers_us) if servers_us else math.nan
         found.append(
             InRhythm(
@@ -187,14 +197,18 @@ def in_rhythm(contender: str, kept: Kept, function_of: Sequence[str], apart: Seq
                 calls=calls,
                 callers=kept.callers,
                 p50_us=float(np.median(took[some])),
+                mean_us=float(took[some].mean()),
                 p99_us=_p99(took[some]),
                 due_p50_us=float(np.median(since_due[some])),
                 due_p99_us=_p99(since_due[some]),
                 late=int((late[some] > LATE_US).sum()),
                 latest_us=float(late[some].max()),
                 unmade=0 if name else kept.unmade,
-                client_cpu_us=float(cpu[some].mean()) if name else kept.client_cpu_ns / calls / 1000,
+                client_cpu_us=kept.client_cpu_ns / calls / 1000 if of_process else float(cpu[some].mean()),
                 server_cpu_us=server / calls,
+                own_p50_us=float(np.median(took[itself])) if itself.any() else math.nan,
+                own_mean_us=float(took[itself].mean()) if itself.any() else math.nan,
+                own_cpu_us=float(cpu[itself].mean()) if itself.any() else math.nan,
             )
         )
     return found

@@ -1,17 +1,17 @@
 """Was it true? What replays have predicted of a split program, beside the program that was really split.
 
-A *run* is one replay with the real functions in servers of their own, at the recorded moments, beside the same calls in
-one process; and recordings of the program as it is (*today*) and split (*measured*), whose calls were recorded where
-they are made, so that a call's time has everything in it. Of several recordings of a run the median is taken. A run has
-its own prediction: what the program takes today, and what the replay says its calls will take more.
+A *run* is one replay with the real functions in servers of their own, at the recorded moments; and recordings of the
+program as it is (*today*) and split (*measured*), whose calls were recorded where they are made, so that a call's time
+has everything in it. Of several recordings of a run the median is taken. A run has its own prediction:
 
 ========================  =============================================================================================
-of a function, p50        its median call, and the median's difference in the replay
-of a function, CPU        of a call: its own today, and what caller and server took more in the replay. Measured: of the
-                          calling thread, and of the child whose command line names the function's module
-of what calls them, p50   of each function around them, as of a web request: its call today, and for each call that was
-                          made in it that function's difference; then the median
-of the program, CPU       of all its processes: today's, and what all calls took more in the replay
+of a function, p50        the median call in the replay. Not what it takes today and a difference: a function that moves
+                          leaves its program's memory behind, and with it long collections of garbage
+of a function, CPU        of a call in the replay, both processes. Measured: of the calling thread, and of the child
+                          whose command line names the function's module
+of what calls them, p50   of each function around them, as of a web request: its call today, less the calls that were
+                          made in it, and for each of these the replay's mean; then the median
+of the program, CPU       of all its processes: today's, less that of the calls, and for each of these the replay's
 ========================  =============================================================================================
 
 A prediction holds if it is within :data:`WITHIN` in every run. Pure functions over what is read.
@@ -27,17 +27,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from scenarios.common.errors import UserError
-from scenarios.replay.defaults import DIRECT, REAL
+from scenarios.replay.defaults import REAL
 from scenarios.replay.figures import Estimate
 from scenarios.replay.recorded import Recording, busy_share
 
 WITHIN = 0.25
 """Of what was measured."""
 TOTAL = ""
-"""The name of all functions together, as in the rhythm's figures."""
+"""In place of a function's name."""
 
-Rhythms = Mapping[str, Mapping[str, Any]]
-"""Of a replay, by function: what its calls took more behind the contender than in one process."""
+Replayed = Mapping[str, Mapping[str, float]]
+"""By function, what its calls took behind the contender, and in the client's own process in turn with them."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,81 +110,78 @@ def claims(runs: Sequence[Run], contender: str) -> list[Claim]:
 
 
 def _claims(run: Run, contender: str) -> Iterator[tuple[tuple[str, str, str], Figures]]:
-    more = _more(run.replay, contender)
+    replayed = _replayed(run.replay, contender)
     every = [*run.today, *run.split]
-    names = [name for name in more if name != TOTAL and all(_calls(each, name) for each in every)]
+    names = [name for name in replayed if all(_calls(each, name) for each in every)]
     if not names:
         raise UserError(f"{run.name}: no function is in its replay, in all recordings of today and all that are split")
-    yield ("CPU", TOTAL, "s"), _program(run, more, names)
-    around = [name for name in run.today[0].totals if name not in more and _holds(run.today[0], name, names)]
+    yield ("CPU", TOTAL, "s"), _program(run, replayed, names)
+    around = [name for name in run.today[0].totals if name not in replayed and _holds(run.today[0], name, names)]
     for name in around:
         if all(_calls(each, name) for each in every):
-            yield ("p50", name, "µs"), _around(run, more, name)
+            yield ("p50", name, "µs"), _around(run, replayed, name)
     for name in names:
-        yield ("p50", name, "µs"), _p50(run, more[name], name)
+        yield ("p50", name, "µs"), _p50(run, replayed[name], name)
     for name in names:
         others = [other.partition(":")[0] for other in names if other != name]
         if all(_server_us(each, name, others) is not None for each in run.split):
-            yield ("CPU", name, "µs"), _cpu(run, more[name], name, others)
+            yield ("CPU", name, "µs"), _cpu(run, replayed[name], name, others)
 
 
-def _more(replay: Mapping[str, Any], contender: str) -> Rhythms:
+def _replayed(replay: Mapping[str, Any], contender: str) -> Replayed:
     if replay["options"]["handler"] != REAL:
         raise UserError("the replay was made without --with-handler: what the functions take behind IPC is not in it")
-    found: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
-    for each in replay["rhythm"]:
-        found[each["function"]][each["contender"]] = each
-    for name in (contender, DIRECT):
-        if name not in found[TOTAL]:
-            raise UserError(f"{name} was not replayed in the recorded rhythm: name it with --contender")
+    every = [each for each in replay["rhythm"] if each["contender"] == contender]
+    found = {each["function"]: each for each in every if each["function"]}
+    if not found:
+        raise UserError(f"{contender} was not replayed in the recorded rhythm: name it with --contender")
     return {
         name: {
-            "p50_us": of[contender]["p50_us"] - of[DIRECT]["p50_us"],
-            "cpu_us": _cpu_us(of[contender]) - _cpu_us(of[DIRECT]),
-            "replayed_us": of[DIRECT]["p50_us"],
-            "replayed_cpu_us": _cpu_us(of[DIRECT]),
+            "p50_us": of["p50_us"],
+            "mean_us": of["mean_us"],
+            "cpu_us": of["client_cpu_us"] + (of["server_cpu_us"] or 0.0),
+            "own_p50_us": of["own_p50_us"],
+            "own_cpu_us": of["own_cpu_us"],
         }
         for name, of in found.items()
-        if contender in of and DIRECT in of
+        if of["own_p50_us"] is not None
     }
 
 
-def _cpu_us(rhythm: Mapping[str, Any]) -> float:
-    """Of a call, in both processes."""
-    return float(rhythm["client_cpu_us"]) + float(rhythm["server_cpu_us"] or 0.0)
+def _program(run: Run, replayed: Replayed, names: Sequence[str]) -> Figures:
+    def predicted(recording: Recording) -> float:
+        more = [
+            (replayed[name]["cpu_us"] - _own_cpu_us(recording, name)) * _calls(recording, name) / 1e6 for name in names
+        ]
+        return _cpu_seconds(recording) + sum(more)
+
+    return Figures(_median(run.today, _cpu_seconds), _median(run.today, predicted), _median(run.split, _cpu_seconds))
 
 
-def _program(run: Run, more: Rhythms, names: Sequence[str]) -> Figures:
-    today = statistics.median(map(_cpu_seconds, run.today))
-    calls = statistics.median(sum(each.totals[name].calls for name in names) for each in run.today)
-    added = more[TOTAL]["cpu_us"] * calls / 1e6
-    return Figures(today, today + added, statistics.median(map(_cpu_seconds, run.split)))
-
-
-def _p50(run: Run, more: Mapping[str, float], name: str) -> Figures:
+def _p50(run: Run, replayed: Mapping[str, float], name: str) -> Figures:
     today, split = (_median(recordings, lambda each: _p50_us(each, name)) for recordings in (run.today, run.split))
-    return Figures(today, today + more["p50_us"], split, more["replayed_us"])
+    return Figures(today, replayed["p50_us"], split, replayed["own_p50_us"])
 
 
-def _cpu(run: Run, more: Mapping[str, float], name: str, others: Sequence[str]) -> Figures:
+def _cpu(run: Run, replayed: Mapping[str, float], name: str, others: Sequence[str]) -> Figures:
     today = _median(run.today, lambda each: _own_cpu_us(each, name))
     split = _median(run.split, lambda each: _own_cpu_us(each, name) + (_server_us(each, name, others) or 0.0))
-    return Figures(today, today + more["cpu_us"], split, more["replayed_cpu_us"])
+    return Figures(today, replayed["cpu_us"], split, replayed["own_cpu_us"])
 
 
-def _around(run: Run, more: Rhythms, name: str) -> Figures:
+def _around(run: Run, replayed: Replayed, name: str) -> Figures:
     """A call with others in it."""
     today, split = (_median(recordings, lambda each: _p50_us(each, name)) for recordings in (run.today, run.split))
-    return Figures(today, _median(run.today, lambda each: _predicted_us(each, more, name)), split)
+    return Figures(today, _median(run.today, lambda each: _predicted_us(each, replayed, name)), split)
 
 
-def _predicted_us(recording: Recording, more: Rhythms, name: str) -> float:
-    inside: dict[tuple[int, int], float] = defaultdict(float)
+def _predicted_us(recording: Recording, replayed: Replayed, name: str) -> float:
+    more: dict[tuple[int, int], float] = defaultdict(float)
     for call in recording.calls:
-        if call.function in more:
-            inside[call.process, call.parent] += more[call.function]["p50_us"]
+        if call.function in replayed:
+            more[call.process, call.parent] += replayed[call.function]["mean_us"] - call.duration_ns / 1000
     calls = [call for call in recording.calls if call.function == name]
-    return statistics.median(call.duration_ns / 1000 + inside[call.process, call.number] for call in calls)
+    return statistics.median(call.duration_ns / 1000 + more[call.process, call.number] for call in calls)
 
 
 def _holds(recording: Recording, name: str, names: Sequence[str]) -> bool:

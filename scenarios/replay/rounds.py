@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from contenders.interface import Contender
+from scenarios.replay import window
 from scenarios.replay.cargo import Cargo
 from scenarios.replay.carriers import Carrier
 from scenarios.replay.defaults import NOTHING, REAL
@@ -23,8 +24,8 @@ ROUND_S = 0.25
 """Of timed calls of one function, at least; and in whole passes, so that all contenders make the same calls."""
 START_S, BESIDE_S = 1.2, 0.15
 """What starting a server and a client takes on a slow machine of two cores, and comparing and warming one function."""
-TURNS = 3
-"""Of each contender in the recorded rhythm."""
+TURNS, TURNS_OF_REAL = 3, 4
+"""Of each contender in the recorded rhythm; an even number where every other burst is made in the client itself."""
 FEWEST_CALLS = 3
 HANDLER_S = 0.5
 """Where a handler works, a pass is of so many calls as take this long: some 20 calls of 25 ms."""
@@ -78,6 +79,11 @@ class Replay:
     seed: int
     round_s: float = ROUND_S
 
+    @property
+    def turns(self) -> int:
+        """Of each contender in the recorded rhythm."""
+        return TURNS_OF_REAL if self.handler == REAL else TURNS
+
     def apart(self, contender: str) -> tuple[str, ...]:
         """In the rhythm: functions that have a server each, which is all where they run themselves, and none else."""
         names = [work.function for work in self.works if work.carrier.contender == contender]
@@ -110,7 +116,7 @@ def expected_s(replay: Replay, rhythms: Mapping[Carrier, Rhythm]) -> float:
     carriers = {work.carrier for work in replay.works}
     kept = sum(rhythm.scheduled[-1][0] / 1e9 + START_S for rhythm in rhythms.values() if rhythm.scheduled)
     back_to_back = replay.rounds * (len(replay.works) * (replay.round_s + BESIDE_S) + len(carriers) * START_S)
-    return back_to_back + TURNS * kept
+    return back_to_back + replay.turns * kept
 
 
 def measure(replay: Replay, file: Path, say: Say) -> Measured:
@@ -149,17 +155,17 @@ def _round(replay: Replay, number: int, works: Sequence[Work], file: Path, measu
 
 
 def keep_rhythm(replay: Replay, rhythms: Mapping[Carrier, Rhythm], file: Path, measured: Measured, say: Say) -> None:
-    """Every carrier so many times as there are :data:`TURNS`, in an order drawn anew for each: a phase of the machine
-    that lasts as long as one of them is in a third of the calls at most."""
+    """Every carrier in several turns, in an order drawn anew for each: a phase of the machine that lasts as long as one
+    of them is in a third of the calls at most."""
     rng = random.Random(replay.seed)
-    for _ in range(TURNS):
+    for turn in range(replay.turns):
         for carrier in rng.sample(sorted(rhythms, key=repr), len(rhythms)):
             name = carrier.contender
             say(f"recorded rhythm: {name}", "")
             if ("", name) in measured.failures:
                 continue
             try:
-                kept = _keep(replay, carrier, rhythms[carrier], file)
+                kept = _keep(replay, carrier, rhythms[carrier], file, turn)
                 before = measured.kept.get(name)
                 measured.kept[name] = kept if before is None else before.and_also(kept)
             except ReplayFailed as error:
@@ -167,7 +173,9 @@ def keep_rhythm(replay: Replay, rhythms: Mapping[Carrier, Rhythm], file: Path, m
                 say("", f"failed: {name}, recorded rhythm: {error}")
 
 
-def _keep(replay: Replay, carrier: Carrier, asked: Rhythm, file: Path) -> Kept:
+def _keep(replay: Replay, carrier: Carrier, asked: Rhythm, file: Path, turn: int) -> Kept:
+    if replay.handler == REAL and not replay.contenders[carrier.contender].in_process:
+        asked = dataclasses.replace(asked, own=window.in_turn(asked.scheduled, turn))
     took_s = asked.scheduled[-1][0] / 1e9 if asked.scheduled else 0.0
     with Pair(_task(replay, carrier, file, apart=replay.apart(carrier.contender))) as pair:
         kept = pair.ask(asked, took_s + LIMIT_S)

@@ -48,6 +48,9 @@ class Rhythm:
     scheduled: tuple[Scheduled, ...]
     callers: int
     """Threads: as many as calls overlapped."""
+    own: tuple[bool, ...] = ()
+    """Of each call, whether it is made to the function in the client's own process instead; none of them where this is
+    empty."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +89,8 @@ class Kept:
     number: bytes
     cpu_ns: bytes
     """Of the calling thread, in each call."""
+    own: bytes
+    """A byte for each call: 1 where it was made in the client's own process."""
     callers: int
     client_cpu_ns: int
     """Of the whole process, what was spent waiting for the clock taken off."""
@@ -102,6 +107,7 @@ class Kept:
             self.late_ns + other.late_ns,
             self.number + other.number,
             self.cpu_ns + other.cpu_ns,
+            self.own + other.own,
             self.callers,
             self.client_cpu_ns + other.client_cpu_ns,
             None if own is None or its is None else tuple(one + more for one, more in zip(own, its, strict=True)),

@@ -11,8 +11,10 @@ from itertools import cycle
 
 from scenarios.replay.cargo import Cargo
 from scenarios.replay.recorded import Call
-from scenarios.replay.tasks import Rhythm
+from scenarios.replay.tasks import Rhythm, Scheduled
 
+BURST_NS, PAUSE_NS = 50_000_000, 2_000_000
+"""Calls belong to one burst until none begins for so long a pause, or the burst has lasted as long as one may."""
 MOST_CALLERS = 64
 MOST_CALLS = 200_000
 
@@ -27,6 +29,20 @@ def busiest(calls: Sequence[Call], seconds: float) -> Sequence[Call]:
         if last + 1 - first > best[1] - best[0]:
             best = first, last + 1
     return calls[best[0] : best[1]][:MOST_CALLS]
+
+
+def in_turn(scheduled: Sequence[Scheduled], turn: int) -> tuple[bool, ...]:
+    """Every other burst of calls, and in the next turn those in between: what is compared is so made within a moment,
+    whatever phases a machine has, and in a burst the calls follow each other as they did.
+    """
+    burst, began, last = turn, 0, 0
+    found = []
+    for due, _ in scheduled:
+        if due - last >= PAUSE_NS or due - began >= BURST_NS:
+            burst, began = burst + 1, due
+        last = due
+        found.append(burst % 2 == 1)
+    return tuple(found)
 
 
 def overlapping(calls: Sequence[Call]) -> int:

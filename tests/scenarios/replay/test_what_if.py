@@ -173,7 +173,7 @@ def test_there_is_no_line_through_sizes_that_hardly_differ_or_few_calls(sizes: l
 def test_the_rhythm_counts_late_calls_for_each_function_and_all() -> None:
     took, late = np.array([10, 20, 30], np.int64) * 1000, np.array([0, 2_000_000, 5_000], np.int64)
     numbers, cpu = np.array([0, 1, 1], np.int64), np.array([7, 8, 10], np.int64) * 1000
-    kept = Kept(*(each.tobytes() for each in (took, late, numbers, cpu)), 2, 3000, None, unmade=4)
+    kept = Kept(*(each.tobytes() for each in (took, late, numbers, cpu)), bytes(3), 2, 3000, None, unmade=4)
     whole, one, other = figures.in_rhythm("mp-pipe", kept, ["a", "b"])
     assert (whole.function, whole.calls, whole.late, whole.unmade, whole.callers) == ("", 3, 1, 4, 2)
     assert whole.latest_us == pytest.approx(2000.0)
@@ -184,9 +184,19 @@ def test_the_rhythm_counts_late_calls_for_each_function_and_all() -> None:
     assert math.isnan(whole.server_cpu_us)
 
 
+def test_calls_that_were_made_in_turn_by_the_client_itself_are_apart_from_the_others() -> None:
+    took, numbers = np.array([10, 40, 20, 60], np.int64) * 1000, np.zeros(4, np.int64)
+    cpu = np.array([9, 4, 19, 6], np.int64) * 1000
+    late = np.array([0, 0, 2_000_000, 0], np.int64)
+    kept = Kept(*(each.tobytes() for each in (took, late, numbers, cpu)), bytes([1, 0, 1, 0]), 1, 99_000, (10_000,))
+    whole, one = figures.in_rhythm("shm", kept, ["a"], ["a"])
+    assert (one.calls, one.p50_us, one.mean_us, one.own_p50_us, one.own_cpu_us) == (2, 50.0, 50.0, 15.0, 14.0)
+    assert (whole.late, whole.client_cpu_us, whole.server_cpu_us) == (0, 5.0, 5.0)
+
+
 def test_functions_that_have_a_server_each_have_its_cpu_time() -> None:
     took, numbers = np.array([10, 20, 30], np.int64) * 1000, np.array([0, 1, 1], np.int64)
-    kept = Kept(took.tobytes(), took.tobytes(), numbers.tobytes(), took.tobytes(), 1, 3000, (4000, 10_000))
+    kept = Kept(took.tobytes(), took.tobytes(), numbers.tobytes(), took.tobytes(), bytes(3), 1, 3000, (4000, 10_000))
     twice = kept.and_also(kept)
     whole, one, other = figures.in_rhythm("shm", twice, ["b", "a"], ["b", "a"])
     assert (one.function, one.server_cpu_us, other.server_cpu_us) == ("a", 5.0, 4.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 from scenarios.replay import recorded, window
@@ -48,3 +49,14 @@ def test_who_takes_one_client_has_one_caller(tmp_path: Path) -> None:
     assert window.rhythm(found, cargo, [found[0].function]).callers == 2
     assert window.rhythm(found, cargo, [found[0].function], one_caller=True).callers == 1
     assert window.rhythm(found, Cargo(()), [found[0].function]).scheduled == ()
+
+
+def test_every_burst_is_made_in_one_way_and_in_the_next_turn_in_the_other() -> None:
+    ms = 1_000_000
+    due = [0, 1, 2, 5, 6, 10] + [20 + 1.5 * number for number in range(60)]
+    scheduled = [(round(each * ms), 0) for each in due]
+    first, second = window.in_turn(scheduled, 0), window.in_turn(scheduled, 1)
+    assert first[:6] == (False, False, False, True, True, False)
+    assert [not each for each in first] == list(second)
+    changes = sum(one != other for one, other in pairwise(first[6:]))
+    assert changes == 1, "none of 90 ms without a pause lasts longer than 50"
