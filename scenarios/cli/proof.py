@@ -90,10 +90,8 @@ def _why(claim: Claim) -> str:
     replayed, today = claim.over_runs("replayed").value, claim.over_runs("today").value
     if math.isnan(replayed):
         return "It is made of others, and of what they do not say."
-    alone = (
-        f"by itself it takes {shown(today, claim.unit)} in the program and {shown(replayed, claim.unit)} in the replay"
-    )
-    return f"Of a call: {alone}, the rest is the way there and back."
+    alone = f"takes {shown(today, claim.unit)} in the program and {shown(replayed, claim.unit)} in the replay"
+    return f"By itself a call {alone}; the rest is the way there and back."
 
 
 def _name(claim: Claim) -> str:

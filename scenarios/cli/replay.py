@@ -88,10 +88,9 @@ def _show_travel(prepared: Prepared, console: Console) -> None:
 
 def _show(found: Study, console: Console) -> None:
     _print(tables.of_contenders(found), console)
-    if (rhythm := tables.of_rhythm(found)) is not None:
-        _print(rhythm, console)
-    if (program := tables.of_program(found)) is not None:
-        _print(program, console)
+    for table in (tables.of_rhythm(found), tables.of_functions_in_rhythm(found), tables.of_program(found)):
+        if table is not None:
+            _print(table, console)
     _print(tables.of_verdicts(found), console)
     for sentence in sentences.of_study(found):
         _say(sentence, console)

@@ -23,7 +23,8 @@ def render(study: Study, picture: bytes | None, environment: str) -> str:
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
     recording = study.prepared.recording
-    others = [tables.of_program(study), tables.of_contenders(study), tables.of_rhythm(study)]
+    rhythm = [tables.of_rhythm(study), tables.of_functions_in_rhythm(study)]
+    others = [tables.of_program(study), tables.of_contenders(study), *rhythm]
     return (
         jinja.get_template("replay.html")
         .render(

@@ -175,6 +175,29 @@ def of_rhythm(study: Study) -> Table | None:
     return Table(title, headings, lines, left=("contender",)) if lines else None
 
 
+def of_functions_in_rhythm(study: Study) -> Table | None:
+    """What each function itself takes behind each contender, and in one process with its caller; None where functions
+    did not run.
+    """
+    headings = ("function", "contender", "calls", "p50", "mean", "CPU", "p50 in one process", "CPU in one process")
+    lines = [
+        [
+            each.function,
+            each.contender,
+            f"{each.calls:,}",
+            micros(each.p50_us),
+            micros(each.mean_us),
+            micros(each.client_cpu_us + each.server_cpu_us),
+            micros(each.own_p50_us),
+            micros(each.own_cpu_us),
+        ]
+        for each in sorted(study.in_rhythm, key=lambda each: (each.function, each.p50_us))
+        if each.function and not math.isnan(each.own_p50_us)
+    ]
+    title = "In the recorded rhythm, each function in a process of its own: what is predicted of the split program"
+    return Table(title, headings, lines, keys=2, left=("function", "contender")) if lines else None
+
+
 def _by_p50(each: InRhythm) -> float:
     return each.p50_us
 

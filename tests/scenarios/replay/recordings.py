@@ -32,6 +32,8 @@ class Made:
     """Instead of what pickling the arguments gives; likewise ..."""
     response: Encoded | None = None
     thread: int = 1
+    parent: int = 0
+    """The place, from 1, of the call in which it was made."""
 
     @property
     def name(self) -> str:
@@ -61,6 +63,8 @@ def write(
     parameters: Mapping[str, Sequence[str]] | None = None,
     objects: Sequence[tuple[str, Mapping[str, Any]]] = (),
     payloads: str = "values",
+    cpu_seconds: tuple[float, float] = (0.0, 0.0),
+    children: Mapping[str, float] | None = None,
 ) -> Path:
     """One process's file. By name in the shop: `totals` are calls and seconds (those of `calls` unless given), `kinds`
     other than "function", `refused` functions that have no calls."""
@@ -100,7 +104,7 @@ def write(
         + blocks.encode(begin)
         + blocks.encode({"kind": "calls", "rows": found[0]}, found[1])
         + blocks.encode({"kind": "totals", "seconds": seconds, "totals": told})
-        + blocks.encode({"kind": "end", "seconds": seconds})
+        + blocks.encode({"kind": "end", "seconds": seconds, "cpu_seconds": cpu_seconds, "children": children or {}})
     )
     return path
 
@@ -125,7 +129,7 @@ def _row(number: int, function: int, call: Made) -> tuple[Any, ...]:
     return rows.Row(
         function,
         number,
-        0,
+        call.parent,
         "main",
         call.thread,
         0,
