@@ -20,10 +20,10 @@ _WORTH_GIVING_BACK = 256 * 1024
 
 
 class User(Protocol):
-    """Who calls through a channel."""
+    """The caller of a channel."""
 
     thread: int
-    """Which has used it last."""
+    """The thread that used it last."""
 
     def forget_server(self) -> None:
         """It is closed: there is no server any more for whoever still has it."""

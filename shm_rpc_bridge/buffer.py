@@ -332,7 +332,7 @@ def identity(header: bytes) -> Identity:
 
 
 def checked_identity(name: str, header: bytes) -> Identity:
-    """That of a region of this library and this version. Raises RPCTransportError for others."""
+    """As :func:`identity`. Raises RPCTransportError for a region that is not of this library and version."""
     if len(header) < layout.REGION_HEADER_SIZE:
         raise RPCTransportError(f"{name} is too short: {len(header)} bytes")
     found = identity(header)

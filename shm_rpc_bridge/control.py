@@ -248,7 +248,7 @@ class Control:
         return slot
 
     def token(self, slot: int) -> int:
-        """That of the channel for which a slot was claimed last."""
+        """The token of the channel for which a slot was claimed last."""
         return self._token(layout.token_offset(self.max_channels, slot))
 
     def refuse(self, slot: int, token: int) -> None:

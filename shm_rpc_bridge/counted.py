@@ -70,5 +70,5 @@ class Counted:
 
 
 def read(control: Control) -> Statistics:
-    """What stands there. ValueError when it is closed."""
+    """Read the number. ValueError when it is closed."""
     return statistics.read(control.map, control.max_channels, control.methods, control.codec, monotonic_ns())

@@ -16,11 +16,11 @@ from .served import Request, Served
 from .streamed import PRODUCING, Produced
 
 Requested = Tuple[Served, int]
-"""Who asked, and the sequence of the response."""
+"""The channel of the request, and the sequence of its response."""
 
 
 class Followed(Protocol):
-    """What has one request after the other."""
+    """An object that has one request after the other."""
 
     request: Requested
     """The present one."""
@@ -125,5 +125,5 @@ def stands_for(get: "Callable[[], CurrentCall]") -> None:
 
 
 def present_request() -> Requested:
-    """That for which the calling code is run."""
+    """The call for which the calling code runs."""
     return current_call()._present()

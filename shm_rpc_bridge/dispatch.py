@@ -40,7 +40,7 @@ logger = logging.getLogger("shm_rpc_bridge")
 
 
 IN_BATCH = -1
-"""What stands for the kind of a request that is one of a batch: its response cannot come later than the next one's."""
+"""Instead of the kind of a request that is one of a batch: its response cannot come later than the next one's."""
 Failed = Tuple[Failure, BaseException]
 """What a response says that is no result, and the exception behind it."""
 Defer = Callable[["Dispatch", Request, str, "Coroutine[Any, Any, Any]"], Optional[Outgoing]]

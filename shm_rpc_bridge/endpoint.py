@@ -20,8 +20,8 @@ class Endpoint(Reception):
     def next_request(self, deadline: float) -> Optional[Request]:
         """Take the next request, round robin over the channels; :meth:`respond` to it before taking another one.
 
-        None when there was none within half a second or until `deadline`, or who rang only came, left or took a request
-        back.
+        None when none came within half a second or until `deadline`, and when a client rang that has only connected,
+        left, or taken a request back.
         """
         if monotonic() >= self._next_sweep:
             self.look_after()

@@ -24,7 +24,7 @@ WORKER_MISSING = "missing"
 # No failure, but said in the same way: the result is an object that stays in the server, of this class and number.
 HANDED_OUT = "object"
 STREAM = "$stream"
-"""What stands for the class of a generator."""
+"""In place of a class, for a generator."""
 
 # What a request calls instead of a method.
 PING = "$ping"

@@ -118,7 +118,7 @@ class Unopened:
         return bytes(self.view)
 
     def lend_to_anybody(self) -> None:
-        """Whoever reads it gets views."""
+        """A reader of it gets views."""
         self._lends_to = _EVERYTHING
 
     def lend_to(self, method: str) -> bool:

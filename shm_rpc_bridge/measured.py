@@ -14,7 +14,7 @@ from .statistics import LONGEST, OTHERS, Figures, bucket_of, merged, no_figures
 logger = logging.getLogger("shm_rpc_bridge")
 
 MOST_METHODS = 64
-"""That have figures of their own."""
+"""Methods with figures of their own."""
 
 
 class Measured(Dispatch):

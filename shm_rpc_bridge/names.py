@@ -87,7 +87,7 @@ def slot(name: str, generation: int, number: int, token: int) -> ChannelNames:
 
 
 def bell(channel: ChannelNames) -> str:
-    """Of a multiplexed channel."""
+    """The FIFO of a multiplexed channel."""
     return channel.request[: -len(":request")] + BELL
 
 

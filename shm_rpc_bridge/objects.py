@@ -10,7 +10,7 @@ from .classes import class_name
 from .offered import meant
 
 Classes = Dict[Type[Any], FrozenSet[str]]
-"""Whose objects are kept, and which methods of each can be called."""
+"""The classes whose objects are kept, each with the methods that can be called."""
 
 
 class Unknown(LookupError):

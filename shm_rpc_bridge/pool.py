@@ -28,7 +28,7 @@ class ChannelPool:
         self._terms = request_size, max_message_size, wait
         self._codec = codec
         self.idle: Deque[ClientChannel] = deque()
-        """Whoever pops one has it for itself; a channel that is neither here nor had by anybody is lost."""
+        """A thread that pops a channel has it for itself, until it puts it back."""
         self._lent: Deque[Lease] = deque()
         self.is_closed = False
         self.why_hopeless: Callable[[], str] = str
@@ -177,7 +177,7 @@ class ChannelPool:
 
     @property
     def latest(self) -> Optional[Connection]:
-        """That to the present life of the server, or the last one; None before the first."""
+        """To the present life of the server, or to the last one; None before the first."""
         connections = self._connections
         return connections[-1] if connections else None
 

@@ -1,4 +1,4 @@
-"""Who comes to a server and who leaves: its channels, the lives under its name, those who died, what is told of it."""
+"""Clients of a server come and leave: its channels, the lives under its name, deaths, and what is told of it."""
 
 import contextlib
 import logging
@@ -91,7 +91,7 @@ class Reception:
         self._counted.write(self._control, list(self._channels), responses, failed, methods)
 
     def statistics(self) -> Statistics:
-        """What stands there."""
+        """Read the counts."""
         return counted.read(self._control)
 
     def wake(self) -> None:

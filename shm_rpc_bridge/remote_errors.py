@@ -90,7 +90,7 @@ _classes: Dict[str, Type[Exception]] = {}
 
 
 def _class_for(builtin: str) -> Optional[Type[Exception]]:
-    """That builtin exception and RPCMethodError in one; None where there is no exception of that name."""
+    """A class that is both the builtin exception and RPCMethodError; None where no builtin has that name."""
     if builtin not in _classes:
         base = getattr(builtins, builtin, None)
         if not (isinstance(base, type) and issubclass(base, Exception)):

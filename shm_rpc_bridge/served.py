@@ -92,7 +92,7 @@ class Served:
 
 
 Request = Tuple[Served, int, Arrived, int]
-"""Who asked, the sequence of the response, the message and its kind; valid until the next request is taken."""
+"""The channel, the sequence of the response, the message and its kind; valid until the next request is taken."""
 
 
 def names_of(control: Control, slot: int) -> names.ChannelNames:

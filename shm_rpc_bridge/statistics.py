@@ -74,7 +74,7 @@ class Statistics(NamedTuple):
     slept: int
     """Waits for a request that ended asleep: woken by the system, after looking in vain."""
     channels: int
-    """That are open now."""
+    """Open now."""
     opened: int
     """All that were, those of clients that came back included."""
     refused: int
@@ -122,7 +122,7 @@ def bucket_of(ns: int) -> int:
 
 
 def added(figures: Iterable[Figures]) -> Figures:
-    """Of several as of one."""
+    """The figures of several functions, added up."""
     total = no_figures()
     for each in figures:
         longest = max(total[LONGEST], each[LONGEST])
@@ -162,7 +162,7 @@ def _shortened(name: str) -> bytes:
 
 
 def read(memory: Any, max_channels: int, room: int, codec: str, now: int) -> Statistics:
-    """What stands in a control segment at `now`, ns of CLOCK_MONOTONIC. Whatever is there: numbers and short texts."""
+    """Read a control segment at `now`, ns of CLOCK_MONOTONIC. Never raises for its content, damaged or not."""
     totals = Totals(*layout.TOTALS.unpack_from(memory, layout.totals_offset(max_channels)))
     states = memory[layout.CONTROL_HEADER_SIZE : layout.CONTROL_HEADER_SIZE + max_channels]
     return Statistics(

@@ -118,7 +118,7 @@ _VALUES = frozenset((str, bytes, dict, list, tuple, int, float, bool, type(None)
 """Types that are looked at no closer."""
 
 METHODS = frozenset(("take",))
-"""Which of theirs a client calls."""
+"""Names of the functions that a client calls for it."""
 
 
 def streamed(result: Any) -> Union[Streamed, AsyncStreamed, None]:

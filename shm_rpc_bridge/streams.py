@@ -43,7 +43,7 @@ class Pace:
         return self._most, self._error is None
 
     def produced(self) -> None:
-        """Those asked for are there, to be sent: how long that takes is another matter."""
+        """The items that were asked for have been made; sending them is not in that time."""
         self._took = monotonic() - self._asked
 
     def came(self, items: int, size: int) -> None:

@@ -37,7 +37,7 @@ class _Items:
         self._is_abandoned = False
         self._process = os.getpid()
         self.request: Requested
-        """That which has brought the last ones."""
+        """The request that brought the last items."""
 
     def add(self, items: List[Any], is_over: bool) -> None:
         """In the call that brings them."""
@@ -78,7 +78,7 @@ class Items(_Items):
         return self._here.popleft()
 
     def go_on(self) -> None:
-        """Once per time that it has told that it needs more."""
+        """Let the function go on: once for each time it said that it needs more."""
         self._given.release()
 
     def abandon(self) -> None:
@@ -220,7 +220,7 @@ async def _run_async(items: AsyncItems, run: Callable[[Any], "Coroutine[Any, Any
 
 KINDS = (Uploaded, AsyncUploaded)
 METHODS = frozenset(("give",))
-"""Which of theirs a client calls."""
+"""Names of the functions that a client calls for it."""
 
 
 class Kind(NamedTuple):
@@ -234,7 +234,7 @@ class Kind(NamedTuple):
 def begun(
     method: str, function: Callable[..., Any], kind: Kind, place: Any, args: Sequence[Any], params: Dict[str, Any]
 ) -> Union[Uploaded, AsyncUploaded]:
-    """That function, to be called with a stream as the argument of that position or name."""
+    """`function`, to be called with a stream as the argument of that position or name."""
 
     def run(items: Any) -> Any:
         whole, named = list(args), params

@@ -74,14 +74,14 @@ class Workers:
             return False
 
     def hand_over(self, request: Request) -> None:
-        """To the one that is had."""
+        """Give the request to the worker that was taken."""
         served, sequence, message, kind = request
         # What was not copied yet is valid until the next request is taken; what has frames, until this one is answered.
         kept = message if isinstance(message, Unopened) else bytes(message)
         self._requests.put((served, sequence, kept, kind))
 
     def end(self) -> None:
-        """Let each end after the call that it is in."""
+        """Let each worker end after the call that it is in."""
         for _ in self._threads:
             self._requests.put(None)
 

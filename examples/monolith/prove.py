@@ -18,7 +18,7 @@ HERE = Path("examples", "monolith")
 MOVED = ("shop.pricing:quote", "shop.images:thumbnail", "shop.reports:monthly")
 STAYING = ("shop.cart:add", "shop.money:round_up")
 PAIRS = 3
-"""Of measurements in a run, before and after in turn: a phase of the machine is in both."""
+"""Of measurements in a run, before and after, each with a replay: a phase of the machine is in all of them."""
 KEPT = ("replay.json", "replay.png", "replay.svg", "report.html")
 
 
@@ -32,7 +32,7 @@ def main() -> int:
     requests = ["--requests", str(asked.requests)]
     replaying = ["--path", str(HERE), "--seconds", asked.seconds, "--callers", "4", "--workers", "2"]
     replaying += [word for name in asked.contender for word in ("--contender", name)]
-    real = ["--path", str(HERE), "--seconds", asked.seconds, "--with-handler", "--contender", "shm"]
+    real = ["--path", str(HERE), "--seconds", asked.seconds, "--rounds", "5", "--with-handler", "--contender", "shm"]
     real += [word for name in MOVED for word in ("--function", name)]
     recording = [word for name in (*MOVED, *STAYING) for word in ("--target", name)]
     runs = [output / f"{number}" for number in range(1, asked.runs + 1)]
@@ -40,8 +40,8 @@ def main() -> int:
         (ROOT / own).mkdir()
         calls = str(own / "calls.rec")
         run(["-m", "shm_rpc_bridge.record", *recording, "-o", calls, "--", str(HERE / "main.py"), *requests])
-        run(["-m", "scenarios", "replay", calls, *real, "--results", str(own)])
         for pair in range(1, asked.pairs + 1):
+            run(["-m", "scenarios", "replay", calls, *real, "--results", str(own)])
             run([str(HERE / "measure.py"), "-o", str(own / f"today-{pair}.rec"), *requests])
             run([str(HERE / "measure.py"), "--split", "-o", str(own / f"split-{pair}.rec"), *requests])
     run(["-m", "scenarios", "replay", calls, *replaying, "--results", str(output)])  # what all functions would cost
@@ -66,7 +66,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--runs", type=int, default=3, metavar="N", help="of everything (default: %(default)s)")
-    add("--pairs", type=int, default=PAIRS, metavar="N", help="of measurements in a run (default: %(default)s)")
+    add(
+        "--pairs",
+        type=int,
+        default=PAIRS,
+        metavar="N",
+        help="of measurements in a run, and replays (default: %(default)s)",
+    )
     add("--requests", type=int, default=240, metavar="N", help="to the shop in each (default: %(default)s)")
     add("--contender", action="append", default=[], metavar="NAME", help="replayed; default: those of replay")
     add("--seconds", default="10s", metavar="TIME", help="of the recorded rhythm (default: %(default)s)")

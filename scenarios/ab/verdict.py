@@ -18,7 +18,7 @@ from scenarios.statistics import intervals
 LEVEL = 0.95
 """An interval of B by A is at least so sure."""
 CONTROL_LEVEL = 0.99
-"""That of A by itself: a machine without fault fails the A/A test once in a hundred runs at most."""
+"""Of the A/A test: a machine without fault fails it once in a hundred runs at most."""
 FEWEST_PAIRS = 8
 """With fewer no interval is :data:`CONTROL_LEVEL` sure."""
 MOST_ADVISED = 401

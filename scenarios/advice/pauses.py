@@ -37,7 +37,7 @@ _PLACE = ["lane", "contender", "payload_bytes"]
 
 @dataclasses.dataclass(frozen=True)
 class Added:
-    """To each of :data:`FIGURES`, µs; NaN where it is not known."""
+    """What a pause adds to each of :data:`FIGURES`, µs; NaN where it is not known."""
 
     figures: Mapping[str, float]
     low: float
@@ -46,7 +46,7 @@ class Added:
     rates: tuple[float, ...]
     """The measured rates it rests on; none for calls back to back."""
     caller: str
-    """Whose rates they are."""
+    """The run whose rates they are."""
     lane: str
     """In which they were measured."""
     repeats: int
@@ -118,7 +118,7 @@ class Pauses:
         return None
 
     def are_measured(self, caller: str) -> bool:
-        """Whether anything was, of such callers; of busy ones there is always."""
+        """Whether such callers were measured; busy ones always are."""
         return caller == BUSY or any(key[1] == caller for key in self._points)
 
     def _of(self, contender: str, caller: str, beside: str) -> tuple[str, dict[float, dict[int, _Point]]]:

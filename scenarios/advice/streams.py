@@ -41,7 +41,7 @@ class StreamAdvice:
 
 
 def answer(cells: pd.DataFrame, lane: str, item_bytes: int, items: int) -> list[StreamAdvice]:
-    """Who was measured, the quickest first. Raises :class:`AdviceError` where nobody was, with what was."""
+    """The contenders that were measured, the quickest first. Raises :class:`AdviceError` where none was."""
     lines = streams.by_items(cells[cells["lane"] == lane]) if "items" in cells else pd.DataFrame()
     if not len(lines):
         raise AdviceError(f"the run has no streams in lane {lane}: python -m scenarios run streams")

@@ -79,7 +79,7 @@ def readme(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
 
 
 def advise(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
-    """Which contender fits a question."""
+    """The contender that fits a question."""
     from scenarios.advice.question import Question
     from scenarios.cli import advice, streams
 

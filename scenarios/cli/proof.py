@@ -42,20 +42,25 @@ def run(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
 
 
 def _run(path: Path) -> Run:
-    """A folder of one replay and of recordings."""
+    """A folder of replays and of recordings."""
     replays = sorted(path.glob(f"replay-*/{folder.FILE}"))
     today, split = sorted(path.glob(TODAY)), sorted(path.glob(SPLIT))
-    if len(replays) != 1 or not today or not split:
+    if not replays or not today or not split:
         there = f"{len(replays)} replays, {len(today)} recordings {TODAY} and {len(split)} recordings {SPLIT}"
         raise RunError(
-            f"{path} has {there}: a run is a folder with one replay, made by replay --with-handler --results {path}, "
-            "and with a recording or more of the program as it is and split"
+            f"{path} has {there}: a run is a folder with one of each or more; replay --with-handler --results {path} "
+            "makes a replay there"
         )
+    recordings = ([opened(each) for each in files] for files in (today, split))
+    return Run(str(path), [_read(each) for each in replays], *recordings)
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
-        replay: dict[str, Any] = json.loads(replays[0].read_text())
+        found: dict[str, Any] = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise RunError(f"{replays[0]} is no replay: {error}") from None
-    return Run(str(path), replay, [opened(each) for each in today], [opened(each) for each in split])
+        raise RunError(f"{path} is no replay: {error}") from None
+    return found
 
 
 def _show(claims: list[Claim], contender: str, console: Console) -> None:

@@ -34,9 +34,9 @@ class Border:
 
     group: frozenset[str]
     calls: int
-    """That would go into the group."""
+    """Calls that would go into the group."""
     calls_back: int
-    """That the group would make of the rest: the other process needs a server, too."""
+    """Calls that the group would make of the rest: the other process needs a server, too."""
     total_bytes: int
     moved_seconds: float
     """Spent in the group itself."""

@@ -90,7 +90,7 @@ class Task:
     seconds: float
     load: Load
     client: int
-    """Which client of the cell this is."""
+    """Its number among the clients of the cell."""
     clients: int
     circumstances: Circumstances = dataclasses.field(default_factory=Circumstances)
 

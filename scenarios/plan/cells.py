@@ -91,7 +91,7 @@ class Cell:
 
     @property
     def repeat(self) -> int:
-        """Which of the repeats it is one of, from 0."""
+        """Its repeat, from 0."""
         return int(self.axes["repeat"])
 
     def __str__(self) -> str:

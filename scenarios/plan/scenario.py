@@ -83,7 +83,7 @@ class Scenario:
     reruns: int = 1
     """How often a disturbed cell is measured again at most, see :mod:`scenarios.running.reruns`."""
     filter: Filter = dataclasses.field(default_factory=Filter)
-    """Which of the cells are measured."""
+    """The cells that are measured."""
     precision: float | None = None
     """Repeats end where half the interval of each p50 is within this share of it, and `repeats` is the limit, see
     :mod:`scenarios.running.stopping`. None: all repeats."""

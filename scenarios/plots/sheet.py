@@ -27,7 +27,7 @@ PIXELS_PER_INCH = 192
 """Of the PNG: twice as many as the 600 pixels it is shown at."""
 LINE_INCHES, LEGEND_LINE_INCHES = 0.17, 0.22
 LETTERS = 92
-"""That fit into a line of small print."""
+"""Characters that fit into a line of small print."""
 LETTER_INCHES, HANDLE_INCHES = 0.083, 0.62
 """A column of a legend is a line and a name wide."""
 _UNBROKEN = "\N{NO-BREAK SPACE}"

@@ -29,7 +29,7 @@ OF_OTHER_TOOLS = (FOOTPRINT, reliability.FIGURES, "split_tests.csv", MONOLITH, D
 """They stay in the reference when a run takes it over; so does the run of arrays and streams."""
 BESIDE = (columns.P99, columns.LONGEST, columns.CPU, columns.SWITCHES, columns.RSS, columns.COLD, columns.RATIO)
 AT_SMALLEST = [(each.heading, each.unit) for each in BESIDE]
-"""What stands in the documents beside the medians, and how its columns are named."""
+"""Figures of the documents beside the medians, and the names of their columns."""
 
 
 def publish(run: Run, results: Path) -> Path:

@@ -24,7 +24,7 @@ PACKAGES = (
     *("numpy", "scipy", "pandas", "matplotlib"),
 )
 CODE = ("git_commit", "git_dirty")
-"""Which state of the project's code was measured."""
+"""The state of the project's code that was measured."""
 SAME = ("cpu", "cpus_usable", "kernel", "python", "packages", "virtualization", *CODE)
 """What must agree for cells to belong into one run."""
 

@@ -55,7 +55,7 @@ class Prepared:
     options: Options
     recording: Recording
     calls: Mapping[str, Sequence[Call]]
-    """That were kept, by function."""
+    """Calls that were kept, by function."""
     travels: Mapping[str, Travel]
     contenders: Mapping[str, type[Contender]]
     left_out: Sequence[str]
@@ -82,6 +82,8 @@ class Prepared:
         )
         found = {}
         for name, kind in self.contenders.items():
+            if name == defaults.DIRECT and self.options.handler == defaults.REAL:
+                continue  # every other contender's rhythm has the functions in the client's own process, in turn
             works = [work for work in self.replay.works if work.carrier.contender == name]
             if not works:
                 continue

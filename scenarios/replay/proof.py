@@ -1,8 +1,9 @@
 """Was it true? What replays have predicted of a split program, beside the program that was really split.
 
-A *run* is one replay with the real functions in servers of their own, at the recorded moments; and recordings of the
+A *run* is a replay with the real functions in servers of their own, at the recorded moments; and recordings of the
 program as it is (*today*) and split (*measured*), whose calls were recorded where they are made, so that a call's time
-has everything in it. Of several recordings of a run the median is taken. A run has its own prediction:
+has everything in it. Of several of a run the median is taken: made in turn, they have the same phases of the machine. A
+run has its own prediction:
 
 ========================  =============================================================================================
 of a function, p50        the median call in the replay. Not what it takes today and a difference: a function that moves
@@ -45,7 +46,7 @@ class Run:
     """See the module."""
 
     name: str
-    replay: Mapping[str, Any]
+    replays: Sequence[Mapping[str, Any]]
     today: Sequence[Recording]
     split: Sequence[Recording]
 
@@ -110,7 +111,8 @@ def claims(runs: Sequence[Run], contender: str) -> list[Claim]:
 
 
 def _claims(run: Run, contender: str) -> Iterator[tuple[tuple[str, str, str], Figures]]:
-    replayed = _replayed(run.replay, contender)
+    found = [_replayed(each, contender) for each in run.replays]
+    replayed = {name: _median_of([each[name] for each in found]) for name in found[0] if all(name in e for e in found)}
     every = [*run.today, *run.split]
     names = [name for name in replayed if all(_calls(each, name) for each in every)]
     if not names:
@@ -146,6 +148,11 @@ def _replayed(replay: Mapping[str, Any], contender: str) -> Replayed:
         for name, of in found.items()
         if of["own_p50_us"] is not None
     }
+
+
+def _median_of(replays: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Figure by figure."""
+    return {figure: statistics.median(each[figure] for each in replays) for figure in replays[0]}
 
 
 def _program(run: Run, replayed: Replayed, names: Sequence[str]) -> Figures:

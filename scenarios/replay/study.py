@@ -21,7 +21,7 @@ from scenarios.replay.travel import Travel
 from scenarios.replay.what_if import Program, Split, Today, Verdict
 
 OWN_US = 1.0
-"""Which the replay's own loop may take of a call: so short a difference says nothing of a function."""
+"""The replay's own loop may take as much of a call: so short a difference says nothing of a function."""
 REPRODUCED = 0.25
 """The direct call's time may differ so much from the recorded one; else the machine, or the function, is another."""
 

@@ -71,7 +71,7 @@ class Travel:
     function: str
     kind: str
     calls: int
-    """That were looked at, and have values."""
+    """Calls that were looked at, and have values."""
     left_out: Mapping[str, int]
     """Calls that cannot be replayed, by reason."""
     generated: bool

@@ -24,7 +24,7 @@ from scenarios.statistics import figures
 from scenarios.statistics.figures import Point
 
 FRONT = ("shm", "shm-block", "mp-pipe", "zmq-ipc", "grpc-uds")
-"""Whose curves have a name beside them; the others stay grey until their name below is chosen."""
+"""Contenders whose curves have a name beside them; the others stay grey until their name below is chosen."""
 MOST_NAMES = 6
 """With fewer contenders all have."""
 LABEL_HEIGHT = 12.0

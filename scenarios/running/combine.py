@@ -50,7 +50,7 @@ class Measurement:
     due_ns: Numbers | None
     """Open loop: when it was meant to be sent, from the beginning."""
     client_of: Numbers | None
-    """Which client made the call; None where there is one."""
+    """The client that made each call; None where there is one."""
     lateness_ns: Numbers
     """Open loop: how late the dispatcher sent each call that it could have sent in time. Not in order."""
     skipped: int

@@ -60,7 +60,7 @@ class Session:
         self.on_unwanted: Callable[[Message], None] = _ignore
         """Is given each answer that nobody waits for any more."""
         self.objects = 0
-        """That the server keeps for it, as for streams: they go with it."""
+        """Objects that the server keeps for it, as for streams: they go with it."""
         self._seen = 0
         """Messages that had passed when it was asked last whether it is unused."""
         self.is_closed = False
@@ -171,7 +171,7 @@ class Session:
             raise
 
     def _give_out(self, most: int) -> None:
-        """That many responses to those who wait for them."""
+        """Give so many responses to the calls that wait for them."""
         came = self._came
         while came and most:
             number, _, response, _ = came[0]

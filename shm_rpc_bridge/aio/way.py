@@ -41,7 +41,7 @@ class Way:
         return (self._current is not None or bool(self._before)) and self._process == os.getpid()
 
     def session_now(self) -> Optional[Session]:
-        """That to the server there is, unless one has to be opened."""
+        """The session with the present server; None where one has to be opened."""
         current = self._current
         if current is not None and current.is_current() and self._loop is asyncio.get_running_loop():
             return current

@@ -1,4 +1,4 @@
-"""Which recorded call this thread, or this task, is in. Thread-safe, and for every task its own."""
+"""The recorded call that a thread or task is in. Thread-safe; every task has its own."""
 
 from __future__ import annotations
 

@@ -242,5 +242,5 @@ NO_LOOK = _Look(None)
 
 
 def task_number() -> int:
-    """That runs now, as a number; 0 outside of one."""
+    """A number for the task that runs; 0 outside of one."""
     return 0 if asyncio._get_running_loop() is None else id(asyncio.current_task())

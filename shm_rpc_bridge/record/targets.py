@@ -135,7 +135,7 @@ def _target(name: str, owner: Any, attribute: str, raw: Any) -> Target:
 
 
 class Replaced:
-    """What stands elsewhere than it did, to be put back. For one thread."""
+    """Functions that were replaced, to be put back. For one thread."""
 
     def __init__(self) -> None:
         self._undo: list[tuple[Any, str, Any, bool, Any]] = []
@@ -205,7 +205,7 @@ def _elsewhere(names: dict[int, Callable[..., Any]]) -> list[tuple[ModuleType, s
 
 
 def _around(target: Target, wrapper: Callable[..., Any]) -> Any:
-    """What stands in the class or module."""
+    """The wrapper as its class or module has it: below the decorator that the function was below."""
     raw = inspect.getattr_static(target.owner, target.attribute, None)
     if isinstance(raw, property):
         return raw.getter(wrapper)

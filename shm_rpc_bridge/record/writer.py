@@ -21,7 +21,7 @@ from shm_rpc_bridge.record.cpu import children, cpu_seconds
 EVERY_S = 0.1
 """Between two pieces: what a process that is killed loses at most."""
 MOST_ROWS = 200_000
-"""That wait to be written: about 50 MB."""
+"""Rows that wait to be written: about 50 MB."""
 MOST_BYTES = 128 * 1024 * 1024
 """Of pickles that wait."""
 ROWS_A_BLOCK = 5_000

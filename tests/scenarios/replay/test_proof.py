@@ -43,7 +43,12 @@ def replay(p50_us: float, mean_us: float, **other: Any) -> dict[str, Any]:
 def run(tmp_path: Path) -> Run:
     today = program(tmp_path / "today.rec", 20.0, cpu_seconds=(1.0, 0.0))
     split = program(tmp_path / "split.rec", 100.0, cpu_seconds=(1.0, 0.002), children={SERVER: 0.0016, "sh": 9.0})
-    return Run("it", replay(90.0, 110.0), [recorded.opened(today)], [recorded.opened(split)])
+    return Run(
+        "it",
+        [replay(80.0, 100.0), replay(90.0, 110.0), replay(140.0, 120.0)],
+        [recorded.opened(today)],
+        [recorded.opened(split)],
+    )
 
 
 def found(run: Run) -> dict[tuple[str, str], Figures]:
@@ -76,8 +81,8 @@ def test_the_program_has_the_cpu_time_of_the_replay_in_place_of_its_own(run: Run
 
 def test_a_child_that_serves_two_functions_says_nothing_of_one(tmp_path: Path, run: Run) -> None:
     both = program(tmp_path / "both.rec", 100.0, children={f"python -m shm_rpc_bridge {SHOP} other": 0.0016})
-    rhythm = run.replay["rhythm"] + [run.replay["rhythm"][1] | {"function": REQUEST}]
-    of_both = Run("it", dict(run.replay, rhythm=rhythm), run.today, [recorded.opened(both)])
+    rhythm = run.replays[0]["rhythm"] + [run.replays[0]["rhythm"][1] | {"function": REQUEST}]
+    of_both = Run("it", [dict(run.replays[0], rhythm=rhythm)], run.today, [recorded.opened(both)])
     assert (QUOTE, "CPU") not in found(of_both)
 
 
@@ -96,11 +101,11 @@ def test_within_a_quarter_of_what_was_measured_it_holds(predicted: float, holds:
 
 def test_a_replay_without_the_functions_themselves_predicts_nothing(run: Run) -> None:
     with pytest.raises(UserError, match="without --with-handler"):
-        found(Run("it", dict(run.replay, options={"handler": "nothing"}), run.today, run.split))
+        found(Run("it", [dict(run.replays[0], options={"handler": "nothing"})], run.today, run.split))
     with pytest.raises(UserError, match="pipe was not replayed in the recorded rhythm"):
         proof.claims([run], "pipe")
     with pytest.raises(UserError, match="no function is in its replay"):
-        found(Run("it", replay(1.0, 1.0, function="other:f"), run.today, run.split))
+        found(Run("it", [replay(1.0, 1.0, function="other:f")], run.today, run.split))
 
 
 def folder(path: Path, quote_us: float) -> Path:
