@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 HERE = Path("examples", "monolith")
 MOVED = ("shop.pricing:quote", "shop.images:thumbnail", "shop.reports:monthly")
 STAYING = ("shop.cart:add", "shop.money:round_up")
-PAIRS = 3
+PAIRS = 5
 """Of measurements in a run, before and after, each with a replay: a phase of the machine is in all of them."""
 KEPT = ("replay.json", "replay.png", "replay.svg", "report.html")
 
@@ -32,7 +32,7 @@ def main() -> int:
     requests = ["--requests", str(asked.requests)]
     replaying = ["--path", str(HERE), "--seconds", asked.seconds, "--callers", "4", "--workers", "2"]
     replaying += [word for name in asked.contender for word in ("--contender", name)]
-    real = ["--path", str(HERE), "--seconds", asked.seconds, "--rounds", "5", "--with-handler", "--contender", "shm"]
+    real = ["--path", str(HERE), "--seconds", asked.seconds, "--rounds", "0", "--with-handler", "--contender", "shm"]
     real += [word for name in MOVED for word in ("--function", name)]
     recording = [word for name in (*MOVED, *STAYING) for word in ("--target", name)]
     runs = [output / f"{number}" for number in range(1, asked.runs + 1)]

@@ -19,7 +19,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=3, metavar="N", help="of everything (default: %(default)s)")
     parser.add_argument(
-        "--pairs", type=int, default=3, metavar="N", help="measurements in a run (default: %(default)s)"
+        "--pairs", type=int, default=5, metavar="N", help="measurements in a run (default: %(default)s)"
     )
     parser.add_argument("--pictures", default="300", metavar="N", help="in each (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=ROOT / "results" / "others", metavar="DIR", help="made anew")
@@ -32,7 +32,21 @@ def main() -> int:
         calls = str(own / "calls.rec")
         run([*RECORD, "-o", calls, "--", program, *pictures])
         for pair in range(1, asked.pairs + 1):
-            run(["-m", "scenarios", "replay", calls, "--with-handler", "--contender", "shm", "--results", str(own)])
+            run(
+                [
+                    "-m",
+                    "scenarios",
+                    "replay",
+                    calls,
+                    "--rounds",
+                    "0",
+                    "--with-handler",
+                    "--contender",
+                    "shm",
+                    "--results",
+                    str(own),
+                ]
+            )
             run([*RECORD, "--payloads", "sizes", "-o", str(own / f"today-{pair}.rec"), "--", program, *pictures])
             run([split, "--record", str(own / f"split-{pair}.rec"), *pictures])
     return run(["-m", "scenarios", "proof", *map(str, runs), "--output", str(asked.output)], check=False)

@@ -46,7 +46,7 @@ class Added:
     rates: tuple[float, ...]
     """The measured rates it rests on; none for calls back to back."""
     caller: str
-    """The run whose rates they are."""
+    """The kind of caller whose rates they are, asleep or awake."""
     lane: str
     """In which they were measured."""
     repeats: int

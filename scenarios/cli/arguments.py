@@ -204,8 +204,8 @@ def _replay(replay: Parser) -> None:
     replay.add_argument("--calls", type=at_least_one, default=defaults.CALLS, metavar="N", help=calls_help)
     most_help = "functions, those that take most time, where none are named; default: %(default)s"
     replay.add_argument("--most", type=at_least_one, default=defaults.MOST, metavar="N", help=most_help)
-    rounds_help = f"{defaults.FEWEST_ROUNDS} or more; default: %(default)s"
-    replay.add_argument("--rounds", type=at_least_one, default=defaults.ROUNDS, metavar="N", help=rounds_help)
+    rounds_help = f"back to back, {defaults.FEWEST_ROUNDS} or more, or 0: the rhythm alone; default: %(default)s"
+    replay.add_argument("--rounds", type=count, default=defaults.ROUNDS, metavar="N", help=rounds_help)
     seconds_help = "of the recorded rhythm, for each contender, 0s: none; default: %(default)s"
     replay.add_argument("--seconds", default=f"{defaults.RHYTHM_S:g}s", metavar="TIME", help=seconds_help)
     callers_help = "in parallel, for the bound on how much more the program could do; default: %(default)s"

@@ -25,8 +25,14 @@ def options(asked: argparse.Namespace, rhythm_seconds: float) -> Options:
     """As typed. Raises :class:`UsageError`."""
     if asked.with_handler and asked.handler != defaults.NOTHING:
         raise UsageError("--with-handler runs the function itself, --handler recorded something as long: choose one")
-    if asked.rounds < defaults.FEWEST_ROUNDS:
-        raise UsageError(f"--rounds {asked.rounds} gives no interval to rely on; {defaults.FEWEST_ROUNDS} or more")
+    if 0 < asked.rounds < defaults.FEWEST_ROUNDS:
+        raise UsageError(
+            f"--rounds {asked.rounds} gives no interval to rely on; {defaults.FEWEST_ROUNDS} or more, or 0"
+        )
+    if not asked.rounds and not rhythm_seconds:
+        raise UsageError(
+            "--rounds 0 replays the recorded rhythm alone, and --seconds 0s replays it not: nothing is left"
+        )
     return Options(
         recording=asked.recording,
         contenders=tuple(name.strip() for each in asked.contender for name in each.split(",")),
@@ -87,8 +93,8 @@ def _show_travel(prepared: Prepared, console: Console) -> None:
 
 
 def _show(found: Study, console: Console) -> None:
-    _print(tables.of_contenders(found), console)
-    for table in (tables.of_rhythm(found), tables.of_functions_in_rhythm(found), tables.of_program(found)):
+    rhythm = [tables.of_rhythm(found), tables.of_functions_in_rhythm(found)]
+    for table in (tables.of_contenders(found), *rhythm, tables.of_program(found)):
         if table is not None:
             _print(table, console)
     _print(tables.of_verdicts(found), console)

@@ -28,7 +28,7 @@ from contenders.worker import die_with_parent
 from scenarios.measuring import usage
 from scenarios.replay import cargo, timing
 from scenarios.replay.service import ReplayService, load
-from scenarios.replay.tasks import Answer, Asked, BackToBack, Failure, Kept, Rhythm, Server, Task, Timed
+from scenarios.replay.tasks import Answer, Asked, BackToBack, Compared, Failure, Kept, Rhythm, Server, Task, Timed
 from scenarios.replay.timing import Call
 
 READY = "ready"
@@ -149,7 +149,15 @@ class _Client:
             callers=len(callers),
             client_cpu_ns=max(0, spent),
             servers_cpu_ns=self._since(before),
+            compared=self._compared(rhythm),
             unmade=len(numbers) - rhythm.made,
+        )
+
+    def _compared(self, rhythm: timing.Rhythm) -> Compared:
+        """What came from the servers."""
+        answers = {number: each for (number, place), each in rhythm.answers.items() if place < len(self._calls)}
+        return timing.compared(
+            ((self._cases[number].result(), answer) for number, answer in sorted(answers.items())), self._task.codec
         )
 
     def _itself(self, numbers: Sequence[int]) -> Call:

@@ -13,6 +13,7 @@ calls are few, there is no such line: all of it counts as a part per call.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -109,7 +110,7 @@ def cost(
         per_call_us=constant,
         per_byte_ns=slope,
         bytes_per_call=float(np.mean(sizes)) if len(sizes) else math.nan,
-        compared=added([timed.compared for timed in rounds.values()]),
+        compared=functools.reduce(Compared.and_also, (timed.compared for timed in rounds.values())),
     )
 
 
@@ -129,16 +130,6 @@ def _slope(x: Floats, y: Floats) -> float:
     across = x[other] - x[one]
     differ = across != 0
     return float(np.median((y[other] - y[one])[differ] / across[differ]))
-
-
-def added(parts: Sequence[Compared]) -> Compared:
-    """Comparisons of several rounds together."""
-    return Compared(
-        sum(each.equal for each in parts),
-        sum(each.changed for each in parts),
-        sum(each.different for each in parts),
-        next((each.first for each in parts if each.first), ""),
-    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,6 +161,8 @@ class InRhythm:
     """Of the calls that were made in the client's own process, burst by burst in turn with the others."""
     own_mean_us: float = math.nan
     own_cpu_us: float = math.nan
+    compared: Compared | None = None
+    """Results beside the recorded ones, the first of each call; of all functions together."""
 
 
 def in_rhythm(contender: str, kept: Kept, function_of: Sequence[str], apart: Sequence[str] = ()) -> list[InRhythm]:
@@ -209,6 +202,7 @@ def in_rhythm(contender: str, kept: Kept, function_of: Sequence[str], apart: Seq
                 own_p50_us=float(np.median(took[itself])) if itself.any() else math.nan,
                 own_mean_us=float(took[itself].mean()) if itself.any() else math.nan,
                 own_cpu_us=float(cpu[itself].mean()) if itself.any() else math.nan,
+                compared=None if name else kept.compared,
             )
         )
     return found

@@ -132,5 +132,7 @@ def _why_no_figures(prepared: Prepared, measured: Measured, name: str) -> str:
     failures = [measured.failures[name, other] for other in others if (name, other) in measured.failures]
     if failures:
         return f"every contender failed: {failures[0]}"
+    if not prepared.options.rounds:
+        return "calls back to back were not made (--rounds 0)"
     reasons = [prepared.choices[name, other].why_not for other in others if (name, other) in prepared.choices]
     return f"nothing carries it: {next(filter(None, reasons), 'no contender has a lane for it')}"

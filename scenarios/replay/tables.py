@@ -86,8 +86,8 @@ def of_verdicts(study: Study) -> Table:
     )
 
 
-def of_contenders(study: Study) -> Table:
-    """A line per function and contender."""
+def of_contenders(study: Study) -> Table | None:
+    """A line per function and contender; None where nothing was made back to back."""
     headings = (
         *("function", "contender", "carrier", "p50", "cost p50", "95%", "cost mean", "95%", "added", "of its own"),
         *("client CPU", "server CPU", "CPU that leaves", "batch for 5%", "at most", "results"),
@@ -124,7 +124,7 @@ def of_contenders(study: Study) -> Table:
         if len(lines) > at:
             sections.append(len(lines) - 1)
     left = ("function", "contender", "carrier", "results")
-    return Table("Every contender", headings, lines, keys=2, left=left, sections=sections)
+    return Table("Every contender", headings, lines, keys=2, left=left, sections=sections) if lines else None
 
 
 def of_program(study: Study) -> Table | None:
@@ -151,7 +151,7 @@ def of_rhythm(study: Study) -> Table | None:
     """All functions together, a line per contender; None where that was not replayed."""
     headings = (
         *("contender", "calls", "callers", "p50", "p99", "late", "latest", "p50 since due", "p99 since due"),
-        *("client CPU", "server CPU", "not made"),
+        *("client CPU", "server CPU", "not made", "results"),
     )
     lines = [
         [
@@ -167,12 +167,13 @@ def of_rhythm(study: Study) -> Table | None:
             micros(each.client_cpu_us),
             micros(each.server_cpu_us) or BLANK,
             f"{each.unmade:,}",
+            BLANK if each.compared is None else _compared(each.compared),
         ]
         for each in sorted(study.in_rhythm, key=_by_p50)
         if not each.function
     ]
     title = "In the recorded rhythm"
-    return Table(title, headings, lines, left=("contender",)) if lines else None
+    return Table(title, headings, lines, left=("contender", "results")) if lines else None
 
 
 def of_functions_in_rhythm(study: Study) -> Table | None:

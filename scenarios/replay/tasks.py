@@ -64,6 +64,15 @@ class Compared:
     first: str = ""
     """The first that was not equal: ``call 12: result[2]: tuple -> list``."""
 
+    def and_also(self, other: Compared) -> Compared:
+        """Both together."""
+        return Compared(
+            self.equal + other.equal,
+            self.changed + other.changed,
+            self.different + other.different,
+            self.first or other.first,
+        )
+
 
 @dataclasses.dataclass(frozen=True)
 class Timed:
@@ -96,6 +105,8 @@ class Kept:
     """Of the whole process, what was spent waiting for the clock taken off."""
     servers_cpu_ns: tuple[int, ...] | None
     """Of each server, in the order of the task's."""
+    compared: Compared = Compared(0, 0, 0)
+    """The first result of each call."""
     unmade: int = 0
     """Calls for which there was no time left."""
 
@@ -111,6 +122,7 @@ class Kept:
             self.callers,
             self.client_cpu_ns + other.client_cpu_ns,
             None if own is None or its is None else tuple(one + more for one, more in zip(own, its, strict=True)),
+            self.compared.and_also(other.compared),
             self.unmade + other.unmade,
         )
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import threading
 import time
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from scenarios.measuring.loops import Record, WrongAnswer, sleep_until, wait_until
@@ -35,17 +35,25 @@ DRAIN_S = 2.0
 
 def compare(call: Call, payloads: Sequence[Any], results: Sequence[Any], codec: str) -> Compared:
     """Every call once. Raises :class:`WrongAnswer` for the answer of another call."""
-    equal = changed = 0
+    answers = (checked(call(payload), payload) for payload in payloads)
+    return compared(zip(results, answers, strict=True), codec)
+
+
+def compared(results: Iterable[tuple[Any, Any]], codec: str) -> Compared:
+    """Results that were recorded, and those that came."""
+    equal = changed = different = 0
     first = ""
-    for payload, recorded in zip(payloads, results, strict=True):
-        answer = checked(call(payload), payload)
+    for recorded, answer in results:
         found = difference(recorded, answer, "result")
         if found is None:
             equal += 1
             continue
         first = first or found
-        changed += _is_the_codecs_doing(codec, recorded, answer)
-    return Compared(equal, changed, len(payloads) - equal - changed, first)
+        if _is_the_codecs_doing(codec, recorded, answer):
+            changed += 1
+        else:
+            different += 1
+    return Compared(equal, changed, different, first)
 
 
 def _is_the_codecs_doing(codec: str, recorded: Any, answer: Any) -> bool:
@@ -106,6 +114,8 @@ class Rhythm:
         self.latency, self.late, self.cpu = (array("q", bytes(8 * len(scheduled))) for _ in range(3))
         """Of each call, ns: how long it took, how late it was made, and its thread's CPU time."""
         self.made = 0
+        self.answers: dict[tuple[int, int], Any] = {}
+        """The first of each call and place."""
         self.waited = Record(0)
         """What was spent waiting for the clock."""
         self._scheduled, self._payloads, self._places = scheduled, payloads, places
@@ -133,14 +143,15 @@ class Rhythm:
         try:
             while (i := self._take()) >= 0:
                 due, number = self._scheduled[i]
-                payload, call = self._payloads[number], calls[self._places[i]]
+                place, payload = self._places[i], self._payloads[number]
+                call = calls[place]
                 computed = cpu()
                 start = clock()
                 answer = call(payload)
                 end = clock()
                 self.cpu[i] = cpu() - computed
                 self.latency[i], self.late[i] = end - start, start - self._begin - due
-                checked(answer, payload)
+                self.answers.setdefault((number, place), checked(answer, payload))
         except BaseException as error:  # of a thread: who started it is told
             self._errors.append(error)
 

@@ -226,7 +226,8 @@ def test_a_contender_that_is_not_here_is_left_out_and_named(recording: Path, mon
         (["--with-handler", "--handler", "recorded"], "choose one"),
         (["--path", "no-such-folder"], "is not a folder"),
         (["--function", "quota"], "did you mean"),
-        (["--rounds", "0"], "must be a whole number, 1 or more"),
+        (["--rounds", "0", "--seconds", "0s"], "nothing is left"),
+        (["--calls", "0"], "must be a whole number, 1 or more"),
     ],
 )
 def test_a_mistake_is_told_with_a_remedy(
