@@ -235,9 +235,9 @@ def share(text: str) -> float:
 
 def count(text: str) -> int:
     """A whole number from 0."""
-    if (number := int(text)) < 0:
-        raise ValueError
-    return number
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be a whole number, 0 or more, not {text!r}")
+    return int(text)
 
 
 def at_least_one(text: str) -> int:

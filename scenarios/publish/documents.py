@@ -175,7 +175,16 @@ def verdicts(_: Path, run: Run) -> str:
 
 def proof(_: Path, run: Run) -> str:
     """What was predicted of the example program, and what came of it."""
-    found = of_replay.read(run.folder / reference.MONOLITH, of_replay.PROOF)
+    return _proof(run, of_replay.PROOF)
+
+
+def fit(_: Path, run: Run) -> str:
+    """The same of a function of an installed package."""
+    return _proof(run, of_replay.FIT)
+
+
+def _proof(run: Run, name: str) -> str:
+    found = of_replay.read(run.folder / reference.MONOLITH, name)
     return f"{markdown(of_replay.CLAIMS, of_replay.claims(found))}\n\n{of_replay.held(found)}\n"
 
 
@@ -216,6 +225,7 @@ PARTS = (
     Part("docs/results.md", "reference", lambda project, run: reference.section(run)),
     Part("docs/benchmark/monolith.md", "verdicts", verdicts),
     Part("docs/benchmark/monolith.md", "proof", proof),
+    Part("docs/benchmark/monolith.md", "fit", fit),
     Part("docs/benchmark/monolith.md", "cuts", cuts),
     Part("docs/survives.md", "reliability", lambda project, run: reliability.section(project)),
 )

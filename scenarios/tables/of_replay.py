@@ -13,6 +13,8 @@ from scenarios.common.errors import RunError
 from scenarios.common.units import BLANK, figure, micros, size, span
 
 REPLAY, PROOF, CUTS = "replay.json", "proof.json", "cuts.json"
+FIT = "fit.json"
+"""A proof, of ``examples/others``."""
 VERDICTS = ("function", "calls", "a call today", "of the time", "cheapest", "cost of a call", "verdict")
 BORDERS = ("moves", "CPU that leaves", "calls in", "calls back", "crosses")
 """And what a contender's calls would take of it, each."""

@@ -131,6 +131,7 @@ def test_an_earlier_recording_is_replaced_only_when_that_is_asked_for(program: P
     assert program.recording().processes[0].ended
 
 
+@pytest.mark.fault("recorded-forged")
 @pytest.mark.parametrize("name", ["calls.rec", "calls.rec.123"])
 def test_what_is_no_recording_is_never_replaced(program: Program, name: str) -> None:
     program.module("precious", "def f(): return 1")
@@ -212,6 +213,7 @@ class TimeIsUp(Exception):
     pass
 
 
+@pytest.mark.fault("recorded-signals")
 @pytest.mark.parametrize("payloads", ["values", "sizes"])
 @pytest.mark.parametrize("place", ["argument", "result"])
 def test_a_time_limit_that_ends_while_a_value_is_looked_at_comes_to_the_program(

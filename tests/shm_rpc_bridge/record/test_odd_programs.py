@@ -61,6 +61,7 @@ def test_what_is_called_without_self_is_called_without_it(program: Program) -> N
     assert [recording.arguments(call)[0] for call in recording.calls] == [(2,), ("abc",), (4,)]
 
 
+@pytest.mark.fault("recorded-modules")
 @pytest.mark.parametrize(
     ("name", "why"),
     [
@@ -83,6 +84,7 @@ def test_what_cannot_be_replaced_is_refused_and_its_module_is_imported_all_the_s
     assert why in str([block.fields.get("functions") for block in written])
 
 
+@pytest.mark.fault("recorded-modules")
 def test_a_package_with_objects_that_answer_nothing_is_imported(program: Program) -> None:
     program.write(
         "proxied",
@@ -100,6 +102,7 @@ def test_a_package_with_objects_that_answer_nothing_is_imported(program: Program
     assert functions(program.recording()) == ["f"]
 
 
+@pytest.mark.fault("recorded-modules")
 def test_what_the_program_puts_there_meanwhile_stays(program: Program) -> None:
     module = program.module("patched", "def f(): return 1\ndef g(): return 2")
     original = module.g
@@ -109,6 +112,7 @@ def test_what_the_program_puts_there_meanwhile_stays(program: Program) -> None:
     assert module.g is original
 
 
+@pytest.mark.fault("recorded-modules")
 def test_modules_that_took_it_from_others_meanwhile_have_it_back(program: Program) -> None:
     module = program.module("taken", "def f(): return 1")
     original = module.f
@@ -120,6 +124,7 @@ def test_modules_that_took_it_from_others_meanwhile_have_it_back(program: Progra
     assert functions(program.recording()) == ["f"]
 
 
+@pytest.mark.fault("recorded-modules")
 def test_a_module_that_is_imported_again_has_one_count(program: Program) -> None:
     module = program.module("again", "def f(): return 1")
     with record("again:f", output=program.output):
@@ -211,6 +216,7 @@ def test_what_is_large_and_cannot_be_pickled_is_looked_through_for_a_bounded_tim
     assert kept["others"][-1] == Refused("builtins.dict", "too much to look through")
 
 
+@pytest.mark.fault("recorded-forged")
 @pytest.mark.parametrize("fields", [{"kind": "begin"}, {}, {"kind": "begin", "pid": 1, "settings": 3}], ids=str)
 def test_blocks_that_are_whole_and_hold_something_else_are_no_recording(program: Program, fields: Any) -> None:
     program.output.write_bytes(blocks.MAGIC + blocks.encode(fields))
@@ -218,6 +224,7 @@ def test_blocks_that_are_whole_and_hold_something_else_are_no_recording(program:
         read(program.output)
 
 
+@pytest.mark.fault("recorded-forged")
 @pytest.mark.parametrize("what", ["functions", "pickles"])
 def test_calls_of_which_something_is_not_there_are_no_recording(program: Program, what: str) -> None:
     module = program.module("forged", "def f(): return 1")
