@@ -51,8 +51,8 @@ notebooks-executed: $(STAMP)  ## run the committed notebooks again on results/re
 test: $(STAMP)  ## all tests, 4 to 6 minutes
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
-soak: $(STAMP)  ## the fault tests' long forms and their figures, 40 minutes: make soak [PART=test_name] [SCALE=0.01]
-	$(BIN)/python -m pytest tests/shm_rpc_bridge -m soak $(if $(PART),-k '$(PART)') $(if $(SCALE),--scale $(SCALE)) \
+soak: $(STAMP)  ## the fault tests' long forms and their figures, the examples' as well, 45 minutes: make soak [PART=test_name] [SCALE=0.01]
+	$(BIN)/python -m pytest tests/shm_rpc_bridge tests/examples -m soak $(if $(PART),-k '$(PART)') $(if $(SCALE),--scale $(SCALE)) \
 		--figures $(or $(FIGURES),$(if $(SCALE),results/reliability.csv,results/reference/reliability.csv))
 
 split-tests: $(STAMP)  ## other packages' test suites with their functions in another process, half an hour: make split-tests [PACKAGES=jsonpatch]

@@ -24,7 +24,11 @@ def main() -> int:
     parser.add_argument("--pictures", default="300", metavar="N", help="in each (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=ROOT / "results" / "others", metavar="DIR", help="made anew")
     asked = parser.parse_args()
-    runs = [asked.output.resolve() / f"{number}" for number in range(1, asked.runs + 1)]
+    output = asked.output.resolve()
+    if output.exists():
+        print(f"{output} exists: move it away, or name another folder with --output", file=sys.stderr)
+        return 2
+    runs = [output / f"{number}" for number in range(1, asked.runs + 1)]
     program, split = (str(HERE / name) for name in ("fit.py", "fit_split.py"))
     pictures = ["--pictures", asked.pictures]
     for own in runs:
@@ -49,7 +53,7 @@ def main() -> int:
             )
             run([*RECORD, "--payloads", "sizes", "-o", str(own / f"today-{pair}.rec"), "--", program, *pictures])
             run([split, "--record", str(own / f"split-{pair}.rec"), *pictures])
-    return run(["-m", "scenarios", "proof", *map(str, runs), "--output", str(asked.output)], check=False)
+    return run(["-m", "scenarios", "proof", *map(str, runs), "--output", str(output)], check=False)
 
 
 def run(arguments: list[str], *, check: bool = True) -> int:

@@ -65,6 +65,8 @@ def costs(folder: Path) -> Picture | Prose:
 
 def proof(folder: Path) -> Prose:
     """What was predicted of the split program, and what came of it."""
+    if not (folder / of_replay.PROOF).is_file():
+        return Prose("*There is no `proof.json`: `python -m scenarios proof` writes one of the split program.*")
     answer = of_replay.read(folder, of_replay.PROOF)
     return Prose("\n\n".join([markdown(of_replay.CLAIMS, of_replay.claims(answer)), of_replay.held(answer)]))
 

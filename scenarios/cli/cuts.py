@@ -1,4 +1,4 @@
-"""Where to cut a recorded program: three tables for the terminal, or JSON."""
+"""Where to cut a recorded program: two tables for the terminal, or JSON."""
 
 from __future__ import annotations
 
@@ -126,6 +126,10 @@ def _say(
         say(f"{place}. {_sentence(program, cut, contenders)}")
         for name, (why, calls) in list(cut.stays.items())[:SHOWN]:
             say(f"   * {name}, {calls:,} calls across: {why}")
+    refused = [name for name in program.refused if any(name.partition(":")[0] in cut.group for cut in cuts)]
+    if refused:
+        more = f" and {len(refused) - SHOWN} more" if len(refused) > SHOWN else ""
+        say(f"Not recorded, and so not known to stay or to cross: {', '.join(refused[:SHOWN])}{more}.")
     if any(math.isnan(cost) for cut in cuts for cost in cut.cost_seconds.values()):
         say(f"{BLANK} stands where the run has no figure near the sizes of these messages.")
     largest = max((each.message_bytes for each in program.passages if not each.is_beside), default=0)
@@ -162,6 +166,7 @@ def _as_json(program: Program, modules: list[Border], cuts: list[Border], run_id
         "cpu_seconds": program.cpu_seconds,
         "run": run_id,
         "left_out_calls": program.left_out,
+        "refused": dict(program.refused),
         "modules": [_border(each) for each in modules],
         "cuts": [_border(each) for each in cuts],
     }

@@ -117,6 +117,7 @@ def _as_json(claims: list[Claim], asked: argparse.Namespace) -> dict[str, Any]:
                 "off": claim.off,
                 "off_in_runs": [run.off for run in claim.runs],
                 "holds": claim.holds,
+                "why": "" if claim.holds else f"{_why(claim)} {MISSES}",
             }
             for claim in claims
         ],

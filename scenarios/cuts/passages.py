@@ -58,6 +58,8 @@ class Program:
     """Of functions that cannot simply be called from another process: why."""
     left_out: int
     """Calls that were made and not kept: everything here is of the others."""
+    refused: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Functions that could not be recorded, as generators: why. Nothing is known of their calls."""
 
     @property
     def modules(self) -> list[str]:
@@ -124,6 +126,7 @@ def of_recording(recording: Recording) -> Program:
         [Passage(*key, int(calls), int(total), own, cpu) for key, (calls, total, own, cpu) in found.items()],
         _reasons(recording),
         sum(each.dropped for each in recording.totals.values()),
+        {name: function.refused for name, function in recording.functions.items() if function.refused},
     )
 
 

@@ -191,7 +191,7 @@ def _why_not_run(each: Sample, handler: str) -> str:
     try:
         with contextlib.redirect_stdout(sys.stderr):
             service.called(function.name)
-    except Exception as error:  # of somebody's program, which is imported
+    except (Exception, SystemExit) as error:  # of somebody's program, which is imported
         hint = f"; {recorded.PATH_HINT}" if isinstance(error, ImportError) else ""
         return f"its function cannot be imported: {type(error).__name__}: {error}{hint}"
     return ""

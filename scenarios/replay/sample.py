@@ -98,7 +98,7 @@ def _load(sample: Sample, calls: Sequence[Call], busy_share: float) -> None:
         pickles = [each.pickled or b"" for each in (call.request, call.response)]
         try:
             request, response = (recorded.values(pickled) for pickled in pickles)
-        except Exception as error:  # a pickle of somebody's program: anything may come out of it
+        except (Exception, SystemExit) as error:  # a pickle of somebody's program: anything may come out of it
             sample.left_out[_why_not(error)] += 1
             continue
         if refused := [*_said("arguments", request), *_said("result", response)]:
@@ -112,7 +112,7 @@ def _load(sample: Sample, calls: Sequence[Call], busy_share: float) -> None:
         sample.chosen.append(Chosen(case, tuple(args), kwargs, response.value))
 
 
-def _why_not(error: Exception) -> str:
+def _why_not(error: BaseException) -> str:
     return str(error) if isinstance(error, recorded.CannotMakeUp) else recorded.why_not_read(error)
 
 

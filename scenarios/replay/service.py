@@ -90,7 +90,7 @@ def load(service: ReplayService) -> None:
     sys.stdout = sys.stderr
     try:
         service._load()
-    except Exception:  # of somebody's program, which is imported: the first call raises it again, to who can tell
+    except (Exception, SystemExit):  # of somebody's program: the first call raises it again, to who can tell
         return
 
 

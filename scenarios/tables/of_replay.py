@@ -55,9 +55,10 @@ def claims(proof: Found) -> Lines:
 def held(proof: Found) -> str:
     """How many predictions hold, in a sentence."""
     holds = sum(each["holds"] for each in proof["claims"])
+    missed = "".join(f"\n\n{_claim(each)[0]}: {each['why']}" for each in proof["claims"] if not each["holds"])
     return (
         f"{holds} of {len(proof['claims'])} predictions are within {proof['within']:.0%} of what was measured, in each "
-        f"of {proof['runs']} runs; the figures are the medians of the runs."
+        f"of {proof['runs']} runs; the figures are the medians of the runs.{missed}"
     )
 
 

@@ -228,12 +228,11 @@ async def _closely_async(
     if begun is None:
         return await function(*args, **kwargs)
     token = None if begun is True else _enter(begun[1])
-    raised, result, awaited = "", None, function(*args, **kwargs)
-    if begun is not True:
-        awaited = begun[-1].stepped(awaited)
+    raised, result = "", None
     start = clock()
     try:
-        result = await awaited
+        awaited = function(*args, **kwargs)
+        result = await (awaited if begun is True else begun[-1].stepped(awaited))
         return result
     except BaseException as error:
         raised = type(error).__name__

@@ -44,6 +44,7 @@ MODULES = {
         import zlib
         def squeeze(data, times):
             return [zlib.compress(data, 9) for _ in range(times)][0]
+        def parts(data): yield data
         """,
 }
 
@@ -128,3 +129,12 @@ def test_another_file_and_another_kind_of_recording_are_refused(
 ) -> None:
     assert main(["cuts", str(tmp_path / "none.rec")]) != 0
     assert "No such file" in capsys.readouterr().err
+
+
+def test_what_could_not_be_recorded_of_a_cut_is_named(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody knows whether it would cross."""
+    program = passages.of_recording(read(recording))
+    assert list(program.refused) == ["shop.filters:parts"]
+    assert "is a generator" in program.refused["shop.filters:parts"]
+    assert main(["cuts", str(recording)]) == 0
+    assert "Not recorded, and so not known to stay or to cross: shop.filters:parts." in capsys.readouterr().out

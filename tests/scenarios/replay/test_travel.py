@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from scenarios.cli.commands import main
 from scenarios.replay import codecs, recorded, sample, travel
 from scenarios.replay.carriers import Carrier, choice, of
 from scenarios.replay.recorded import RecordingError
@@ -240,3 +241,13 @@ def test_who_has_no_carrier_says_why_for_each(tmp_path: Path) -> None:
 def test_a_pickle_that_was_not_touched_is_sent_as_it_was_recorded(tmp_path: Path) -> None:
     found, _ = seen(tmp_path, [Made("quote", (1, "a"))])
     assert found.chosen[0].case.request == pickle.dumps(((1, "a"), {}), 5)
+
+
+def test_a_module_that_ends_the_program_when_it_is_imported_ends_no_replay(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    (tmp_path / "ends_here.py").write_text("import sys\nsys.exit(3)")
+    file = write(tmp_path / "calls.rec", [Made("ends_here:f", (1,), result=2)])
+    assert main(["replay", str(file), "--travel", "--with-handler", "--path", str(tmp_path)]) == 0
+    assert "its function cannot be imported: SystemExit: 3" in capsys.readouterr().out

@@ -1,6 +1,7 @@
 """What few programs do, and the recorder must bear."""
 
 import _thread
+import asyncio
 import importlib
 import inspect
 import pickle
@@ -238,3 +239,18 @@ def test_calls_of_which_something_is_not_there_are_no_recording(program: Program
     program.output.write_bytes(data)
     with pytest.raises(NotARecording, match="another version"):
         read(program.output)
+
+
+def test_an_async_call_that_lacks_an_argument_is_a_call_that_raised_and_is_over(program: Program) -> None:
+    """All of these are looked at closely, and the last is in none of the others."""
+    module = program.module("lacks", "async def f(value): return value")
+
+    async def calls() -> None:
+        with pytest.raises(TypeError, match="missing 1 required positional argument"):
+            await module.f()
+        assert await module.f(1) == 1
+
+    with record("lacks:f", output=program.output):
+        asyncio.run(calls())
+    assert [(call.raised, call.parent) for call in program.recording().calls] == [("TypeError", 0), ("", 0)]
+    assert program.recording().totals["lacks:f"].calls == 2
