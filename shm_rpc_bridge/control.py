@@ -133,8 +133,8 @@ class Control:
             slot = self._claimed_slot(owner, token)
             if slot >= 0:
                 return slot
-            if self._next_slot(layout.SLOT_FREE) < 0 and self._next_slot(layout.SLOT_LEFT) < 0:
-                break
+            if self._next_slot(layout.SLOT_LEFT) < 0 and self._next_slot(layout.SLOT_FREE) < 0:
+                break  # in this order: one that is left becomes free, maybe just now
             sleep(pause)  # the server is just freeing one, or another client claiming it
         raise RPCTransportError(
             f"server {self.name!r} has all its {self.max_channels} channels in use: "

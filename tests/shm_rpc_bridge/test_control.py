@@ -120,6 +120,26 @@ def test_withdrawing_before_publishing_leaves_nothing(held):
     assert leftovers(NAME) == []
 
 
+def test_a_slot_that_becomes_free_while_a_client_looks_is_claimed(server, client, monkeypatch):
+    """The server lets go of one that was left, just when its client has asked for one kind of the two."""
+    for number in range(SLOTS):
+        client.claim_slot(object(), number)
+    server._set_state(1, layout.SLOT_LEFT)
+    real, asked = client._next_slot, []
+
+    def next_slot(state, first=0):
+        found = real(state, first)
+        server._set_state(1, layout.SLOT_FREE)
+        asked.append(state)
+        return found
+
+    claimed = iter([-1, 1])  # its lock is held by the server at first
+    monkeypatch.setattr(client, "_claimed_slot", lambda *_: next(claimed))
+    monkeypatch.setattr(client, "_next_slot", next_slot)
+    assert client.claim_slot(object(), 13) == 1
+    assert asked, "there was none at first"
+
+
 def test_slots_are_claimed_in_order_each_once_and_by_whoever_comes(client, other):
     mine = [object() for _ in range(SLOTS)]
     assert client.claim_slot(mine[0], 10) == 0
