@@ -13,6 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 HERE = Path("examples", "others")
 RECORD = ["-m", "shm_rpc_bridge.record", "--target", "PIL.ImageOps:fit"]
+REPLAY = ["-m", "scenarios", "replay", "--rounds", "0", "--with-handler", "--contender", "shm"]
 
 
 def main() -> int:
@@ -36,21 +37,7 @@ def main() -> int:
         calls = str(own / "calls.rec")
         run([*RECORD, "-o", calls, "--", program, *pictures])
         for pair in range(1, asked.pairs + 1):
-            run(
-                [
-                    "-m",
-                    "scenarios",
-                    "replay",
-                    calls,
-                    "--rounds",
-                    "0",
-                    "--with-handler",
-                    "--contender",
-                    "shm",
-                    "--results",
-                    str(own),
-                ]
-            )
+            run([*REPLAY, calls, "--results", str(own)])
             run([*RECORD, "--payloads", "sizes", "-o", str(own / f"today-{pair}.rec"), "--", program, *pictures])
             run([split, "--record", str(own / f"split-{pair}.rec"), *pictures])
     return run(["-m", "scenarios", "proof", *map(str, runs), "--output", str(output)], check=False)

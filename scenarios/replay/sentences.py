@@ -44,9 +44,10 @@ def _of_function(found: Travel, not_run: str) -> Iterator[str]:
         yield f"{found.made_up:,} calls have values in place of hidden ones, of the same types and lengths"
     if (state := found.self_state) is not None:
         kinds = ", ".join(f"{name} ({kind})" for name, kind, _ in state.attributes[:6])
-        most = f"{size(state.pickled_bytes)} pickled, if it had to travel"
-        yield f"its self holds {kinds or 'nothing'}: {most}; the most in {state.looked_at:,} looks, of which the first "
-        "calls have most: later it may hold more"
+        yield (
+            f"its self holds {kinds or 'nothing'}: {size(state.pickled_bytes)} pickled, if it had to travel, the most "
+            f"in {state.looked_at:,} looks, mostly at its first calls: later it may hold more"
+        )
         for refused in state.refused:
             yield f"its self cannot travel: {refused}"
         if state.mutated:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from scenarios.cli.commands import main
-from scenarios.replay import codecs, recorded, sample, travel
+from scenarios.replay import codecs, recorded, sample, sentences, travel
 from scenarios.replay.carriers import Carrier, choice, of
 from scenarios.replay.recorded import RecordingError
 from scenarios.replay.sample import Sample
@@ -190,6 +190,8 @@ def test_what_a_method_would_need_of_its_object_is_said(tmp_path: Path) -> None:
     assert found.self_state.pickled_bytes == 9
     assert found.self_state.refused == ("lock: cannot pickle",)
     assert (found.self_state.mutated, found.self_state.looked_at) == (1, 2)
+    said = next(each for each in sentences._of_function(found, "") if "its self holds" in each)
+    assert said.endswith("the most in 2 looks, mostly at its first calls: later it may hold more")
 
 
 def test_a_recording_of_another_version_is_refused(tmp_path: Path) -> None:
