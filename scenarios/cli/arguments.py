@@ -25,8 +25,8 @@ RESULTS = environment.PROJECT / "results"
 DEFAULT = "quick"
 EXIT_CODES = """Exit codes: 0 done; 1 some cells failed (`run`), something is slower or lost (`compare`), B is slower
 (`ab`), a check failed (`selftest`), a contender failed (`replay`), a prediction did not hold (`proof`); 2 a mistake in
-what was asked for, two runs that cannot be compared, a difference that cannot be told (`ab`); 130 interrupted, what is
-done is kept."""
+what was asked for, two runs that cannot be compared, a difference that cannot be told (`ab`, and of some groups
+`compare`); 130 interrupted, what is done is kept."""
 _NUMBER = r"(\d+(?:\.\d+)?)"
 _RATE = re.compile(_NUMBER + r"\s*(?:/s)?\Z")
 _TIME = re.compile(_NUMBER + r"\s*(ns|us|µs|μs|ms|s)\Z")

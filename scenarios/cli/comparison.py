@@ -73,11 +73,15 @@ def show(comparison: Comparison, console: Console) -> None:
         )
     if counts[LOST]:
         said.append(f"lost: {name} before and none after; the cells failed, or too few calls were answered")
-    if comparison.untold:
-        few = f"{comparison.untold} of {len(comparison.groups)} groups"
-        said.append(f"too few repeats to say anything: {few}; it takes {FEWEST_REPEATS} in both runs")
+    if untold := comparison.untold:
+        phase = " in one phase of the machine" if comparison.left_out else ""
+        of = len(comparison.groups) + len(comparison.of_other_phases)
+        said.append(
+            f"nothing can be told of {len(untold)} of {of} groups, for want of repeats (exit code 2 where nothing is "
+            f"slower): {_few(untold)}; it takes {FEWEST_REPEATS} in both runs{phase}"
+        )
     if comparison.left_out:
-        said.append(f"left out, measured in another phase of the machine: {_some(comparison)}")
+        said.append(f"left out, measured in another phase of the machine: {comparison.left_out} cells")
     for run, groups in ((comparison.before, comparison.only_before), (comparison.after, comparison.only_after)):
         if groups:
             said.append(f"only in {run}: {_few(groups)}")
@@ -87,13 +91,6 @@ def show(comparison: Comparison, console: Console) -> None:
     if comparison.controls:
         text = f"contenders without another process changed as well ({'; '.join(comparison.controls)})"
         console.print(f"[yellow]the machine, Python or the codec changed:[/] {text}", highlight=False)
-
-
-def _some(comparison: Comparison) -> str:
-    """What was left out, and the groups that nothing is said of for it."""
-    gone = comparison.of_other_phases
-    names = f"; without another repeat in both runs: {_few(gone)}" if gone else ""
-    return f"{comparison.left_out} cells{names}"
 
 
 def _few(groups: Sequence[str]) -> str:

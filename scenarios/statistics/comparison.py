@@ -61,15 +61,19 @@ class Comparison:
     """In-process contenders that changed: nothing but the machine, Python or the codec can have done that."""
 
     @property
-    def untold(self) -> int:
-        """How many groups have too few repeats for anything to be said of them."""
-        return sum(each.verdict != LOST and math.isnan(each.low) for each in self.groups)
+    def untold(self) -> tuple[str, ...]:
+        """The groups of which nothing can be said: too few repeats in one of the runs, or none in a phase of the
+        machine that is common to both."""
+        few = (_name(each) for each in self.groups if each.verdict != LOST and math.isnan(each.low))
+        return (*few, *self.of_other_phases)
 
     @property
     def exit_code(self) -> int:
-        """0: nothing is slower or lost; 1: something is. What is likely slower alone is 0: among many equal groups
-        some are."""
-        return int(any(each.verdict in (SLOWER, LOST) for each in self.groups))
+        """1: something is slower or lost. Else 2: of some groups nothing can be said. Else 0; what is likely slower
+        alone is 0: among many equal groups some are."""
+        if any(each.verdict in (SLOWER, LOST) for each in self.groups):
+            return 1
+        return 2 if self.untold else 0
 
     def differing(self) -> list[Difference]:
         """The groups that are faster or slower."""
@@ -83,6 +87,7 @@ class Comparison:
             for group in plain["groups"]
         ]
         counts = Counter(each.verdict for each in self.groups)
+        plain |= {"untold": self.untold, "exit_code": self.exit_code}
         return json.dumps(plain | {"counts": {verdict: counts[verdict] for verdict in VERDICTS}})
 
 

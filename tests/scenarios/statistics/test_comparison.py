@@ -271,15 +271,19 @@ def test_a_run_that_lost_everything_is_compared(tmp_path: Path) -> None:
     assert [each.verdict for each in comparison.compare(a, b, FLOOR).groups] == [LOST]
 
 
-def test_a_group_with_one_repeat_left_is_not_lost_and_counted_as_untold(
+def test_a_group_with_one_repeat_left_is_not_lost_and_named_as_one_that_nothing_can_be_told_of(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_of(tmp_path / "a", [*repeats("shm", [50] * 3), *repeats("zmq", [50] * 3)])
     run_of(tmp_path / "b", [row("shm", p50_us=50), row("shm", repeat=1), *repeats("zmq", [50] * 3)])
-    assert main(["compare", "a", "b", "--results", str(tmp_path)]) == 0
-    shown = capsys.readouterr().out
+    assert main(["compare", "a", "b", "--results", str(tmp_path)]) == 2
+    shown = " ".join(capsys.readouterr().out.split())
     assert "1 no difference, 1 unclear" in shown
-    assert "too few repeats to say anything: 1 of 2 groups" in shown
+    assert "nothing can be told of 1 of 2 groups" in shown
+    assert ": shm, lane json, 100 B; it takes 3 in both runs" in shown
+    assert main(["compare", "a", "b", "--results", str(tmp_path), "--json"]) == 2
+    found = json.loads(capsys.readouterr().out)
+    assert (found["untold"], found["exit_code"]) == (["shm, lane json, 100 B"], 2)
 
 
 def test_what_no_verdict_can_come_from_is_refused_with_what_it_takes(
@@ -292,7 +296,7 @@ def test_what_no_verdict_can_come_from_is_refused_with_what_it_takes(
     assert main(command) == 2
     told = capsys.readouterr().err
     assert "a has 2 and b has 1 of a group at most, and it takes 3 on both sides" in " ".join(told.split())
-    assert main([*command, "--force"]) == 0
+    assert main([*command, "--force"]) == 2
     assert "19.0x" in capsys.readouterr().out
 
 
@@ -344,7 +348,7 @@ def test_few_repeats_of_one_group_do_not_hide_what_can_be_told_of_another(tmp_pa
     a = run_of(tmp_path / "a", [*repeats("shm", [50] * 3), *repeats("zmq", [50] * 2)])
     b = run_of(tmp_path / "b", [*repeats("shm", [75] * 3), *repeats("zmq", [50] * 2)])
     found = comparison.compare(a, b, FLOOR)
-    assert found.untold == 1
+    assert found.untold == ("zmq, lane json, 100 B",)
     assert found.exit_code == 1
     assert [each.group["contender"] for each in found.differing()] == ["shm"]
     plain = json.loads(found.as_json())

@@ -106,10 +106,11 @@ def test_a_group_that_was_measured_in_another_phase_only_is_named_and_not_lost(
     run_of(tmp_path / "a", [*_with(repeats("shm", [50.0] * 4), [1.0] * 4), *others])
     slowed = _with(repeats("zmq", [150.0] * 3), [1.6] * 3)
     run_of(tmp_path / "b", [*_with(repeats("shm", [50.0] * 4), [1.0] * 4), *slowed])
-    assert main(["compare", "a", "b", "--results", str(tmp_path)]) == 0
+    assert main(["compare", "a", "b", "--results", str(tmp_path)]) == 2
     shown = " ".join(capsys.readouterr().out.split())
     assert "left out, measured in another phase of the machine: 3 cells" in shown
-    assert "without another repeat in both runs: zmq, lane json, 100 B" in shown
+    assert "nothing can be told of 1 of 2 groups" in shown
+    assert ": zmq, lane json, 100 B; it takes 3 in both runs in one phase of the machine" in shown
     assert "only in" not in shown
 
 
