@@ -28,6 +28,9 @@ from scenarios.statistics import clients_and_rates, figures, intervals
 FAR_APART, UNSURE, FAULTS = 100, 1.5, 1.0
 """Between two measured sizes that are further apart than this factor, or where two ways to draw the line differ by more
 than this one, or of which only one has so many page faults in each call, nothing is said."""
+TWO_SPEEDS = 0.05
+"""Nor where the mean of calls is below their median by more than this share: latencies have a long tail, so there many
+calls are far quicker than the others, and which of the two the median is may change from one size to the next."""
 
 
 _Lines = dict[tuple[str, int], dict[Any, Any]]
@@ -60,6 +63,14 @@ class Estimate:
             return Estimate(value)
         ends = function(self.low), function(self.high)
         return Estimate(value, min(ends), max(ends))
+
+    def holding(self, others: list[float]) -> Estimate:
+        """The estimate with an interval that holds others as well, as far as :data:`UNSURE`; without one, itself."""
+        if self.low is None or self.high is None or self.value <= 0:
+            return self
+        least, most = self.value / UNSURE, self.value * UNSURE
+        near = [min(max(other, least), most) for other in others]
+        return Estimate(self.value, min(self.low, *near, self.low), max(self.high, *near, self.high))
 
 
 class Curves:
@@ -155,7 +166,7 @@ class Curves:
         )
 
     def noise(self, contender: str, payload_bytes: float) -> tuple[int, int]:
-        """How many of the repeats behind a figure were flagged as disturbed, and how many there are."""
+        """How many of the repeats behind a figure back to back were flagged as disturbed, and how many there are."""
         basis = self.basis(contender, payload_bytes)
         flags = [self.values(contender, size, "noise_flags").fillna("") for size in sorted(set(basis or ()))]
         return sum(int((each != "").sum()) for each in flags), sum(map(len, flags))
@@ -219,9 +230,24 @@ class Curves:
             return None
         if basis[0] == basis[1]:
             return below
-        if self._bends(contender, *basis):
+        if self._bends(contender, *basis) or any(_two_speeds(self._lines[contender, size]) for size in basis):
             return None
-        return between(basis, payload_bytes, below, above)
+        found = between(basis, payload_bytes, below, above)
+        return found and found.holding(self._beyond(contender, basis, payload_bytes, estimate))
+
+    def _beyond(
+        self, contender: str, basis: tuple[int, int], payload_bytes: float, estimate: Callable[[int], Estimate | None]
+    ) -> list[float]:
+        """What the lines of the sizes before and behind come to at a payload, were they of it, too: a part per byte is
+        not the same everywhere."""
+        sizes = self.sizes(contender)
+        first, last = sizes.index(basis[0]), sizes.index(basis[1])
+        found = []
+        for pair in (sizes[max(first - 1, 0) : first + 1], sizes[last : last + 2]):
+            ends = [end.value for size in pair if (end := estimate(size))]
+            if len(ends) == 2:
+                found.append(_straight((pair[0], pair[1]), payload_bytes, ends[0], ends[1]))
+        return found
 
     def _bends(self, contender: str, below: int, above: int) -> bool:
         """Whether calls of the one size take memory from the system anew and those of the other do not: somewhere
@@ -255,8 +281,8 @@ def between(sizes: tuple[int, int], size: float, below: Estimate, above: Estimat
 
     How far the two are apart is how little is known: the interval holds this line and one in the logarithms, with the
     ends of their own, and where they differ by more than :data:`UNSURE`, or the sizes by more than :data:`FAR_APART`,
-    there is no figure. Sizes that are left out of the committed run are then answered within 25%, or within the
-    interval, as a test holds it to.
+    there is no figure. In :class:`Curves` it also holds the lines of the sizes before and behind. Sizes that are left
+    out of the committed run are then answered within 25%, or within the interval, as a test holds it to.
     """
     straight = [_straight(sizes, size, *ends) for ends in _ends(below, above)]
     curved = [_curved(sizes, size, *ends) for ends in _ends(below, above)]
@@ -272,6 +298,10 @@ def _page_faults(line: dict[Any, Any]) -> float:
     """In a call, of both sides."""
     sides = (line.get(f"{side}_page_faults_per_call", math.nan) for side in ("client", "server"))
     return float(sum(faults for faults in sides if not math.isnan(faults)))
+
+
+def _two_speeds(line: dict[Any, Any]) -> bool:
+    return bool(line["mean_us"] < (1 - TWO_SPEEDS) * line["p50_us"])
 
 
 def _ends(below: Estimate, above: Estimate) -> list[tuple[float, float]]:

@@ -20,6 +20,7 @@ Pure functions over a table of cells; nothing is extrapolated, what was not meas
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 
@@ -28,7 +29,7 @@ from scenarios.advice.curves import Curves, Estimate
 from scenarios.advice.pauses import FIGURES, Added
 from scenarios.advice.question import ADAPTIVE, SPIN, Advice, Question
 from scenarios.plan.circumstances import NOTHING
-from scenarios.plan.load import BUSY
+from scenarios.plan.load import ASLEEP, AWAKE, BUSY
 
 PARKED = "{}-block"
 """The name of the contender that is an adaptive one without its spinning."""
@@ -38,10 +39,26 @@ same."""
 
 
 def answer(curves: Curves, question: Question) -> list[Advice]:
-    """Every contender's answer in the order of :func:`scenarios.advice.choice.rank`; the curves are of its lane."""
-    rows = sorted((_of(curves, contender, question) for contender in curves.contenders), key=choice.rank)
+    """Every contender's answer in the order of :func:`scenarios.advice.choice.rank`; the curves are of its lane.
+
+    All are of one kind of caller: where no sleeper was measured to get such a rate, of callers that compute until they
+    call, if one of those was; `rates_caller` says so.
+    """
+    rows = _rows(curves, question)
+    if question.caller == ASLEEP and curves.pauses.are_measured(AWAKE) and not _is_given(rows):
+        awake = _rows(curves, dataclasses.replace(question, caller=AWAKE))
+        rows = awake if _is_given(awake) else rows
     best = choice.recommended(rows)
     return [choice.against(curves, row, best, question.payload_bytes) for row in rows] if best else rows
+
+
+def _rows(curves: Curves, question: Question) -> list[Advice]:
+    return sorted((_of(curves, contender, question) for contender in curves.contenders), key=choice.rank)
+
+
+def _is_given(rows: list[Advice]) -> bool:
+    """Whether an IPC is known to give the rate."""
+    return any(row.gives and not row.in_process for row in rows)
 
 
 def _of(curves: Curves, contender: str, question: Question) -> Advice:
@@ -53,8 +70,10 @@ def _of(curves: Curves, contender: str, question: Question) -> Advice:
     source = contender
     added = _pauses(curves, contender, question)
     if added is None and (question.beside != NOTHING or curves.pauses.are_measured(question.caller)):
-        what = f"{question.beside} beside it" if question.beside != NOTHING else "such a pause between calls"
-        return Advice(contender, in_process, wait, contender, caveat=f"{what} was not measured")
+        why = _not_measured(curves, contender, question)
+        known = curves.pauses.at(contender, BUSY, question.beside, size, question.rate, math.inf)
+        most = _one_client(curves, contender, question) if known else None
+        return Advice(contender, in_process, wait, contender, most_calls_per_s=most, caveat=why)
     pause_us = max(0.0, 1e6 / question.rate - handler_us - own.value)
     if added is None or (handler_us > LOOKS_US and wait == ADAPTIVE):
         # A client that waits longer than it looks sleeps, too.
@@ -69,10 +88,11 @@ def _of(curves: Curves, contender: str, question: Question) -> Advice:
     assert p50 is not None  # or figures_of would not have named it
     if added is not None:
         parts = {name: _plus(part, added.figures[name]) for name, part in parts.items()}
-        moved = Estimate.of(p50.value + added.figures["p50_us"], (p50.value + added.low, p50.value + added.high))
-        p50 = moved if added.rates else parts["p50_us"] or p50
+        p50 = _moved(p50, added)
     p99, in_call = parts["p99_us"], parts["mean_us"]
     client_cores, server_cores = _cores(curves, source, question, parts, 0.0 if added else pause_us)
+    # A call that was measured as it is asked for rests on nothing else.
+    counted = (0, 0, 0) if added and added.here else (curves.repeats(source, size), *curves.noise(source, size))
     return Advice(
         contender,
         in_process,
@@ -91,14 +111,38 @@ def _of(curves: Curves, contender: str, question: Question) -> Advice:
         gives=most is not None and _served(curves, source, question, most.value, question.clients),
         clients=_clients(curves, source, question, most.value) if most else None,
         utilization=question.rate / question.clients * (in_call.value + handler_us) / 1e6 if in_call else None,
-        caveat="never sleeps: a core of the server is gone whatever the rate, and the client's while it waits"
+        caveat="never sleeps, so a core of the server is gone whatever the rate, and the client's while it waits"
         if wait == SPIN
         else "",
         rates=added.rates if added else (),
         rates_caller=added.caller if added else "",
         rates_lane=added.lane if added else "",
-        repeats=min(filter(None, (curves.repeats(source, size), added.repeats if added else 0)), default=0),
+        rates_payloads=added.payloads if added else (),
+        far=bool(added and added.far),
+        repeats=min(filter(None, (counted[0], added.repeats if added else 0)), default=0),
+        disturbed=counted[1] + (added.disturbed if added else 0),
+        measurements=counted[2] + (added.measurements if added else 0),
     )
+
+
+def _moved(p50: Estimate, added: Added) -> Estimate:
+    """With what is added, and the interval of the call as it was measured; elsewhere both intervals count."""
+    value = p50.value + added.figures["p50_us"]
+    if added.here:
+        return Estimate.of(value, (p50.value + added.low, p50.value + added.high))
+    if p50.low is None or p50.high is None:
+        return Estimate(value)
+    return Estimate.of(value, (max(0.0, p50.low + added.low), p50.high + added.high))
+
+
+def _not_measured(curves: Curves, contender: str, question: Question) -> str:
+    """What was not, and what was, if anything."""
+    what = "such a pause between calls" if question.beside == NOTHING else f"{question.beside} beside it"
+    known = curves.pauses.measured(contender, question.beside)
+    if question.beside == NOTHING or not known:
+        return f"{what} was not measured"
+    asked = "back to back" if question.caller == BUSY else f"{question.rate:,.10g}/s {question.caller}"
+    return f"{what} was measured {', '.join(known)}: nothing near enough to {asked}"
 
 
 def _pauses(curves: Curves, contender: str, question: Question) -> Added | None:

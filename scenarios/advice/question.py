@@ -96,8 +96,15 @@ class Advice:
     """What the caller did there, which may be another than was asked about: see :mod:`scenarios.advice.pauses`."""
     rates_lane: str = ""
     """In which lane they were."""
+    rates_payloads: tuple[int, ...] = ()
+    """With which payloads its pauses, or what is beside it, were measured."""
+    far: bool = False
+    """Whether those are so far from what was asked about that its interval holds that nothing is added."""
     repeats: int = 0
     """How many there were behind it, of the call and of its pauses the fewer."""
+    disturbed: int = 0
+    measurements: int = 0
+    """How many measurements there are behind it in all, and how many of those were flagged as disturbed."""
 
     @property
     def measured(self) -> bool:

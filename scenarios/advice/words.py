@@ -82,7 +82,7 @@ def _recommendation(question: Question, rows: list[Advice], best: Advice) -> lis
     takes = f"a call takes {micros(best.p50_us.value)} at the median{tail}"
     costs = f"{ipc} of the median are IPC, and the calls burn {three(best.cores or 0.0)} cores beside the handler's"
     if not best.gives:
-        return [*_too_much(question, best), takes, costs]
+        return [*_too_much(question, best), *_perhaps(question, rows), takes, costs]
     notes = []
     equal = [row.contender for row in tie(rows)]
     fastest = candidates(rows)[0]
@@ -120,6 +120,20 @@ def _too_much(question: Question, best: Advice) -> list[str]:
     ]
 
 
+def _perhaps(question: Question, rows: list[Advice]) -> list[str]:
+    """Those that might get a rate that no measured one gets."""
+    names = [
+        row.contender
+        for row in rows
+        if not row.measured
+        and not row.in_process
+        and row.most_calls_per_s
+        and row.most_calls_per_s.value > question.rate
+    ]
+    more = "get more back to back, but with such pauses were not measured"
+    return [f"{_and(names)} {more}"] if names else []
+
+
 def _grounds(curves: Curves, question: Question, rows: list[Advice], best: Advice, where: str) -> list[str]:
     assert best.basis is not None
     at = size(best.basis[0])
@@ -133,7 +147,7 @@ def _grounds(curves: Curves, question: Question, rows: list[Advice], best: Advic
         )
     elif best.caveat:
         parts.append(f"{best.contender} {best.caveat}")
-    if best.rates:
+    if best.rates_payloads:
         parts.append(paced(best, question))
     elif not curves.pauses.are_measured(question.caller):
         parts.append("pauses between calls were not measured in this run, and waking who sleeps costs more")
@@ -147,19 +161,28 @@ def _grounds(curves: Curves, question: Question, rows: list[Advice], best: Advic
         parts.append(f"{_and(alike)} cannot be told from it")
     elif any(row.told_apart and not row.in_process for row in rows):
         parts.append(f"every other IPC is told apart from it, each as {sure:.0%} sure")
-    noisy, repeats = curves.noise(best.figures_of, question.payload_bytes)
-    if noisy:
-        parts.append(f"{noisy} of the {repeats} measurements behind it were flagged as disturbed")
+    if best.disturbed:
+        parts.append(f"{best.disturbed} of the {best.measurements} measurements behind it were flagged as disturbed")
     return parts
 
 
 def paced(row: Advice, question: Question) -> str:
-    """Where the pauses were measured; empty for calls back to back."""
-    if not row.rates:
+    """Where the pauses, and what runs beside, were measured; empty for calls back to back with nothing beside them."""
+    if not row.rates_payloads:
         return ""
     lane = f" in lane {row.rates_lane}" if row.rates_lane != question.lane else ""
     listed = " and ".join(f"{rate:,.10g}/s" for rate in row.rates)
-    return f"pauses as measured at {listed}{lane}, the caller {row.rates_caller}"
+    said = f"pauses as measured at {listed}{lane}" if row.rates else f"{question.beside} beside as measured{lane}"
+    if row.rates_payloads != (question.payload_bytes,):
+        said += f" with {' and '.join(map(size, row.rates_payloads))}"
+    if row.rates:
+        said += f", the caller {row.rates_caller}"
+    if row.rates and row.rates_caller != question.caller:
+        said += f", as all here, for none {question.caller} was measured to get such a rate"
+    if row.far:
+        said += f"; that is far from {size(question.payload_bytes)}: it may be as much, or nothing, and the interval "
+        said += "holds both"
+    return said
 
 
 def where(run: Run) -> str:

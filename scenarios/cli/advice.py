@@ -113,12 +113,12 @@ def _footnotes(curves: Curves, question: Question, rows: list[Advice]) -> list[s
     repeats = [row.repeats for row in rows if row.measured]
     if sure := figures.sureness(repeats):
         notes.append(f"intervals: {sure}")
-    notes += [
-        f"{PARKED} parks in waits this long: figures of {row.figures_of}, both sides asleep"
-        for row in rows
-        if row.figures_of != row.contender
-    ]
-    notes += [f"{CAVEAT} {row.contender} {row.caveat}" for row in rows if row.caveat]
+    parked = [row for row in rows if row.figures_of != row.contender]
+    sources = dict.fromkeys(row.figures_of for row in parked)
+    notes += [f"{PARKED} parks in waits this long: figures of {source}, both sides asleep" for source in sources]
+    for caveat in dict.fromkeys(row.caveat for row in rows if row.caveat):
+        names = [row.contender for row in rows if row.caveat == caveat]
+        notes.append(f"{CAVEAT} {', '.join(names)}: {caveat}")
     return notes
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pandas as pd
 
+from scenarios.advice.curves import Estimate
 from scenarios.records.store import Row
 from scenarios.statistics import figures
 from tests.scenarios.rows import row
@@ -53,7 +54,10 @@ def table(*contenders: Cells) -> pd.DataFrame:
     return figures.frame([line for each in contenders for line in each])
 
 
-def are_disturbed(noise_flags: pd.Series[Any]) -> bool:
-    """Whether half of the repeats or more were, by what is no load of the run's own."""
-    disturbances = {"phase", "outlying", "steal", "others"}
-    return 2 * sum(bool(disturbances & set(flags.split(";"))) for flags in noise_flags) >= len(noise_flags)
+def is_honest(told: Estimate, measured: Estimate) -> bool:
+    """Whether an answer is within a quarter of what was measured, or its interval meets the one of that."""
+    ends = told.low, told.high, measured.low, measured.high
+    if 0.75 <= told.value / measured.value <= 1.25:
+        return True
+    low, high, least, most = (math.nan if end is None else end for end in ends)
+    return low <= most and least <= high

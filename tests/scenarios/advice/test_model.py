@@ -22,7 +22,7 @@ from scenarios.plan.load import CALLERS
 from scenarios.records import store
 from scenarios.statistics import figures
 from shm_rpc_bridge import budget
-from tests.scenarios.tables import Cells, are_disturbed, cells, table
+from tests.scenarios.tables import Cells, cells, is_honest, table
 
 REFERENCE = Path(__file__).parents[3] / "results" / "reference"
 
@@ -359,11 +359,8 @@ def test_nothing_is_said_between_a_size_that_takes_pages_from_the_system_and_one
     assert Curves(calm[calm["payload_bytes"] != 10_000], "native").at("direct-codec", "p50_us", 10_000) is not None
 
 
-def test_sizes_that_are_held_back_are_answered_within_a_quarter_or_not_at_all() -> None:
-    """On the committed run: all but one in a hundred, by as many repeats as the machine has not disturbed.
-
-    (mp-pipe takes 30 us for 10 KB there, three times of three, and 48 and 55 for a tenth and for ten times as much.)
-    """
+def test_sizes_that_are_held_back_are_answered_within_a_quarter_or_their_interval_or_not_at_all() -> None:
+    """On the committed run, each. (mp-pipe took 30 us for 10 KB where 48 was answered: its calls have two speeds.)"""
     frame = figures.headline(figures.frame(store.Run(REFERENCE).rows()))
     answered = []
     for lane in ("bytes", "json", "native", "pickle"):
@@ -371,14 +368,28 @@ def test_sizes_that_are_held_back_are_answered_within_a_quarter_or_not_at_all() 
         whole = Curves(own, lane)
         for size in whole.payloads[1:-1]:
             without = Curves(own[own["payload_bytes"] != size], lane)
-            for name in whole.contenders:
+            for name in without.contenders:
                 measured, told = whole.at(name, "p50_us", size), without.at(name, "p50_us", size)
-                flags = own[(own["payload_bytes"] == size) & (own["contender"] == name)]["noise_flags"]
-                if measured and told and not are_disturbed(flags):
-                    inside = told.low is not None and told.high is not None and told.low <= measured.value <= told.high
-                    answered.append(inside or 0.75 <= told.value / measured.value <= 1.25)
+                if measured and told:
+                    answered.append((name, lane, size))
+                    assert is_honest(told, measured), answered[-1]
     assert len(answered) > 60
-    assert answered.count(False) <= math.ceil(len(answered) / 100)
+
+
+def test_nothing_is_said_beside_a_size_whose_calls_have_two_speeds() -> None:
+    alike = {100: (50.0,) * 3, 1000: (50.0,) * 3}
+    assert Curves(table(cells("a", alike, mean=48)), "native").at("a", "p50_us", 500) == Estimate(50, 50, 50)
+    without = Curves(table(cells("a", alike, mean=47)), "native")
+    assert without.at("a", "p50_us", 500) is None
+    assert without.at("a", "p50_us", 1000) == Estimate(50, 50, 50), "as measured"
+
+
+def test_an_interval_holds_the_lines_of_the_sizes_before_and_behind_as_far_as_there_is_sense_in_it() -> None:
+    even = dict.fromkeys((100, 1000, 10_000), (100.0,) * 3)
+    steep = even | {20_000: (200.0,) * 3}
+    assert Curves(table(cells("a", even)), "native").at("a", "p50_us", 5500) == Estimate(100, 100, 100)
+    found = Curves(table(cells("a", steep)), "native").at("a", "p50_us", 5500)
+    assert found == Estimate(100, pytest.approx(100 / 1.5), 100), "100 us at 10 KB less 45 of 10 us per KB, or 66.7"  # type: ignore[arg-type]
 
 
 def test_no_answer_contradicts_itself_or_takes_more_cores_than_there_are() -> None:
@@ -397,7 +408,7 @@ def test_no_answer_contradicts_itself_or_takes_more_cores_than_there_are() -> No
             if row.clients is not None and row.clients > 1 and curves.together(row.contender, row.clients, 100) is None:
                 busy = [curves.at(row.contender, f"{each}_cpu_us_per_call", 100) for each in ("client", "server")]
                 assert rate * sum(side.value for side in busy if side) / 1e6 <= curves.cpus, (row.contender, rate)
-    assert intervals > 500
+    assert intervals > 400
 
 
 def test_a_run_says_how_many_cores_there_are() -> None:

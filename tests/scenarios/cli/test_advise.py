@@ -223,3 +223,47 @@ def test_quantities_are_read_with_their_units() -> None:
     assert [time_us(text, "") for text in ("0us", "500µs", "1.5 ms", "2s", "100ns")] == [0, 500, 1500, 2e6, 0.1]
     with pytest.raises(QuantityError):
         time_us("-1us", "--handler")
+
+
+def test_a_caveat_of_several_is_one_footnote_with_their_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spinning = [cells(name, {100: (10.0,) * 3}, wait="spin") for name in ("one", "other", "third")]
+    _small(tmp_path, [row for each in spinning for row in each])
+    assert _ask("--results", str(tmp_path), payload="100B") == 0
+    table = " ".join(capsys.readouterr().out.partition("Use one")[0].split())
+    assert table.count("never sleeps") == 1
+    assert "² one, other, third: never sleeps, so a core" in table
+
+
+def test_pauses_of_another_payload_are_said_to_be_and_how_far_that_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asleep = {"scenario": "s/paced", "load": "1000/s-asleep", "offered_rps": "1000", "calls_per_s": "1000"}
+    ideal = cells("a", dict.fromkeys((100, 1000, 10_000), (10.0,) * 3))
+    _small(tmp_path, ideal + cells("a", {100: (60.0,) * 3}, **asleep))
+    for payload, said in (
+        ("100B", "pauses as measured at 1,000/s, the caller asleep; "),
+        ("1KB", "pauses as measured at 1,000/s with 100 B, the caller asleep; the 75%"),
+        ("10KB", "with 100 B, the caller asleep; that is far from 10 KB: it may be as much, or nothing, and"),
+    ):
+        assert _ask("--results", str(tmp_path), payload=payload, rate="1000", handler="0us") == 0
+        assert said in capsys.readouterr().out
+
+
+def test_who_might_get_a_rate_that_no_measured_one_gets_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    thread = {"scenario": "s/threads", "beside": "client-thread"}
+    beside = cells("slow", {100: (5000.0,) * 3}, **thread) + cells("quick", {100: (20.0,) * 3}, **thread)
+    _small(tmp_path, cells("slow", {100: (10.0,) * 3}) + cells("quick", {100: (10.0,) * 3}) + beside + _twenty(thread))
+    asked = ("--results", str(tmp_path), "--beside", "client-thread")
+    assert _ask(*asked, payload="100B", rate="1000", handler="0us") == 0
+    shown = capsys.readouterr().out
+    assert "quick get more back to back, but with such pauses were not measured" in shown
+    assert "² quick: client-thread beside it was measured back to back, at 20/s asleep: nothing near" in shown
+
+
+def _twenty(thread: dict[str, str]) -> Cells:
+    axes = thread | {"load": "20/s-asleep", "offered_rps": "20", "calls_per_s": "20"}
+    return cells("slow", {100: (6000.0,) * 3}, **axes) + cells("quick", {100: (50.0,) * 3}, **axes)
