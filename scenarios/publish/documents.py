@@ -26,8 +26,6 @@ from scenarios.tables import columns, of_replay, of_run
 from scenarios.tables.markdown import markdown, of_frame
 
 LANE, FASTEST_COMMON, ELSEWHERE = "native", "mp-pipe", "grpc-uds"
-SHORT_LIST = ("direct", figures.BASE, "shm-block", "mp-pipe", "zmq-ipc", "asyncio-uds", "http-uds", "grpc-uds")
-"""What most ask about first."""
 PACED = "1,000/s asleep"
 """The case of :mod:`scenarios.statistics.real` that stands for calls with pauses."""
 MOST_ASKED = (figures.BASE, "mp-pipe", "zmq-ipc", "grpc-uds")
@@ -94,7 +92,7 @@ def in_short(_: Path, run: Run) -> str:
 def real(_: Path, run: Run) -> str:
     """Medians and p99 of calls as programs make them, beside the same calls back to back."""
     lines = _real(run)
-    known = [name for name in SHORT_LIST if name in set(lines["contender"])]
+    known = [name for name in of_run.SHORT_LIST if name in set(lines["contender"])]
     return f"{of_frame(of_run.real(lines, known))}\n"
 
 
@@ -147,7 +145,7 @@ def short_list(_: Path, run: Run) -> str:
     cells = figures.headline(figures.frame(run.rows()))
     cells = cells[cells["lane"] == LANE]
     lines = figures.summary(cells[cells["payload_bytes"] == cells["payload_bytes"].min()])
-    lines = lines[lines["contender"].isin(SHORT_LIST)].sort_values("p50_us")
+    lines = lines[lines["contender"].isin(of_run.SHORT_LIST)].sort_values("p50_us")
     shown = columns.frame(lines, (columns.CONTENDER, columns.P50, columns.P99, columns.CPU))
     return f"{of_frame(shown, ['p50'])}\n\nIntervals: {figures.sureness(lines['repeats'])}.\n"
 

@@ -25,6 +25,8 @@ LANE_WORDS = {
     "arrays": "a NumPy array of float32, sent as a user of each would",
 }
 """What the lanes mean, the one most people ask about first."""
+SHORT_LIST = ("direct", BASE, "shm-block", "mp-pipe", "zmq-ipc", "asyncio-uds", "http-uds", "grpc-uds")
+"""The contenders that most ask about first."""
 OF_ONE = [
     *(columns.PAYLOAD, columns.CONTENDER, columns.P50, columns.P99, columns.LONGEST, columns.RATIO, columns.WAITS),
     *(columns.ANSWERED, columns.CPU, columns.SWITCHES, columns.RSS, columns.COLD, columns.DISTURBED),
@@ -68,9 +70,14 @@ SLOW_CALLS_CAPTION = (
     "of the quick calls alone; beside them so many other clients of the same server call a method that takes 10 ms, "
     "asleep or computing, one call after the other"
 )
+PINNED = (
+    "on one CPU: both sides pinned to it, so nobody is woken on another one, which is much of what a short call takes, "
+    "and nothing else of either runs meanwhile: quicker for small calls one after the other, and for nothing else"
+)
+"""What to know of such figures, wherever they stand."""
 CASES_CAPTION = (
     "asleep: the caller sleeps until it calls, and its call begins when it has woken; awake: it computes until then; "
-    "pale: more was offered than was answered; the benchmarking guide says how each is made"
+    f"{PINNED}; pale: more was offered than was answered; the benchmarking guide says how each is made"
 )
 STREAMS_CAPTION = (
     "the server produces the items of a stream one after the other, and the client consumes them all: of the median "
@@ -123,14 +130,17 @@ def by_payload(lines: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([contenders, medians], axis=1).set_axis([columns.kind(name) for name in names])
 
 
-def real(lines: pd.DataFrame, contenders: Sequence[str]) -> pd.DataFrame:
+def real(
+    lines: pd.DataFrame, contenders: Sequence[str], shown: Callable[[columns.Line], Field] | None = None
+) -> pd.DataFrame:
     """Of lines of :func:`scenarios.statistics.real.by_case` of one lane and payload: a line per case, a column per
-    contender: "median / p99"."""
+    contender: "median / p99", or what else is `shown`."""
+    shown = shown or with_p99
     found = {str(case): each.set_index("contender") for case, each in lines.groupby("case", sort=False)}
     fields = {("the calls", ""): [Field(case, case) for case in found]}
     for name in contenders:
         known = [dict(each.loc[name]) if name in each.index else None for each in found.values()]
-        fields[name, ""] = [with_p99(line) if line else Field() for line in known]
+        fields[name, ""] = [shown(line) if line else Field() for line in known]
     return pd.DataFrame(fields)
 
 
