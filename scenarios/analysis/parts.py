@@ -210,9 +210,13 @@ def cpu_and_time(opened: OpenedRun, lane: str) -> Prose:
 
 
 def _differences(one: Curves, name: str, other: Curves, its_name: str) -> list[str]:
+    """Within repeats, where both were measured in one phase of the machine, as ratios are; else nothing."""
     found = []
     for at in one.payloads:
-        difference = (one.values(name, at) - other.values(its_name, at)).dropna()
+        sides = ((one, name), (other, its_name))
+        p50, phases = ([curves.values(of, at, column) for curves, of in sides] for column in ("p50_us", "phase"))
+        pairs = pd.concat([*p50, *phases], axis=1, keys=range(4)).dropna()
+        difference = pairs[0][pairs[2] == pairs[3]] - pairs[1][pairs[2] == pairs[3]]
         found.append(_signed(float(difference.median())) if len(difference) else "")
     return found
 

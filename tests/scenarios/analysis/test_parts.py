@@ -121,6 +121,21 @@ def test_what_a_codec_adds_is_a_contenders_lane_less_its_bytes(twenty: OpenedRun
     assert shown.rows(found) == {"direct-codec less direct": ["20.0"] * 3, **in_figures}
 
 
+def test_what_a_codec_adds_is_of_repeats_in_one_phase_of_the_machine(tmp_path: Path) -> None:
+    """A repeat in which the machine was slower for the one lane alone made the codec of it."""
+    slow = {"yardstick_codec_us": "1.6", "yardstick_pingpong_us": "0.4"}
+    usual = slow | {"yardstick_codec_us": "0.8"}
+    of_json = [
+        row | (slow if row["repeat"] == "2" else usual) for row in cells("shm", {100: (10.0, 10, 50)}, lane="json")
+    ]
+    of_bytes = [row | usual for row in cells("shm", {100: (4.0, 4, 4)}, lane="bytes")]
+    found = parts.what_a_codec_adds(shown.opened(tmp_path, of_json, of_bytes), "json")
+    assert shown.rows(found)["shm"] == ["6.00"]
+    only = [row | slow for row in cells("shm", {100: (50.0,) * 3}, lane="json")]
+    apart = parts.what_a_codec_adds(shown.opened(tmp_path, only, of_bytes, of_bytes), "json")
+    assert shown.rows(apart)["shm"] == [""]
+
+
 def test_switches_are_set_against_the_smallest_calls_median(twenty: OpenedRun) -> None:
     picture = parts.switches(twenty)
     (axes,) = shown.panels(picture)
