@@ -89,7 +89,7 @@ def section(project: Path) -> str:
     if measured:
         about = dict.fromkeys(f"{each['machine']} · commit {each['commit']}" for each in measured)
         days = sorted({each["when"].split()[0] for each in measured})
-        parts += ["", f"Measured by `make soak` on {'; '.join(about)} · {' to '.join(dict.fromkeys(days))}."]
+        parts += ["", f"Measured by `make soak` on {'; '.join(about)} · {' to '.join(dict.fromkeys((days[0], days[-1])))}."]
     return "\n".join(parts[1:]) + "\n"
 
 

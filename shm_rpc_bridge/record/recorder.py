@@ -153,6 +153,11 @@ class Recorder:
     def written_bytes(self) -> int:
         return self._writer.bytes
 
+    @property
+    def writing_us(self) -> float:
+        """What the thread that writes computes for each call that is kept, µs."""
+        return self._writer.writing_us
+
     def summary(self) -> list[Summary]:
         """What has been written so far, of this process alone."""
         return [self._summary(probe) for probe in list(self._probes)]

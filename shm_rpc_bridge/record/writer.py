@@ -164,13 +164,18 @@ class Writer:
 
     def text_of(self, place: int, dropped: int) -> tuple[int, float, int, int, float | None]:
         """What is said of one function: its calls, their seconds, those that raised, those that were not kept, and
-        what recording one took: in the call, and in this thread, which all functions share alike.
+        what recording took of one, in the thread that called.
         """
         totals = self.totals[place]
         own = totals.in_call_us()
         if own is not None:
-            own += self._entry_us + self._cpu_ns / 1e3 / max(1, self._written)
+            own += self._entry_us
         return totals.calls + dropped, totals.nanoseconds / 1e9, totals.raised, totals.left_out + dropped, own
+
+    @property
+    def writing_us(self) -> float:
+        """What this thread has computed for each call that was kept."""
+        return self._cpu_ns / 1e3 / max(1, self._written)
 
     def _run(self) -> None:
         try:
@@ -258,6 +263,7 @@ class Writer:
             "totals": {each.name: self.text_of(place, each.dropped) for place, each in enumerate(functions)},
             "failures": dict(self._queue.failures),
             "written_bytes": self.bytes,
+            "writing_us": self.writing_us,
         }
 
     def _write(self, data: bytes) -> None:
