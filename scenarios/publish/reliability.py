@@ -89,7 +89,8 @@ def section(project: Path) -> str:
     if measured:
         about = dict.fromkeys(f"{each['machine']} · commit {each['commit']}" for each in measured)
         days = sorted({each["when"].split()[0] for each in measured})
-        parts += ["", f"Measured by `make soak` on {'; '.join(about)} · {' to '.join(dict.fromkeys((days[0], days[-1])))}."]
+        when = " to ".join(dict.fromkeys((days[0], days[-1])))
+        parts += ["", f"Measured by `make soak` on {'; '.join(about)} · {when}."]
     return "\n".join(parts[1:]) + "\n"
 
 

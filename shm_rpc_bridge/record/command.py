@@ -110,8 +110,9 @@ def _end(recorder: Recorder) -> None:
         return  # a child that was forked, and says nothing
     others = len(files.beside(recorder.output))
     more = f", and beside it {others} of other processes: --show adds them up" if others else ""
-    _say(f"shm_rpc_bridge.record: {recorder.output} ({size(recorder.written_bytes)}){more}")
-    for line in _lines(recorder.summary(), recorder.settings.targets, recorder.writing_us):
+    written = f"{size(recorder.written_bytes)}, written by a thread that took {duration(recorder.writing_s)}"
+    _say(f"shm_rpc_bridge.record: {recorder.output} ({written}){more}")
+    for line in _lines(recorder.summary(), recorder.settings.targets):
         _say(line)
     for name in recorder.nothing_to_hide:
         _say(f"  --redact {name}: no recorded function has a parameter of that name")
@@ -127,10 +128,8 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr)  # which the program may have replaced meanwhile
 
 
-def _lines(rows: list[Summary], named: Collection[str], writing_us: float) -> list[str]:
-    """Of a package most functions are never called from another module: only those that were `named` are missed. What
-    recording took of a call is all of it, so with `writing_us`, of a thread beside.
-    """
+def _lines(rows: list[Summary], named: Collection[str]) -> list[str]:
+    """Of a package most functions are never called from another module: only those that were `named` are missed."""
     lines = []
     for row in sorted(rows, key=lambda row: -row.seconds):
         if row.refused:
@@ -139,7 +138,7 @@ def _lines(rows: list[Summary], named: Collection[str], writing_us: float) -> li
             lines.append(f"  {row.name}: no call was seen: it was not called, or by a reference from before")
         elif row.calls:
             left = f", {row.left_out:,} of them only counted" if row.left_out else ""
-            own = f"; recording took {row.own_us + writing_us:.1f} us a call" if row.own_us is not None else ""
+            own = f"; recording took {row.own_us:.1f} us a call" if row.own_us is not None else ""
             calls = f"{row.calls:,} call{'s' if row.calls > 1 else ''}"
             lines.append(f"  {row.name}: {calls}{left}, {duration(row.seconds)} in all{own}")
     return lines
@@ -156,5 +155,4 @@ def _show(path: str, trust: bool) -> None:
         totals = found.totals[name]
         own = totals.own_us if totals.own_us == totals.own_us else None
         rows.append(Summary(name, totals.calls, totals.seconds, totals.dropped, own, function.refused))
-    writing_us = max(process.writing_us for process in found.processes)
-    print("\n".join(_lines(rows, found.settings["targets"], writing_us)))
+    print("\n".join(_lines(rows, found.settings["targets"])))

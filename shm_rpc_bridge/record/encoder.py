@@ -17,7 +17,7 @@ clock = time.perf_counter_ns
 random = Random().random
 """Of our own: the program's own chance goes on as it would."""
 
-QUICK_NS, ALLOWED_NS = 500, 250
+QUICK_NS, ALLOWED_NS = 800, 200
 """A size that is found out as quickly is, of every call. Others take so much in the mean of the calls."""
 ALLOWED_SHARE = 500
 """Or this part of the time: a function that is called seldom has all of its values looked at."""
@@ -32,6 +32,8 @@ NOT_LOOKED_AT = -1
 class Encoder:
     """Called with a value, gives what is kept of it. Raises nothing but what a signal's handler raises."""
 
+    __slots__ = ("_gap", "_left", "_next_ns", "_queue", "is_json")
+
     def __init__(self) -> None:
         self.is_json = False
         """Whether the next value is looked at in any case, and is probably one that JSON has: the wrapper does it."""
@@ -39,20 +41,23 @@ class Encoder:
         self._left = self._gap = self._next_ns = 0
         """So many values are let through, but none after that moment."""
 
+    @property
+    def looks_us(self) -> float:
+        """What the looks that are made now and then take of each call; 0 where every value is looked at, or none."""
+        return ALLOWED_NS / 1000 if self._gap else 0.0
+
     def attach(self, queue: Any) -> None:
         """Do as `queue` has it, which may change its mind: to sizes alone, or to nothing."""
         self._queue = queue
         self.is_json, self._left, self._gap = False, 0, 0
 
     def __call__(self, value: Any) -> Any:
-        encode = self._queue.encode
-        if encode is not payloads.sizes:
-            return encode and encode(value)
         left = self._left
-        if left > 0 and clock() < self._next_ns:
+        if left and clock() < self._next_ns:
             self._left = left - 1
             return NOT_LOOKED_AT
-        return self._timed(value)
+        encode = self._queue.encode
+        return self._timed(value) if encode is payloads.sizes else encode and encode(value)
 
     def closely(self, value: Any) -> Any:
         """Its size in any case, and of what it is made."""

@@ -135,7 +135,7 @@ def shape(value: Any, depth: int = 3) -> str:
         return f"{kind.__name__} of {len(value)}"
     if isinstance(value, Redacted):
         return f"{value.type_name}, hidden"
-    if hasattr(value, "dtype") and hasattr(value, "shape"):
+    if _is_array(kind):
         return f"{kind.__name__} {value.dtype}{list(value.shape)}"
     if isinstance(value, dict):
         inside = (
@@ -160,7 +160,7 @@ def _sizes_beside(value: Any) -> Encoded:
         nonlocal beside
         if isinstance(each, (bytes, bytearray)):
             beside += len(each)
-        elif isinstance(each, memoryview) or (hasattr(each, "dtype") and hasattr(each, "nbytes")):
+        elif isinstance(each, memoryview) or _is_array(type(each)):
             beside += int(each.nbytes)
         else:
             others.append(type(each).__name__)
@@ -230,6 +230,11 @@ def _without_refused(value: Any, depth: int, until: int) -> Any:
             found = list(value.items())
             return {_without_refused(key, 0, until): _without_refused(each, depth - 1, until) for key, each in found}
         return Refused(f"{type(value).__module__}.{type(value).__qualname__}", _why(error))
+
+
+def _is_array(kind: type) -> bool:
+    """Asked of the type: an object may do something when it is asked for an attribute that it does not have."""
+    return all(hasattr(kind, name) for name in ("dtype", "shape", "nbytes"))
 
 
 def _again(pickled: bytes) -> bytes:

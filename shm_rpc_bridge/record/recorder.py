@@ -154,9 +154,9 @@ class Recorder:
         return self._writer.bytes
 
     @property
-    def writing_us(self) -> float:
-        """What the thread that writes computes for each call that is kept, µs."""
-        return self._writer.writing_us
+    def writing_s(self) -> float:
+        """CPU time of the thread that writes, beside those of the program."""
+        return self._writer.cpu_s
 
     def summary(self) -> list[Summary]:
         """What has been written so far, of this process alone."""
@@ -169,7 +169,7 @@ class Recorder:
         self.finish()
 
     def _summary(self, probe: Probe) -> Summary:
-        calls, seconds, _, left_out, own_us = self._writer.text_of(probe.index, probe.dropped)
+        calls, seconds, _, left_out, own_us = self._writer.text_of(probe)
         return Summary(probe.name, calls, seconds, left_out, own_us, probe.refused)
 
     def _allow_deeper(self) -> None:

@@ -98,8 +98,8 @@ class Process(NamedTuple):
     """Of its children meanwhile, whether they have ended or not; those that were recorded say so themselves, too."""
     children: Mapping[str, float]
     """By command line, CPU seconds meanwhile of each child that lived at the end."""
-    writing_us: float
-    """What the recorder's own thread has computed for each call that was kept."""
+    writing_seconds: float
+    """CPU time of the recorder's own thread."""
     ended: bool
     """False where the process was killed, or the recording goes on."""
     torn_bytes: int
@@ -224,7 +224,7 @@ class _Part:
         for block in found:
             last, cpu = block.fields.get("seconds", last), block.fields.get("cpu_seconds", cpu)
             children = block.fields.get("children", children)
-            writing = block.fields.get("writing_us", writing)
+            writing = block.fields.get("writing_seconds", writing)
             for name, figures in block.fields.get("totals", {}).items():
                 calls, seconds, raised, dropped, own = figures
                 self.totals[name] = Totals(calls, seconds, raised, dropped, float("nan") if own is None else own)
@@ -240,7 +240,7 @@ class _Part:
             cpu_seconds=cpu[0],
             children_cpu_seconds=cpu[1],
             children=children,
-            writing_us=writing,
+            writing_seconds=writing,
             ended=ended,
             torn_bytes=torn,
         )

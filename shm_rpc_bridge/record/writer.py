@@ -12,7 +12,7 @@ import os
 import random
 import threading
 import time
-from statistics import mean, median
+from statistics import median
 from typing import Any, Callable, Iterator, Sequence
 
 from shm_rpc_bridge.record import blocks, payloads, rows
@@ -30,9 +30,6 @@ TOTALS_EVERY = 10
 """Pieces between two lists of totals."""
 REMEMBERED = 500
 """Of each function's calls whose own cost was timed."""
-SUDDEN = 100
-"""Times the median: what takes longer was interrupted by the machine. The mean is of the others, since some calls have
-their values looked at, and most may not."""
 FINISH_S = 10.0
 """At the end the rest is given so long to be written."""
 
@@ -112,8 +109,7 @@ class Totals:
         without, recorded = self._owns[False], self._owns[True]
         if min(len(without), len(recorded)) < 8:
             return None
-        most = SUDDEN * median(recorded)
-        return (mean(each for each in recorded if each <= most) - median(without)) / 1e3
+        return (median(recorded) - median(without)) / 1e3
 
 
 class Writer:
@@ -134,8 +130,8 @@ class Writer:
         self.path, self._begin, self._queue, self._functions = path, begin, queue, functions
         self._budget, self._entry_us = budget_bytes, entry_us
         self._has_pickles = begin["settings"]["payloads"] == "values"
-        self._written, self._cpu_ns = 0, 0
-        """Rows, and what the thread has computed for them."""
+        self.cpu_s = 0.0
+        """Of the thread that writes."""
         self._began_ns: int = begin["start_ns"]
         self._began_cpu, self._began_children = cpu_seconds(), children()
         self.totals: dict[int, Totals] = collections.defaultdict(Totals)
@@ -162,20 +158,16 @@ class Writer:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
-    def text_of(self, place: int, dropped: int) -> tuple[int, float, int, int, float | None]:
+    def text_of(self, probe: Any) -> tuple[int, float, int, int, float | None]:
         """What is said of one function: its calls, their seconds, those that raised, those that were not kept, and
-        what recording took of one, in the thread that called.
+        what recording took of one, in the thread that called. The median call may have no size looked at: what those
+        take that have is put to it, in their mean.
         """
-        totals = self.totals[place]
+        totals, dropped = self.totals[probe.index], probe.dropped
         own = totals.in_call_us()
         if own is not None:
-            own += self._entry_us
+            own += self._entry_us + probe.asked.looks_us + probe.answered.looks_us
         return totals.calls + dropped, totals.nanoseconds / 1e9, totals.raised, totals.left_out + dropped, own
-
-    @property
-    def writing_us(self) -> float:
-        """What this thread has computed for each call that was kept."""
-        return self._cpu_ns / 1e3 / max(1, self._written)
 
     def _run(self) -> None:
         try:
@@ -201,7 +193,7 @@ class Writer:
                 totals.raised += 1
         for block in self._in_blocks(taken):
             self._write_block(block)
-        self._written, self._cpu_ns = self._written + len(taken), time.thread_time_ns()
+        self.cpu_s = time.thread_time()
         news = bool(taken or queue.timed or queue.objects)
         while queue.timed:
             function, duration, raised = queue.timed.popleft()
@@ -260,10 +252,10 @@ class Writer:
             "seconds": (time.perf_counter_ns() - self._began_ns) / 1e9,
             "cpu_seconds": [now - then for now, then in zip(cpu_seconds(), self._began_cpu)],
             "children": {name: each - self._began_children.get(name, 0.0) for name, each in children().items()},
-            "totals": {each.name: self.text_of(place, each.dropped) for place, each in enumerate(functions)},
+            "totals": {each.name: self.text_of(each) for each in functions},
             "failures": dict(self._queue.failures),
             "written_bytes": self.bytes,
-            "writing_us": self.writing_us,
+            "writing_seconds": self.cpu_s,
         }
 
     def _write(self, data: bytes) -> None:
