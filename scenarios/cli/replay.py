@@ -16,9 +16,9 @@ from scenarios.replay import defaults, document, folder, preparation, rounds, se
 from scenarios.replay.preparation import Options, Prepared
 from scenarios.replay.progress import Display
 from scenarios.replay.study import Study
-from scenarios.replay.tables import Table
 from scenarios.running.interrupts import terminated_as_interrupted
 from scenarios.running.progress import duration
+from scenarios.tables.table import Table
 
 
 def options(asked: argparse.Namespace, rhythm_seconds: float) -> Options:

@@ -6,16 +6,19 @@ As everything of this room, they are the same in the documents, the notebooks an
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from scenarios.common.errors import RunError
-from scenarios.common.units import BLANK, figure, micros, size, span
+from scenarios.common.units import BLANK, figure, micros, percent, seconds, size, span
 
 REPLAY, PROOF, CUTS = "replay.json", "proof.json", "cuts.json"
 FIT = "fit.json"
 """A proof, of ``examples/others``."""
 VERDICTS = ("function", "calls", "a call today", "of the time", "cheapest", "cost of a call", "verdict")
+PROGRAM = ("contender", "functions", "calls", "program today", "split", "added", "of program", "CPU that leaves")
 BORDERS = ("moves", "CPU that leaves", "calls in", "calls back", "crosses")
 """And what a contender's calls would take of it, each."""
 CLAIMS = ("", "today", "predicted", "measured", "measured, interval", "off by", "in each run")
@@ -36,6 +39,32 @@ def read(folder: Path, name: str) -> Found:
 def verdicts(replay: Found) -> Lines:
     """A line per function, under :data:`VERDICTS`."""
     return [_verdict(each) for each in replay["functions"]]
+
+
+def programs(found: Sequence[Found]) -> tuple[list[str], Lines]:
+    """Headings, and a line per contender: the program with every function split off that it carries. How much more it
+    could do is among them where callers or workers were asked for."""
+    bound = [_known(each.get("at_most")) for each in found]
+    has_bound = not all(map(math.isnan, bound))
+    lines = [
+        [
+            each["contender"],
+            f"{each['functions']:,}",
+            f"{each['calls']:,}",
+            seconds(each["today_seconds"]),
+            seconds(each["today_seconds"] + each["added_seconds"]),
+            seconds(each["added_seconds"]),
+            percent(each["added_seconds"] / each["today_seconds"]),
+            seconds(_known(each["leaves_cpu_seconds"])),
+            *([BLANK if math.isnan(most) else f"{most:.2f}x"] if has_bound else []),
+        ]
+        for each, most in zip(found, bound, strict=True)
+    ]
+    return [*PROGRAM, *(["at most"] if has_bound else [])], lines
+
+
+def _known(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def costs(replay: Found) -> dict[str, dict[str, dict[str, Any]]]:
