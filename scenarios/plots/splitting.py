@@ -1,4 +1,4 @@
-"""The picture of a replay: what splitting each function off would cost, against the time it takes today.
+"""The picture of a program of one's own: what splitting each function off would cost, against the time it takes today.
 
 One point per function, that of the contender that costs least, both in percent of the program's time and both axes
 logarithmic; a line goes up to the dearest. Below one guide it costs under 5% of the function's own time, above the
@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from scenarios.common.verdicts import CHEAP_SHARE
 from scenarios.plots import names, style
 from scenarios.plots.names import Name
 from scenarios.plots.sheet import Sheet, handles
-from scenarios.replay import what_if
-from scenarios.replay.study import Line, Study
 
 LEAST = 1e-4
 """Percent of the program's time: less, and what is not to be measured, stands at the edge."""
@@ -27,28 +27,26 @@ MARGIN = 3.0
 """A factor around the points, for their names."""
 
 
-def sheet(study: Study, about: str = "") -> Sheet | None:
-    """None where no function could be replayed."""
-    lines = [
-        (line, best)
-        for line in study.lines
-        if (best := what_if.best(line.splits)) and line.today.share > 0 and line.verdict.word != what_if.IMPOSSIBLE
-    ]
+def sheet(functions: Sequence[Mapping[str, Any]], about: str = "") -> Sheet | None:
+    """Of the functions of a ``replay.json``; None where none of them can be split off."""
+    lines = [each for each in functions if each["verdict"]["contender"] and (each["share"] or 0) > 0]
     if not lines:
         return None
     with style.applied():
         drawn = Sheet("What splitting each function off would cost", HEIGHT_INCHES)
         axes = drawn.panels.subplots()
-        short = _short([line.today.function for line, _ in lines])
+        short = _short([line["function"] for line in lines])
         labels, used, dearest = [], [], []
-        for (line, best), name in zip(lines, short, strict=True):
-            x, y = _percent(line.today.share), _percent(best.of_program)
-            dearest.append(max((_percent(each.of_program) for each in line.splits), default=y))
+        for line, name in zip(lines, short, strict=True):
+            costs = {each["cost"]["contender"]: _percent(each["of_program"]) for each in line["contenders"]}
+            best = line["verdict"]["contender"]
+            x, y = _percent(line["share"]), costs[best]
+            dearest.append(max(costs.values()))
             axes.plot([x, x], [y, dearest[-1]], color=style.QUIET, linewidth=1, zorder=1)
-            look: dict[str, Any] = style.of(best.cost.contender) | {"linestyle": "", "markersize": 6.5}
+            look: dict[str, Any] = style.of(best) | {"linestyle": "", "markersize": 6.5}
             axes.plot([x], [y], **look)
             labels.append(Name(name, x, y, look["color"]))
-            used.append(best.cost.contender)
+            used.append(best)
         _scales(axes, [each.x for each in labels], [*(each.y for each in labels), *dearest])
         _guides(axes)
         axes.set_xlabel("time it takes today, % of the program's")
@@ -59,16 +57,15 @@ def sheet(study: Study, about: str = "") -> Sheet | None:
             "One point per function: the contender that costs least; the line goes up to the dearest that was "
             "replayed. Both axes are logarithmic."
         )
-        if hidden := [line for line, best in lines if best.of_program * 100 < LEAST]:
-            drawn.note(f"{len(hidden)} of {len(lines)} functions cost less than {LEAST:g}% and stand at the edge.")
-        left = [line for line in study.lines if line not in [each for each, _ in lines]]
-        if left:
+        if hidden := sum(each.y <= LEAST for each in labels):
+            drawn.note(f"{hidden} of {len(lines)} functions cost less than {LEAST:g}% and stand at the edge.")
+        if left := [each["function"] for each in functions if each not in lines]:
             drawn.note(f"Impossible, or not replayed: {_named(left)}.")
         return drawn.finish(about)
 
 
-def _percent(share: float) -> float:
-    return max(LEAST, share * 100) if math.isfinite(share) else LEAST
+def _percent(share: float | None) -> float:
+    return max(LEAST, share * 100) if share is not None and math.isfinite(share) else LEAST
 
 
 def _scales(axes: Axes, across: list[float], up: list[float]) -> None:
@@ -85,7 +82,7 @@ def _scales(axes: Axes, across: list[float], up: list[float]) -> None:
 def _guides(axes: Axes) -> None:
     """Where it costs 5% of the function's own time, and all of it."""
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
-    for share, text in ((what_if.CHEAP_SHARE, "5% of its own time"), (1.0, "as much as it takes")):
+    for share, text in ((CHEAP_SHARE, "5% of its own time"), (1.0, "as much as it takes")):
         axes.plot(
             [left, right], [left * share, right * share], color=style.SOFT, linewidth=0.8, linestyle=":", zorder=0
         )
@@ -111,7 +108,6 @@ def _short(functions: list[str]) -> list[str]:
     return [end if often[end] == 1 else name for end, name in zip(ends, functions, strict=True)]
 
 
-def _named(lines: list[Line], most: int = 6) -> str:
-    found = [line.today.function for line in lines]
-    more = f" and {len(found) - most} more" if len(found) > most else ""
-    return ", ".join(found[:most]) + more
+def _named(functions: list[str], most: int = 6) -> str:
+    more = f" and {len(functions) - most} more" if len(functions) > most else ""
+    return ", ".join(functions[:most]) + more

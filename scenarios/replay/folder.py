@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from scenarios.pages import page as pages
+from scenarios.plots import splitting
 from scenarios.records import environment
 from scenarios.records.store import replace_file
-from scenarios.replay import document, page, picture
+from scenarios.replay import document, page
 from scenarios.replay.study import Study
 
 KIND, FILE = "replay", "replay.json"
@@ -36,7 +37,7 @@ def write(study: Study, folder: Path, command: str) -> dict[str, Any]:
     replace_file(folder / "latencies.npz", saved.getvalue())
     found = {**document.of_study(study), "environment": about, "latencies": names}
     replace_file(folder / FILE, json.dumps(found, indent=2).encode() + b"\n")
-    drawn = picture.sheet(study, environment.in_one_line(about))
+    drawn = splitting.sheet(found["functions"], environment.in_one_line(about))
     png = drawn.png() if drawn else None
     if drawn and png:
         replace_file(folder / "replay.png", png)

@@ -26,10 +26,9 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
+from scenarios.common.verdicts import CHEAP_SHARE
 from scenarios.replay.figures import Cost
 
-CHEAP_SHARE = 0.05
-"""Of a function's own time, or the program's."""
 CHEAP, IF, NOT_WORTH_IT, IMPOSSIBLE, UNKNOWN = (
     *("cheap to split", "worth it only if", "not worth it", "impossible", "not known"),
 )
