@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from scenarios.cuts.borders import best, border, candidates
+from scenarios.cuts.borders import best, border, candidates, groups
 from scenarios.cuts.passages import OUTSIDE, Passage, Program
 
 
@@ -48,6 +48,54 @@ def test_modules_that_are_cheaper_together_are_tried_together() -> None:
     assert frozenset({"images", "filters"}) in groups
     assert {frozenset({name}) for name in ("web", "images", "filters", "cart")} <= groups
     assert frozenset({"web", "images", "filters", "cart"}) not in groups, "that is no cut"
+
+
+def test_a_group_says_what_it_costs_together_and_apart_whether_it_is_a_best_cut_or_not() -> None:
+    kept, left_out = groups(SHOP, ["fast", "slow"], microsecond_and_a_nanosecond_a_byte)
+    found = {each.named: each for each in kept}
+    assert left_out == 0
+    assert set(found) == {"filters, images", "cart, web"}, "without the modules by themselves, and without everything"
+    images = found["filters, images"]
+    assert images.cost_seconds["fast"] == pytest.approx(10 * 101e-6)
+    assert images.apart_seconds["fast"] == pytest.approx(10 * 101e-6 + 1_000_000 * 1.1e-6), "what is between them, too"
+    assert set(images.apart_seconds) == {"fast", "slow"}
+    alone = border(SHOP, frozenset({"images"}), ["fast"], microsecond_and_a_nanosecond_a_byte)
+    assert alone.apart_seconds == alone.cost_seconds
+
+
+def test_groups_that_gain_most_come_first_and_those_that_gain_nothing_are_there_as_well() -> None:
+    program = Program(
+        10.0,
+        10.0,
+        [
+            passage(OUTSIDE, "a", 10, 0.001),
+            passage("a", "b", 1_000, 0.001),
+            passage(OUTSIDE, "c", 10, 2.0),
+            passage("c", "d", 1_000, 2.0),
+            passage(OUTSIDE, "e", 10, 2.0),
+        ],
+        {},
+        0,
+    )
+    found, _ = groups(program, ["fast"], microsecond_and_a_nanosecond_a_byte)
+    assert [each.named for each in found] == ["c, d", "a, b"]
+    assert "a, b" not in {each.named for each in best(program, ["fast"], microsecond_and_a_nanosecond_a_byte)}
+
+
+def test_modules_of_which_each_calls_the_next_are_a_group_that_grows() -> None:
+    chain = [passage(OUTSIDE, "m0", 1, 1.0)]
+    chain += [passage(f"m{place}", f"m{place + 1}", 1000 * 2**place, 1.0) for place in range(9)]
+    found = candidates(Program(20.0, 10.0, chain, {}, 0), "fast", microsecond_and_a_nanosecond_a_byte)
+    assert [len(each.group) for each in found] == [1] * 10 + [*range(2, 10)], "all ten are no cut"
+    assert found[10].named == "m8, m9", "those with most between them first"
+
+
+def test_of_many_groups_those_that_gain_most_are_shown_and_the_others_counted() -> None:
+    pairs = [passage(OUTSIDE, f"a{place:02}", 1, 1.0 + place) for place in range(30)]
+    pairs += [passage(f"a{place:02}", f"b{place:02}", 1000, 1.0) for place in range(30)]
+    kept, left_out = groups(Program(9e3, 9e3, pairs, {}, 0), ["fast"], microsecond_and_a_nanosecond_a_byte)
+    assert [each.named for each in kept] == [f"a{place:02}, b{place:02}" for place in range(29, 9, -1)]
+    assert left_out == 10
 
 
 def test_modules_that_have_nothing_to_do_with_each_other_are_no_group() -> None:
