@@ -12,15 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from scenarios.common.errors import RunError
-from scenarios.common.units import BLANK, figure, micros, percent, seconds, size, span
+from scenarios.common.units import BLANK, figure, micros, percent, seconds, span
 
-REPLAY, PROOF, CUTS = "replay.json", "proof.json", "cuts.json"
+REPLAY, PROOF = "replay.json", "proof.json"
 FIT = "fit.json"
 """A proof, of ``examples/others``."""
 VERDICTS = ("function", "calls", "a call today", "of the time", "cheapest", "cost of a call", "verdict")
 PROGRAM = ("contender", "functions", "calls", "program today", "split", "added", "of program", "CPU that leaves")
-BORDERS = ("moves", "CPU that leaves", "calls in", "calls back", "crosses")
-"""And what a contender's calls would take of it, each."""
 CLAIMS = ("", "today", "predicted", "measured", "measured, interval", "off by", "in each run")
 
 Found = dict[str, Any]
@@ -89,26 +87,6 @@ def held(proof: Found) -> str:
         f"{holds} of {len(proof['claims'])} predictions are within {proof['within']:.0%} of what was measured, in each "
         f"of {proof['runs']} runs; the figures are the medians of the runs.{missed}"
     )
-
-
-def cuts(found: Found) -> tuple[list[str], Lines]:
-    """The headings, and a line per cut that is named."""
-    contenders = list((found["cuts"] or found["modules"])[0]["cost_seconds"])
-    lines = [_border(each, found, contenders) for each in found["cuts"]]
-    return [*BORDERS, *(f"{name}, of the time" for name in contenders)], lines
-
-
-def _border(cut: Found, program: Found, contenders: list[str]) -> list[str]:
-    seconds, share = program["seconds"], cut["moved_cpu_seconds"] / program["cpu_seconds"]
-    costs = [cut["cost_seconds"][name] for name in contenders]
-    return [
-        ", ".join(f"`{name}`" for name in cut["modules"]) + ("*" if cut["stays"] else ""),
-        f"{figure(cut['moved_cpu_seconds'])} s, {100 * share:.2g}%",
-        f"{cut['calls']:,}",
-        f"{cut['calls_back']:,}",
-        size(cut["bytes"]),
-        *(BLANK if cost is None else f"{figure(100 * cost / seconds)}%" for cost in costs),
-    ]
 
 
 def _verdict(each: Found) -> list[str]:
