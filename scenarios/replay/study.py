@@ -74,7 +74,8 @@ def study(prepared: Prepared, measured: Measured) -> Study:
     lines = [_line(prepared, measured, name, costs, rhythm) for name in prepared.functions]
     direct = {name: cost for (name, contender), cost in costs.items() if contender == DIRECT}
     callers, workers = prepared.options.callers, prepared.options.workers
-    whole = what_if.programs([(line.today, line.splits) for line in lines], callers, workers)
+    possible = [(line.today, line.splits) for line in lines if line.verdict.word != what_if.IMPOSSIBLE]
+    whole = what_if.programs(possible, callers, workers)
     return Study(prepared, lines, direct, whole, rhythm, measured)
 
 

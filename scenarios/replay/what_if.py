@@ -97,8 +97,8 @@ class Split:
 @dataclasses.dataclass(frozen=True)
 class Program:
     """The whole program behind one contender: every function that it carries is split off, one that is worth it and
-    one that is not. What a function costs inside another counts there, too: calls that are inside recorded calls are
-    made all the same.
+    one that is not, but none that is impossible. What a function costs inside another counts there, too: calls that are
+    inside recorded calls are made all the same.
     """
 
     contender: str

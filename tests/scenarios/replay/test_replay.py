@@ -326,3 +326,13 @@ def _ends(group: int, patience_s: float = 5.0) -> bool:
         if time.monotonic() > until:
             return False
         time.sleep(0.01)
+
+
+def test_the_program_is_split_without_what_is_impossible(tmp_path: Path) -> None:
+    """Its calls can be carried, and replayed; what they change would be lost."""
+    found = replayed(write(tmp_path / "calls.rec", [*QUOTES, Made("sort", ([3],), mutated=True)]), "mp-pipe")
+    verdicts = {line.today.function.removeprefix(f"{SHOP}:"): line.verdict.word for line in found.lines}
+    assert verdicts["sort"] == IMPOSSIBLE
+    assert all(line.splits for line in found.lines), "both have figures"
+    (program,) = found.programs
+    assert (program.functions, program.calls) == (1, len(QUOTES))
