@@ -1,9 +1,9 @@
 """From a recording to passages: how often one module calls another, with how many bytes, and how long it stays there.
 
 The time of a call is its own: what the recorded calls inside it took belongs to the modules they went into. CPU time is
-known of some calls of each function, and taken to be the same share of the others. Of a call that comes by way of
-others, as a task comes by the event loop and a callback by a library, the caller is the module of the recorded call it
-is made in.
+known of some calls of each function, and taken to be the same share of the others, but no more than their own time. Of
+a call that comes by way of others, as a task comes by the event loop and a callback by a library, the caller is the
+module of the recorded call it is made in.
 """
 
 from __future__ import annotations
@@ -119,8 +119,9 @@ def of_recording(recording: Recording) -> Program:
         place = call.process, call.number
         sums[0] += 1
         sums[1] += sent.bytes + answered.bytes
-        sums[2] += max(0, call.duration_ns - children[place]) / 1e9
-        sums[3] += max(0.0, call.duration_ns * busy[call.function] - busy_children[place]) / 1e9
+        own = max(0, call.duration_ns - children[place])
+        sums[2] += own / 1e9
+        sums[3] += min(own, max(0.0, call.duration_ns * busy[call.function] - busy_children[place])) / 1e9
     return Program(
         recording.seconds,
         sum(each.cpu_seconds for each in recording.processes),
