@@ -38,7 +38,7 @@ def test_what_crosses_is_counted_on_both_ways_and_what_does_not_is_not() -> None
     found = border(SHOP, frozenset({"images", "filters"}), ["fast", "slow"], microsecond_and_a_nanosecond_a_byte)
     assert (found.calls, found.calls_back, found.total_bytes) == (10, 0, 2_000_000)
     assert (found.moved_cpu_seconds, found.remains_cpu_seconds) == (4.0, 4.0)
-    assert found.cost_seconds == pytest.approx({"fast": 10 * 101e-6, "slow": 10 * 10_100e-6})
+    assert found.cost_seconds == pytest.approx({"fast": 10 * 101e-6, "slow": 10 * 10_100e-6}, rel=1e-9)
     cart = border(SHOP, frozenset({"cart"}), ["fast"], microsecond_and_a_nanosecond_a_byte)
     assert (cart.calls, cart.calls_back) == (1_000_000, 5)
 
@@ -144,3 +144,49 @@ def test_what_was_not_measured_has_no_cost_and_is_not_named() -> None:
 
     assert math.isnan(border(program, frozenset({"b"}), ["fast"], price).cost_seconds["fast"])
     assert [each.named for each in best(program, ["fast"], price)] == ["a"]
+
+
+def test_three_cuts_are_named_at_most() -> None:
+    program = Program(10.0, 10.0, [passage(OUTSIDE, name, 10, 2.0) for name in "abcd"], {}, 0)
+    assert len(best(program, ["fast"], microsecond_and_a_nanosecond_a_byte)) == 3
+
+
+def test_the_first_contender_decides() -> None:
+    program = Program(10.0, 10.0, [passage(OUTSIDE, "a", 10, 2.0)], {}, 0)
+
+    def price(contender: str, message_bytes: int, is_beside: bool) -> float:
+        return {"fast": 1.0, "dear": 1e6}[contender]
+
+    assert [each.named for each in best(program, ["fast", "dear"], price)] == ["a"]
+    assert best(program, ["dear", "fast"], price) == []
+
+
+def test_a_hundredth_of_the_programs_time_is_worth_a_cut() -> None:
+    program = Program(100.0, 100.0, [passage(OUTSIDE, "a", 10, 1.0), passage(OUTSIDE, "b", 10, 0.9)], {}, 0)
+    assert [each.named for each in best(program, ["fast"], microsecond_and_a_nanosecond_a_byte)] == ["a"]
+
+
+def test_a_cut_that_costs_what_it_gains_is_not_named() -> None:
+    program = Program(10.0, 10.0, [passage(OUTSIDE, "a", 10, 1.0)], {}, 0)
+    assert best(program, ["fast"], lambda *_: 100_000.0) == []
+
+
+def test_where_the_group_has_used_more_than_is_known_of_the_program_nothing_remains() -> None:
+    program = Program(10.0, 1.0, [passage(OUTSIDE, "a", 10, 2.0)], {}, 0)
+    found = border(program, frozenset({"a"}), ["fast"], microsecond_and_a_nanosecond_a_byte)
+    assert found.remains_cpu_seconds == 0.0
+
+
+@pytest.mark.parametrize("each_us", [0.0, None])
+def test_modules_whose_calls_cost_nothing_or_nobody_knows_what_are_no_group(each_us: "float | None") -> None:
+    program = Program(
+        10.0, 9.0, [passage(OUTSIDE, "a", 10, 1.0), passage("a", "b", 10, 1.0), passage("b", "c", 10, 1.0)], {}, 0
+    )
+    assert {each.named for each in candidates(program, "fast", lambda *_: each_us)} == {"a", "b", "c"}
+
+
+def test_all_of_a_program_is_a_group_only_where_it_is_one_module() -> None:
+    one = Program(10.0, 9.0, [passage(OUTSIDE, "a", 10, 1.0)], {}, 0)
+    assert [each.named for each in candidates(one, "fast", microsecond_and_a_nanosecond_a_byte)] == ["a"]
+    two = Program(10.0, 9.0, [passage(OUTSIDE, "a", 10, 1.0), passage("a", "b", 1000, 1.0)], {}, 0)
+    assert {each.named for each in candidates(two, "fast", microsecond_and_a_nanosecond_a_byte)} == {"a", "b"}
