@@ -28,8 +28,9 @@ bench: $(STAMP)  ## measure: make bench [SCENARIO=quick|full|... or a file.toml]
 plots: $(STAMP)  ## draw the plots of a run again: make plots [RUN=results/...]
 	$(BIN)/python -m scenarios plots $(RUN)
 
-monolith: $(STAMP)  ## record the program of examples/monolith, replay it, split it, compare: twenty minutes, or make monolith RUNS=1
+monolith: $(STAMP)  ## record the program of examples/monolith, replay it, split it, compare, then a package: 25 minutes, or make monolith RUNS=1
 	$(BIN)/python examples/monolith/prove.py $(if $(RUNS),--runs $(RUNS))
+	$(BIN)/python examples/others/prove.py $(if $(RUNS),--runs $(RUNS))
 
 selftest: $(STAMP)  ## let the harness measure what it must find: floor, known delay, stopped server, A/A; one minute
 	$(BIN)/python -m scenarios selftest

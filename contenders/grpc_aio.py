@@ -27,7 +27,7 @@ from contenders.grpc_base import (
     add_raw_handlers,
     raw_functions,
 )
-from contenders.grpc_errors import ASYNC, caller_error, reporting_async
+from contenders.grpc_errors import ASYNC, caller_error, unary_handler_async
 from contenders.grpc_native import add_native_handlers, production, stub_methods, unknown
 from contenders.interface import AsyncCaller, Caller, Contender, ServerGone
 from contenders.loop_caller import LoopCaller
@@ -92,7 +92,7 @@ async def _serve(lane: str, methods: Methods, address: str, ready: Callable[[Cal
     if lane == "native":
         add_native_handlers(server, methods, ASYNC)
     else:
-        add_raw_handlers(server, raw_functions(lane, methods), reporting_async)
+        add_raw_handlers(server, raw_functions(lane, methods), unary_handler_async)
     server.add_insecure_port(address)
     await server.start()
     try:

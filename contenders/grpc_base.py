@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import grpc
 
 from contenders import codec
-from contenders.grpc_errors import GrpcCaller, reporting
+from contenders.grpc_errors import GrpcCaller, unary_handler
 from contenders.grpc_native import NativeCaller, add_native_handlers
 from contenders.interface import ARRAYS, PLAIN_LANES, Caller, Contender, ServerGone
 from contenders.message_lanes import MESSAGE_LANES, MessageLane
@@ -128,11 +128,11 @@ def raw_functions(lane: str, methods: Methods) -> Mapping[str, Callable[[bytes],
 
 
 def add_raw_handlers(
-    server: Any, functions: Mapping[str, Callable[[bytes], bytes]], report: Callable[..., Any] = reporting
+    server: Any, functions: Mapping[str, Callable[[bytes], bytes]], handler_of: Callable[..., Any] = unary_handler
 ) -> None:
     """Serve `functions` without serializers."""
     handlers: dict[str, Any] = {
-        name: grpc.unary_unary_rpc_method_handler(report(function)) for name, function in functions.items()
+        name: grpc.unary_unary_rpc_method_handler(handler_of(function)) for name, function in functions.items()
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(RAW_SERVICE, handlers),))
 

@@ -21,7 +21,7 @@ _MESSAGE_CHARACTERS = 500  # percent-encoded up to 12 bytes each: below the 8 Ki
 _GONE = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
 
 
-def reporting(handle: Callable[[Request], Response]) -> Callable[[Request, grpc.ServicerContext], Response]:
+def unary_handler(handle: Callable[[Request], Response]) -> Callable[[Request, grpc.ServicerContext], Response]:
     """`handle` as gRPC calls it, its exceptions sent to the caller instead of logged."""
 
     def handler(request: Request, context: grpc.ServicerContext) -> Response:
@@ -33,8 +33,8 @@ def reporting(handle: Callable[[Request], Response]) -> Callable[[Request, grpc.
     return handler
 
 
-def reporting_async(handle: Callable[[Request], Response]) -> Callable[[Request, Any], Awaitable[Response]]:
-    """As :func:`reporting`, for a server in an event loop: a coroutine function, for others run in threads there."""
+def unary_handler_async(handle: Callable[[Request], Response]) -> Callable[[Request, Any], Awaitable[Response]]:
+    """As :func:`unary_handler`, in an event loop: a coroutine function, since any other is run in a thread there."""
 
     async def handler(request: Request, context: Any) -> Response:
         try:
@@ -47,10 +47,10 @@ def reporting_async(handle: Callable[[Request], Response]) -> Callable[[Request,
     return handler
 
 
-def reporting_items(
+def stream_handler(
     produce: Callable[[Request], Iterator[Response]],
 ) -> Callable[[Request, grpc.ServicerContext], Iterator[Response]]:
-    """As :func:`reporting`, for a stream of responses."""
+    """As :func:`unary_handler`, for a stream of responses."""
 
     def handler(request: Request, context: grpc.ServicerContext) -> Iterator[Response]:
         try:
@@ -61,10 +61,10 @@ def reporting_items(
     return handler
 
 
-def reporting_items_async(
+def stream_handler_async(
     produce: Callable[[Request], Iterator[Response]],
 ) -> Callable[[Request, Any], AsyncIterator[Response]]:
-    """As :func:`reporting_items`, for a server in an event loop."""
+    """As :func:`stream_handler`, for a server in an event loop."""
 
     async def handler(request: Request, context: Any) -> AsyncIterator[Response]:
         try:
@@ -77,14 +77,14 @@ def reporting_items_async(
     return handler
 
 
-class Reporting(NamedTuple):
+class HandlerKind(NamedTuple):
     """How an API's handlers are made: of functions, and of generators."""
 
-    one: Callable[[Callable[[Any], Any]], Callable[..., Any]]
-    items: Callable[[Callable[[Any], Iterator[Any]]], Callable[..., Any]]
+    unary: Callable[[Callable[[Any], Any]], Callable[..., Any]]
+    stream: Callable[[Callable[[Any], Iterator[Any]]], Callable[..., Any]]
 
 
-SYNC, ASYNC = Reporting(reporting, reporting_items), Reporting(reporting_async, reporting_items_async)
+SYNC, ASYNC = HandlerKind(unary_handler, stream_handler), HandlerKind(unary_handler_async, stream_handler_async)
 
 
 def _type_of(error: Exception) -> tuple[tuple[str, bytes], ...]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import grpc
 import orjson
 
-from contenders.grpc_errors import SYNC, GrpcCaller, Reporting, caller_error
+from contenders.grpc_errors import SYNC, GrpcCaller, HandlerKind, caller_error
 from contenders.interface import CallError, ServerGone
 from contenders.proto.bench_pb2 import Document, Operands, Production, Text, Total
 from contenders.proto.bench_pb2_grpc import BenchStub, add_BenchServicer_to_server
@@ -19,8 +19,8 @@ OF_TEXT = ("echo", "fail", "sleep", "compute")
 """Methods from text to text."""
 
 
-def add_native_handlers(server: Any, methods: Methods, report: Reporting = SYNC) -> None:
-    """Serve `methods` as the service ``Bench`` of `bench.proto`; `report` makes handlers of plain functions."""
+def add_native_handlers(server: Any, methods: Methods, kind: HandlerKind = SYNC) -> None:
+    """Serve `methods` as the service ``Bench`` of `bench.proto`; `kind` makes handlers of plain functions."""
 
     def of_text(name: str) -> Callable[[Text], Text]:
         return lambda request: Text(text=methods[name](request.text))
@@ -37,8 +37,8 @@ def add_native_handlers(server: Any, methods: Methods, report: Reporting = SYNC)
 
     handlers: dict[str, Callable[[Any], Any]] = {name.title(): of_text(name) for name in OF_TEXT}
     handlers["Add"], handlers["Process"] = add, process
-    servicer = SimpleNamespace(**{name: report.one(handle) for name, handle in handlers.items()})
-    servicer.Produce = report.items(produce)
+    servicer = SimpleNamespace(**{name: kind.unary(handle) for name, handle in handlers.items()})
+    servicer.Produce = kind.stream(produce)
     add_BenchServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
 
 

@@ -5,7 +5,6 @@ exit status 1 where a prediction was off by more than a quarter in one of the ru
 """
 
 import argparse
-import contextlib
 import os
 import shlex
 import shutil
@@ -20,6 +19,10 @@ STAYING = ("shop.cart:add", "shop.money:round_up")
 PAIRS = 5
 """Of measurements in a run, before and after, each with a replay: a phase of the machine is in all of them."""
 KEPT = ("replay.json", "replay.png", "replay.svg", "report.html")
+CUTS = {"cuts.json": "cuts.json", "cuts.png": "cuts.png", "cuts.svg": "cuts.svg", "report.html": "cuts.html"}
+"""Of where to cut, and what it is called beside the replay's."""
+REFERENCE = Path("results", "reference")
+"""The run that says what a call over a border costs."""
 
 
 def main() -> int:
@@ -51,15 +54,16 @@ def main() -> int:
     package = str(output / "package.rec")
     recording = ["--package", "shop", "--payloads", "sizes", "-o", package]
     run(["-m", "shm_rpc_bridge.record", *recording, "--", str(HERE / "main.py"), *requests])
-    run(["-m", "scenarios", "cuts", package])
-    run(["-m", "scenarios", "cuts", package, "--json"], into=output / "cuts.json")
+    run(["-m", "scenarios", "cuts", package, "--run", str(REFERENCE), "--results", str(output)])
+    (cuts,) = (ROOT / output).glob("cuts-*")
+    for name, kept in CUTS.items():
+        shutil.copy2(cuts / name, ROOT / output / kept)
     return run(["-m", "scenarios", "proof", *map(str, runs), "--output", str(output)], check=False)
 
 
-def run(arguments: list[str], *, into: Path | None = None, check: bool = True) -> int:
-    print("\n$", shlex.join(["python", *arguments]), f"> {into}" if into else "", flush=True)
-    with open(ROOT / into, "w") if into else contextlib.nullcontext() as file:
-        return subprocess.run([sys.executable, *arguments], cwd=ROOT, check=check, stdout=file).returncode
+def run(arguments: list[str], *, check: bool = True) -> int:
+    print("\n$", shlex.join(["python", *arguments]), flush=True)
+    return subprocess.run([sys.executable, *arguments], cwd=ROOT, check=check).returncode
 
 
 def _parser() -> argparse.ArgumentParser:

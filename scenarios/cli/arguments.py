@@ -162,7 +162,8 @@ def parser() -> Parser:
     advise.add_argument("--json", action="store_true", help="print the answer as one JSON object")
     cuts = add("cuts", "say where a recorded package is best cut: what would cross, and what that costs", results)
     cuts.add_argument("recording", metavar="FILE", help="of python -m shm_rpc_bridge.record --package NAME")
-    cuts.add_argument("--contender", action="append", default=[], metavar="NAME", help="repeat it; the first one ranks")
+    contender_help = "several times, or all; the first one ranks; default: shm, mp-pipe, zmq-ipc, grpc-uds"
+    cuts.add_argument("--contender", action="append", default=[], metavar="NAME[,NAME]", help=contender_help)
     cuts.add_argument("--group", action="append", default=[], metavar="MODULE[,MODULE]", help="cut there; repeat it")
     cuts.add_argument("--run", metavar="RUN", help="whose figures calls are given; default: the reference")
     cuts.add_argument("--lane", choices=LANES, default="native", help="of that run; default: %(default)s")

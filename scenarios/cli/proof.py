@@ -15,7 +15,7 @@ from scenarios.cli.problems import Reporter
 from scenarios.common.errors import RunError
 from scenarios.replay import folder, proof
 from scenarios.replay.figures import Estimate
-from scenarios.replay.proof import Claim, Run
+from scenarios.replay.proof import Claim, Judged, Run
 from scenarios.replay.recorded import opened
 from scenarios.tables.of_replay import between, off, shown
 
@@ -29,16 +29,16 @@ MISSES = (
 
 def run(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     """1 where a prediction is off by more than a quarter in one of the runs."""
-    claims = proof.claims([_run(each) for each in asked.runs], asked.contender)
-    text = json.dumps(_as_json(claims, asked), indent=1)
+    judged = proof.judged([_run(each) for each in asked.runs], asked.contender)
+    text = json.dumps(_as_json(judged, asked), indent=1)
     if asked.output is not None:
         asked.output.mkdir(parents=True, exist_ok=True)
         (asked.output / "proof.json").write_text(text + "\n")
     if asked.json:
         print(text)
     else:
-        _show(claims, asked.contender, console)
-    return 0 if all(claim.holds for claim in claims) else 1
+        _show(judged, asked.contender, console)
+    return 0 if all(claim.holds for claim in judged.claims) else 1
 
 
 def _run(path: Path) -> Run:
@@ -63,7 +63,8 @@ def _read(path: Path) -> dict[str, Any]:
     return found
 
 
-def _show(claims: list[Claim], contender: str, console: Console) -> None:
+def _show(judged: Judged, contender: str, console: Console) -> None:
+    claims = judged.claims
     lines = [layout.Line(_fields(claim)) for claim in claims]
     title = f"The split program with {contender}: predicted and measured"
     for table in layout.tables(console, HEADINGS, lines, title=title, left=("", "in each run")):
@@ -76,6 +77,8 @@ def _show(claims: list[Claim], contender: str, console: Console) -> None:
     else:
         each = f"in each of {runs} runs" if runs > 1 else "in this run"
         console.print(f"Every prediction is within {proof.WITHIN:.0%} of what was measured, {each}.", highlight=False)
+    for sentence in judged.left_out:
+        console.print(f"Not judged: {sentence}.", highlight=False)
 
 
 def _fields(claim: Claim) -> list[str]:
@@ -103,7 +106,7 @@ def _name(claim: Claim) -> str:
     return f"{claim.function or 'the program'}, {claim.what}"
 
 
-def _as_json(claims: list[Claim], asked: argparse.Namespace) -> dict[str, Any]:
+def _as_json(judged: Judged, asked: argparse.Namespace) -> dict[str, Any]:
     return {
         "contender": asked.contender,
         "within": proof.WITHIN,
@@ -119,8 +122,9 @@ def _as_json(claims: list[Claim], asked: argparse.Namespace) -> dict[str, Any]:
                 "holds": claim.holds,
                 "why": "" if claim.holds else f"{_why(claim)} {MISSES}",
             }
-            for claim in claims
+            for claim in judged.claims
         ],
+        "left_out": list(judged.left_out),
     }
 
 

@@ -12,13 +12,14 @@ from rich.console import Console
 
 from scenarios.cli import layout
 from scenarios.common.errors import UsageError
+from scenarios.records import folders
 from scenarios.replay import defaults, document, folder, preparation, rounds, sentences, study, tables
 from scenarios.replay.preparation import Options, Prepared
 from scenarios.replay.progress import Display
 from scenarios.replay.study import Study
-from scenarios.replay.tables import Table
 from scenarios.running.interrupts import terminated_as_interrupted
 from scenarios.running.progress import duration
+from scenarios.tables.table import Table
 
 
 def options(asked: argparse.Namespace, rhythm_seconds: float) -> Options:
@@ -73,7 +74,7 @@ def answer(
     rhythms = prepared.rhythms()
     seconds = rounds.expected_s(prepared.replay, rhythms)
     aside.print(f"some {duration(seconds)} of calls, {asked.rounds} rounds", highlight=False)
-    with terminated_as_interrupted(), folder.new(results) as made:
+    with terminated_as_interrupted(), folders.new(results, folder.KIND) as made:
         with Display(aside) as display:
             display.total(rounds.steps(prepared.replay) + prepared.replay.turns * len(rhythms))
             found = study.measure(prepared, display.say)

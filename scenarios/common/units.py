@@ -37,6 +37,15 @@ def micros(value: float) -> str:
     return f"{three(value / 1000)} ms" if abs(value) >= 10_000 else f"{three(value)} µs"
 
 
+def seconds(value: float) -> str:
+    """A time with its unit, from µs to s."""
+    if math.isnan(value):
+        return BLANK
+    if value < 0:
+        return f"-{seconds(-value)}"
+    return f"{three(value)} s" if value >= 1 else micros(value * 1e6)
+
+
 def figure(value: float) -> str:
     """A number of a table, its unit in the heading: :func:`three`, a digit more below 0.1, and signs for what does not
     exist or has no end."""

@@ -10,8 +10,8 @@ import dataclasses
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from itertools import combinations
 
+from scenarios.cuts.groups import together
 from scenarios.cuts.passages import Program
 
 Price = Callable[[str, int, bool], float | None]
@@ -20,12 +20,8 @@ bytes; None where that was not measured."""
 
 LEAST_SHARE = 0.01
 """A group that takes less of the program's CPU time is no cut worth making."""
-LEAST_SAVED = 0.01
-"""Of what two groups cost apart: with less they are not cheaper together."""
-MOST_GROUPS = 2_000
-"""Of candidates, which are looked at one by one."""
-BEST = 3
-"""Cuts that are named."""
+BEST, GROUPS = 3, 20
+"""Cuts that are named, and groups that are shown at most."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +40,8 @@ class Border:
     """Of these, on a CPU: what the process that is left is rid of."""
     cost_seconds: Mapping[str, float]
     """By contender; NaN where a size was not measured."""
+    apart_seconds: Mapping[str, float]
+    """The same, if each module of the group had a process of its own: calls between them would cross, too."""
     stays: Mapping[str, tuple[str, int]]
     """Functions on the border that cannot simply be called from another process: why, and how many calls of them."""
     remains_cpu_seconds: float
@@ -65,53 +63,48 @@ def border(program: Program, group: frozenset[str], contenders: Sequence[str], p
     """Of one group."""
     calls = back = total = 0
     moved = busy = 0.0
-    cost = dict.fromkeys(contenders, 0.0)
+    cost, apart = dict.fromkeys(contenders, 0.0), dict.fromkeys(contenders, 0.0)
     stays: Counter[str] = Counter()
     for passage in program.passages:
         goes_in, comes_from = passage.callee in group, passage.caller in group
         if goes_in:
             moved += passage.own_seconds
             busy += passage.own_cpu_seconds
-        if goes_in == comes_from:
+        if not goes_in and not comes_from:
+            continue
+        prices = [price(contender, passage.message_bytes, passage.is_beside) for contender in contenders]
+        costs = [math.nan if each_us is None else passage.calls * each_us / 1e6 for each_us in prices]
+        for contender, seconds in zip(contenders, costs, strict=True):
+            apart[contender] += seconds
+            cost[contender] += seconds if goes_in != comes_from else 0.0
+        if goes_in and comes_from:
             continue
         calls += passage.calls if goes_in else 0
         back += 0 if goes_in else passage.calls
         total += passage.total_bytes
         if passage.function in program.reasons:
             stays[passage.function] += passage.calls
-        for contender in contenders:
-            each_us = price(contender, passage.message_bytes, passage.is_beside)
-            cost[contender] += math.nan if each_us is None else passage.calls * each_us / 1e6
     reasons = {name: (program.reasons[name], count) for name, count in stays.most_common()}
-    return Border(group, calls, back, total, moved, busy, cost, reasons, max(0.0, program.cpu_seconds - busy))
+    return Border(group, calls, back, total, moved, busy, cost, apart, reasons, max(0.0, program.cpu_seconds - busy))
 
 
 def candidates(program: Program, contender: str, price: Price) -> list[Border]:
-    """Every module by itself; and the groups that are cheaper together than apart, which grow from pairs."""
-    tried: dict[frozenset[str], Border] = {}
-
-    def of(group: frozenset[str]) -> Border:
-        if group not in tried:
-            tried[group] = border(program, group, [contender], price)
-        return tried[group]
-
-    def saved(one: Border, other: Border) -> float:
-        """As a share; 0 where it is not known."""
-        apart = one.cost_seconds[contender] + other.cost_seconds[contender]
-        share = 1 - of(one.group | other.group).cost_seconds[contender] / apart if apart else 0.0
-        return 0.0 if math.isnan(share) else share
-
+    """Every module by itself; and the groups that are cheaper together than apart."""
     everything = frozenset(program.modules)
-    groups = [of(frozenset({module})) for module in program.modules]
-    found = groups[:]
-    while len(groups) > 1 and len(tried) < MOST_GROUPS:
-        one, other = max(combinations(groups, 2), key=lambda pair: saved(*pair))
-        if saved(one, other) < LEAST_SAVED:
-            break
-        joined = of(one.group | other.group)
-        groups = [each for each in groups if each not in (one, other)] + [joined]
-        found.append(joined)
-    return [each for each in found if each.group != everything or len(everything) == 1]
+    found = [frozenset({module}) for module in program.modules]
+    found += map(frozenset, together(program, lambda size, is_beside: price(contender, size, is_beside)))
+    return [border(program, each, [contender], price) for each in found if each != everything or len(everything) == 1]
+
+
+def groups(program: Program, contenders: Sequence[str], price: Price) -> tuple[list[Border], int]:
+    """Those of more than one module that are cheaper together than apart, what gains most with the first of the
+    contenders before the others; and how many there are beyond the :data:`GROUPS` that are looked at.
+    """
+    first = contenders[0]
+    found = [each for each in candidates(program, first, price) if len(each.group) > 1]
+    found.sort(key=lambda each: -each.gain_seconds(first))
+    kept = [border(program, each.group, contenders, price) for each in found[:GROUPS]]
+    return kept, len(found) - len(kept)
 
 
 def best(program: Program, contenders: Sequence[str], price: Price) -> list[Border]:

@@ -1,9 +1,9 @@
 """From a recording to passages: how often one module calls another, with how many bytes, and how long it stays there.
 
 The time of a call is its own: what the recorded calls inside it took belongs to the modules they went into. CPU time is
-known of some calls of each function, and taken to be the same share of the others. Of a call that comes by way of
-others, as a task comes by the event loop and a callback by a library, the caller is the module of the recorded call it
-is made in.
+known of some calls of each function, and taken to be the same share of the others, but no more than their own time. Of
+a call that comes by way of others, as a task comes by the event loop and a callback by a library, the caller is the
+module of the recorded call it is made in.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import math
 import statistics
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from scenarios.common.errors import RunError, UserError
 from shm_rpc_bridge import record
@@ -110,16 +111,17 @@ def of_recording(recording: Recording) -> Program:
     typical = _Typical(recording.calls)
     for call in recording.calls:
         sent, answered = typical.of(call, "request"), typical.of(call, "response")
-        size, beside = _step(max(sent, answered)), max(_beside(call.request), _beside(call.response))
+        size, beside = _step(max(sent.bytes, answered.bytes)), max(sent.beside, answered.beside)
         callee = modules[call.process, call.number]
         caller = call.caller if call.caller in inside else modules.get((call.process, call.parent), OUTSIDE)
         key = caller, callee, call.function, size, 2 * beside > size
         sums = found.setdefault(key, [0, 0, 0.0, 0.0])
         place = call.process, call.number
         sums[0] += 1
-        sums[1] += sent + answered
-        sums[2] += max(0, call.duration_ns - children[place]) / 1e9
-        sums[3] += max(0.0, call.duration_ns * busy[call.function] - busy_children[place]) / 1e9
+        sums[1] += sent.bytes + answered.bytes
+        own = max(0, call.duration_ns - children[place])
+        sums[2] += own / 1e9
+        sums[3] += min(own, max(0.0, call.duration_ns * busy[call.function] - busy_children[place])) / 1e9
     return Program(
         recording.seconds,
         sum(each.cpu_seconds for each in recording.processes),
@@ -139,35 +141,40 @@ def _busy_shares(recording: Recording) -> dict[str, float]:
     return {name: 1.0 if math.isnan(share) else share for name, share in shares.items()}
 
 
+class _Size(NamedTuple):
+    """Of what goes one way: all, and of that bytes and arrays."""
+
+    bytes: int
+    beside: int
+
+
 class _Typical:
-    """Sizes of the calls of each function: of one that was not looked at, the median of the others."""
+    """Sizes of the calls of each function: of one that was not looked at, the mean of the others, which adds up."""
 
     def __init__(self, calls: Sequence[Call]) -> None:
-        known: dict[tuple[str, str], list[int]] = defaultdict(list)
+        known: dict[tuple[str, str], list[_Size]] = defaultdict(list)
         for call in calls:
             for side in ("request", "response"):
-                if (size := _bytes(getattr(call, side))) is not None:
+                if (size := _size(getattr(call, side))) is not None:
                     known[call.function, side].append(size)
-        self._usual = {key: round(statistics.median(sizes)) for key, sizes in known.items()}
+        self._usual = {
+            key: _Size(*(round(statistics.fmean(each)) for each in zip(*sizes, strict=True)))
+            for key, sizes in known.items()
+        }
 
-    def of(self, call: Call, side: str) -> int:
-        size = _bytes(getattr(call, side))
-        return self._usual.get((call.function, side), 0) if size is None else size
+    def of(self, call: Call, side: str) -> _Size:
+        return _size(getattr(call, side)) or self._usual.get((call.function, side), _Size(0, 0))
 
 
-def _bytes(encoded: Encoded | None) -> int | None:
+def _size(encoded: Encoded | None) -> _Size | None:
     """None where that was not looked at."""
     if encoded is None:
-        return 0
+        return _Size(0, 0)
     if encoded.json_bytes >= 0:
-        return encoded.json_bytes + encoded.beside_bytes
+        return _Size(encoded.json_bytes + encoded.beside_bytes, encoded.beside_bytes)
     if encoded.json_bytes == -1 and encoded.pickle_bytes < 0:
         return None
-    return max(encoded.pickle_bytes, encoded.beside_bytes, 0)
-
-
-def _beside(encoded: Encoded | None) -> int:
-    return 0 if encoded is None else encoded.beside_bytes
+    return _Size(max(encoded.pickle_bytes, encoded.beside_bytes, 0), encoded.beside_bytes)
 
 
 def _step(size: int) -> int:

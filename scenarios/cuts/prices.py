@@ -8,6 +8,8 @@ the line through the two largest, since memory is copied there and little else.
 
 from __future__ import annotations
 
+import functools
+
 from scenarios.advice.curves import Curves
 from scenarios.cuts.borders import Price
 
@@ -15,6 +17,7 @@ from scenarios.cuts.borders import Price
 def of_curves(texts: Curves, arrays: Curves | None) -> Price:
     """`arrays`: None where none were measured; they cost what texts of their size cost then, which is more."""
 
+    @functools.cache  # a program has thousands of borders, and on them messages of few sizes
     def price(contender: str, message_bytes: int, is_beside: bool) -> float | None:
         curves = arrays if is_beside and arrays is not None and arrays.sizes(contender) else texts
         sizes = curves.sizes(contender)

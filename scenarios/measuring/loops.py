@@ -35,6 +35,7 @@ from itertools import cycle
 from typing import Any
 
 from contenders.objects import Order, same_arrays, same_types
+from scenarios.measuring.dispatcher import Dispatcher
 
 SPIN_NS = 200_000
 """A sleep ends late: by 105 µs (median) and 161 µs (p99) on a virtual machine of 2 cores, of which 50 µs are the
@@ -42,8 +43,6 @@ kernel's timer slack. Longer than that, so that nearly every call is on time."""
 COARSE_NS = 1_500_000
 """The same for an event loop, whose sleep counts in whole ms (``epoll_wait``). From here to :data:`SPIN_NS` it turns
 without sleeping, so that whatever else lives in the loop goes on living."""
-DRAIN_NS = 1_000_000_000
-"""Calls that still wait in the queue so long after the last was due are skipped, each of them counted."""
 
 
 class WrongAnswer(Exception):
@@ -205,42 +204,6 @@ async def closed_in_flight_async(
             if isinstance(reply, Coroutine):
                 reply.close()
     record.made = made
-
-
-class Dispatcher:
-    """Which call is next in an open loop, and when: one queue discipline for every contender.
-
-    :meth:`next` gives the moment the next call is due, and whether the caller was free at that moment; None when
-    the schedule has been worked off or given up.
-    """
-
-    def __init__(self, due: array[int], backlog: int) -> None:
-        self.skipped = 0
-        self._due, self._backlog = due, backlog
-        self._arrived = 0
-        self._queue: deque[int] = deque()
-        self._give_up = (due[-1] if due else 0) + DRAIN_NS
-
-    def next(self, now: int) -> tuple[int, bool] | None:
-        """The next call to send; `now` is after the last one's answer."""
-        due, queue, offered = self._due, self._queue, len(self._due)
-        # The queue only grew since the last call was taken from it: admitting in order, now, decides exactly what
-        # admitting each at its own moment would have decided.
-        while self._arrived < offered and due[self._arrived] <= now:
-            if len(queue) < self._backlog:
-                queue.append(due[self._arrived])
-            else:
-                self.skipped += 1
-            self._arrived += 1
-        if queue:
-            if now <= self._give_up:
-                return queue.popleft(), False
-            self.skipped += len(queue)
-            queue.clear()
-        elif self._arrived < offered:
-            self._arrived += 1
-            return due[self._arrived - 1], True
-        return None
 
 
 def open_loop(call: Callable[[str, Any], Any], work: Work, record: Record, backlog: int) -> None:

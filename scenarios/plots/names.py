@@ -101,10 +101,14 @@ def at_ends(sheet: Sheet, axes: Axes, names: Sequence[Name]) -> None:
     sheet.afterwards(place)
 
 
-def around(sheet: Sheet, axes: Axes, names: Sequence[Name]) -> None:
+def around(
+    sheet: Sheet, axes: Axes, names: Sequence[Name], marks: Sequence[tuple[Point, float]] = (), clear: float = 0.0
+) -> None:
     """Beside each point, with a thin line where it had to go far; on no other name, no point and no text of the panel.
 
-    Of equally good places the first named have the choice. A name there is no room for is left out.
+    `marks`: what else stands there, by its place in data coordinates, and how many points it reaches around that.
+    `clear`: points around the texts of the panel that are left free. Of equally good places the first named have the
+    choice. A name there is no room for is left out.
     """
 
     def place() -> None:
@@ -116,11 +120,14 @@ def around(sheet: Sheet, axes: Axes, names: Sequence[Name]) -> None:
             )
         points = [tuple(axes.transData.transform((each.x, each.y)) / scale) for each in names]
         sizes = [text.get_window_extent() for text in texts]
-        others = [text.get_window_extent() for text in axes.texts if text not in texts]
+        ends = np.array([-1, -1, 1, 1])
+        words = [text.get_window_extent().extents for text in axes.texts if text not in texts]
+        others = [each + ends * clear * scale for each in words]
+        others += [np.tile(axes.transData.transform(place), 2) + ends * reach * scale for place, reach in marks]
         found = fitted(
             points,
             [(size.width / scale, size.height / scale) for size in sizes],
-            np.array([each.extents for each in others]).reshape(-1, 4) / scale,
+            np.array(others).reshape(-1, 4) / scale,
             np.array(axes.get_window_extent().extents) / scale,
         )
         line = {"arrowstyle": "-", "color": style.QUIET, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 2}

@@ -22,8 +22,9 @@ from scenarios.records import environment
 from scenarios.records.store import Run, replace_file
 from scenarios.statistics import clients_and_rates, disturbed, figures
 from scenarios.statistics.real import by_case
-from scenarios.tables import columns, of_replay, of_run
+from scenarios.tables import columns, of_cuts, of_replay, of_run
 from scenarios.tables.markdown import markdown, of_frame
+from scenarios.tables.table import Table
 
 LANE, FASTEST_COMMON, ELSEWHERE = "native", "mp-pipe", "grpc-uds"
 PACED = "1,000/s asleep"
@@ -188,8 +189,20 @@ def _proof(run: Run, name: str) -> str:
 
 def cuts(_: Path, run: Run) -> str:
     """Of the example program: where it is best cut."""
-    found = of_replay.read(run.folder / reference.MONOLITH, of_replay.CUTS)
-    return f"{markdown(*of_replay.cuts(found))}\n"
+    return _cuts(run, of_cuts.cuts)
+
+
+def groups(_: Path, run: Run) -> str:
+    """Of the example program: which modules are cheaper together than apart."""
+    return _cuts(run, of_cuts.groups)
+
+
+def _cuts(run: Run, table: Callable[[of_cuts.Found], Table | None]) -> str:
+    made = table(of_replay.read(run.folder / reference.MONOLITH, of_cuts.FILE))
+    if made is None:
+        raise RunError(f"{run.folder / reference.MONOLITH} has no such line")
+    moves = [[", ".join(f"`{name}`" for name in line[0].split(", ")), *line[1:]] for line in made.lines]
+    return f"{markdown(made.headings, moves)}\n"
 
 
 WAITS = {"adaptive": "spinning, then sleeping", "block": "sleeping", "spin": "spinning", "none": "not at all"}
@@ -225,5 +238,6 @@ PARTS = (
     Part("docs/benchmark/monolith.md", "proof", proof),
     Part("docs/benchmark/monolith.md", "fit", fit),
     Part("docs/benchmark/monolith.md", "cuts", cuts),
+    Part("docs/benchmark/monolith.md", "groups", groups),
     Part("docs/survives.md", "reliability", lambda project, run: reliability.section(project)),
 )

@@ -83,14 +83,20 @@ def section(project: Path) -> str:
         if row.family != family:
             family = row.family
             parts += ["", f"| {family} | what is seen | tests | measured |", "|---|---|---|---|"]
-        files = [f"`{path.stem}` {len(names)}" for path, names in tests.get(row.id, {}).items()]
+        files = [f"`{_named(path)}` {len(names)}" for path, names in tests.get(row.id, {}).items()]
         values = [_figure(each) for each in measured if each["fault"] == row.id]
         parts.append(f"| {row.fault} | {row.promise} | {'<br>'.join(files)} | {'<br>'.join(values)} |")
     if measured:
         about = dict.fromkeys(f"{each['machine']} · commit {each['commit']}" for each in measured)
         days = sorted({each["when"].split()[0] for each in measured})
-        parts += ["", f"Measured by `make soak` on {'; '.join(about)} · {' to '.join(dict.fromkeys(days))}."]
+        when = " to ".join(dict.fromkeys((days[0], days[-1])))
+        parts += ["", f"Measured by `make soak` on {'; '.join(about)} · {when}."]
     return "\n".join(parts[1:]) + "\n"
+
+
+def _named(path: Path) -> str:
+    """With its folder, where it is in one: several have a file of that name."""
+    return path.relative_to(TESTS).with_suffix("").as_posix()
 
 
 def _figure(row: dict[str, str]) -> str:

@@ -10,41 +10,20 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from scenarios.pages import page as pages
+from scenarios.plots import splitting
 from scenarios.records import environment
 from scenarios.records.store import replace_file
-from scenarios.replay import document, page, picture
+from scenarios.replay import document, page
 from scenarios.replay.study import Study
 
-FILE = "replay.json"
-
-
-@contextmanager
-def new(results: Path) -> Iterator[Path]:
-    """A fresh folder; gone again when the block is left by an exception. Raises OSError."""
-    results.mkdir(parents=True, exist_ok=True)
-    stamp = datetime.now(UTC).strftime("replay-%Y-%m-%dT%H-%M-%SZ")
-    number = 0
-    while True:
-        folder = results / f"{stamp}{f'_{number}' if number else ''}"
-        try:
-            folder.mkdir()
-            break
-        except FileExistsError:
-            number += 1
-    try:
-        yield folder
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+KIND, FILE = "replay", "replay.json"
+"""Of its folder's name; in it."""
 
 
 def write(study: Study, folder: Path, command: str) -> dict[str, Any]:
@@ -58,12 +37,12 @@ def write(study: Study, folder: Path, command: str) -> dict[str, Any]:
     replace_file(folder / "latencies.npz", saved.getvalue())
     found = {**document.of_study(study), "environment": about, "latencies": names}
     replace_file(folder / FILE, json.dumps(found, indent=2).encode() + b"\n")
-    drawn = picture.sheet(study, environment.in_one_line(about))
+    drawn = splitting.sheet(found["functions"], environment.in_one_line(about))
     png = drawn.png() if drawn else None
     if drawn and png:
         replace_file(folder / "replay.png", png)
         replace_file(folder / "replay.svg", drawn.svg())
-    replace_file(folder / page.FILE, page.render(study, png, environment.in_one_line(about)).encode())
+    replace_file(folder / pages.FILE, page.render(study, png, environment.in_one_line(about)).encode())
     return found
 
 

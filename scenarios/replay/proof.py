@@ -98,16 +98,30 @@ class Claim:
         return all(run.holds for run in self.runs)
 
 
-def claims(runs: Sequence[Run], contender: str) -> list[Claim]:
-    """The program's own first, then by function. Of the functions that were replayed and are in all recordings.
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """All that was predicted."""
 
-    Raises :class:`UserError` for replays that cannot predict anything, and where no function is in all of a run.
-    """
+    claims: Sequence[Claim]
+    """The program's own first, then by function. Of the functions that were replayed and are in all recordings."""
+    left_out: Sequence[str]
+    """What was predicted in some of the runs, and so is no claim, in words."""
+
+
+def judged(runs: Sequence[Run], contender: str) -> Judged:
+    """Raises :class:`UserError` for replays that cannot predict anything, and where no function is in all of a run."""
     found: dict[tuple[str, str, str], list[Figures]] = defaultdict(list)
     for run in runs:
         for key, figures in _claims(run, contender):
             found[key].append(figures)
-    return [Claim(*key, tuple(each)) for key, each in found.items() if len(each) == len(runs)]
+    return Judged(
+        [Claim(*key, tuple(each)) for key, each in found.items() if len(each) == len(runs)],
+        [
+            f"{name or 'the program'}, {what}: there is a figure in {len(each)} of {len(runs)} runs only"
+            for (what, name, _), each in found.items()
+            if len(each) < len(runs)
+        ],
+    )
 
 
 def _claims(run: Run, contender: str) -> Iterator[tuple[tuple[str, str, str], Figures]]:

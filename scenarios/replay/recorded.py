@@ -37,6 +37,7 @@ __all__ = [
     "Function",
     "Recording",
     "RecordingError",
+    "Refused",
     "Totals",
     "Values",
     "busy_share",
@@ -111,6 +112,11 @@ def why_not_read(error: BaseException) -> str:
     return f"its pickle cannot be loaded: {type(error).__name__}: {str(error).partition(chr(10))[0]}"
 
 
+def why_refused(refused: Refused) -> str:
+    """What it was, and why it is not in the recording."""
+    return f"a {refused.type_name.rpartition('.')[2]} cannot be pickled: {refused.why.partition(chr(10))[0]}"
+
+
 class CannotMakeUp(ValueError):
     """A value was hidden, and nothing is known of its type that would do in its place."""
 
@@ -142,5 +148,5 @@ class _Unpickler(pickle.Unpickler):
         return _MADE_UP[type_name](max(0, length))
 
     def _refused(self, type_name: str, why: str) -> Refused:
-        self.refused.append(f"a {type_name.rpartition('.')[2]} cannot be pickled: {why.partition(chr(10))[0]}")
+        self.refused.append(why_refused(Refused(type_name, why)))
         return Refused(type_name, why)

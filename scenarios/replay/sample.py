@@ -11,14 +11,14 @@ import dataclasses
 import math
 import pickle
 import random
-import statistics
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scenarios.replay import recorded
 from scenarios.replay.cargo import Case
 from scenarios.replay.recorded import Call, Encoded, Function, Values
+from scenarios.replay.values import found, generalised
 
 MOST_BYTES = 32_000_000
 """Of pickles, per function: they go through every codec, are compared value by value, and held by client and server."""
@@ -71,7 +71,8 @@ def of(function: Function, kept: Sequence[Call], calls: int, seed: int) -> Sampl
             sample.left_out["its arguments or its result were not kept"] += len(returned) - len(with_values)
         _load(sample, _drawn(with_values, calls, f"{seed}:{function.name}"), busy)
     elif returned:
-        _generate(sample, _drawn(returned, calls, f"{seed}:{function.name}"), _Sizes.known(returned), busy)
+        drawn = _drawn(returned, calls, f"{seed}:{function.name}")
+        _generate(sample, drawn, _Sizes(returned, f"{seed}:{function.name}"), busy)
     return sample
 
 
@@ -101,8 +102,8 @@ def _load(sample: Sample, calls: Sequence[Call], busy_share: float) -> None:
         except (Exception, SystemExit) as error:  # a pickle of somebody's program: anything may come out of it
             sample.left_out[_why_not(error)] += 1
             continue
-        if refused := [*_said("arguments", request), *_said("result", response)]:
-            sample.left_out[refused[0]] += 1
+        if request.refused or response.refused:
+            sample.left_out[_first_refused(request, response, sample.function.parameters)] += 1
             continue
         if not (request.is_original and response.is_original):
             sample.made_up += 1
@@ -116,39 +117,57 @@ def _why_not(error: BaseException) -> str:
     return str(error) if isinstance(error, recorded.CannotMakeUp) else recorded.why_not_read(error)
 
 
-def _said(where: str, values: Values) -> Iterator[str]:
-    for reason in values.refused:
-        yield f"{where}: {reason}"
+def parts(args: Sequence[Any], kwargs: Mapping[str, Any], parameters: Sequence[str]) -> list[tuple[str, Any]]:
+    """Every argument by its place, with its name where Python knows it."""
+    names = [f"args[{i}]" for i in range(len(args))]
+    named = [f"{name} ({parameters[i]})" if i < len(parameters) else name for i, name in enumerate(names)]
+    return [*zip(named, args, strict=True), *((f"kwargs[{key!r}]", value) for key, value in kwargs.items())]
 
 
-@dataclasses.dataclass(frozen=True)
+def _first_refused(request: Values, response: Values, parameters: Sequence[str]) -> str:
+    """Where it is, what, and why. The place is left out of what is nested oddly, as in a key."""
+    args, kwargs = request.value
+    for root, value in (*parts(args, kwargs, parameters), ("result", response.value)):
+        for path, each in found(value, recorded.Refused, root):
+            return generalised(f"{path}: {recorded.why_refused(each)}")
+    where, values = ("arguments", request) if request.refused else ("result", response)
+    return f"{where}: {values.refused[0]}"
+
+
 class _Sizes:
-    """What is typical of a function, where a call says nothing of its own size. NaN where no call does."""
+    """Those that were found out: the recorder looks at some calls only where looking takes long."""
 
-    request: float
-    response: float
+    def __init__(self, calls: Sequence[Call], seed: str) -> None:
+        self._random = random.Random(seed)
+        self._known = {
+            side: [each for call in calls if (each := getattr(call, side)) is not None and _is_known(each)]
+            for side in ("request", "response")
+        }
 
-    @classmethod
-    def known(cls, calls: Sequence[Call]) -> _Sizes:
-        return cls(*(_typical([getattr(call, side) for call in calls]) for side in ("request", "response")))
+    def of(self, call: Call, side: str) -> Encoded | None:
+        """Its own, or one of another call of the function, at random; None where none is known."""
+        own: Encoded | None = getattr(call, side)
+        if own is not None and _is_known(own):
+            return own
+        known = self._known[side]
+        return self._random.choice(known) if known else None
 
 
-def _typical(found: Sequence[Encoded | None]) -> float:
-    sizes = [_main_bytes(each) for each in found if each is not None]
-    known = [size for size in sizes if size == size]
-    return statistics.median(known) if known else math.nan
+def _is_known(encoded: Encoded) -> bool:
+    return encoded.json_bytes >= 0 or encoded.pickle_bytes >= 0
 
 
-def _main_bytes(encoded: Encoded) -> float:
+def _main_bytes(encoded: Encoded) -> int:
+    """Without what travels beside, of one that is known."""
     if encoded.json_bytes >= 0:
         return encoded.json_bytes
-    return max(0, encoded.pickle_bytes - encoded.beside_bytes) if encoded.pickle_bytes >= 0 else math.nan
+    return max(0, encoded.pickle_bytes - encoded.beside_bytes)
 
 
-def _generate(sample: Sample, calls: Sequence[Call], typical: _Sizes, busy_share: float) -> None:
+def _generate(sample: Sample, calls: Sequence[Call], sizes: _Sizes, busy_share: float) -> None:
     sample.generated = True
     for call in calls:
-        request, response = _made_up(call.request, typical.request), _made_up(call.response, typical.response)
+        request, response = (_made_up(sizes.of(call, side)) for side in ("request", "response"))
         refused = _refused(call)
         if refused or request is None or response is None:
             sample.left_out[refused or "neither its values nor its sizes were kept: record with payloads"] += 1
@@ -167,14 +186,12 @@ def _refused(call: Call) -> str:
     return ""
 
 
-def _made_up(encoded: Encoded | None, usual: float) -> list[Any] | None:
+def _made_up(encoded: Encoded | None) -> list[Any] | None:
     """A text that is so long as JSON, and bytes; None where nothing is known."""
-    own = math.nan if encoded is None else _main_bytes(encoded)
-    size = usual if own != own else own
-    if size != size:
+    if encoded is None:
         return None
-    beside = max(0, encoded.beside_bytes) if encoded is not None else 0
-    return ["x" * max(0, round(size) - 2), *([bytes(beside)] if beside else [])]
+    beside = max(0, encoded.beside_bytes)
+    return ["x" * max(0, _main_bytes(encoded) - 2), *([bytes(beside)] if beside else [])]
 
 
 def _work(call: Call, busy_share: float) -> tuple[int, int]:

@@ -23,7 +23,7 @@ def of_travel(prepared: Prepared) -> Iterator[str]:
         found = prepared.travels[name]
         if why := prepared.not_run.get(name, ""):
             yield f"{name}: not replayed: {why}"
-        for sentence in _of_function(found, why):
+        for sentence in (*_of_function(found, why), *_of_carriers(prepared, name)):
             yield f"{name}: {sentence}"
 
 
@@ -52,6 +52,20 @@ def _of_function(found: Travel, not_run: str) -> Iterator[str]:
             yield f"its self cannot travel: {refused}"
         if state.mutated:
             yield f"it changed its self in {state.mutated} of {state.looked_at} calls: self must stay in the server"
+
+
+def _of_carriers(prepared: Prepared, name: str) -> Iterator[str]:
+    """Which contenders carry it, as what; and which do not."""
+    carried: dict[str, list[str]] = {}
+    for (function, contender), choice in prepared.choices.items():
+        if function != name or contender == defaults.DIRECT:
+            continue
+        if choice.carrier is None:
+            yield f"not carried by {contender}: {choice.why_not}"
+        else:
+            carried.setdefault(choice.carrier.codec, []).append(contender)
+    if carried:
+        yield "carried " + "; ".join(f"as {codec} by {', '.join(names)}" for codec, names in carried.items())
 
 
 def of_study(study: Study) -> Iterator[str]:
@@ -105,9 +119,6 @@ def _notes(study: Study) -> Iterator[str]:
                     f"{line.today.function}, {split.cost.contender}: of {_total(compared):,} results "
                     f"{compared.changed:,} were changed and {compared.different:,} different ({compared.first})"
                 )
-    for (function, contender), choice in study.prepared.choices.items():
-        if choice.carrier is None:
-            yield f"{function}, {contender}: {choice.why_not}"
     for (function, contender), reason in study.measured.failures.items():
         yield f"failed: {contender}, {function or 'recorded rhythm'}: {reason}"
     if study.programs and any(call.parent for call in recording.calls):

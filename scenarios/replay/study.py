@@ -36,8 +36,8 @@ class Line:
     """By contender; ``direct`` is not among them."""
     verdict: Verdict
     reproduced: float
-    """The direct call's time as a multiple of the recorded one; NaN where no handler ran, and where they differ by less
-    than :data:`OWN_US`."""
+    """The direct call's time as a multiple of the recorded one; NaN where no handler ran, where they differ by less
+    than :data:`OWN_US`, and where no direct call was made."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,14 +66,16 @@ def measure(prepared: Prepared, say: Say) -> Study:
 def study(prepared: Prepared, measured: Measured) -> Study:
     """The figures of what was measured."""
     costs = {work.key: _cost(prepared, measured, work) for work in prepared.replay.works if work.key in measured.timed}
-    lines = [_line(prepared, measured, name, costs) for name in prepared.functions]
     names = [case.function for case in prepared.replay.cargo.cases]
     apart = prepared.replay.apart
     rhythm = [
         each for name, kept in measured.kept.items() for each in figures.in_rhythm(name, kept, names, apart(name))
     ]
+    lines = [_line(prepared, measured, name, costs, rhythm) for name in prepared.functions]
     direct = {name: cost for (name, contender), cost in costs.items() if contender == DIRECT}
-    whole = what_if.programs([(line.today, line.splits) for line in lines])
+    callers, workers = prepared.options.callers, prepared.options.workers
+    possible = [(line.today, line.splits) for line in lines if line.verdict.word != what_if.IMPOSSIBLE]
+    whole = what_if.programs(possible, callers, workers)
     return Study(prepared, lines, direct, whole, rhythm, measured)
 
 
@@ -102,7 +104,9 @@ def _cost(prepared: Prepared, measured: Measured, work: Work) -> Cost:
     return figures.cost(work.key, str(work.carrier), measured.timed[work.key], direct, of_calls)
 
 
-def _line(prepared: Prepared, measured: Measured, name: str, costs: Mapping[Key, Cost]) -> Line:
+def _line(
+    prepared: Prepared, measured: Measured, name: str, costs: Mapping[Key, Cost], rhythm: Sequence[InRhythm]
+) -> Line:
     options, replay = prepared.options, prepared.replay
     its, now = prepared.travels[name], today(prepared.recording, name, prepared.calls[name])
     work = next((work for work in replay.works if work.function == name), None)
@@ -110,10 +114,8 @@ def _line(prepared: Prepared, measured: Measured, name: str, costs: Mapping[Key,
     if work is not None and options.handler != defaults.NOTHING:
         cases = [replay.cargo.cases[number] for number in work.numbers]
         busy_us = statistics.fmean(case.busy_ns for case in cases) / 1000
-        if (name, DIRECT) in measured.timed:
-            took = np.median(np.vstack([figures.latencies(each) for each in measured.timed[name, DIRECT].values()]))
-            usual = statistics.median(case.duration_ns for case in cases) / 1000
-            ratio = float(took) / usual if usual and abs(float(took) - usual) > OWN_US else math.nan
+        took, usual = _direct_us(measured, name, rhythm), statistics.median(case.duration_ns for case in cases) / 1000
+        ratio = took / usual if usual and abs(took - usual) > OWN_US else math.nan
     splits = [
         what_if.split(now, costs[name, contender], options.callers, options.workers, busy_us)
         for contender in prepared.contenders
@@ -123,6 +125,17 @@ def _line(prepared: Prepared, measured: Measured, name: str, costs: Mapping[Key,
     why_not = prepared.not_run.get(name) or _why_no_figures(prepared, measured, name)
     found = what_if.verdict(now, splits, refused, (its.mutated, its.mutation_looked_at), why_not)
     return Line(now, its, splits, found, ratio)
+
+
+def _direct_us(measured: Measured, name: str, rhythm: Sequence[InRhythm]) -> float:
+    """The median call of the function in one process, back to back; else in the recorded rhythm, if that was made
+    alone. NaN without either.
+    """
+    if (name, DIRECT) in measured.timed:
+        rounds = [figures.latencies(each) for each in measured.timed[name, DIRECT].values()]
+        return float(np.median(np.vstack(rounds)))
+    own = [each.own_p50_us for each in rhythm if each.function == name and not math.isnan(each.own_p50_us)]
+    return statistics.median(own) if own else math.nan
 
 
 def _why_no_figures(prepared: Prepared, measured: Measured, name: str) -> str:

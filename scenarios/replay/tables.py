@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
 
-from scenarios.common.units import BLANK, micros, percent, three
+from scenarios.common.units import BLANK, micros, percent, seconds
 from scenarios.replay import codecs, what_if
 from scenarios.replay.figures import Estimate, InRhythm
 from scenarios.replay.preparation import Prepared
 from scenarios.replay.study import Study
 from scenarios.replay.tasks import Compared
 from scenarios.replay.travel import Way
-
-
-class Table(NamedTuple):
-    """`keys`: the first so many columns say what a line is about. `left`: those that are not numbers."""
-
-    title: str
-    headings: Sequence[str]
-    lines: Sequence[Sequence[str]]
-    keys: int = 1
-    left: Sequence[str] = ()
-    sections: Sequence[int] = ()
-    """Lines behind which another section begins."""
+from scenarios.tables import of_replay
+from scenarios.tables.table import Table
 
 
 def of_travel(prepared: Prepared) -> Table:
@@ -59,7 +48,7 @@ def of_verdicts(study: Study) -> Table:
             now.function,
             line.verdict.word,
             f"{now.calls:,}",
-            _seconds(now.seconds),
+            seconds(now.seconds),
             _percent(now.share),
             micros(now.mean_us),
         ]
@@ -72,7 +61,7 @@ def of_verdicts(study: Study) -> Table:
                 micros(best.cost.added_us.value),
                 _ends(best.cost.added_us),
                 micros(best.cost.added_mean_us.value),
-                _seconds(best.added_seconds),
+                seconds(best.added_seconds),
                 _percent(best.of_program),
                 _percent(best.of_own),
             ]
@@ -111,11 +100,11 @@ def of_contenders(study: Study) -> Table | None:
                     _ends(cost.added_us),
                     micros(cost.added_mean_us.value),
                     _ends(cost.added_mean_us),
-                    _seconds(each.added_seconds),
+                    seconds(each.added_seconds),
                     _percent(each.of_own),
                     micros(cost.client_cpu_us),
                     micros(cost.server_cpu_us) or BLANK,
-                    _seconds(each.leaves_cpu_seconds),
+                    seconds(each.leaves_cpu_seconds),
                     "none" if math.isinf(each.batch) else f"{each.batch:,.0f}",
                     BLANK if math.isnan(each.at_most) else f"{each.at_most:.2f}x",
                     _compared(cost.compared),
@@ -129,20 +118,7 @@ def of_contenders(study: Study) -> Table | None:
 
 def of_program(study: Study) -> Table | None:
     """The program, with all that a contender carries split off: a line for each; None where nothing was replayed."""
-    headings = ("contender", "functions", "calls", "program today", "split", "added", "of program", "CPU that leaves")
-    lines = [
-        [
-            each.contender,
-            f"{each.functions}",
-            f"{each.calls:,}",
-            _seconds(each.today_seconds),
-            _seconds(each.split_seconds),
-            _seconds(each.added_seconds),
-            _percent(each.added_seconds / each.today_seconds),
-            _seconds(each.leaves_cpu_seconds),
-        ]
-        for each in study.programs
-    ]
+    headings, lines = of_replay.programs([dataclasses.asdict(each) for each in study.programs])
     title = "The program, with every function split off that a contender carries"
     return Table(title, headings, lines, left=("contender",)) if lines else None
 
@@ -212,15 +188,6 @@ def _ends(estimate: Estimate) -> str:
 
 def _percent(share: float) -> str:
     return BLANK if math.isnan(share) else "∞" if math.isinf(share) else percent(share)
-
-
-def _seconds(seconds: float) -> str:
-    """With its unit, from µs to s."""
-    if math.isnan(seconds):
-        return BLANK
-    if seconds < 0:
-        return f"-{_seconds(-seconds)}"
-    return f"{three(seconds)} s" if seconds >= 1 else micros(seconds * 1e6)
 
 
 def _compared(found: Compared) -> str:

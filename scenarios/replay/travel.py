@@ -8,19 +8,17 @@ at are the calls of the sample, not all of the recording.
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scenarios.replay import codecs
 from scenarios.replay.recorded import Recording
-from scenarios.replay.sample import Chosen, Sample
-from scenarios.replay.values import children, difference
+from scenarios.replay.sample import Chosen, Sample, parts
+from scenarios.replay.values import children, difference, generalised
 
 REASONS = 5
 """Of each codec, so many of the commonest are kept."""
-_PLACES = re.compile(r"\[\d+\]")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,14 +119,14 @@ def _way(codec: str, sample: Sample) -> tuple[Way, tuple[int, ...]]:
         except Exception as error:  # whatever a codec, or a class's own code that it runs, raises
             refused += 1
             sizes.append(-1)
-            reasons[_generalised(_place_of(codec, chosen, sample.function.parameters) + codecs.refusal(error))] += 1
+            reasons[generalised(_place_of(codec, chosen, sample.function.parameters) + codecs.refusal(error))] += 1
             continue
         sizes.append(size)
         if change is None:
             carried += 1
         else:
             changed += 1
-            reasons[_generalised(change)] += 1
+            reasons[generalised(change)] += 1
     known = [size for size in sizes if size >= 0]
     mean = sum(known) / len(known) if known else None
     return Way(codec, carried, changed, refused, tuple(reasons.most_common(REASONS)), mean), tuple(sizes)
@@ -146,13 +144,7 @@ def _of_call(codec: str, chosen: Chosen, parameters: Sequence[str]) -> tuple[int
 
 def _parts(chosen: Chosen, parameters: Sequence[str]) -> list[tuple[str, Any]]:
     """Every argument by its place, with its name where Python knows it, and the result."""
-    names = [f"args[{i}]" for i in range(len(chosen.args))]
-    named = [f"{name} ({parameters[i]})" if i < len(parameters) else name for i, name in enumerate(names)]
-    return [
-        *zip(named, chosen.args, strict=True),
-        *((f"kwargs[{key!r}]", value) for key, value in chosen.kwargs.items()),
-        ("result", chosen.result),
-    ]
+    return [*parts(chosen.args, chosen.kwargs, parameters), ("result", chosen.result)]
 
 
 def _place_of(codec: str, chosen: Chosen, parameters: Sequence[str]) -> str:
@@ -178,13 +170,6 @@ def _refuses(codec: str, value: Any) -> bool:
     except Exception:  # as in _way
         return True
     return False
-
-
-def _generalised(reason: str) -> str:
-    """Calls that differ in the place within a list alone have one reason; the place of an argument is kept."""
-    root, dot, rest = reason.partition("]") if reason.startswith("args[") else ("", "", reason)
-    path, colon, what = rest.partition(": ")
-    return f"{root}{dot}{_PLACES.sub('[*]', path)}{colon}{what}"
 
 
 def _self_state(seen: Sequence[Mapping[str, Any]]) -> SelfState | None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+import re
 import sys
 from collections import OrderedDict, deque
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ _SHOWN = 40
 """Characters of a value in a sentence."""
 _GREEDY = 100
 """A set of more elements without an equality of their own is not searched for which belongs to which."""
+
+_PLACES = re.compile(r"\[\d+\]")
 
 Path = tuple[Any, ...]
 """``(outer path, step)``: text is made of it only where a difference is found."""
@@ -91,6 +94,26 @@ def children(value: Any) -> Iterator[tuple[str, Any]]:
     if not isinstance(value, (type, FunctionType, ModuleType)):
         for name, item in _attributes(value).items():
             yield f".{name}", item
+
+
+def found(value: Any, kind: type, root: str = "") -> Iterator[tuple[str, Any]]:
+    """What lies in `value` and is of that very type, with how one gets there."""
+    waiting: list[tuple[Path, Any]] = [(((), root), value)]
+    seen: dict[int, Any] = {}  # with the values, as above
+    while waiting:
+        path, each = waiting.pop()
+        if type(each) is kind:
+            yield text_of(path), each
+        elif id(each) not in seen:
+            seen[id(each)] = each
+            waiting.extend(reversed([((path, step), inner) for step, inner in children(each)]))
+
+
+def generalised(reason: str) -> str:
+    """``path: what`` with [*] for places of lists, not of the argument: calls that differ there have one reason."""
+    root, bracket, rest = reason.partition("]") if reason.startswith("args[") else ("", "", reason)
+    path, colon, what = rest.partition(": ")
+    return f"{root}{bracket}{_PLACES.sub('[*]', path)}{colon}{what}"
 
 
 def _compared(pair: Pair) -> str | list[Pair]:

@@ -16,7 +16,8 @@ Where b alone is beyond 5% of an item's work no batch helps.
 the least of these says: what N callers get through, each waiting for its own calls (``N T / (T + added)``); what the
 main process computes (``T / (T - F + C)``, F the function's CPU time, C that of calling it); what the workers do
 (``W T / (F + S)``, S that of answering). T is the program's time, and all of it is taken to hold the interpreter's
-lock: a bound, not a forecast. It needs as many free CPUs as processes.
+lock: a bound, not a forecast. It needs as many free CPUs as processes. Of the whole program `added`, F, C and S are the
+sums over its functions, and F is T at most.
 """
 
 from __future__ import annotations
@@ -25,10 +26,9 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
+from scenarios.common.verdicts import CHEAP_SHARE
 from scenarios.replay.figures import Cost
 
-CHEAP_SHARE = 0.05
-"""Of a function's own time, or the program's."""
 CHEAP, IF, NOT_WORTH_IT, IMPOSSIBLE, UNKNOWN = (
     *("cheap to split", "worth it only if", "not worth it", "impossible", "not known"),
 )
@@ -90,13 +90,15 @@ class Split:
     """So many calls per second cost 5% of the program's time."""
     at_most: float
     """Times what the program does today, with the callers and workers that were asked for; NaN for one of each."""
+    answers_cpu_seconds: float
+    """CPU time that answering takes of the serving process, besides what the function computes in it."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Program:
     """The whole program behind one contender: every function that it carries is split off, one that is worth it and
-    one that is not. What a function costs inside another counts there, too: calls that are inside recorded calls are
-    made all the same.
+    one that is not, but none that is impossible. What a function costs inside another counts there, too: calls that are
+    inside recorded calls are made all the same.
     """
 
     contender: str
@@ -106,6 +108,8 @@ class Program:
     added_seconds: float
     leaves_cpu_seconds: float
     """NaN where that is not known of one of them."""
+    at_most: float
+    """As a function's, with all of them split off."""
 
     @property
     def split_seconds(self) -> float:
@@ -113,7 +117,7 @@ class Program:
         return self.today_seconds + self.added_seconds
 
 
-def programs(lines: Sequence[tuple[Today, Sequence[Split]]]) -> list[Program]:
+def programs(lines: Sequence[tuple[Today, Sequence[Split]]], callers: int = 1, workers: int = 1) -> list[Program]:
     """By contender, what all of them add up to, the cheapest of those that carry most functions first."""
     found: dict[str, list[tuple[Today, Split]]] = {}
     for today, splits in lines:
@@ -127,6 +131,7 @@ def programs(lines: Sequence[tuple[Today, Sequence[Split]]]) -> list[Program]:
             today_seconds=each[0][0].program_seconds,
             added_seconds=sum(split.added_seconds for _, split in each),
             leaves_cpu_seconds=sum(split.leaves_cpu_seconds for _, split in each),
+            at_most=bound(each, callers, workers),
         )
         for name, each in found.items()
     ]
@@ -145,17 +150,19 @@ class Verdict:
 def split(today: Today, cost: Cost, callers: int = 1, workers: int = 1, work_us: float = 0.0) -> Split:
     """`work_us`: of the server's CPU time per call, what was the handler's."""
     added = cost.added_mean_us.value * today.calls / 1e6
-    leaves = today.cpu_seconds - cost.client_cpu_us * today.calls / 1e6
-    return Split(
+    answers_us = 0.0 if math.isnan(cost.server_cpu_us) else max(0.0, cost.server_cpu_us - work_us)
+    found = Split(
         cost=cost,
         added_seconds=added,
         of_program=added / today.program_seconds if today.program_seconds else math.nan,
         of_own=added / today.seconds if today.seconds else math.inf,
-        leaves_cpu_seconds=leaves,
+        leaves_cpu_seconds=today.cpu_seconds - cost.client_cpu_us * today.calls / 1e6,
         batch=batch(today.mean_us, cost),
         cheap_per_s=CHEAP_SHARE * 1e6 / cost.added_mean_us.value if cost.added_mean_us.value > 0 else math.inf,
-        at_most=bound(today, cost, added, callers, workers, work_us) if max(callers, workers) > 1 else math.nan,
+        at_most=math.nan,
+        answers_cpu_seconds=answers_us * today.calls / 1e6,
     )
+    return dataclasses.replace(found, at_most=bound([(today, found)], callers, workers))
 
 
 def batch(work_us: float, cost: Cost) -> float:
@@ -169,12 +176,18 @@ def batch(work_us: float, cost: Cost) -> float:
     return math.ceil(per_call / (allowed - per_item)) if allowed > per_item else math.inf
 
 
-def bound(today: Today, cost: Cost, added: float, callers: int, workers: int, work_us: float = 0.0) -> float:
-    """Times what the program does today; see the module. Without a known CPU time the function's time is taken."""
-    whole = today.program_seconds
-    busy = min(today.seconds if math.isnan(today.cpu_seconds) else today.cpu_seconds, whole)
-    calling = cost.client_cpu_us * today.calls / 1e6
-    answering = 0.0 if math.isnan(cost.server_cpu_us) else max(0.0, cost.server_cpu_us - work_us) * today.calls / 1e6
+def bound(parts: Sequence[tuple[Today, Split]], callers: int, workers: int) -> float:
+    """Times what the program does today, with these functions split off; see the module. NaN for one caller and one
+    worker. Where a function's CPU time is not known, its time is taken.
+    """
+    if max(callers, workers) <= 1:
+        return math.nan
+    whole = parts[0][0].program_seconds
+    busy = sum(today.seconds if math.isnan(today.cpu_seconds) else today.cpu_seconds for today, _ in parts)
+    busy = min(busy, whole)
+    added = sum(split.added_seconds for _, split in parts)
+    calling = sum(split.cost.client_cpu_us * today.calls / 1e6 for today, split in parts)
+    answering = sum(split.answers_cpu_seconds for _, split in parts)
     limits = [callers * whole / max(whole + added, 1e-9), whole / max(whole - busy + calling, 1e-9)]
     if busy + answering > 0:
         limits.append(workers * whole / (busy + answering))

@@ -11,7 +11,7 @@ from rich.padding import Padding
 
 from scenarios.common.units import size
 from scenarios.measuring.client import FEWEST_CALLS, WARMUP_SHARE
-from scenarios.measuring.loops import DRAIN_NS
+from scenarios.measuring.dispatcher import DRAIN_NS
 from scenarios.plan.cells import RERUN_SHARE, Cell
 from scenarios.plan.load import Load
 from scenarios.plan.scenario import Scenario

@@ -6,18 +6,19 @@ As everything of this room, they are the same in the documents, the notebooks an
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from scenarios.common.errors import RunError
-from scenarios.common.units import BLANK, figure, micros, size, span
+from scenarios.common.units import BLANK, figure, micros, percent, seconds, span
 
-REPLAY, PROOF, CUTS = "replay.json", "proof.json", "cuts.json"
+REPLAY, PROOF = "replay.json", "proof.json"
 FIT = "fit.json"
 """A proof, of ``examples/others``."""
 VERDICTS = ("function", "calls", "a call today", "of the time", "cheapest", "cost of a call", "verdict")
-BORDERS = ("moves", "CPU that leaves", "calls in", "calls back", "crosses")
-"""And what a contender's calls would take of it, each."""
+PROGRAM = ("contender", "functions", "calls", "program today", "split", "added", "of program", "CPU that leaves")
 CLAIMS = ("", "today", "predicted", "measured", "measured, interval", "off by", "in each run")
 
 Found = dict[str, Any]
@@ -36,6 +37,32 @@ def read(folder: Path, name: str) -> Found:
 def verdicts(replay: Found) -> Lines:
     """A line per function, under :data:`VERDICTS`."""
     return [_verdict(each) for each in replay["functions"]]
+
+
+def programs(found: Sequence[Found]) -> tuple[list[str], Lines]:
+    """Headings, and a line per contender: the program with every function split off that it carries. How much more it
+    could do is among them where callers or workers were asked for."""
+    bound = [_known(each.get("at_most")) for each in found]
+    has_bound = not all(map(math.isnan, bound))
+    lines = [
+        [
+            each["contender"],
+            f"{each['functions']:,}",
+            f"{each['calls']:,}",
+            seconds(each["today_seconds"]),
+            seconds(each["today_seconds"] + each["added_seconds"]),
+            seconds(each["added_seconds"]),
+            percent(each["added_seconds"] / each["today_seconds"]),
+            seconds(_known(each["leaves_cpu_seconds"])),
+            *([BLANK if math.isnan(most) else f"{most:.2f}x"] if has_bound else []),
+        ]
+        for each, most in zip(found, bound, strict=True)
+    ]
+    return [*PROGRAM, *(["at most"] if has_bound else [])], lines
+
+
+def _known(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def costs(replay: Found) -> dict[str, dict[str, dict[str, Any]]]:
@@ -60,26 +87,6 @@ def held(proof: Found) -> str:
         f"{holds} of {len(proof['claims'])} predictions are within {proof['within']:.0%} of what was measured, in each "
         f"of {proof['runs']} runs; the figures are the medians of the runs.{missed}"
     )
-
-
-def cuts(found: Found) -> tuple[list[str], Lines]:
-    """The headings, and a line per cut that is named."""
-    contenders = list((found["cuts"] or found["modules"])[0]["cost_seconds"])
-    lines = [_border(each, found, contenders) for each in found["cuts"]]
-    return [*BORDERS, *(f"{name}, of the time" for name in contenders)], lines
-
-
-def _border(cut: Found, program: Found, contenders: list[str]) -> list[str]:
-    seconds, share = program["seconds"], cut["moved_cpu_seconds"] / program["cpu_seconds"]
-    costs = [cut["cost_seconds"][name] for name in contenders]
-    return [
-        ", ".join(f"`{name}`" for name in cut["modules"]) + ("*" if cut["stays"] else ""),
-        f"{figure(cut['moved_cpu_seconds'])} s, {100 * share:.2g}%",
-        f"{cut['calls']:,}",
-        f"{cut['calls_back']:,}",
-        size(cut["bytes"]),
-        *(BLANK if cost is None else f"{figure(100 * cost / seconds)}%" for cost in costs),
-    ]
 
 
 def _verdict(each: Found) -> list[str]:

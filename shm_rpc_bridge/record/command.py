@@ -110,7 +110,8 @@ def _end(recorder: Recorder) -> None:
         return  # a child that was forked, and says nothing
     others = len(files.beside(recorder.output))
     more = f", and beside it {others} of other processes: --show adds them up" if others else ""
-    _say(f"shm_rpc_bridge.record: {recorder.output} ({size(recorder.written_bytes)}){more}")
+    written = f"{size(recorder.written_bytes)}, written by a thread that took {duration(recorder.writing_s)}"
+    _say(f"shm_rpc_bridge.record: {recorder.output} ({written}){more}")
     for line in _lines(recorder.summary(), recorder.settings.targets):
         _say(line)
     for name in recorder.nothing_to_hide:

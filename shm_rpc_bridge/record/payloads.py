@@ -30,19 +30,23 @@ _json = orjson.dumps
 Arguments = Tuple[Tuple[Any, ...], Dict[str, Any]]
 
 
-def sizes(value: Any, look: bool = False) -> Any:
-    """How large `value` is: a number where JSON has it, in 0.3 µs if it is small; else an :class:`Encoded`, and with
-    `look` in any case, since that knows its shape. Raises nothing.
+def sizes(value: Any) -> Any:
+    """How large `value` is: a number where JSON has it, in 0.3 µs if it is small; else an :class:`Encoded`, which knows
+    its shape, too, and what in it cannot be pickled. Raises nothing.
     """
     try:
-        size = len(_json(value))
-        return Encoded(size, 0, shape(value)) if look else size
+        return len(_json(value))
     except but_signals():  # orjson says TypeError; a value's own methods anything
         return _apart(_sizes_beside, value)
 
 
-def values(value: Any, look: bool = False) -> Encoded:
-    """A pickle of `value`. `look` changes nothing: its sizes and its shape can be found out later. Raises nothing."""
+def with_shape(size: Any, value: Any) -> Encoded:
+    """What :func:`sizes` has found of `value`, its shape in any case."""
+    return _apart(lambda each: Encoded(size, 0, shape(each)), value) if type(size) is int else size
+
+
+def values(value: Any) -> Encoded:
+    """A pickle of `value`: its sizes and its shape can be found out later. Raises nothing."""
     return _apart(_pickled, value)
 
 
@@ -131,7 +135,7 @@ def shape(value: Any, depth: int = 3) -> str:
         return f"{kind.__name__} of {len(value)}"
     if isinstance(value, Redacted):
         return f"{value.type_name}, hidden"
-    if hasattr(value, "dtype") and hasattr(value, "shape"):
+    if _is_array(kind):
         return f"{kind.__name__} {value.dtype}{list(value.shape)}"
     if isinstance(value, dict):
         inside = (
@@ -156,7 +160,7 @@ def _sizes_beside(value: Any) -> Encoded:
         nonlocal beside
         if isinstance(each, (bytes, bytearray)):
             beside += len(each)
-        elif isinstance(each, memoryview) or (hasattr(each, "dtype") and hasattr(each, "nbytes")):
+        elif isinstance(each, memoryview) or _is_array(type(each)):
             beside += int(each.nbytes)
         else:
             others.append(type(each).__name__)
@@ -171,7 +175,8 @@ def _sizes_beside(value: Any) -> Encoded:
     try:
         return Encoded(-2, beside, words, len(pickle.dumps(value, PROTOCOL)))
     except but_signals() as error:
-        return Encoded(-2, beside, f"{words}; {NOT_PICKLED}: {type(error).__name__}", -1)
+        where = _refused_in(value, "", DEEPEST, time.perf_counter_ns() + LONGEST_NS)
+        return Encoded(-2, beside, f"{words}; {NOT_PICKLED}: {type(error).__name__}{where and ' at '}{where}", -1)
 
 
 def _pickled(value: Any) -> Encoded:
@@ -183,6 +188,30 @@ def _pickled(value: Any) -> Encoded:
         until = time.perf_counter_ns() + LONGEST_NS
         pickled = pickle.dumps(_without_refused(value, DEEPEST, until), PROTOCOL)
     return Encoded(-1, 0, words, len(pickled), pickled)
+
+
+def _refused_in(value: Any, path: str, depth: int, until: int) -> str:
+    """How one gets to the first thing in `value` that cannot be pickled by itself; "" for `value` itself. A key is not
+    said: ``[0][...]`` is a value of a dictionary that is the first of a list.
+    """
+    if depth and type(value) in (tuple, list, dict):
+        items = (("[...]", each) for each in list(value.values())) if type(value) is dict else _numbered(value)
+        for step, each in items:
+            if time.perf_counter_ns() < until and not _is_pickled(each):
+                return _refused_in(each, path + step, depth - 1, until)
+    return path
+
+
+def _numbered(values: Iterable[Any]) -> Iterable[tuple[str, Any]]:
+    return ((f"[{place}]", each) for place, each in enumerate(values))
+
+
+def _is_pickled(value: Any) -> bool:
+    try:
+        pickle.dumps(value, PROTOCOL)
+    except but_signals():  # of the value's own methods: anything
+        return False
+    return True
 
 
 def _without_refused(value: Any, depth: int, until: int) -> Any:
@@ -201,6 +230,11 @@ def _without_refused(value: Any, depth: int, until: int) -> Any:
             found = list(value.items())
             return {_without_refused(key, 0, until): _without_refused(each, depth - 1, until) for key, each in found}
         return Refused(f"{type(value).__module__}.{type(value).__qualname__}", _why(error))
+
+
+def _is_array(kind: type) -> bool:
+    """Asked of the type: an object may do something when it is asked for an attribute that it does not have."""
+    return all(hasattr(kind, name) for name in ("dtype", "shape", "nbytes"))
 
 
 def _again(pickled: bytes) -> bytes:

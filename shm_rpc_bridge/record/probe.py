@@ -2,8 +2,8 @@
 
 Whatever goes wrong in looking is counted, not raised. Thread-safe; a coroutine may be awaited in any task.
 
-Most calls take the short way, which costs 2 µs with sizes, and 3 where the function is async. Some are looked at
-closely, and some are only timed, so that what recording costs is known from the very program: :data:`TURNS`.
+Most calls take the short way, which costs under 2 µs with sizes, and 1 more where the function is async. Some are
+looked at closely, and some are only timed, so that what recording costs is known from the very program: :data:`TURNS`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from collections.abc import Coroutine
 from threading import get_ident
 from typing import Any, Awaitable, Callable
 
-import orjson
-
 from shm_rpc_bridge.record import payloads
+from shm_rpc_bridge.record.encoder import Encoder, clock
 from shm_rpc_bridge.record.hiding import Hiding
 from shm_rpc_bridge.record.nesting import next_number
 from shm_rpc_bridge.record.signals import but_signals
@@ -25,8 +24,8 @@ from shm_rpc_bridge.record.stand_ins import Redacted
 from shm_rpc_bridge.record.stepping import Stepped
 from shm_rpc_bridge.record.writer import Queue
 
-clock = time.perf_counter_ns
-"""Linux's CLOCK_MONOTONIC, which all processes of a host share."""
+cpu_clock = time.thread_time_ns
+"""Of the thread that calls."""
 
 SHORT, CLOSELY, ONLY_TIMED, OWN_TIMED, LONG = range(5)
 """How a call is looked at. *Short* is written out in the wrapper. *Closely*: with the shapes of what it carries, the
@@ -41,8 +40,8 @@ LOOK_EVERY_NS, LOOK_SHARE = 20_000_000, 100
 """Between two close looks at a function, which so cost a thousandth of the time, however often it is called; and a
 hundredth where what is looked at is large.
 """
-DEAR_NS, SIZE_SHARE = 50_000, 20
-"""A value that JSON has not is pickled for its size, which so takes a twentieth of the time where it takes long."""
+LARGE_NS = 500_000
+"""A look that takes longer is at something large: even a function's first calls have some of them only."""
 
 
 def _turns(*, short: bool) -> Callable[[], int]:
@@ -79,7 +78,9 @@ class Probe:
         self.within = within
         self.first = 1 if kind in ("method", "classmethod") else 0
         """The place of the first argument that is to travel: behind self or cls."""
-        self._look_from = self._first_from = self._size_from = 0
+        self.asked, self.answered = Encoder(), Encoder()
+        """Of its arguments, and of its results."""
+        self._look_from = self._first_from = 0
         self._hide(())
 
     def attach(self, queue: Queue, index: int, redact: tuple[str, ...]) -> None:
@@ -88,6 +89,8 @@ class Probe:
         """
         self.index, self.dropped = index, 0
         self._drop = itertools.count(1).__next__
+        self.asked.attach(queue)
+        self.answered.attach(queue)
         self._hide(redact)
         if not self.refused:
             self.queue = queue
@@ -118,7 +121,7 @@ class Probe:
             arguments: payloads.Arguments = (args[self.first :], kwargs)
             if not self._hiding.nothing:
                 arguments = self._hiding.of(arguments)
-            request = look.before(self, queue, arguments)
+            request = look.before(self, arguments)
             return queue, next_number(), parent, caller, request, look
         except but_signals() as error:  # of a value's own methods, or ours: the program's call goes on either way
             queue.fail(error)
@@ -135,7 +138,7 @@ class Probe:
             cpu, mutated = look.after(queue, duration)
             if self._hiding.result:
                 result = Redacted.of(result)
-            response = None if raised else look.encoded(self, queue, result)
+            response = None if raised else look.encoded(self.answered, result)
             if look.closely:
                 self._looked(look.end())
             head = (self.index, number, parent, caller, get_ident(), task_number())
@@ -143,32 +146,10 @@ class Probe:
         except but_signals() as error:  # as above
             queue.fail(error)
 
-    def encoded(self, encode: Any, value: Any) -> Any:
-        """As `encode` has it, not looked at closely."""
-        if encode is not payloads.sizes:
-            return encode(value)
-        try:
-            return len(orjson.dumps(value))
-        except but_signals():  # of what JSON has not
-            return self.dear(encode, value)
-
-    def dear(self, encode: Any, value: Any) -> Any:
-        """What JSON has not, as `encode` has it; -1 for a size that it is too early to look at again."""
-        if encode is not payloads.sizes:
-            return encode(value)
-        begun = clock()
-        if begun < self._size_from:
-            return -1
-        found = encode(value)
-        took = clock() - begun
-        if took > DEAR_NS:
-            self._size_from = begun + SIZE_SHARE * took
-        return found
-
     def _looked(self, took: int) -> None:
         now = clock()
         self._look_from = now + max(LOOK_EVERY_NS, LOOK_SHARE * took)
-        self._first_from = now + LOOK_SHARE * took if took > 10 * DEAR_NS else 0
+        self._first_from = now + LOOK_SHARE * took if took > LARGE_NS else 0
 
     def timed(self, queue: Queue, start: int, end: int, left: int, raised: str) -> None:
         """A call that was only timed, from `start` to `end`, and has been `left` by its wrapper."""
@@ -183,8 +164,8 @@ class _Look:
         self.closely = probe is not None
         self._probe, self._says_why = probe, says_why
         self._instance = args[0] if probe is not None and probe.kind == "method" and args else None
-        self._looked_ns = clock()
-        """When looking begins; then how long it took before the call."""
+        self._looked_ns = cpu_clock()
+        """When looking begins; then what it took before the call. CPU time: a busy machine makes no value large."""
         self._state = self._state_now()
         self._began_ns = self._returned_ns = 0
         self._steps: Stepped | None = None
@@ -193,20 +174,20 @@ class _Look:
         self._seen: Any = None
         """The arguments, as they were before the call."""
 
-    def encoded(self, probe: Probe, queue: Queue, value: Any) -> Any:
-        return queue.encode(value, True) if self.closely else probe.encoded(queue.encode, value)
+    def encoded(self, encoder: Encoder, value: Any) -> Any:
+        return encoder.closely(value) if self.closely else encoder(value)
 
-    def before(self, probe: Probe, queue: Queue, arguments: payloads.Arguments) -> Any:
-        request = self.encoded(probe, queue, arguments)
+    def before(self, probe: Probe, arguments: payloads.Arguments) -> Any:
+        request = self.encoded(probe.asked, arguments)
         if self.closely:
             self._arguments, self._seen = arguments, payloads.seen(arguments, request)
-            self._looked_ns = clock() - self._looked_ns
-            self._began_ns = time.thread_time_ns()
+            self._began_ns = cpu_clock()
+            self._looked_ns = self._began_ns - self._looked_ns
         return request
 
     def end(self) -> int:
         """What looking has taken, ns."""
-        return self._looked_ns + clock() - self._returned_ns
+        return self._looked_ns + cpu_clock() - self._returned_ns
 
     def stepped(self, awaitable: Awaitable[Any]) -> Awaitable[Any]:
         """What is awaited in its place; itself where it is no coroutine, as one that only is marked as one gives."""
@@ -219,11 +200,11 @@ class _Look:
         """The CPU time of the call's thread, and whether it has changed its arguments."""
         if self._probe is None:
             return -1, None
-        self._returned_ns = clock()
+        self._returned_ns = cpu_clock()
         if self._steps is not None:
             cpu = min(self._steps.cpu_ns, duration_ns)
         else:
-            cpu = -1 if self._probe.is_async else min(time.thread_time_ns() - self._began_ns, duration_ns)
+            cpu = -1 if self._probe.is_async else min(self._returned_ns - self._began_ns, duration_ns)
         now = (
             payloads.seen(self._arguments, None) if isinstance(self._seen, bytes) else payloads.values(self._arguments)
         )

@@ -25,8 +25,8 @@ from shm_rpc_bridge.record.importing import Watch
 from shm_rpc_bridge.record.nesting import current
 from shm_rpc_bridge.record.probe import Probe
 from shm_rpc_bridge.record.targets import Target, TargetError
-from shm_rpc_bridge.record.wrapping import wrap
-from shm_rpc_bridge.record.writer import Queue, Totals, Writer
+from shm_rpc_bridge.record.wrapping import entry_us, wrap
+from shm_rpc_bridge.record.writer import Queue, Writer
 
 VALUES, SIZES = "values", "sizes"
 PAYLOADS = (VALUES, SIZES)
@@ -153,15 +153,24 @@ class Recorder:
     def written_bytes(self) -> int:
         return self._writer.bytes
 
+    @property
+    def writing_s(self) -> float:
+        """CPU time of the thread that writes, beside those of the program."""
+        return self._writer.cpu_s
+
     def summary(self) -> list[Summary]:
         """What has been written so far, of this process alone."""
-        return [_summary(probe, self._writer.totals.get(probe.index, Totals())) for probe in list(self._probes)]
+        return [self._summary(probe) for probe in list(self._probes)]
 
     def __enter__(self) -> Recorder:
         return self.start()
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.finish()
+
+    def _summary(self, probe: Probe) -> Summary:
+        calls, seconds, _, left_out, own_us = self._writer.text_of(probe)
+        return Summary(probe.name, calls, seconds, left_out, own_us, probe.refused)
 
     def _allow_deeper(self) -> None:
         """Twice as deep as before: each call of a recorded function has a frame of ours beside its own."""
@@ -181,7 +190,8 @@ class Recorder:
             "start_ns": time.perf_counter_ns(),
             "settings": self.settings._asdict(),
         }
-        self._writer = Writer(path, begin, self._queue, lambda: list(self._probes), self.settings.budget_bytes)
+        budget = self.settings.budget_bytes
+        self._writer = Writer(path, begin, self._queue, lambda: list(self._probes), budget, entry_us())
 
     def _is_wanted(self, module: str) -> bool:
         return module in self._names or self._is_of_package(module)
@@ -311,11 +321,6 @@ def _check(settings: Settings) -> None:
         raise ValueError(f"the budget is at least 1,000,000 bytes, not {settings.budget_bytes}")
     if settings.package and not all(part.isidentifier() for part in settings.package.split(".")):
         raise ValueError(f"{settings.package!r} is not the name of a package")
-
-
-def _summary(probe: Probe, totals: Totals) -> Summary:
-    calls, seconds, _, left_out, own_us = totals.text(probe.dropped)
-    return Summary(probe.name, calls, seconds, left_out, own_us, probe.refused)
 
 
 def _watch_forks() -> None:

@@ -47,8 +47,8 @@ class Totals(NamedTuple):
     dropped: int
     """Calls that were only counted: left out by sampling, the budget, a slow disk, or to time recording itself."""
     own_us: float
-    """What recording has cost one call in this very run, µs: the median of calls that were recorded less that of calls
-    in between that were only timed. NaN where there were fewer than 8 of either."""
+    """What recording has cost one call in this very run, µs, in the thread that called: of calls that were recorded
+    less of calls in between that were only timed. NaN where there were fewer than 8 of either."""
 
 
 class Call(NamedTuple):
@@ -98,6 +98,8 @@ class Process(NamedTuple):
     """Of its children meanwhile, whether they have ended or not; those that were recorded say so themselves, too."""
     children: Mapping[str, float]
     """By command line, CPU seconds meanwhile of each child that lived at the end."""
+    writing_seconds: float
+    """CPU time of the recorder's own thread."""
     ended: bool
     """False where the process was killed, or the recording goes on."""
     torn_bytes: int
@@ -217,11 +219,12 @@ class _Part:
             for each in block.fields.get("functions", ())
         ]
         self.totals: dict[str, Totals] = {}
-        last, cpu = 0.0, [0.0, 0.0]
+        last, cpu, writing = 0.0, [0.0, 0.0], 0.0
         children: dict[str, float] = {}
         for block in found:
             last, cpu = block.fields.get("seconds", last), block.fields.get("cpu_seconds", cpu)
             children = block.fields.get("children", children)
+            writing = block.fields.get("writing_seconds", writing)
             for name, figures in block.fields.get("totals", {}).items():
                 calls, seconds, raised, dropped, own = figures
                 self.totals[name] = Totals(calls, seconds, raised, dropped, float("nan") if own is None else own)
@@ -237,6 +240,7 @@ class _Part:
             cpu_seconds=cpu[0],
             children_cpu_seconds=cpu[1],
             children=children,
+            writing_seconds=writing,
             ended=ended,
             torn_bytes=torn,
         )

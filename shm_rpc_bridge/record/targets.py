@@ -95,18 +95,30 @@ def find(module: ModuleType, qualified: str) -> Target:
 
 def functions_of(module: ModuleType) -> Iterator[Target]:
     """Every function, method and property that was defined in `module`, those with a cache as well: of methods with
-    two underscores only ``__init__`` and ``__call__``.
+    two underscores only ``__init__`` and ``__call__``. An object that a decorator has made of a function is none.
     """
     for attribute, raw in list(vars(module).items()):
-        # By its type, never by isinstance: that asks an object for its class, which a proxy may answer with an error.
-        if issubclass(type(raw), type) and raw.__module__ == module.__name__:
-            for inside, method in list(vars(raw).items()):
-                if not inside.startswith("__") or inside in ("__init__", "__call__"):
-                    target = _target(f"{module.__name__}:{raw.__qualname__}.{inside}", raw, inside, method)
-                    if type(target.function) in _FUNCTIONS:
-                        yield target
+        if _is_class_of(module, raw):
+            yield from _methods_of(module, raw, [])
         elif type(raw) in _FUNCTIONS and raw.__module__ == module.__name__:
             yield _target(f"{module.__name__}:{attribute}", module, attribute, raw)
+
+
+def _methods_of(module: ModuleType, owner: type, outside: Sequence[type]) -> Iterator[Target]:
+    """Of the classes that were defined in it, too."""
+    for attribute, raw in list(vars(owner).items()):
+        if _is_class_of(module, raw) and raw not in (owner, *outside):
+            if raw.__qualname__ == f"{owner.__qualname__}.{attribute}":
+                yield from _methods_of(module, raw, [owner, *outside])
+        elif not attribute.startswith("__") or attribute in ("__init__", "__call__"):
+            target = _target(f"{module.__name__}:{owner.__qualname__}.{attribute}", owner, attribute, raw)
+            if type(target.function) in _FUNCTIONS:
+                yield target
+
+
+def _is_class_of(module: ModuleType, raw: Any) -> bool:
+    # By its type, never by isinstance: that asks an object for its class, which a proxy may answer with an error.
+    return issubclass(type(raw), type) and raw.__module__ == module.__name__
 
 
 def refuse(target: Target) -> None:

@@ -20,18 +20,19 @@ from typing import Any, Callable
 
 import orjson
 
-from shm_rpc_bridge.record import payloads
+from shm_rpc_bridge.record.encoder import clock
 from shm_rpc_bridge.record.nesting import current, next_number
-from shm_rpc_bridge.record.probe import NO_LOOK, OWN_TIMED, Probe, clock, task_number
+from shm_rpc_bridge.record.probe import NO_LOOK, OWN_TIMED, Probe, task_number
 from shm_rpc_bridge.record.signals import but_signals
 from shm_rpc_bridge.record.writer import Queue
 
 _frame = sys._getframe
-_json, _sizes = orjson.dumps, payloads.sizes
+_json = orjson.dumps
 _now = current.get
 _enter, _leave = current.set, current.reset
 _number = next_number
 _loop = asyncio._get_running_loop
+ENTRIES = 20
 
 
 def wrap(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
@@ -48,6 +49,24 @@ def wrap(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
     return wrapper  # type: ignore[no-any-return]
 
 
+@functools.lru_cache(maxsize=None)
+def entry_us() -> float:
+    """What a call takes longer that goes through a wrapper, which does nothing else, µs."""
+    times: dict[Any, list[int]] = {_nothing: [], wrap(_nothing, Probe("")): []}
+    for _ in range(ENTRIES):
+        for function, took in times.items():
+            start = clock()
+            for _ in range(ENTRIES):
+                function(1)
+            took.append(clock() - start)
+    without, through = (min(took) for took in times.values())
+    return max(0, through - without) / 1e3 / ENTRIES
+
+
+def _nothing(_: Any) -> None:
+    pass
+
+
 def _caller() -> str:
     """The module that calls the wrapper; "" where no Python does, as when a thread begins with it."""
     try:
@@ -59,6 +78,7 @@ def _caller() -> str:
 def _sync(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
     """The short way is written out, since each call of a function of ours would cost it a tenth of what it takes."""
     first, within = probe.first, probe.within
+    asked, answered = probe.asked, probe.answered
     crosses = within is not None
 
     @functools.wraps(function)
@@ -66,9 +86,9 @@ def _sync(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
         queue = probe.queue
         if queue is None:
             return function(*args, **kwargs)
-        turn, entered, encode = probe.turn(), 0, queue.encode
-        if turn or encode is None or not queue.plain:
-            if turn != OWN_TIMED or encode is None or not queue.plain:
+        turn, entered = probe.turn(), 0
+        if turn or not queue.plain:
+            if turn != OWN_TIMED or not queue.plain:
                 return _closely(function, probe, queue, _caller(), turn, args, kwargs)
             entered = clock()
         parent, caller = _now(), ""
@@ -80,9 +100,9 @@ def _sync(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
                 return function(*args, **kwargs)
         arguments = (args[1:], kwargs) if first else (args, kwargs)
         try:
-            request = len(_json(arguments)) if encode is _sizes else encode(arguments)
+            request = len(_json(arguments)) if asked.is_json else asked(arguments)
         except but_signals():  # of what JSON has not
-            request = probe.dear(encode, arguments)
+            request = asked(arguments)
         number = _number()
         _enter(number)
         start = clock()
@@ -97,9 +117,9 @@ def _sync(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
         _enter(parent)  # half of what it takes to reset it by a token
         task = 0 if _loop() is None else task_number()
         try:
-            response = len(_json(result)) if encode is _sizes else encode(result)
+            response = len(_json(result)) if answered.is_json else answered(result)
         except but_signals():  # as above
-            response = probe.dear(encode, result)
+            response = answered(result)
         here = _thread()
         queue.keep((probe.index, number, parent, caller, here, task, start, duration, -1, "", request, response, None))
         if entered:
@@ -162,6 +182,7 @@ def _timed(
 def _async(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
     """As :func:`_sync`. Its number is left by a token, since another task than the one that ran it may close it."""
     first, within = probe.first, probe.within
+    asked, answered = probe.asked, probe.answered
     crosses = within is not None
 
     @functools.wraps(function)
@@ -169,9 +190,9 @@ def _async(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
         queue = probe.queue
         if queue is None:
             return await function(*args, **kwargs)
-        turn, entered, encode = probe.turn(), 0, queue.encode
-        if turn or encode is None or not queue.plain:
-            if turn != OWN_TIMED or encode is None or not queue.plain:
+        turn, entered = probe.turn(), 0
+        if turn or not queue.plain:
+            if turn != OWN_TIMED or not queue.plain:
                 return await _closely_async(function, probe, queue, _caller(), turn, args, kwargs)
             entered = clock()
         parent, caller = _now(), ""
@@ -183,9 +204,9 @@ def _async(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
                 return await function(*args, **kwargs)
         arguments = (args[1:], kwargs) if first else (args, kwargs)
         try:
-            request = len(_json(arguments)) if encode is _sizes else encode(arguments)
+            request = len(_json(arguments)) if asked.is_json else asked(arguments)
         except but_signals():  # of what JSON has not
-            request = probe.dear(encode, arguments)
+            request = asked(arguments)
         number = _number()
         token = _enter(number)
         start = clock()
@@ -199,9 +220,9 @@ def _async(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
         duration = clock() - start
         _leave(token)
         try:
-            response = len(_json(result)) if encode is _sizes else encode(result)
+            response = len(_json(result)) if answered.is_json else answered(result)
         except but_signals():  # as above
-            response = probe.dear(encode, result)
+            response = answered(result)
         here, task = _thread(), task_number()
         queue.keep((probe.index, number, parent, caller, here, task, start, duration, -1, "", request, response, None))
         if entered:

@@ -13,7 +13,7 @@ import random
 import threading
 import time
 from statistics import median
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Iterator, Sequence
 
 from shm_rpc_bridge.record import blocks, payloads, rows
 from shm_rpc_bridge.record.cpu import children, cpu_seconds
@@ -104,14 +104,12 @@ class Totals:
     def add_own(self, nanoseconds: int, is_recorded: bool) -> None:
         self._owns[is_recorded].append(nanoseconds)
 
-    def own_us(self) -> float | None:
+    def in_call_us(self) -> float | None:
+        """What the wrapper takes of a call that is recorded, more than of one that is only timed."""
         without, recorded = self._owns[False], self._owns[True]
         if min(len(without), len(recorded)) < 8:
             return None
         return (median(recorded) - median(without)) / 1e3
-
-    def text(self, dropped: int) -> tuple[int, float, int, int, float | None]:
-        return self.calls + dropped, self.nanoseconds / 1e9, self.raised, self.left_out + dropped, self.own_us()
 
 
 class Writer:
@@ -124,10 +122,16 @@ class Writer:
         queue: Queue,
         functions: Callable[[], Sequence[Any]],
         budget_bytes: int,
+        entry_us: float,
     ) -> None:
-        """`functions` are the probes so far, in the order of their index; there may come more."""
+        """`functions` are the probes so far, in the order of their index; there may come more. `entry_us`: what a call
+        takes that goes through a wrapper which does nothing.
+        """
         self.path, self._begin, self._queue, self._functions = path, begin, queue, functions
-        self._budget = budget_bytes
+        self._budget, self._entry_us = budget_bytes, entry_us
+        self._has_pickles = begin["settings"]["payloads"] == "values"
+        self.cpu_s = 0.0
+        """Of the thread that writes."""
         self._began_ns: int = begin["start_ns"]
         self._began_cpu, self._began_children = cpu_seconds(), children()
         self.totals: dict[int, Totals] = collections.defaultdict(Totals)
@@ -154,6 +158,17 @@ class Writer:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
+    def text_of(self, probe: Any) -> tuple[int, float, int, int, float | None]:
+        """What is said of one function: its calls, their seconds, those that raised, those that were not kept, and
+        what recording took of one, in the thread that called. The median call may have no size looked at: what those
+        take that have is put to it, in their mean.
+        """
+        totals, dropped = self.totals[probe.index], probe.dropped
+        own = totals.in_call_us()
+        if own is not None:
+            own += self._entry_us + probe.asked.looks_us + probe.answered.looks_us
+        return totals.calls + dropped, totals.nanoseconds / 1e9, totals.raised, totals.left_out + dropped, own
+
     def _run(self) -> None:
         try:
             while not self._ending.wait(EVERY_S):
@@ -176,8 +191,9 @@ class Writer:
             totals.nanoseconds += row[rows.DURATION]
             if row[rows.RAISED]:
                 totals.raised += 1
-        for begin in range(0, len(taken), ROWS_A_BLOCK):
-            self._write_rows(taken[begin : begin + ROWS_A_BLOCK])
+        for block in self._in_blocks(taken):
+            self._write_block(block)
+        self.cpu_s = time.thread_time()
         news = bool(taken or queue.timed or queue.objects)
         while queue.timed:
             function, duration, raised = queue.timed.popleft()
@@ -193,23 +209,29 @@ class Writer:
         if news and self._pieces % TOTALS_EVERY == 1:
             self._write(blocks.encode({"kind": "totals", **self._figures()}))
 
-    def _write_rows(self, taken: list[tuple[Any, ...]]) -> None:
-        """As one block, or as several if there are pickles of more than :data:`BYTES_A_BLOCK`."""
-        if self._begin["settings"]["payloads"] != "values":
-            self._write_block(taken, [])
+    def _in_blocks(self, taken: list[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
+        """Of so many rows, and of pickles of :data:`BYTES_A_BLOCK` and one more."""
+        if not self._has_pickles:
+            yield from (taken[begin : begin + ROWS_A_BLOCK] for begin in range(0, len(taken), ROWS_A_BLOCK))
             return
         block: list[tuple[Any, ...]] = []
         size = 0
         for row in taken:
             block.append(row)
             size += rows.pickle_bytes(row)
-            if size >= BYTES_A_BLOCK:
-                self._write_block(*rows.with_blobs(block))
+            if size >= BYTES_A_BLOCK or len(block) >= ROWS_A_BLOCK:
+                yield block
                 block, size = [], 0
         if block:
-            self._write_block(*rows.with_blobs(block))
+            yield block
 
-    def _write_block(self, texts: Sequence[Any], blobs: Sequence[bytes]) -> None:
+    def _write_block(self, block: list[tuple[Any, ...]]) -> None:
+        """Or count what is in it, once nothing more is to be written."""
+        if self.broken or self.bytes > self._budget:
+            for row in block:
+                self.totals[row[0]].left_out += 1
+            return
+        texts, blobs = rows.with_blobs(block) if self._has_pickles else (block, [])
         self._write(blocks.encode({"kind": "calls", "rows": texts, **self._news()}, blobs))
         if self.bytes > self._budget:
             self._queue.reduce(None)
@@ -230,9 +252,10 @@ class Writer:
             "seconds": (time.perf_counter_ns() - self._began_ns) / 1e9,
             "cpu_seconds": [now - then for now, then in zip(cpu_seconds(), self._began_cpu)],
             "children": {name: each - self._began_children.get(name, 0.0) for name, each in children().items()},
-            "totals": {each.name: self.totals[place].text(each.dropped) for place, each in enumerate(functions)},
+            "totals": {each.name: self.text_of(each) for each in functions},
             "failures": dict(self._queue.failures),
             "written_bytes": self.bytes,
+            "writing_seconds": self.cpu_s,
         }
 
     def _write(self, data: bytes) -> None:

@@ -58,7 +58,7 @@ def run(site: Path, *arguments: str, root: Path = ROOT) -> None:
 
 def test_a_contender_written_by_the_documents_keeps_every_promise(site: Path, tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
-    run(site, "pytest", "tests/contenders/test_conformance.py", "-k", "plain-socket", f"--junit-xml={report}")
+    run(site, "pytest", "tests/contenders/conformance", "-k", "plain-socket", f"--junit-xml={report}")
     (counts,) = re.findall(r'<testsuite [^>]*skipped="(\d+)" tests="(\d+)"', report.read_text())
     skipped, tests = map(int, counts)
     assert tests - skipped > 15
@@ -96,7 +96,7 @@ def test_one_file_and_one_line_add_a_contender_to_the_repository(tmp_path: Path)
     text = listed.read_text()
     assert text.count(last) == 1
     listed.write_text(text.replace(last, f'    "plain-socket": "contenders.plain_socket:PlainSocket",\n{last}'))
-    tests = ["tests/contenders/test_registry.py", "tests/contenders/test_conformance.py"]
+    tests = ["tests/contenders/test_registry.py", "tests/contenders/conformance"]
     report = tmp_path / "report.xml"
     run(copy, "pytest", *tests, "-k", "plain-socket or registry", f"--junit-xml={report}", root=copy)
     names = re.findall(r'testcase [^>]*name="([^"]*)"', report.read_text())

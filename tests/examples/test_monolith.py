@@ -104,7 +104,7 @@ def test_the_walk_through_goes_from_the_recording_to_what_was_true(tmp_path):
     program = start("prove.py", *few, "--output", str(output))
     said, complaints = finish(program)
     assert program.returncode in (0, 1), complaints
-    assert said.count("\n$ python ") == 9
+    assert said.count("\n$ python ") == 8
     proof = json.loads((output / "proof.json").read_text())
     assert proof["claims"][0]["function"] == "", "the program's own"
     assert {"shop.pricing:quote", "shop.images:thumbnail"} <= {claim["function"] for claim in proof["claims"]}
@@ -119,3 +119,4 @@ def test_the_walk_through_goes_from_the_recording_to_what_was_true(tmp_path):
         name for each in cuts["modules"] for name in each["modules"]
     }
     assert "<title>Replayed: " in (output / "report.html").read_text()
+    assert "<title>Where to cut: " in (output / "cuts.html").read_text()

@@ -1,4 +1,6 @@
+import os
 import signal
+from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
@@ -28,6 +30,14 @@ def name() -> Iterator[str]:
     for owner in cleanup.survey(name):
         cleanup.remove(owner)
     assert not left, f"left in shared memory: {left}"
+
+
+@pytest.fixture
+def fifo(tmp_path: Path) -> str:
+    """By which a method says that it was entered."""
+    path = str(tmp_path / "entered")
+    os.mkfifo(path)
+    return path
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """What becomes of calls when their server has died, with servers in processes of their own."""
 
 import contextlib
-import os
 import time
 
 import pytest
@@ -37,12 +36,6 @@ def serving_process(name, target=serve_pricing):
 def kill(child):
     child.kill()
     child.join(PATIENCE)
-
-
-@pytest.fixture
-def fifo(tmp_path):
-    os.mkfifo(path := str(tmp_path / "entered"))
-    return path
 
 
 @pytest.fixture

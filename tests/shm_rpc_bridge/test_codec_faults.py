@@ -1,6 +1,5 @@
 """Whatever bytes and codecs meet: one clear error for each, nothing is run that was not asked for, all go on."""
 
-import ast
 import collections
 import contextlib
 import json
@@ -8,51 +7,18 @@ import pickle
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from time import monotonic
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shm_rpc_bridge import RPCClient, RPCError, RPCSerializationError, RPCServer, RPCTransportError
+from shm_rpc_bridge import RPCClient, RPCError, RPCSerializationError, RPCTransportError
 from shm_rpc_bridge.codec import chosen
-from shm_rpc_bridge.connection import Connection
-from shm_rpc_bridge.failures import METHOD_FAILED, REQUEST_REFUSED, RESULT_REFUSED, described
-from shm_rpc_bridge.testing import in_memory
+from shm_rpc_bridge.failures import METHOD_FAILED, described
 
 from .codecs import CODECS, codec_of
-from .services import PATIENCE, register_methods, serving, started
-
-
-class Plus:
-    """A codec of one's own, of two methods: what JSON is not."""
-
-    name = "own"
-
-    @staticmethod
-    def dumps(value):
-        return repr(value).encode()
-
-    @staticmethod
-    def loads(message):
-        return ast.literal_eval(message.decode())
-
-
-@contextlib.contextmanager
-def raw_channel(codec):
-    """To a server of that codec, for bytes."""
-    with in_memory():
-        server = RPCServer("raw", codec=codec)
-        register_methods(server)
-        with started(server):
-            connection = Connection("raw", chosen(codec).name)
-            connection.open()
-            channel = connection.new_channel()
-            channel.open(1000, 100_000, "adaptive")
-            yield lambda message: bytes(channel.exchange(message, monotonic() + PATIENCE))
-            connection.close_channel(channel)
-            connection.is_retired = True
-            assert connection.reap()
+from .raw import Plus, raw_channel
+from .services import PATIENCE, serving
 
 
 def broken(message):
@@ -110,6 +76,7 @@ def test_any_bytes_as_a_response_are_a_value_or_one_error(name, data):
 
 
 FAILURE = ["method", "T", "text", "trace", "ValueError", [1], []]
+
 HOSTILE = [
     [],
     [1, 2],
@@ -155,35 +122,6 @@ def test_failures_nested_without_end_are_one_error(codec):
     inner = message[1:-1] if codec.name.startswith("json") else message[1:] if codec.name == "msgpack" else None
     with pytest.raises(RPCSerializationError, match="the response to 'm' is none"):
         codec.decode_response("m", pickle.dumps(deep) if inner is None else inner)
-
-
-class Touch:
-    """Whoever reads its pickle creates that file."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return open, (self.path, "w")
-
-
-@pytest.mark.fault("pickle-unread")
-@pytest.mark.parametrize("name", ["json", "json+types", "msgpack", Plus])
-def test_a_pickle_sent_to_a_server_that_has_not_switched_it_on_is_refused_unread(name, tmp_path):
-    if name == "msgpack":
-        pytest.importorskip("msgspec")
-    codec, path = chosen(name), tmp_path / "made"
-    hostile = pickle.dumps(("echo", {"data": Touch(str(path))}), 5)
-    with raw_channel(name) as exchange:
-        with pytest.raises(RPCSerializationError, match="not a request"):
-            codec.decode_response("echo", exchange(hostile))
-        assert not path.exists()
-        assert codec.decode_response("add", exchange(codec.encode_request("add", (1, 2), {}))) == 3
-    with pytest.raises(RPCSerializationError, match="the response to 'echo' is no"):
-        codec.decode_response("echo", pickle.dumps((Touch(str(path)),), 5))
-    assert not path.exists()
-    chosen("pickle").decode_request(hostile)[2]["data"].close()
-    assert path.exists()  # it would have
 
 
 @pytest.mark.fault("codec-other")
@@ -241,53 +179,6 @@ def test_numpys_scalars_are_refused_with_tolist_named_where_they_would_change(co
     else:
         with pytest.raises(RPCSerializationError, match=r"send its tolist\(\)"):
             codec.encode_result("f", [value])
-
-
-class ExitsInReduce:
-    def __reduce__(self):
-        raise SystemExit(3)
-
-
-@pytest.mark.fault("codec-hostile")
-def test_a_system_exit_while_a_pickle_is_written_or_read_costs_one_call():
-    """It ended the process."""
-    codec = chosen("pickle")
-    with pytest.raises(RPCSerializationError, match=r"argument 1 of 'f' is an ExitsInReduce .*SystemExit: 3"):
-        codec.encode_request("f", (ExitsInReduce(),), {})
-    with pytest.raises(RPCSerializationError, match="the result of 'f' is an ExitsInReduce"):
-        codec.encode_result("f", ExitsInReduce())
-    exits = b"\x80\x05csys\nexit\nK\x03\x85R."
-    with pytest.raises(RPCSerializationError, match=r"not a request: .*SystemExit: 3"):
-        codec.decode_request(exits)
-    with pytest.raises(RPCSerializationError, match="the response to 'f' is no pickle: SystemExit: 3") as caught:
-        codec.decode_response("f", exits)
-    assert caught.value.may_have_run
-
-
-@pytest.mark.fault("codec-hostile")
-@pytest.mark.parametrize("response", [7, (), [1], {1: 2}, (1, 2), ("x", "y")])
-def test_a_pickle_that_is_no_response_is_an_error_that_may_have_run(response):
-    with pytest.raises(RPCSerializationError, match=r"^the response to 'f' is none: .*is unknown") as caught:
-        chosen("pickle").decode_response("f", pickle.dumps(response))
-    assert caught.value.may_have_run
-
-
-INTERRUPTS = b"\x80\x05csignal\nraise_signal\nK\x02\x85R."  # SIGINT, as by Ctrl-C while it is read
-
-
-def test_an_interruption_while_a_pickle_is_read_is_no_error_of_the_call():
-    codec = chosen("pickle")
-    *failure, _ = pickle.loads(codec.encode_failure(described(METHOD_FAILED, ValueError("text")), None))
-    for response in (INTERRUPTS, pickle.dumps((*failure, INTERRUPTS))):
-        with pytest.raises(KeyboardInterrupt):
-            codec.decode_response("f", response)
-
-
-@pytest.mark.parametrize("kind", [REQUEST_REFUSED, RESULT_REFUSED])
-def test_with_pickle_only_what_a_method_has_raised_comes_as_itself(kind):
-    codec, error = chosen("pickle"), ValueError("text")
-    with pytest.raises(RPCSerializationError, match="text"):
-        codec.decode_response("f", codec.encode_failure(described(kind, error), error))
 
 
 def test_one_codec_is_used_by_eight_threads(codec):

@@ -1,25 +1,20 @@
-"""Too little memory, or none to share, is an error of what needs it; everyone else goes on."""
+"""Too little memory is an error of what needs it; everyone else goes on."""
 
 import contextlib
 import errno
 import mmap
 import os
 import random
-import shutil
-import subprocess
-import sys
 import threading
-import time
 
 import pytest
 
 from shm_rpc_bridge import RPCClient, RPCError, RPCMethodError, RPCSerializationError, RPCTransportError, cleanup, posix
 from shm_rpc_bridge.testing import leftovers
 
-from .services import PATIENCE, calling, process, run_server, server_process, serving
+from .services import PATIENCE, process, run_server, server_process, serving
 from .steps import until
 from .strangers import limit_memory
-from .test_full_memory import ROOT
 
 MIB = 2**20
 
@@ -264,115 +259,3 @@ def remove_leftovers(name):
             cleanup.remove(owner)
         if not leftovers(name):
             return
-
-
-TRY_ALL = """
-import sys
-from shm_rpc_bridge import RPCClient, RPCServer, RPCTransportError, SharedMemoryTransport
-for make in (RPCServer, RPCClient, SharedMemoryTransport.create, SharedMemoryTransport.open):
-    try:
-        make("nowhere")
-    except RPCTransportError as error:
-        print(error)
-"""
-
-needs_root = pytest.mark.skipif(
-    os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root, to hide /dev/shm or mount it read-only"
-)
-
-
-def run_with_mount(mount, *arguments):
-    command = ["unshare", "--mount", "sh", "-c", mount + ' && exec "$@"', "sh", sys.executable, *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
-    if "Operation not permitted" in done.stderr or "permission denied" in done.stderr:
-        pytest.skip("mounting is not permitted here")
-    return done
-
-
-@needs_root
-@pytest.mark.fault("shm-missing")
-def test_a_missing_dev_shm_is_an_error_with_the_remedy():
-    """It was `start the server first`, or that an object does not exist which was just to be made."""
-    done = run_with_mount("mount -t tmpfs tmpfs /dev", "-c", TRY_ALL)
-    assert done.returncode == 0, done.stderr
-    told = done.stdout.splitlines()
-    assert len(told) == 4
-    for line in told:
-        assert "there is no /dev/shm; mount -t tmpfs tmpfs /dev/shm" in line
-
-
-@needs_root
-@pytest.mark.fault("shm-missing")
-def test_a_read_only_dev_shm_is_an_error_that_says_so():
-    done = run_with_mount("mount -t tmpfs -o ro tmpfs /dev/shm", "-c", TRY_ALL)
-    assert done.returncode == 0, done.stderr
-    server, client, creator, opener = done.stdout.splitlines()
-    for line in (server, creator):
-        assert "/dev/shm is mounted read-only" in line
-    assert "start the server" in client
-    assert "must be created first" in opener
-
-
-@needs_root
-@pytest.mark.fault("shm-missing")
-@pytest.mark.parametrize("command", ["ls", "clean"])
-def test_looking_at_a_missing_dev_shm_is_no_traceback(command):
-    done = run_with_mount("mount -t tmpfs tmpfs /dev", "-m", "shm_rpc_bridge", command)
-    assert "Traceback" not in done.stderr
-
-
-@pytest.mark.fault("fork-while-connecting")
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-@pytest.mark.parametrize("forks", [100, pytest.param(10_000, marks=pytest.mark.soak)])
-def test_children_that_are_forked_while_threads_connect_and_close_run(name, forks, figures):
-    """Some of them waited for a lock in the C library that a thread of their parent's had had, for ever."""
-    forks, ended = figures.scaled(forks), threading.Event()
-    connected = [0, 0]
-
-    def connect_on(which):
-        while not ended.is_set():
-            with RPCClient(name, timeout=PATIENCE) as client:
-                assert client.call("add", a=connected[which], b=1) == connected[which] + 1
-            connected[which] += 1
-
-    with server_process(name) as server:
-        with calling(connect_on, 0) as one, calling(connect_on, 1) as two:
-            try:
-                for number in figures.progress("forks while connecting", range(forks)):
-                    pid = os.fork()
-                    if pid == 0:
-                        call_and_exit(name, number)
-                    assert exit_status(pid) == 0
-            finally:
-                ended.set()
-            one.result(PATIENCE)
-            two.result(PATIENCE)
-        with RPCClient(name, timeout=PATIENCE) as client:
-            assert client.call("add", a=1, b=2) == 3
-            client.call("stop")
-        server.join(PATIENCE)
-    figures.record("fork-while-connecting", "children forked while threads connect, all ran", forks, "forks", forks)
-    figures.record("fork-while-connecting", "connections meanwhile", sum(connected), "connections", forks)
-
-
-def call_and_exit(name, number):
-    status = 1
-    try:
-        with RPCClient(name, timeout=PATIENCE) as client:
-            status = 0 if client.call("add", a=number, b=3) == number + 3 else 2
-    finally:
-        os._exit(status)
-
-
-def exit_status(pid):
-    """Of a child, which is killed if it has not ended in time."""
-    end = time.monotonic() + PATIENCE
-    while True:
-        ended, status = os.waitpid(pid, os.WNOHANG)
-        if ended:
-            return status
-        if time.monotonic() > end:
-            os.kill(pid, 9)
-            os.waitpid(pid, 0)
-            return "it hung"
-        time.sleep(0.0005)

@@ -10,8 +10,8 @@ from shm_rpc_bridge import RPCClient, RPCMethodError, RPCServer
 from shm_rpc_bridge.codec import chosen
 from shm_rpc_bridge.testing import in_memory
 
+from .raw import raw_channel
 from .services import PATIENCE, register_methods, started
-from .test_codec_faults import raw_channel
 
 
 def price(item, *, currency="EUR"):

@@ -14,16 +14,7 @@ from shm_rpc_bridge.testing import in_memory
 
 from .services import PATIENCE, register_methods, started
 from .test_codec import json_values
-from .test_values import (
-    HEALTHY,
-    OwnDict,
-    OwnFloat,
-    OwnInt,
-    OwnList,
-    OwnStr,
-    Pair,
-    Point,
-)
+from .values import HEALTHY, OwnDict, OwnFloat, OwnInt, OwnList, OwnStr, Pair, Point
 
 STRICT, JSON = chosen("json", strict=True), chosen("json")
 

@@ -15,7 +15,7 @@ from shm_rpc_bridge import RPCError, RPCSerializationError
 from shm_rpc_bridge.codec import chosen
 
 from .test_codec import json_values, texts
-from .test_values import Bits, Colour, Number, OwnDict, OwnInt, OwnList, OwnStr, Pair, Point, Text, Zone
+from .values import Bits, Colour, Number, OwnDict, OwnInt, OwnList, OwnStr, Pair, Point, Text, Zone
 
 OF_A_MICROSECOND = datetime.time(1, tzinfo=datetime.timezone(datetime.timedelta(microseconds=1)))
 

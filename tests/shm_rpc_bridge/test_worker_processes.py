@@ -6,14 +6,7 @@ import threading
 
 import pytest
 
-from shm_rpc_bridge import (
-    AsyncRPCClient,
-    RPCClient,
-    RPCMethodError,
-    RPCServer,
-    RPCTransportError,
-    spawn,
-)
+from shm_rpc_bridge import AsyncRPCClient, RPCClient, RPCMethodError, RPCServer, RPCTransportError, spawn
 from shm_rpc_bridge.references import function_at, reference_of
 from shm_rpc_bridge.testing import leftovers
 
@@ -22,12 +15,6 @@ from .services import PATIENCE, calling, started
 from .steps import entered, until
 
 PRICING = pricing.__name__
-
-
-@pytest.fixture
-def fifo(tmp_path):
-    os.mkfifo(path := str(tmp_path / "entered"))
-    return path
 
 
 @pytest.fixture

@@ -26,12 +26,26 @@ CELLS = figures.frame(
 def test_a_measured_stream_is_answered_as_it_was_measured() -> None:
     first, second = answer(CELLS, "json", 100, 1000)
     assert (first.contender, first.item_us.value, first.client_cpu_us, first.server_cpu_us) == ("shm", 3.0, 2.0, 1.0)
-    assert (second.contender, round(second.items_per_s)) == ("grpc-uds", 6667)
+    assert (second.contender, second.items_per_s) == ("grpc-uds", pytest.approx(1e6 / 150, rel=1e-9))
 
 
 def test_between_two_sizes_an_item_costs_a_constant_and_a_part_per_byte() -> None:
     (only,) = answer(CELLS, "json", 1100, 10_000)
     assert only.item_us.value == pytest.approx(6.5)
+
+
+def test_half_as_many_items_as_were_measured_are_enough() -> None:
+    assert [each.contender for each in answer(CELLS, "json", 100, 500)] == ["shm", "grpc-uds"]
+    with pytest.raises(AdviceError, match="were not measured"):
+        answer(CELLS, "json", 100, 499)
+
+
+def test_between_sizes_that_are_too_far_apart_nothing_is_said() -> None:
+    far = figures.frame(
+        [row for size in (100, 10_000_000) for row in repeats("shm", (3000, 3000, 3000), payload_bytes=size, **SHORT)]
+    )
+    with pytest.raises(AdviceError, match="were not measured"):
+        answer(far, "json", 1_000_000, 1000)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from scenarios.cuts.borders import best, border, candidates
+from scenarios.cuts.borders import best, border, candidates, groups
 from scenarios.cuts.passages import OUTSIDE, Passage, Program
 
 
@@ -38,7 +38,7 @@ def test_what_crosses_is_counted_on_both_ways_and_what_does_not_is_not() -> None
     found = border(SHOP, frozenset({"images", "filters"}), ["fast", "slow"], microsecond_and_a_nanosecond_a_byte)
     assert (found.calls, found.calls_back, found.total_bytes) == (10, 0, 2_000_000)
     assert (found.moved_cpu_seconds, found.remains_cpu_seconds) == (4.0, 4.0)
-    assert found.cost_seconds == pytest.approx({"fast": 10 * 101e-6, "slow": 10 * 10_100e-6})
+    assert found.cost_seconds == pytest.approx({"fast": 10 * 101e-6, "slow": 10 * 10_100e-6}, rel=1e-9)
     cart = border(SHOP, frozenset({"cart"}), ["fast"], microsecond_and_a_nanosecond_a_byte)
     assert (cart.calls, cart.calls_back) == (1_000_000, 5)
 
@@ -48,6 +48,54 @@ def test_modules_that_are_cheaper_together_are_tried_together() -> None:
     assert frozenset({"images", "filters"}) in groups
     assert {frozenset({name}) for name in ("web", "images", "filters", "cart")} <= groups
     assert frozenset({"web", "images", "filters", "cart"}) not in groups, "that is no cut"
+
+
+def test_a_group_says_what_it_costs_together_and_apart_whether_it_is_a_best_cut_or_not() -> None:
+    kept, left_out = groups(SHOP, ["fast", "slow"], microsecond_and_a_nanosecond_a_byte)
+    found = {each.named: each for each in kept}
+    assert left_out == 0
+    assert set(found) == {"filters, images", "cart, web"}, "without the modules by themselves, and without everything"
+    images = found["filters, images"]
+    assert images.cost_seconds["fast"] == pytest.approx(10 * 101e-6)
+    assert images.apart_seconds["fast"] == pytest.approx(10 * 101e-6 + 1_000_000 * 1.1e-6), "what is between them, too"
+    assert set(images.apart_seconds) == {"fast", "slow"}
+    alone = border(SHOP, frozenset({"images"}), ["fast"], microsecond_and_a_nanosecond_a_byte)
+    assert alone.apart_seconds == alone.cost_seconds
+
+
+def test_groups_that_gain_most_come_first_and_those_that_gain_nothing_are_there_as_well() -> None:
+    program = Program(
+        10.0,
+        10.0,
+        [
+            passage(OUTSIDE, "a", 10, 0.001),
+            passage("a", "b", 1_000, 0.001),
+            passage(OUTSIDE, "c", 10, 2.0),
+            passage("c", "d", 1_000, 2.0),
+            passage(OUTSIDE, "e", 10, 2.0),
+        ],
+        {},
+        0,
+    )
+    found, _ = groups(program, ["fast"], microsecond_and_a_nanosecond_a_byte)
+    assert [each.named for each in found] == ["c, d", "a, b"]
+    assert "a, b" not in {each.named for each in best(program, ["fast"], microsecond_and_a_nanosecond_a_byte)}
+
+
+def test_modules_of_which_each_calls_the_next_are_a_group_that_grows() -> None:
+    chain = [passage(OUTSIDE, "m0", 1, 1.0)]
+    chain += [passage(f"m{place}", f"m{place + 1}", 1000 * 2**place, 1.0) for place in range(9)]
+    found = candidates(Program(20.0, 10.0, chain, {}, 0), "fast", microsecond_and_a_nanosecond_a_byte)
+    assert [len(each.group) for each in found] == [1] * 10 + [*range(2, 10)], "all ten are no cut"
+    assert found[10].named == "m8, m9", "those with most between them first"
+
+
+def test_of_many_groups_those_that_gain_most_are_shown_and_the_others_counted() -> None:
+    pairs = [passage(OUTSIDE, f"a{place:02}", 1, 1.0 + place) for place in range(30)]
+    pairs += [passage(f"a{place:02}", f"b{place:02}", 1000, 1.0) for place in range(30)]
+    kept, left_out = groups(Program(9e3, 9e3, pairs, {}, 0), ["fast"], microsecond_and_a_nanosecond_a_byte)
+    assert [each.named for each in kept] == [f"a{place:02}, b{place:02}" for place in range(29, 9, -1)]
+    assert left_out == 10
 
 
 def test_modules_that_have_nothing_to_do_with_each_other_are_no_group() -> None:
@@ -96,3 +144,49 @@ def test_what_was_not_measured_has_no_cost_and_is_not_named() -> None:
 
     assert math.isnan(border(program, frozenset({"b"}), ["fast"], price).cost_seconds["fast"])
     assert [each.named for each in best(program, ["fast"], price)] == ["a"]
+
+
+def test_three_cuts_are_named_at_most() -> None:
+    program = Program(10.0, 10.0, [passage(OUTSIDE, name, 10, 2.0) for name in "abcd"], {}, 0)
+    assert len(best(program, ["fast"], microsecond_and_a_nanosecond_a_byte)) == 3
+
+
+def test_the_first_contender_decides() -> None:
+    program = Program(10.0, 10.0, [passage(OUTSIDE, "a", 10, 2.0)], {}, 0)
+
+    def price(contender: str, message_bytes: int, is_beside: bool) -> float:
+        return {"fast": 1.0, "dear": 1e6}[contender]
+
+    assert [each.named for each in best(program, ["fast", "dear"], price)] == ["a"]
+    assert best(program, ["dear", "fast"], price) == []
+
+
+def test_a_hundredth_of_the_programs_time_is_worth_a_cut() -> None:
+    program = Program(100.0, 100.0, [passage(OUTSIDE, "a", 10, 1.0), passage(OUTSIDE, "b", 10, 0.9)], {}, 0)
+    assert [each.named for each in best(program, ["fast"], microsecond_and_a_nanosecond_a_byte)] == ["a"]
+
+
+def test_a_cut_that_costs_what_it_gains_is_not_named() -> None:
+    program = Program(10.0, 10.0, [passage(OUTSIDE, "a", 10, 1.0)], {}, 0)
+    assert best(program, ["fast"], lambda *_: 100_000.0) == []
+
+
+def test_where_the_group_has_used_more_than_is_known_of_the_program_nothing_remains() -> None:
+    program = Program(10.0, 1.0, [passage(OUTSIDE, "a", 10, 2.0)], {}, 0)
+    found = border(program, frozenset({"a"}), ["fast"], microsecond_and_a_nanosecond_a_byte)
+    assert found.remains_cpu_seconds == 0.0
+
+
+@pytest.mark.parametrize("each_us", [0.0, None])
+def test_modules_whose_calls_cost_nothing_or_nobody_knows_what_are_no_group(each_us: "float | None") -> None:
+    program = Program(
+        10.0, 9.0, [passage(OUTSIDE, "a", 10, 1.0), passage("a", "b", 10, 1.0), passage("b", "c", 10, 1.0)], {}, 0
+    )
+    assert {each.named for each in candidates(program, "fast", lambda *_: each_us)} == {"a", "b", "c"}
+
+
+def test_all_of_a_program_is_a_group_only_where_it_is_one_module() -> None:
+    one = Program(10.0, 9.0, [passage(OUTSIDE, "a", 10, 1.0)], {}, 0)
+    assert [each.named for each in candidates(one, "fast", microsecond_and_a_nanosecond_a_byte)] == ["a"]
+    two = Program(10.0, 9.0, [passage(OUTSIDE, "a", 10, 1.0), passage("a", "b", 1000, 1.0)], {}, 0)
+    assert {each.named for each in candidates(two, "fast", microsecond_and_a_nanosecond_a_byte)} == {"a", "b"}

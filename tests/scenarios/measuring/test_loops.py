@@ -15,7 +15,8 @@ import pytest
 
 from contenders.objects import Order
 from scenarios.measuring import loops
-from scenarios.measuring.loops import Dispatcher, Record, Work, WrongAnswer
+from scenarios.measuring.dispatcher import DRAIN_NS, Dispatcher
+from scenarios.measuring.loops import Record, Work, WrongAnswer
 
 LIMIT_NS = 10**10
 MS = 1_000_000
@@ -260,7 +261,7 @@ def test_a_queue_has_room_again_once_a_call_was_taken_from_it() -> None:
 
 def test_a_queue_that_cannot_be_worked_off_is_given_up_and_counted() -> None:
     due = [0, 1, 2, 3]
-    sent, skipped = _dispatched(due, backlog=9, took=[1, 2 * loops.DRAIN_NS])
+    sent, skipped = _dispatched(due, backlog=9, took=[1, 2 * DRAIN_NS])
     assert [moment for moment, _ in sent] == [0, 1]
     assert skipped == 2
 

@@ -88,6 +88,13 @@ def test_the_table_shows_each_row_with_its_tests_and_figures(project: Path) -> N
     )
 
 
+def test_a_file_in_a_folder_is_shown_with_it_since_others_have_its_name(project: Path) -> None:
+    room = project / reliability.TESTS / "room"
+    room.mkdir()
+    (room / "test_a.py").write_text('@pytest.mark.fault("two")\ndef test_third(): ...\n')
+    assert "| `room/test_a` 1<br>`test_a` 1 |" in reliability.section(project)
+
+
 def test_before_the_first_soak_nothing_is_claimed(project: Path) -> None:
     (project / "results" / "reference" / reliability.FIGURES).unlink()
     assert "Measured" not in reliability.section(project)

@@ -14,6 +14,7 @@ from scenarios.replay import proof, recorded
 from scenarios.replay.proof import Claim, Figures, Run
 from tests.scenarios.replay.recordings import SHOP, Made, write
 
+REFERENCE = Path(__file__).parents[3] / "results" / "reference"
 QUOTE, REQUEST = f"{SHOP}:quote", f"{SHOP}:request"
 SERVER = f"python -m shm_rpc_bridge {SHOP} --only=quote"
 
@@ -52,7 +53,7 @@ def run(tmp_path: Path) -> Run:
 
 
 def found(run: Run) -> dict[tuple[str, str], Figures]:
-    return {(claim.function, claim.what): claim.runs[0] for claim in proof.claims([run], "shm")}
+    return {(claim.function, claim.what): claim.runs[0] for claim in proof.judged([run], "shm").claims}
 
 
 def test_a_function_is_predicted_to_take_what_it_took_in_the_replay(run: Run) -> None:
@@ -103,7 +104,7 @@ def test_a_replay_without_the_functions_themselves_predicts_nothing(run: Run) ->
     with pytest.raises(UserError, match="without --with-handler"):
         found(Run("it", [dict(run.replays[0], options={"handler": "nothing"})], run.today, run.split))
     with pytest.raises(UserError, match="pipe was not replayed in the recorded rhythm"):
-        proof.claims([run], "pipe")
+        proof.judged([run], "pipe")
     with pytest.raises(UserError, match="no function is in its replay"):
         found(Run("it", [replay(1.0, 1.0, function="other:f")], run.today, run.split))
 
@@ -128,6 +129,29 @@ def test_the_command_says_what_held_and_ends_with_1_where_something_did_not(
     said = capsys.readouterr().out
     assert f"Off by more than 25%: {QUOTE}, p50. By itself a call takes 20.0 µs in the program" in said
     assert "-10%, -10%, -55%" in said
+
+
+def test_what_has_a_figure_in_some_runs_only_is_named_and_not_judged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, lacking = folder(tmp_path / "1", 100.0), folder(tmp_path / "2", 100.0)
+    program(lacking / "split-2.rec", 100.0, cpu_seconds=(1.0, 0.0), children={"another name": 0.0016})
+    assert main(["proof", str(whole), str(lacking)]) == 0
+    said = capsys.readouterr().out
+    assert f"Not judged: {QUOTE}, CPU: there is a figure in 1 of 2 runs only." in said
+
+
+@pytest.mark.parametrize("name", ["proof.json", "fit.json"])
+def test_the_predictions_of_the_reference_hold_in_three_runs_of_three(name: str) -> None:
+    """Of the shop, and of a package that nobody here wrote: ``make monolith`` and examples/others measure them anew."""
+    found = json.loads((REFERENCE / "monolith" / name).read_text())
+    assert found["runs"] == 3
+    kinds = {(claim["function"] == proof.TOTAL, claim["what"]) for claim in found["claims"]}
+    assert kinds == {(True, "CPU"), (False, "p50"), (False, "CPU")}
+    for claim in found["claims"]:
+        assert len(claim["off_in_runs"]) == 3
+        assert max(map(abs, claim["off_in_runs"])) <= 0.25, claim["function"]
+        assert claim["off"] == pytest.approx(claim["predicted"]["value"] / claim["measured"]["value"] - 1)
 
 
 def test_a_folder_that_is_no_run_is_refused_with_what_it_lacks(

@@ -152,6 +152,10 @@ def test_what_travels_is_said_without_measuring(
     assert main(["replay", str(recording), "--travel", "--json", "--results", str(tmp_path / "results")]) == 0
     found = json.loads(capsys.readouterr().out)
     ways = {each["function"].removeprefix(f"{SHOP}:"): each["ways"] for each in found["travel"]}
+    assert main(["replay", str(recording), "--travel", "--contender", "shm,grpc-uds,pynng"]) == 0
+    shown = capsys.readouterr().out
+    assert f"{SHOP}:quote: carried as json+beside by shm; as json by grpc-uds, pynng" in shown
+    assert f"{SHOP}:price_of: carried as pickle by shm, grpc-uds, pynng" in shown
     assert (ways["price_of"]["json"]["refused"], ways["price_of"]["msgpack"]["refused"]) == (6, 6)
     assert ways["price_of"]["pickle"]["carried"] == 6
     assert not (tmp_path / "results").exists()
@@ -176,6 +180,14 @@ def test_the_function_itself_is_run_and_its_results_compared(tmp_path: Path) -> 
     said = " ".join(sentences.of_study(found))
     assert "quote: the direct call takes 0.00 times what was recorded" in said  # which is 5 ms that it never took
     assert "of 4 results 0 were changed and 4 different" in said
+
+
+def test_the_rhythm_alone_says_as_well_how_the_direct_call_compares(tmp_path: Path) -> None:
+    """The recorded calls took 5 ms, which the function never takes."""
+    file = write(tmp_path / "calls.rec", QUOTES)
+    found = replayed(file, "mp-pipe", handler=defaults.REAL, rounds=0, rhythm_seconds=0.1)
+    assert 0 < found.lines[0].reproduced < 0.5
+    assert "quote: the direct call takes 0.0" in " ".join(sentences.of_study(found))
 
 
 def test_a_handler_that_takes_as_long_is_in_both_and_so_in_no_cost(tmp_path: Path) -> None:
@@ -314,3 +326,13 @@ def _ends(group: int, patience_s: float = 5.0) -> bool:
         if time.monotonic() > until:
             return False
         time.sleep(0.01)
+
+
+def test_the_program_is_split_without_what_is_impossible(tmp_path: Path) -> None:
+    """Its calls can be carried, and replayed; what they change would be lost."""
+    found = replayed(write(tmp_path / "calls.rec", [*QUOTES, Made("sort", ([3],), mutated=True)]), "mp-pipe")
+    verdicts = {line.today.function.removeprefix(f"{SHOP}:"): line.verdict.word for line in found.lines}
+    assert verdicts["sort"] == IMPOSSIBLE
+    assert all(line.splits for line in found.lines), "both have figures"
+    (program,) = found.programs
+    assert (program.functions, program.calls) == (1, len(QUOTES))

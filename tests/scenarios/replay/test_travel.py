@@ -101,7 +101,7 @@ def test_what_could_not_be_recorded_is_a_reason_and_ends_nothing(tmp_path: Path)
     calls = [Made("quote", ([1, {"lock": lock}],)), Made("quote", (1,), result=lock), Made("quote", (2,))]
     found, its = seen(tmp_path, calls)
     assert dict(found.left_out) == {
-        "arguments: a lock cannot be pickled: cannot pickle '_thread.lock' object": 1,
+        "args[0][*]['lock']: a lock cannot be pickled: cannot pickle '_thread.lock' object": 1,
         "result: a lock cannot be pickled: cannot pickle '_thread.lock' object": 1,
     }
     assert its.calls == 1

@@ -113,21 +113,46 @@ def test_a_rate_is_cheap_below_5_percent_of_the_programs_time() -> None:
     assert today().per_s == pytest.approx(100.0)
 
 
+def bound(function: Today, added_us: float, callers: int, workers: int, **other: Any) -> float:
+    return what_if.split(function, cost(added_us, **other), callers, workers).at_most
+
+
+FREE = {"client_cpu_us": 0.0, "server_cpu_us": 0.0}
+
+
 def test_the_bound_is_the_least_of_callers_main_process_and_workers() -> None:
     half = today(seconds=5.0, cpu_seconds=5.0)
-    one = what_if.bound(half, cost(0.0), 0.0, callers=1, workers=1)
-    assert one == pytest.approx(1.0)  # one caller waits for each call
-    assert what_if.bound(half, cost(0.0), 0.0, callers=8, workers=1) == pytest.approx(2.0)  # Amdahl: half is left
-    assert what_if.bound(half, cost(0.0), 0.0, callers=8, workers=8) == pytest.approx(2.0)
+    assert bound(half, 0.0, 1, 2, **FREE) == pytest.approx(1.0)  # one caller waits for each call
+    assert bound(half, 0.0, 8, 1, **FREE) == pytest.approx(2.0)  # Amdahl: half is left
+    assert bound(half, 0.0, 8, 8, **FREE) == pytest.approx(2.0)
     most = today(seconds=8.0, cpu_seconds=8.0)
-    assert what_if.bound(most, cost(0.0), 0.0, callers=8, workers=2) == pytest.approx(2.5)  # 10 s by 8 s of 2 workers
-    assert what_if.bound(half, cost(1000.0), 1.0, callers=1, workers=1) == pytest.approx(10 / 11)
+    assert bound(most, 0.0, 8, 2, **FREE) == pytest.approx(2.5)  # 10 s by 8 s of 2 workers
+    assert bound(half, 1000.0, 1, 2, **FREE) == pytest.approx(10 / 11)
 
 
 def test_a_program_without_a_known_cpu_time_is_taken_by_its_time() -> None:
     unknown = today(cpu_seconds=NAN)
     assert math.isnan(what_if.split(unknown, cost(1.0)).leaves_cpu_seconds)
-    assert what_if.bound(unknown, cost(0.0), 0.0, 4, 4) == pytest.approx(10 / 9)
+    assert bound(unknown, 0.0, 4, 4, **FREE) == pytest.approx(10 / 9)
+
+
+def test_the_bound_of_the_program_is_that_of_all_its_functions_together() -> None:
+    one, other = today(seconds=4.0, cpu_seconds=4.0), today(function="shop:report", seconds=4.0, cpu_seconds=NAN)
+    busy = cost(0.0, client_cpu_us=500.0, server_cpu_us=1000.0)
+
+    def of_program(callers: int, workers: int, *functions: Today, added_us: float = 0.0) -> float:
+        each = dataclasses.replace(busy, added_mean_us=Estimate(added_us))
+        lines = [(now, [what_if.split(now, each, callers, workers)]) for now in functions]
+        (found,) = what_if.programs(lines, callers, workers)
+        return found.at_most
+
+    assert math.isnan(of_program(1, 1, one, other))
+    assert of_program(8, 8, one, other) == pytest.approx(10 / (10 - 8 + 2 * 0.5))  # what is left, and calling
+    assert of_program(8, 2, one, other) == pytest.approx(2 * 10 / (8 + 2 * 1.0))  # what is answered, and answering
+    assert of_program(1, 8, one, other, added_us=500.0) == pytest.approx(10 / 11)
+    assert of_program(8, 1, one) == what_if.split(one, busy, 8, 1).at_most, "of one function that is its own"
+    whole = today(seconds=10.0, cpu_seconds=10.0)
+    assert of_program(8, 8, whole, whole) == pytest.approx(8 * 10 / (10 + 2 * 1.0)), "no more than all of it leaves"
 
 
 def timed(*passes: list[float], cpu_us: float = 0.0, server_us: float | None = 0.0) -> Timed:

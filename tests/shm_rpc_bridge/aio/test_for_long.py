@@ -86,5 +86,7 @@ def test_no_answer_is_mixed_up_and_nothing_is_left(name, calls, options, figures
             break
     assert sum(counts.values()) - counts["killed"] == -(-calls // CALLERS) * CALLERS
     assert counts["lost"] <= CALLERS * counts["killed"]
+    where = " ".join(f"in {count} {kind}" for kind, count in options.items()) or "inline"
+    figures.record("async", f"workers killed among awaited calls, {where}", counts.pop("killed"), "kills", calls)
     for what, count in counts.items():
-        figures.record("async", f"awaited calls that were {what}, {options or 'inline'}", count, "calls", calls)
+        figures.record("async", f"awaited calls that were {what}, {where}", count, "calls", calls)

@@ -254,3 +254,22 @@ def test_an_async_call_that_lacks_an_argument_is_a_call_that_raised_and_is_over(
         asyncio.run(calls())
     assert [(call.raised, call.parent) for call in program.recording().calls] == [("TypeError", 0), ("", 0)]
     assert program.recording().totals["lacks:f"].calls == 2
+
+
+@pytest.mark.parametrize("payloads", ["values", "sizes"])
+def test_an_object_is_asked_for_no_attribute_of_the_recorders_own_wishes(program: Program, payloads: str) -> None:
+    """As one that connects where an attribute is asked for, or a mock that has every one."""
+    module = program.module(
+        "curious",
+        """
+        asked = []
+        class Proxy:
+            def __getattr__(self, name):
+                asked.append(name)
+                raise AttributeError(name)
+        def f(value): pass
+        """,
+    )
+    with record("curious:f", output=program.output, payloads=payloads):
+        module.f(module.Proxy())
+    assert [name for name in module.asked if not name.startswith("__")] == []

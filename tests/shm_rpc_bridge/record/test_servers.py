@@ -12,9 +12,15 @@ import pytest
 from .programs import Program
 
 pytest.importorskip("uvicorn")
+pytest.importorskip("gunicorn")
 
 APP = """
 import pricing
+
+def plain(environ, start_response):
+    pricing.quote(environ["PATH_INFO"])
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"ok"]
 
 async def app(scope, receive, send):
     if scope["type"] == "http":
@@ -23,6 +29,10 @@ async def app(scope, receive, send):
         await send({"type": "http.response.body", "body": b"ok"})
 """
 REQUESTS = 30
+SERVERS = {
+    "uvicorn": "-m uvicorn app:app --workers 2 --uds {path} --log-level warning --lifespan off",
+    "gunicorn": "-m gunicorn app:plain --workers 2 --bind unix:{path} --log-level warning",
+}
 
 
 class Local(http.client.HTTPConnection):
@@ -35,23 +45,12 @@ class Local(http.client.HTTPConnection):
 
 @pytest.mark.fault("recorded-forks")
 @pytest.mark.parametrize("by", ["command", "environment"])
-def test_the_workers_of_a_web_server_are_recorded_each_in_its_file(program: Program, by: str) -> None:
+@pytest.mark.parametrize("name", SERVERS)
+def test_the_workers_of_a_web_server_are_recorded_each_in_its_file(program: Program, name: str, by: str) -> None:
     program.write("pricing", "def quote(sku): return {'sku': sku}")
     program.write("app", APP)
     path = str(program.folder / "socket")
-    serving = [
-        "-m",
-        "uvicorn",
-        "app:app",
-        "--workers",
-        "2",
-        "--uds",
-        path,
-        "--log-level",
-        "warning",
-        "--lifespan",
-        "off",
-    ]
+    serving = SERVERS[name].format(path=path).split()
     asked = ["--target", "pricing:quote"]
     environment = program.environment()
     if by == "command":
@@ -62,7 +61,7 @@ def test_the_workers_of_a_web_server_are_recorded_each_in_its_file(program: Prog
             name, _, value = line.partition("export ")[2].partition("=")
             environment[name] = value.strip("'")
         command = [sys.executable, *serving]
-    del environment["PYTHONWARNINGS"]  # which are uvicorn's own affair
+    del environment["PYTHONWARNINGS"]  # which are the server's own affair
     server = subprocess.Popen(command, cwd=program.folder, env=environment, stderr=subprocess.PIPE, text=True)
     try:
         answered = [ask(path, f"/{number}", server) for number in range(REQUESTS)]

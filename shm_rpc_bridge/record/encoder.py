@@ -1,0 +1,78 @@
+"""What the values become that go one way of one function's calls: pickles, or sizes that take no longer than allowed.
+
+Thread-safe: threads may lose each other's steps, and then a value more or less is looked at.
+"""
+
+from __future__ import annotations
+
+import time
+from random import Random
+from typing import Any
+
+from shm_rpc_bridge.record import payloads
+
+clock = time.perf_counter_ns
+"""Linux's CLOCK_MONOTONIC, which all processes of a host share."""
+
+random = Random().random
+"""Of our own: the program's own chance goes on as it would."""
+
+QUICK_NS, ALLOWED_NS = 800, 200
+"""A size that is found out as quickly is, of every call. Others take so much in the mean of the calls."""
+ALLOWED_SHARE = 500
+"""Or this part of the time: a function that is called seldom has all of its values looked at."""
+GROWTH, FIRST_GAP = 4, 16
+"""So much longer than the last time no value is looked at, and so many calls at first: one look that was interrupted
+by the machine says little.
+"""
+NOT_LOOKED_AT = -1
+"""In place of a size."""
+
+
+class Encoder:
+    """Called with a value, gives what is kept of it. Raises nothing but what a signal's handler raises."""
+
+    __slots__ = ("_gap", "_left", "_next_ns", "_queue", "is_json")
+
+    def __init__(self) -> None:
+        self.is_json = False
+        """Whether the next value is looked at in any case, and is probably one that JSON has: the wrapper does it."""
+        self._queue: Any = None
+        self._left = self._gap = self._next_ns = 0
+        """So many values are let through, but none after that moment."""
+
+    @property
+    def looks_us(self) -> float:
+        """What the looks that are made now and then take of each call; 0 where every value is looked at, or none."""
+        return ALLOWED_NS / 1000 if self._gap else 0.0
+
+    def attach(self, queue: Any) -> None:
+        """Do as `queue` has it, which may change its mind: to sizes alone, or to nothing."""
+        self._queue = queue
+        self.is_json, self._left, self._gap = False, 0, 0
+
+    def __call__(self, value: Any) -> Any:
+        left = self._left
+        if left and clock() < self._next_ns:
+            self._left = left - 1
+            return NOT_LOOKED_AT
+        encode = self._queue.encode
+        return self._timed(value) if encode is payloads.sizes else encode and encode(value)
+
+    def closely(self, value: Any) -> Any:
+        """Its size in any case, and of what it is made."""
+        encode = self._queue.encode
+        if encode is not payloads.sizes:
+            return encode and encode(value)
+        return payloads.with_shape(self._timed(value), value)
+
+    def _timed(self, value: Any) -> Any:
+        begun = clock()
+        found = payloads.sizes(value)
+        took = clock() - begun
+        # So many in the mean: a program that calls in turns would have the same one looked at again and again.
+        gap = int(2 * random() * took / ALLOWED_NS) if took > QUICK_NS else 0
+        self._left = self._gap = min(gap, GROWTH * self._gap + FIRST_GAP)
+        self._next_ns = begun + ALLOWED_SHARE * took
+        self.is_json = took <= QUICK_NS and type(found) is int
+        return found

@@ -1,0 +1,100 @@
+"""A value that fails when it is looked at fails nothing else, and a signal's exception comes to the program."""
+
+import asyncio
+import signal
+from typing import Any
+
+import pytest
+
+from shm_rpc_bridge.record import record
+
+from .programs import Program
+
+
+class Hostile:
+    """Everything that a look at it may call goes wrong."""
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise OSError("not to be pickled")
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(f"no {name}")
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("not to be compared")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@pytest.mark.fault("recorded-values")
+@pytest.mark.parametrize("payloads", ["values", "sizes"])
+def test_a_value_that_fails_when_it_is_looked_at_fails_nothing_else(program: Program, payloads: str) -> None:
+    module = program.module("hostile", "def f(value): return value\nclass K:\n    def m(self, value): return value")
+    hostile, instance = Hostile(), module.K()
+    instance.odd = hostile
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    with record("hostile:f", "hostile:K.m", output=program.output, payloads=payloads):
+        for value in (hostile, [hostile, {"key": hostile}], "\ud800", 1 << 80, deep, {(1, 2): 3}):
+            assert module.f(value) is value
+            assert instance.m(value) is value
+    assert len(program.recording().calls) == 12
+    while deep:  # its destructor recurses otherwise
+        deep = deep.pop()
+
+
+class Impudent:
+    """Leaves the program where it is looked at."""
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise SystemExit(3)
+
+
+@pytest.mark.fault("recorded-values")
+@pytest.mark.parametrize("payloads", ["values", "sizes"])
+def test_no_exception_of_a_value_comes_to_the_program_whatever_its_type(program: Program, payloads: str) -> None:
+    module = program.module("impudent", "def f(value): return value\nasync def later(value): return value")
+    value = [Impudent()]
+    with record("impudent:f", "impudent:later", output=program.output, payloads=payloads):
+        for _ in range(20):
+            assert module.f(value) is value
+            assert asyncio.run(module.later(value)) is value
+    assert len(program.recording().calls) == 40
+
+
+class TimeIsUp(Exception):
+    pass
+
+
+@pytest.mark.fault("recorded-signals")
+@pytest.mark.parametrize("payloads", ["values", "sizes"])
+@pytest.mark.parametrize("place", ["argument", "result"])
+def test_a_time_limit_that_ends_while_a_value_is_looked_at_comes_to_the_program(
+    program: Program, payloads: str, place: str
+) -> None:
+    module = program.module("limited", "def f(value): return value.give()")
+
+    class Limits:
+        """Its time is up when it is pickled; as an argument, or where it is given."""
+
+        def __init__(self, given: Any = None) -> None:
+            self.given = given
+
+        def give(self) -> Any:
+            return self.given
+
+        def __reduce_ex__(self, protocol: Any) -> Any:
+            if place == "argument" or self.given is None:
+                signal.raise_signal(signal.SIGALRM)
+            return super().__reduce_ex__(protocol)
+
+    def up(*_: Any) -> None:
+        raise TimeIsUp
+
+    before = signal.signal(signal.SIGALRM, up)
+    try:
+        with record("limited:f", output=program.output, payloads=payloads), pytest.raises(TimeIsUp):
+            module.f(Limits(Limits()))
+    finally:
+        signal.signal(signal.SIGALRM, before)

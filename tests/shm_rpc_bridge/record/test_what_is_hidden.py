@@ -1,0 +1,125 @@
+"""What is private stays so: sizes keep no text, and what is named with redact= is in no file."""
+
+from typing import Any
+
+import pytest
+
+from shm_rpc_bridge.record import Redacted, record
+
+from .programs import Program
+
+
+def test_sizes_keep_no_value(program: Program) -> None:
+    module = program.module("private", "def store(text, blob, table): return {'stored': text}")
+    with record("private:store", output=program.output, payloads="sizes"):
+        module.store("the secret text", b"12345678" * 100, {"secret_key": 1.5})
+        module.store(Unpicklable("the secret text"), b"", [Unpicklable("another secret")])
+    call = program.recording().calls[0]
+    assert call.request is not None
+    assert call.response is not None
+    assert call.request.beside_bytes == 800
+    assert call.response.json_bytes == len('{"stored":"the secret text"}')
+    assert call.request.shape == "tuple of 2(tuple of 3(str of 15, bytes of 800, dict of 1{str: float}), dict of 0{})"
+    with pytest.raises(LookupError, match="not kept"):
+        program.recording().arguments(call)
+    assert b"secret" not in whole(program)
+
+
+class Unpicklable:
+    """Says what it holds to whoever tries."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise TypeError(f"cannot pickle {self.text}")
+
+
+@pytest.mark.parametrize("settings", [{"payloads": "sizes"}, {"redact": ["text"]}], ids=str)
+def test_what_an_exception_says_of_the_attributes_of_an_object_is_not_kept(program: Program, settings: Any) -> None:
+    module = program.module("holder", "class Holder:\n    def look(self, text): return 1")
+    holder = module.Holder()
+    holder.text = Unpicklable("the secret text")
+    with record("holder:Holder.look", output=program.output, **settings):
+        holder.look(Unpicklable("another secret"))
+    (told,) = program.recording().objects["holder:Holder.look"]
+    assert told["attributes"]["text"] == ["Unpicklable", -1, "TypeError"]
+    assert b"secret" not in whole(program)
+
+
+def whole(program: Program) -> bytes:
+    """Everything that stands in a file, uncompressed."""
+    from shm_rpc_bridge.record import blocks
+
+    found, _ = blocks.decode(program.output.read_bytes())
+    return repr(found).encode()
+
+
+def test_what_is_to_be_hidden_is_in_no_file(program: Program) -> None:
+    module = program.module("login", "def check(user, password, **more): return password + more['token']")
+    with record("login:check", output=program.output, redact=("password", "token", "return")):
+        module.check("ada", "very secret", token="also secret")
+        module.check(user="ada", password="very secret", token="also secret")
+    recording = program.recording()
+    first, second = recording.calls
+    assert recording.arguments(first) == (("ada", Redacted("str", 11)), {"token": Redacted("str", 11)})
+    assert recording.arguments(second)[1]["password"] == Redacted("str", 11)
+    assert recording.result(first) == Redacted("str", 22)
+    assert b"secret" not in whole(program)
+
+
+@pytest.mark.parametrize(
+    ("signature", "hidden"),
+    [
+        ("*args", "args"),
+        ("first, *args", "args"),
+        ("first, *args, later=0", "args"),
+        ("**options", "options"),
+        ("first=0, **options", "options"),
+        ("*args, **options", "args,options"),
+        ("args", "args"),
+    ],
+)
+def test_a_name_with_stars_hides_all_that_goes_there_and_nothing_else(
+    program: Program, signature: str, hidden: str
+) -> None:
+    names = hidden.split(",")
+    module = program.module("starred", f"def f({signature}): return None")
+    args: Any = {"*args": ("secret", "secret"), "first, *args": ("open", "secret", "secret"), "args": ("secret",)}
+    given = args.get(signature.partition(", later")[0].partition(", **")[0], ())
+    options = {"later": "open"} if "later" in signature else {"a": "secret", "b": "secret"} if "**" in signature else {}
+    if "first=0" in signature:
+        options["first"] = "open"
+    with record("starred:f", output=program.output, redact=names):
+        module.f(*given, **options)
+    (call,) = (recording := program.recording()).calls
+    kept, named = recording.arguments(call)
+    assert [isinstance(each, Redacted) for each in kept] == [each == "secret" for each in given]
+    assert {name: isinstance(each, Redacted) for name, each in named.items()} == {
+        name: each == "secret" for name, each in options.items()
+    }
+    assert b"secret" not in whole(program)
+
+
+def test_an_argument_by_name_alone_hides_none_that_has_a_place(program: Program) -> None:
+    module = program.module("by_name", "def f(*args, key): return None")
+    with record("by_name:f", output=program.output, redact=["key"]):
+        module.f(1, 2, key="secret")
+    (call,) = (recording := program.recording()).calls
+    assert recording.arguments(call) == ((1, 2), {"key": Redacted("str", 6)})
+
+
+def test_where_the_parameters_are_not_known_nothing_that_has_a_place_is_kept(program: Program) -> None:
+    module = program.module(
+        "in_c",
+        """
+        class Function:
+            __signature__ = "unknown, as of some functions in C"
+            def __call__(self, *args): return args[0]
+        next_one = Function()
+        """,
+    )
+    with record("in_c:next_one", output=program.output, redact=["key"]):
+        module.next_one("secret", "secreu")
+    (call,) = (recording := program.recording()).calls
+    assert recording.arguments(call)[0] == (Redacted("str", 6), Redacted("str", 6))

@@ -1,0 +1,68 @@
+"""Children that are forked while other threads connect and close run as any other."""
+
+import os
+import threading
+import time
+
+import pytest
+
+from shm_rpc_bridge import RPCClient
+
+from .services import PATIENCE, calling, server_process
+
+
+@pytest.mark.fault("fork-while-connecting")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+@pytest.mark.parametrize("forks", [100, pytest.param(10_000, marks=pytest.mark.soak)])
+def test_children_that_are_forked_while_threads_connect_and_close_run(name, forks, figures):
+    """Some of them waited for a lock in the C library that a thread of their parent's had had, for ever."""
+    forks, ended = figures.scaled(forks), threading.Event()
+    connected = [0, 0]
+
+    def connect_on(which):
+        while not ended.is_set():
+            with RPCClient(name, timeout=PATIENCE) as client:
+                assert client.call("add", a=connected[which], b=1) == connected[which] + 1
+            connected[which] += 1
+
+    with server_process(name) as server:
+        with calling(connect_on, 0) as one, calling(connect_on, 1) as two:
+            try:
+                for number in figures.progress("forks while connecting", range(forks)):
+                    pid = os.fork()
+                    if pid == 0:
+                        call_and_exit(name, number)
+                    assert exit_status(pid) == 0
+            finally:
+                ended.set()
+            one.result(PATIENCE)
+            two.result(PATIENCE)
+        with RPCClient(name, timeout=PATIENCE) as client:
+            assert client.call("add", a=1, b=2) == 3
+            client.call("stop")
+        server.join(PATIENCE)
+    figures.record("fork-while-connecting", "children forked while threads connect, all ran", forks, "forks", forks)
+    figures.record("fork-while-connecting", "connections meanwhile", sum(connected), "connections", forks)
+
+
+def call_and_exit(name, number):
+    status = 1
+    try:
+        with RPCClient(name, timeout=PATIENCE) as client:
+            status = 0 if client.call("add", a=number, b=3) == number + 3 else 2
+    finally:
+        os._exit(status)
+
+
+def exit_status(pid):
+    """Of a child, which is killed if it has not ended in time."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return status
+        if time.monotonic() > end:
+            os.kill(pid, 9)
+            os.waitpid(pid, 0)
+            return "it hung"
+        time.sleep(0.0005)
