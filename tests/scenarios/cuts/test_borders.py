@@ -82,6 +82,17 @@ def test_groups_that_gain_most_come_first_and_those_that_gain_nothing_are_there_
     assert "a, b" not in {each.named for each in best(program, ["fast"], microsecond_and_a_nanosecond_a_byte)}
 
 
+@pytest.mark.parametrize(
+    ("contenders", "order"), [(["fast", "slow"], ["c, d", "e, f"]), (["slow", "fast"], ["e, f", "c, d"])]
+)
+def test_the_first_contender_ranks_the_groups(contenders: "list[str]", order: "list[str]") -> None:
+    """A hundred thousand calls to the first group cost 0.11 s with the fast one, and 11 s with the slow one."""
+    calls = [passage(OUTSIDE, "c", 100_000, 2.0), passage("c", "d", 1_000_000, 2.0)]
+    calls += [passage(OUTSIDE, "e", 10, 0.5), passage("e", "f", 1_000_000, 0.5)]
+    found, _ = groups(Program(10.0, 10.0, calls, {}, 0), contenders, microsecond_and_a_nanosecond_a_byte)
+    assert [each.named for each in found] == order
+
+
 def test_modules_of_which_each_calls_the_next_are_a_group_that_grows() -> None:
     chain = [passage(OUTSIDE, "m0", 1, 1.0)]
     chain += [passage(f"m{place}", f"m{place + 1}", 1000 * 2**place, 1.0) for place in range(9)]

@@ -113,6 +113,49 @@ def test_a_rate_is_cheap_below_5_percent_of_the_programs_time() -> None:
     assert today().per_s == pytest.approx(100.0)
 
 
+@pytest.mark.parametrize(
+    ("mean_us", "other", "callers", "why"),
+    [
+        (
+            500.0,
+            {},
+            1,
+            "mp-pipe adds 50% of its own time: under 5% in batches of 10; "
+            "under 5% of the program's time below 100 calls/s (now 1,000)",
+        ),
+        (
+            60.0,
+            {"per_byte_ns": 1000.0, "per_call_us": 1.0},
+            1,
+            "mp-pipe adds 6% of its own time: no batch is enough, its bytes alone cost more than that; "
+            "under 5% of the program's time below 833 calls/s (now 1,000)",
+        ),
+        (
+            2000.0,
+            {},
+            2,
+            "mp-pipe adds 200% of its own time; under 5% in batches of 40; "
+            "under 5% of the program's time below 25 calls/s (now 1,000)",
+        ),
+    ],
+)
+def test_what_is_not_cheap_says_which_batch_or_rate_would_be(
+    mean_us: float, other: dict[str, Any], callers: int, why: str
+) -> None:
+    busy = today(program_seconds=1.0)
+    found = what_if.verdict(busy, [what_if.split(busy, cost(mean_us, **other), callers)], "", (0, 0), "")
+    assert found.why == why
+
+
+def test_a_function_that_is_called_seldom_says_its_part_of_the_program_and_what_more_is_had_of_it() -> None:
+    seldom = today(program_seconds=1.25)
+    found = what_if.verdict(seldom, [what_if.split(seldom, cost(60.0, **FREE), 4, 4)], "", (0, 0), "")
+    assert found.why == (
+        "mp-pipe adds 6% of its own time: under 5% in batches of 2; 4.8% of the program's time at 800 calls/s; "
+        "at most 3.8 times as much done"
+    )
+
+
 def bound(function: Today, added_us: float, callers: int, workers: int, **other: Any) -> float:
     return what_if.split(function, cost(added_us, **other), callers, workers).at_most
 
