@@ -109,7 +109,8 @@ def harness(arguments: list[str], folder: Path, results: Path) -> None:
             assert main(["plan", *(given[1:] or ["quick"])]) == 0
         return
     own = [] if asked.command in ("list", "plan") else ["--results", str(results)]
-    assert main([*given, *own]) == 0
+    # 2: a run of a machine with phases has groups of which not even a comparison with itself can tell anything.
+    assert main([*given, *own]) in ((0, 2) if asked.command == "compare" else (0,))
 
 
 @pytest.mark.parametrize(
