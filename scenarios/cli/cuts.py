@@ -19,7 +19,7 @@ from scenarios.cuts.passages import Program
 from scenarios.pages import page
 from scenarios.plan import filters
 from scenarios.plots import pictures, style
-from scenarios.records import folders, store
+from scenarios.records import environment, folders, store
 from scenarios.records.store import Run
 from scenarios.replay import defaults
 from scenarios.tables import of_cuts
@@ -35,7 +35,7 @@ SHOWN = 12
 def run(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     """Say what would cross the borders of a recorded package, and leave it as a page."""
     program = passages.read(asked.recording, trust=asked.trust)
-    measured = store.find(asked.results, asked.run or "reference")
+    measured = store.find(asked.results, asked.run) if asked.run else _reference(asked.results)
     curves = curves_of(measured, asked.lane)
     contenders = _contenders(asked.contender, curves)
     price = prices.of_curves(curves, _arrays(measured))
@@ -51,6 +51,12 @@ def run(asked: argparse.Namespace, console: Console, say: Reporter) -> int:
     _show(found, said, console)
     console.print(f"in {made / page.FILE}", highlight=False, markup=False, style="dim")
     return 0
+
+
+def _reference(results: Path) -> Run:
+    """That of the results, else the one that is committed."""
+    there = store.committed(results) or store.committed(environment.PROJECT / "results")
+    return there[0] if there else store.find(results, store.REFERENCE)
 
 
 def _arrays(measured: Run) -> Curves | None:

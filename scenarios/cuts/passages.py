@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import statistics
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -58,7 +58,7 @@ class Program:
     reasons: Mapping[str, str]
     """Of functions that cannot simply be called from another process: why."""
     left_out: int
-    """Calls that were made and not kept: everything here is of the others."""
+    """Calls that were made and not kept: the others of their functions stand for them."""
     refused: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Functions that could not be recorded, as generators: why. Nothing is known of their calls."""
 
@@ -75,7 +75,7 @@ def read(path: str, *, trust: bool = False) -> Program:
     """What is known of the program of a file. Raises :class:`RunError`, and what :func:`of_recording` raises."""
     try:
         recording = record.read(path, trust=trust)
-    except record.NotARecording as error:
+    except (record.NotARecording, PermissionError) as error:
         raise RunError(str(error)) from error
     except OSError as error:
         raise RunError(f"cannot read {path}: {error.strerror}") from error
@@ -98,14 +98,15 @@ def of_recording(recording: Recording) -> Program:
     recorders_ns = {
         name: round(1000 * each.own_us) if each.own_us > 0 else 0 for name, each in recording.totals.items()
     }
-    busy = _busy_shares(recording)
-    children: dict[tuple[int, int], int] = defaultdict(int)
+    busy, weight = _busy_shares(recording), _weights(recording)
+    children: dict[tuple[int, int], float] = defaultdict(float)
     busy_children: dict[tuple[int, int], float] = defaultdict(float)
     for call in recording.calls:
         if call.parent:
-            children[call.process, call.parent] += call.duration_ns + recorders_ns[call.function]
-            of_call = call.duration_ns * busy[call.function] + recorders_ns[call.function]
-            busy_children[call.process, call.parent] += of_call
+            name = call.function
+            children[call.process, call.parent] += weight[name] * (call.duration_ns + recorders_ns[name])
+            of_call = call.duration_ns * busy[name] + recorders_ns[name]
+            busy_children[call.process, call.parent] += weight[name] * of_call
     modules = {(call.process, call.number): call.function.partition(":")[0] for call in recording.calls}
     found: dict[tuple[str, str, str, int, bool], list[float]] = {}
     typical = _Typical(recording.calls)
@@ -116,20 +117,31 @@ def of_recording(recording: Recording) -> Program:
         caller = call.caller if call.caller in inside else modules.get((call.process, call.parent), OUTSIDE)
         key = caller, callee, call.function, size, 2 * beside > size
         sums = found.setdefault(key, [0, 0, 0.0, 0.0])
-        place = call.process, call.number
-        sums[0] += 1
-        sums[1] += sent.bytes + answered.bytes
-        own = max(0, call.duration_ns - children[place])
-        sums[2] += own / 1e9
-        sums[3] += min(own, max(0.0, call.duration_ns * busy[call.function] - busy_children[place])) / 1e9
+        place, times = (call.process, call.number), weight[call.function]
+        sums[0] += times
+        sums[1] += times * (sent.bytes + answered.bytes)
+        sums[2] += times * (call.duration_ns - children[place]) / 1e9
+        sums[3] += times * (call.duration_ns * busy[call.function] - busy_children[place]) / 1e9
     return Program(
         recording.seconds,
         sum(each.cpu_seconds for each in recording.processes),
-        [Passage(*key, int(calls), int(total), own, cpu) for key, (calls, total, own, cpu) in found.items()],
+        [_passage(key, *sums) for key, sums in found.items()],
         _reasons(recording),
         sum(each.dropped for each in recording.totals.values()),
         {name: function.refused for name, function in recording.functions.items() if function.refused},
     )
+
+
+def _weights(recording: Recording) -> dict[str, float]:
+    """How many calls of each function one that was kept stands for: with a sample, or past the budget, some."""
+    kept = Counter(call.function for call in recording.calls)
+    return {name: max(1.0, recording.totals[name].calls / count) for name, count in kept.items()}
+
+
+def _passage(key: tuple[str, str, str, int, bool], calls: float, total: float, own: float, cpu: float) -> Passage:
+    """A module is on a CPU for no longer than it runs, whatever shares of few calls say; nothing is below 0."""
+    own = max(0.0, own)
+    return Passage(*key, round(calls), round(total), own, min(own, max(0.0, cpu)))
 
 
 def _busy_shares(recording: Recording) -> dict[str, float]:

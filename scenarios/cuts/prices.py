@@ -1,7 +1,7 @@
 """What a call costs, from runs: the median of a call back to back with a method that does nothing, by its size.
 
-Of messages that are text that is a lane of the run; of those that are mostly arrays or bytes, handing over an array
-costs. A message smaller than any that was measured costs as much as the smallest. Between two measured sizes the cost
+A text costs what the lane of the run says; a message that is mostly arrays or bytes costs what handing over an array
+does. A message smaller than any that was measured costs as much as the smallest. Between two measured sizes the cost
 lies where advice has it, or on the straight line where that is too unsure to say anything; and beyond the largest on
 the line through the two largest, since memory is copied there and little else.
 """

@@ -22,9 +22,9 @@ class Case:
     response: bytes
     """A pickle of the result."""
     busy_ns: int
-    """CPU time of the recorded call, where a handler is to take as long; and ..."""
+    """CPU time of the recorded call, for a handler that is to take as long."""
     waiting_ns: int
-    """... what else it took, waiting."""
+    """What else the recorded call took: it waited."""
     start_ns: int
     """When it was called, on the clock of the recording."""
     duration_ns: int

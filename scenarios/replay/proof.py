@@ -105,7 +105,7 @@ class Judged:
     claims: Sequence[Claim]
     """The program's own first, then by function. Of the functions that were replayed and are in all recordings."""
     left_out: Sequence[str]
-    """What was predicted in some of the runs, and so is no claim, in words."""
+    """What only some of the runs, or none, have figures of: named, not judged."""
 
 
 def judged(runs: Sequence[Run], contender: str) -> Judged:
@@ -113,7 +113,7 @@ def judged(runs: Sequence[Run], contender: str) -> Judged:
     found: dict[tuple[str, str, str], list[Figures]] = defaultdict(list)
     for run in runs:
         for key, figures in _claims(run, contender):
-            found[key].append(figures)
+            found[key] += [] if math.isnan(figures.off) else [figures]
     return Judged(
         [Claim(*key, tuple(each)) for key, each in found.items() if len(each) == len(runs)],
         [

@@ -1,4 +1,4 @@
-"""A recording as the replay needs it, from :mod:`shm_rpc_bridge.record`. No other module of the harness imports that.
+"""A recording as the replay needs it, from :mod:`shm_rpc_bridge.record`. No other module of the replay imports that.
 
 Its values are unpickled here, with what stands in them for others put right: a value that was hidden is made up again,
 of the same type and length, and one that could not be recorded is the reason why a call cannot travel. Unpickling may

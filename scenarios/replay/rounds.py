@@ -156,7 +156,7 @@ def _round(replay: Replay, number: int, works: Sequence[Work], file: Path, measu
 
 def keep_rhythm(replay: Replay, rhythms: Mapping[Carrier, Rhythm], file: Path, measured: Measured, say: Say) -> None:
     """Every carrier in several turns, in an order drawn anew for each: a phase of the machine that lasts as long as one
-    of them is in a third of the calls at most."""
+    turn is in one turn's calls of each."""
     rng = random.Random(replay.seed)
     for turn in range(replay.turns):
         for carrier in rng.sample(sorted(rhythms, key=repr), len(rhythms)):

@@ -62,7 +62,7 @@ class Compared:
     """As the codec changes them."""
     different: int
     first: str = ""
-    """The first that was not equal: ``call 12: result[2]: tuple -> list``."""
+    """The first that was not equal: ``result[2]: tuple -> list``."""
 
     def and_also(self, other: Compared) -> Compared:
         """Both together."""

@@ -30,8 +30,8 @@ class Way:
     changed: int
     refused: int
     reasons: tuple[tuple[str, int], ...]
-    """``path: what -> what`` or ``path: why refused``, the commonest first, with the number of calls. ``[*]`` stands
-    for every place of a list."""
+    """``path: what -> what`` or ``path: why refused``, the commonest first, with the number of calls, of which one may
+    have several. ``[*]`` stands for every place of a list."""
     bytes_per_call: float | None
     """Of arguments and result, encoded: the mean of those calls that are not refused; None without any."""
 
@@ -114,32 +114,31 @@ def _way(codec: str, sample: Sample) -> tuple[Way, tuple[int, ...]]:
     carried = changed = refused = 0
     reasons, sizes = Counter[str](), []
     for chosen in sample.chosen:
-        try:
-            size, change = _of_call(codec, chosen, sample.function.parameters)
-        except Exception as error:  # whatever a codec, or a class's own code that it runs, raises
-            refused += 1
-            sizes.append(-1)
-            reasons[generalised(_place_of(codec, chosen, sample.function.parameters) + codecs.refusal(error))] += 1
-            continue
-        sizes.append(size)
-        if change is None:
-            carried += 1
-        else:
-            changed += 1
-            reasons[generalised(change)] += 1
+        size, changes, refusals = _of_call(codec, chosen, sample.function.parameters)
+        reasons.update({generalised(each) for each in refusals or changes})
+        sizes.append(-1 if refusals else size)
+        refused += bool(refusals)
+        changed += bool(changes and not refusals)
+        carried += not (changes or refusals)
     known = [size for size in sizes if size >= 0]
     mean = sum(known) / len(known) if known else None
     return Way(codec, carried, changed, refused, tuple(reasons.most_common(REASONS)), mean), tuple(sizes)
 
 
-def _of_call(codec: str, chosen: Chosen, parameters: Sequence[str]) -> tuple[int, str | None]:
-    """Its bytes, and what has changed in it first."""
-    total, change = 0, None
+def _of_call(codec: str, chosen: Chosen, parameters: Sequence[str]) -> tuple[int, list[str], list[str]]:
+    """Its bytes; and of each argument and the result what has changed in it first, or what of it is refused."""
+    total, changes, refusals = 0, [], []
     for root, value in _parts(chosen, parameters):
-        after, size = codecs.round_trip(codec, value)
+        try:
+            after, size = codecs.round_trip(codec, value)
+            change = difference(value, after, root)
+        except Exception as error:  # whatever a codec, or a class's own code that it runs, raises
+            refusals.append(f"{_place_of(codec, root, value)}: {codecs.refusal(error)}")
+            continue
         total += size
-        change = change or difference(value, after, root)
-    return total, change
+        if change is not None:
+            changes.append(change)
+    return total, changes, refusals
 
 
 def _parts(chosen: Chosen, parameters: Sequence[str]) -> list[tuple[str, Any]]:
@@ -147,21 +146,15 @@ def _parts(chosen: Chosen, parameters: Sequence[str]) -> list[tuple[str, Any]]:
     return [*parts(chosen.args, chosen.kwargs, parameters), ("result", chosen.result)]
 
 
-def _place_of(codec: str, chosen: Chosen, parameters: Sequence[str]) -> str:
-    """How one gets to what a codec refuses: the innermost value that it refuses by itself. ``path: ``."""
-    for root, value in _parts(chosen, parameters):
-        if not _refuses(codec, value):
-            continue
-        path, seen = root, {id(value)}
-        while True:
-            inner = next(
-                (pair for pair in children(value) if id(pair[1]) not in seen and _refuses(codec, pair[1])), None
-            )
-            if inner is None:
-                return f"{path}: "
-            path, value = path + inner[0], inner[1]
-            seen.add(id(value))
-    return ""
+def _place_of(codec: str, root: str, value: Any) -> str:
+    """How one gets to what a codec refuses: the innermost value that it refuses by itself."""
+    path, seen = root, {id(value)}
+    while True:
+        inner = next((pair for pair in children(value) if id(pair[1]) not in seen and _refuses(codec, pair[1])), None)
+        if inner is None:
+            return path
+        path, value = path + inner[0], inner[1]
+        seen.add(id(value))
 
 
 def _refuses(codec: str, value: Any) -> bool:

@@ -10,6 +10,7 @@ recurses: a value may be nested deeper than Python's stack. Pure; NumPy is known
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import pickle
 import re
@@ -126,7 +127,7 @@ def _compared(pair: Pair) -> str | list[Pair]:
     if isinstance(before, _BY_EQUALITY):
         return _of_instances(pair) if before == after or _is_nan(before, after) else _of_values(before, after)
     if isinstance(before, _BY_IDENTITY):
-        return _of_values(before, after)  # each of a process there is once, and these are two
+        return _of_values(before, after)  # functions, classes and enum members exist once: two are different
     if isinstance(before, (list, tuple, deque)):
         return _of_sequences(pair)
     if isinstance(before, datetime):  # which is equal in another zone, too
@@ -275,13 +276,16 @@ def _own_equality(before: Any, after: Any) -> bool | None:
 
 
 def _attributes(value: Any) -> dict[str, Any]:
-    found = dict(getattr(value, "__dict__", None) or {})
+    found: dict[str, Any] = {}
+    with contextlib.suppress(Exception):  # whatever a class's own code raises
+        found.update(getattr(value, "__dict__", None) or {})
     for kind in type(value).__mro__:
         slots = kind.__dict__.get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else slots:
             own = f"_{kind.__name__.lstrip('_')}{name}" if name.startswith("__") and not name.endswith("__") else name
-            if own not in ("__dict__", "__weakref__") and hasattr(value, own):
-                found[own] = getattr(value, own)
+            if own not in ("__dict__", "__weakref__"):
+                with contextlib.suppress(Exception):  # as above; and of one that is not set
+                    found[own] = getattr(value, own)
     return found
 
 

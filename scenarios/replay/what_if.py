@@ -14,10 +14,10 @@ Where b alone is beyond 5% of an item's work no batch helps.
 
 *More at once.* With N callers in parallel and W workers, the program does at most so many times what it does today as
 the least of these says: what N callers get through, each waiting for its own calls (``N T / (T + added)``); what the
-main process computes (``T / (T - F + C)``, F the function's CPU time, C that of calling it); what the workers do
-(``W T / (F + S)``, S that of answering). T is the program's time, and all of it is taken to hold the interpreter's
-lock: a bound, not a forecast. It needs as many free CPUs as processes. Of the whole program `added`, F, C and S are the
-sums over its functions, and F is T at most.
+main process computes (``T / (L - F + C)``, F the function's CPU time, C that of calling it); what the workers do
+(``W T / (F + S)``, S that of answering). T is the program's time and L its CPU time, T at most, which is taken to hold
+the interpreter's lock: a bound, not a forecast. It needs as many free CPUs as processes. Of the whole program `added`,
+F, C and S are the sums over its functions, and F is L at most.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ from scenarios.replay.figures import Cost
 CHEAP, IF, NOT_WORTH_IT, IMPOSSIBLE, UNKNOWN = (
     *("cheap to split", "worth it only if", "not worth it", "impossible", "not known"),
 )
+WORTH_SAYING = 1.05
+"""Times what the program does today."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +54,14 @@ class Today:
     dropped: int
     recorder_us: float
     """What recording has cost a call; NaN where that is not known. It is in the time of whoever called."""
+    program_cpu_seconds: float = math.nan
+    """Of all processes that were recorded; NaN where that is not known."""
+
+    @property
+    def program_busy_seconds(self) -> float:
+        """For so long the program computes, one thing at a time: its CPU time, and all of its time at most."""
+        known = not math.isnan(self.program_cpu_seconds)
+        return min(self.program_seconds, self.program_cpu_seconds) if known else self.program_seconds
 
     @property
     def share(self) -> float:
@@ -182,13 +192,13 @@ def bound(parts: Sequence[tuple[Today, Split]], callers: int, workers: int) -> f
     """
     if max(callers, workers) <= 1:
         return math.nan
-    whole = parts[0][0].program_seconds
+    whole, locked = parts[0][0].program_seconds, parts[0][0].program_busy_seconds
     busy = sum(today.seconds if math.isnan(today.cpu_seconds) else today.cpu_seconds for today, _ in parts)
-    busy = min(busy, whole)
+    busy = min(busy, locked)
     added = sum(split.added_seconds for _, split in parts)
     calling = sum(split.cost.client_cpu_us * today.calls / 1e6 for today, split in parts)
     answering = sum(split.answers_cpu_seconds for _, split in parts)
-    limits = [callers * whole / max(whole + added, 1e-9), whole / max(whole - busy + calling, 1e-9)]
+    limits = [callers * whole / max(whole + added, 1e-9), whole / max(locked - busy + calling, 1e-9)]
     if busy + answering > 0:
         limits.append(workers * whole / (busy + answering))
     return min(limits)
@@ -249,7 +259,7 @@ def _advice(today: Today, chosen: Split) -> str:
         )
     else:
         said.append(f"{_percent(chosen.of_program)} of the program's time at {today.per_s:,.0f} calls/s")
-    if chosen.at_most > 1:
+    if chosen.at_most >= WORTH_SAYING:
         said.append(f"at most {chosen.at_most:.2g} times as much done")
     return "; ".join(said)
 

@@ -14,7 +14,7 @@ from scenarios.replay.recorded import Call
 from scenarios.replay.tasks import Rhythm, Scheduled
 
 BURST_NS, PAUSE_NS = 50_000_000, 2_000_000
-"""Calls belong to one burst until none begins for so long a pause, or the burst has lasted as long as one may."""
+"""A burst of calls ends with a pause of PAUSE_NS, or after BURST_NS."""
 MOST_CALLERS = 64
 MOST_CALLS = 200_000
 

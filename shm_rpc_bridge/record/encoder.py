@@ -1,4 +1,4 @@
-"""What the values become that go one way of one function's calls: pickles, or sizes that take no longer than allowed.
+"""Encodes the arguments, or the results, of one function: as pickles, or as sizes found out in the time allowed.
 
 Thread-safe: threads may lose each other's steps, and then a value more or less is looked at.
 """
@@ -18,13 +18,13 @@ random = Random().random
 """Of our own: the program's own chance goes on as it would."""
 
 QUICK_NS, ALLOWED_NS = 800, 200
-"""A size that is found out as quickly is, of every call. Others take so much in the mean of the calls."""
+"""A size that takes less than QUICK_NS is found out of every call; of slower ones as many as take ALLOWED_NS of each call
+in the mean."""
 ALLOWED_SHARE = 500
-"""Or this part of the time: a function that is called seldom has all of its values looked at."""
+"""Or as many as take this part of the time: of a function that is called seldom every size is found out."""
 GROWTH, FIRST_GAP = 4, 16
-"""So much longer than the last time no value is looked at, and so many calls at first: one look that was interrupted
-by the machine says little.
-"""
+"""No value is looked at for GROWTH times as many calls as the last time, and FIRST_GAP more, at most: one look that was
+interrupted by the machine says little."""
 NOT_LOOKED_AT = -1
 """In place of a size."""
 
@@ -39,7 +39,7 @@ class Encoder:
         """Whether the next value is looked at in any case, and is probably one that JSON has: the wrapper does it."""
         self._queue: Any = None
         self._left = self._gap = self._next_ns = 0
-        """So many values are let through, but none after that moment."""
+        """So many further values, of `_gap` at first, are not looked at, and only until `_next_ns`."""
 
     @property
     def looks_us(self) -> float:

@@ -20,9 +20,7 @@ def beside(first: str | os.PathLike[str]) -> list[Path]:
 
 
 def clear(output: str | os.PathLike[str], *, force: bool) -> None:
-    """Make way for a recording. Raises FileExistsError where there is one, unless it is to be replaced by `force`, and
-    for what is none in any case.
-    """
+    """Remove an earlier recording. FileExistsError without `force`, and always for a file that is no recording."""
     there = [each for each in (Path(output), *beside(output)) if os.path.lexists(each)]
     if there and not force:
         raise FileExistsError(f"{there[0]} exists; take another name, or replace it with --force (force=True)")

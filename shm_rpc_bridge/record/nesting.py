@@ -14,7 +14,7 @@ current: ContextVar[int] = ContextVar("shm_rpc_bridge.record.current", default=0
 """The number of the innermost call, 0 for none."""
 
 next_number = itertools.count(1).__next__
-"""Of calls, of every recording of this process: what is in a call of an earlier one is in none of this."""
+"""Counts on over all recordings of a process: a call of an earlier one is no call's parent in this one."""
 
 
 @contextlib.contextmanager

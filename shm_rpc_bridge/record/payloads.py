@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import pickle
 import time
-import zlib
 from typing import Any, Callable, Dict, Iterable, Mapping, NamedTuple, Tuple
 
 import orjson
@@ -81,11 +80,15 @@ def changed(before: bytes | Encoded, after: bytes | Encoded) -> bool | None:
         return before != after
     if before.pickled is None or after.pickled is None:
         return None
-    if before.pickled == after.pickled:
+    return _differ(before.pickled, after.pickled)
+
+
+def _differ(before: bytes, after: bytes) -> bool:
+    if before == after:
         return False
     try:
         with inside():
-            return _again(before.pickled) != _again(after.pickled)
+            return _again(before) != _again(after)
     except but_signals():  # of the classes that are read: what was written differs, and that is all there is to say
         return True
 
@@ -97,8 +100,8 @@ class Attribute(NamedTuple):
     pickle_bytes: int
     """-1 where there is no pickle of it."""
     why_not: str
-    checksum: int
-    """Of the pickle: another one is another value."""
+    pickled: bytes | None
+    """To compare it with; not kept in a file."""
 
 
 def state(instance: Any, *, says_why: bool) -> dict[str, Attribute]:
@@ -107,6 +110,19 @@ def state(instance: Any, *, says_why: bool) -> dict[str, Attribute]:
     """
     with inside():
         return _state(instance, says_why)
+
+
+def state_changed(before: dict[str, Attribute], after: dict[str, Attribute]) -> bool:
+    """Whether an attribute has come, gone, or another value; of one without a pickle nobody knows."""
+    if before.keys() != after.keys():
+        return True
+    return any(_attribute_changed(each, after[name]) for name, each in before.items())
+
+
+def _attribute_changed(before: Attribute, after: Attribute) -> bool:
+    if before.pickled is None or after.pickled is None:
+        return before[:3] != after[:3]
+    return before.type_name != after.type_name or _differ(before.pickled, after.pickled)
 
 
 def _state(instance: Any, says_why: bool) -> dict[str, Attribute]:
@@ -120,9 +136,9 @@ def _state(instance: Any, says_why: bool) -> dict[str, Attribute]:
     for name, value in list(attributes.items()):
         try:
             pickled = pickle.dumps(value, PROTOCOL)
-            found[name] = Attribute(type(value).__name__, len(pickled), "", zlib.crc32(pickled))
+            found[name] = Attribute(type(value).__name__, len(pickled), "", pickled)
         except but_signals() as error:  # of the value's own methods: anything
-            found[name] = Attribute(type(value).__name__, -1, _why(error) if says_why else type(error).__name__, 0)
+            found[name] = Attribute(type(value).__name__, -1, _why(error) if says_why else type(error).__name__, None)
     return found
 
 

@@ -108,20 +108,19 @@ class Probe:
         """
         if turn in (LONG, CLOSELY):
             turn = CLOSELY if clock() >= (self._look_from if turn == LONG else self._first_from) else SHORT
-        if turn == ONLY_TIMED or queue.encode is None or not queue.is_sampled():
-            return True
         if queue.is_full():
             self.dropped = self._drop()
             return None
+        if turn == ONLY_TIMED or queue.encode is None or not queue.is_sampled():
+            return True
         try:
             look = NO_LOOK
             if turn == CLOSELY:
                 says_why = queue.keeps_values and self._hiding.nothing
                 look = _Look(self, args, says_why)
             arguments: payloads.Arguments = (args[self.first :], kwargs)
-            if not self._hiding.nothing:
-                arguments = self._hiding.of(arguments)
-            request = look.before(self, arguments)
+            shown = arguments if self._hiding.nothing else self._hiding.of(arguments)
+            request = look.before(self, arguments, shown)
             return queue, next_number(), parent, caller, request, look
         except but_signals() as error:  # of a value's own methods, or ours: the program's call goes on either way
             queue.fail(error)
@@ -158,7 +157,7 @@ class Probe:
 
 
 class _Look:
-    """What is looked at in some calls: None of a probe for the others."""
+    """What a close look at one call has found; :data:`NO_LOOK` for all other calls."""
 
     def __init__(self, probe: Probe | None, args: tuple[Any, ...] = (), says_why: bool = False) -> None:
         self.closely = probe is not None
@@ -177,10 +176,12 @@ class _Look:
     def encoded(self, encoder: Encoder, value: Any) -> Any:
         return encoder.closely(value) if self.closely else encoder(value)
 
-    def before(self, probe: Probe, arguments: payloads.Arguments) -> Any:
-        request = self.encoded(probe.asked, arguments)
+    def before(self, probe: Probe, arguments: payloads.Arguments, shown: payloads.Arguments) -> Any:
+        """`shown`: those of them that may be kept. What is hidden is looked at as well, for whether it changes."""
+        request = self.encoded(probe.asked, shown)
         if self.closely:
-            self._arguments, self._seen = arguments, payloads.seen(arguments, request)
+            self._arguments = arguments
+            self._seen = payloads.seen(arguments, request if shown is arguments else None)
             self._began_ns = cpu_clock()
             self._looked_ns = self._began_ns - self._looked_ns
         return request
@@ -210,7 +211,7 @@ class _Look:
         )
         mutated = payloads.changed(self._seen, now)
         if self._instance is not None:
-            mutates = self._state_now() != self._state
+            mutates = payloads.state_changed(self._state, self._state_now())
             attributes = {name: each[:3] for name, each in self._state.items()}
             queue.objects.append((self._probe.name, {"attributes": attributes, "mutated": mutates}))
         return cpu, mutated
@@ -224,4 +225,5 @@ NO_LOOK = _Look(None)
 
 def task_number() -> int:
     """A number for the task that runs; 0 outside of one."""
-    return 0 if asyncio._get_running_loop() is None else id(asyncio.current_task())
+    task = None if asyncio._get_running_loop() is None else asyncio.current_task()
+    return 0 if task is None else id(task)

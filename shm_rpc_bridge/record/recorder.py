@@ -235,7 +235,7 @@ class Recorder:
             self._refuse(module.__name__, str(error))
 
     def _wrapped(self, target: Target, *, within: str | None) -> tuple[Target, Callable[..., Any]]:
-        """A module that is imported again has its functions again, which are the same ones."""
+        """A module that is imported again keeps its probes: its calls are counted together."""
         known = next((each for each in self._probes if each.name == target.name and not each.refused), None)
         probe = known or Probe(
             target.name, kind=target.kind, is_async=target.is_async, parameters=target.parameters, within=within

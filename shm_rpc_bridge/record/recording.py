@@ -18,7 +18,7 @@ from typing import Any, Iterable, Mapping, NamedTuple
 
 from shm_rpc_bridge.record import blocks, files
 from shm_rpc_bridge.record.blocks import NotARecording
-from shm_rpc_bridge.record.rows import Encoded, decode
+from shm_rpc_bridge.record.rows import DURATION, START, Encoded, decode
 
 __all__ = ["Call", "Function", "NotARecording", "Process", "Recording", "Totals", "busy_share", "read"]
 
@@ -65,7 +65,7 @@ class Call(NamedTuple):
     """The module it was called from, in a recording of a package; otherwise of some calls, and "" of the others."""
     thread: int
     task: int
-    """An asyncio task; 0 outside of one."""
+    """An asyncio task; 0 outside of one. Numbers of threads and tasks that have ended are given again."""
     start_ns: int
     """On the process's monotonic clock."""
     duration_ns: int
@@ -230,6 +230,10 @@ class _Part:
                 self.totals[name] = Totals(calls, seconds, raised, dropped, float("nan") if own is None else own)
         ended = found[-1].fields["kind"] == "end"
         meta = self.meta
+        if not ended:  # its last figures may be older than its last calls
+            rows = (row for block in found if block.fields["kind"] == "calls" for row in block.fields["rows"])
+            ends = (row[START] + row[DURATION] for row in rows)
+            last = max(last, (max(ends, default=meta["start_ns"]) - meta["start_ns"]) / 1e9)
         self.process = Process(
             pid=meta["pid"],
             program=meta["program"],

@@ -12,8 +12,8 @@ class Encoded(NamedTuple):
     """What would have to travel of one call in one direction."""
 
     json_bytes: int
-    """As JSON, without what `beside_bytes` counts; -1 where that was not looked at, as of what is pickled for its size
-    and takes long, -2 where JSON cannot."""
+    """As JSON, without what `beside_bytes` counts; -1 where it was not found out: of pickled values, and of some where
+    that takes long; -2 where JSON cannot."""
     beside_bytes: int = 0
     """Of bytes and arrays."""
     shape: str = ""
@@ -45,7 +45,9 @@ class Row(NamedTuple):
     mutated: bool | None
 
 
-DURATION, RAISED, REQUEST, RESPONSE = map(Row._fields.index, ("duration_ns", "raised", "request", "response"))
+START, DURATION, RAISED, REQUEST, RESPONSE = map(
+    Row._fields.index, ("start_ns", "duration_ns", "raised", "request", "response")
+)
 
 
 def pickle_bytes(row: Sequence[Any]) -> int:

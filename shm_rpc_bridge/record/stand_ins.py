@@ -14,7 +14,7 @@ class Refused(NamedTuple):
 
 
 class Redacted(NamedTuple):
-    """Was to be hidden: an argument whose parameter was named in ``redact=``."""
+    """Was to be hidden: an argument whose parameter was named in ``redact=``, or a result."""
 
     type_name: str
     length: int

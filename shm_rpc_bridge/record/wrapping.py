@@ -76,7 +76,6 @@ def _caller() -> str:
 
 
 def _sync(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
-    """The short way is written out, since each call of a function of ours would cost it a tenth of what it takes."""
     first, within = probe.first, probe.within
     asked, answered = probe.asked, probe.answered
     crosses = within is not None

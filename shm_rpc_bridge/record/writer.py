@@ -59,7 +59,7 @@ class Queue:
 
     def is_full(self) -> bool:
         """Asked every few calls of a function: there may be some more than the most."""
-        full = len(self.rows) >= MOST_ROWS or self._bytes >= MOST_BYTES
+        full = max(len(self.rows), len(self.timed)) >= MOST_ROWS or self._bytes >= MOST_BYTES
         self.plain = not full and self._sample == 1 and self.encode is not None
         return full
 
@@ -89,6 +89,8 @@ class Queue:
         taken = [next_row() for _ in range(len(self.rows))]
         if not self.rows:
             self._bytes = 0
+        elif self._bytes:
+            self._bytes = max(0, self._bytes - sum(map(rows.pickle_bytes, taken)))
         return taken
 
 

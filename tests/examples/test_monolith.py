@@ -30,10 +30,10 @@ def start(script, *arguments):
     return program
 
 
-def finish(program):
+def finish(program, patience=PATIENCE):
     """What the program has said on stdout and stderr, once it and all its processes have ended."""
     try:
-        return program.communicate(timeout=PATIENCE)
+        return program.communicate(timeout=patience)
     finally:
         program.kill()
         assert_no_process_is_left(program.mark)
@@ -102,7 +102,7 @@ def test_the_walk_through_goes_from_the_recording_to_what_was_true(tmp_path):
     output = tmp_path / "proof"
     few = ["--runs", "1", "--pairs", "1", "--requests", "14", "--contender", "shm", "--seconds", "1s"]
     program = start("prove.py", *few, "--output", str(output))
-    said, complaints = finish(program)
+    said, complaints = finish(program, patience=5 * PATIENCE)
     assert program.returncode in (0, 1), complaints
     assert said.count("\n$ python ") == 8
     proof = json.loads((output / "proof.json").read_text())

@@ -161,3 +161,13 @@ def test_a_folder_that_is_no_run_is_refused_with_what_it_lacks(
     (made / "split-1.rec").unlink()
     assert main(["proof", str(made)]) != 0
     assert "0 recordings split*.rec" in capsys.readouterr().err
+
+
+def test_a_figure_that_nobody_knows_is_no_claim(tmp_path: Path) -> None:
+    """As where no call's CPU time was looked at."""
+    silent = [Made("quote", start_us=number * 1_000.0, duration_us=20.0) for number in range(4)]
+    today, split = (write(tmp_path / name, silent, cpu_seconds=(1.0, 0.0)) for name in ("today.rec", "split.rec"))
+    of_it = Run("it", [replay(20.0, 20.0)], [recorded.opened(today)], [recorded.opened(split)])
+    judged = proof.judged([of_it], "shm")
+    assert [(claim.function, claim.what) for claim in judged.claims] == [(QUOTE, "p50")]
+    assert judged.left_out[0] == "the program, CPU: there is a figure in 0 of 1 runs only"

@@ -253,3 +253,19 @@ def test_a_module_that_ends_the_program_when_it_is_imported_ends_no_replay(
     file = write(tmp_path / "calls.rec", [Made("ends_here:f", (1,), result=2)])
     assert main(["replay", str(file), "--travel", "--with-handler", "--path", str(tmp_path)]) == 0
     assert "its function cannot be imported: SystemExit: 3" in capsys.readouterr().out
+
+
+def test_every_argument_that_is_refused_is_named(tmp_path: Path) -> None:
+    calls = [Made("quote", (b"1", 2, {3}), result=(4,))]
+    _, found = seen(tmp_path, calls)
+    assert [reason.partition(":")[0] for reason, _ in found.ways["json"].reasons] == ["args[0]", "args[2]"]
+    assert (found.ways["json"].refused, found.ways["json"].changed) == (1, 0)
+
+
+def test_every_argument_that_is_changed_is_named(tmp_path: Path) -> None:
+    _, found = seen(tmp_path, [Made("quote", ((1,), 2), result=(4,))])
+    assert sorted(reason for reason, _ in found.ways["json"].reasons) == [
+        "args[0]: tuple -> list",
+        "result: tuple -> list",
+    ]
+    assert (found.ways["json"].changed, found.ways["json"].bytes_per_call) == (1, 7.0)

@@ -147,3 +147,16 @@ def test_a_class_whose_equality_or_repr_raises_is_compared_by_its_attributes() -
     assert difference(Odd(1), Odd(1)) is None
     assert difference(Odd(1), Odd(2), "odd") == "odd.value: 1 -> 2"
     assert difference({"a": Odd}, {"a": int}, "kind") is not None
+
+
+class Unset:
+    """Asked for an attribute that it does not have, it looks for another one that it does not have."""
+
+    __slots__ = ("_data",)
+
+    def __getattr__(self, name: str) -> object:
+        return self._data[name]
+
+
+def test_an_object_whose_attributes_cannot_be_read_ends_nothing() -> None:
+    assert difference(Unset(), Unset(), "result") is None

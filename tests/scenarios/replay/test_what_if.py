@@ -173,6 +173,13 @@ def test_the_bound_is_the_least_of_callers_main_process_and_workers() -> None:
     assert bound(half, 1000.0, 1, 2, **FREE) == pytest.approx(10 / 11)
 
 
+def test_a_program_that_waits_has_more_to_gain_than_one_that_computes() -> None:
+    waiting = today(program_cpu_seconds=5.0)
+    assert bound(waiting, 0.0, 8, 8, **FREE) == pytest.approx(10 / (5 - 1))
+    assert bound(today(program_cpu_seconds=30.0), 0.0, 8, 8, **FREE) == pytest.approx(10 / (10 - 1)), "of 3 processes"
+    assert what_if.verdict(waiting, [what_if.split(waiting, cost(60.0), 1, 2)], "", (0, 0), "").why.endswith("calls/s")
+
+
 def test_a_program_without_a_known_cpu_time_is_taken_by_its_time() -> None:
     unknown = today(cpu_seconds=NAN)
     assert math.isnan(what_if.split(unknown, cost(1.0)).leaves_cpu_seconds)

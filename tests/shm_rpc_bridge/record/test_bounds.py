@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shm_rpc_bridge.record import encoder, payloads, probe, record, wrapping
+from shm_rpc_bridge.record import encoder, payloads, probe, record, wrapping, writer
 
 from .programs import Program
 
@@ -117,3 +117,18 @@ def test_a_call_in_which_the_budget_runs_out_has_not_changed_its_arguments(progr
     assert call.mutated is False
     assert call.response is not None
     assert (call.response.pickled, call.response.json_bytes) == (None, 5)
+
+
+@pytest.mark.fault("recorded-disk")
+def test_where_nothing_is_written_what_waits_is_bounded_whatever_is_kept(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "MOST_ROWS", 100)
+    module = program.module("stuck", "def f(value): return value")
+    with record("stuck:f", output=program.output, sample=0.01) as recorder:
+        recorder._writer.finish()  # as if the disk had hung
+        for value in range(2_000):
+            module.f(value)
+        assert len(recorder._queue.timed) <= 110
+        recorder._writer._piece()
+    assert recorder.summary()[0].calls == 2_000

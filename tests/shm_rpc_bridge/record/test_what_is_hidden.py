@@ -123,3 +123,11 @@ def test_where_the_parameters_are_not_known_nothing_that_has_a_place_is_kept(pro
         module.next_one("secret", "secreu")
     (call,) = (recording := program.recording()).calls
     assert recording.arguments(call)[0] == (Redacted("str", 6), Redacted("str", 6))
+
+
+def test_a_change_of_what_is_hidden_is_seen(program: Program) -> None:
+    module = program.module("changing", "def f(basket): basket.append(1)")
+    with record("changing:f", output=program.output, redact=["basket"]):
+        module.f([])
+    (call,) = program.recording().calls
+    assert call.mutated is True

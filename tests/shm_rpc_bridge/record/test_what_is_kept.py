@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from shm_rpc_bridge.record import Refused, record
+from shm_rpc_bridge.record import Refused, blocks, record, rows
 
 from .programs import Program, functions
 
@@ -220,3 +220,30 @@ def test_every_call_of_many_threads_is_kept_once(program: Program) -> None:
     assert totals.dropped <= 4 * calls // 64 + 1, "no more than are timed without being recorded"
     assert len({call.thread for call in recording.calls}) == 4, "each had begun before one ended"
     assert totals.own_us == totals.own_us, "what recording cost is known from this very run"
+
+
+def test_a_call_in_a_callback_of_the_loop_is_in_no_task(program: Program) -> None:
+    module = program.module("callback", "def f(value): return value")
+
+    async def main() -> None:
+        asyncio.get_running_loop().call_soon(module.f, 1)
+        await asyncio.sleep(0)
+        module.f(2)
+
+    with record("callback:f", output=program.output):
+        asyncio.run(main())
+    tasks = [call.task for call in program.recording().calls]
+    assert (tasks[0], tasks[1] != 0) == (0, True)
+
+
+def test_a_killed_process_has_run_until_its_last_call_at_least(program: Program) -> None:
+    module = program.module("killed", "def f(): pass")
+    with record("killed:f", output=program.output):
+        module.f()
+    whole = program.output.read_bytes()
+    found, _ = blocks.decode(whole)
+    kept = [block for block in found if block.fields["kind"] in ("begin", "calls")]
+    kept[-1].fields["rows"][0][rows.START] = kept[0].fields["start_ns"] + 7_000_000_000
+    program.output.write_bytes(blocks.MAGIC + b"".join(blocks.encode(block.fields, block.blobs) for block in kept))
+    (process,) = program.recording().processes
+    assert (process.ended, process.seconds >= 7) == (False, True)
