@@ -18,8 +18,8 @@ random = Random().random
 """Of our own: the program's own chance goes on as it would."""
 
 QUICK_NS, ALLOWED_NS = 800, 200
-"""A size that takes less than QUICK_NS is found out of every call; of slower ones as many as take ALLOWED_NS of each call
-in the mean."""
+"""A size that takes less than QUICK_NS is found out of every call; of slower ones so many that they take ALLOWED_NS of
+a call in the mean."""
 ALLOWED_SHARE = 500
 """Or as many as take this part of the time: of a function that is called seldom every size is found out."""
 GROWTH, FIRST_GAP = 4, 16
