@@ -37,7 +37,8 @@ def of(found: Found, largest_measured: int, run: str) -> Iterator[str]:
             "the two largest."
         )
     if found["left_out_calls"]:
-        yield f"{found['left_out_calls']:,} calls were counted and not kept: the others of their functions stand for them."
+        left_out = f"{found['left_out_calls']:,} calls were counted and not kept"
+        yield f"{left_out}: the others of their functions stand for them."
     yield (
         f"Of {found['seconds']:.3g} s of the program, in which it took {found['cpu_seconds']:.3g} s of CPU time. A "
         f"call costs its median back to back in the run {run}: paced calls cost more, see python -m scenarios advise."
