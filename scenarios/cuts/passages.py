@@ -12,12 +12,12 @@ import dataclasses
 import math
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from scenarios.common.errors import RunError, UserError
 from shm_rpc_bridge import record
-from shm_rpc_bridge.record import Call, Encoded, Recording
+from shm_rpc_bridge.record import Call, Encoded, Recording, Totals
 
 OUTSIDE = "(the rest of the program)"
 """Stands for whatever is not of the package that was recorded."""
@@ -94,54 +94,96 @@ def of_recording(recording: Recording) -> Program:
             "--package NAME instead of --target"
         )
     inside = {name.partition(":")[0] for name in recording.functions}
-    # What recording a call has cost is in its caller's time, where that is known.
-    recorders_ns = {
-        name: round(1000 * each.own_us) if each.own_us > 0 else 0 for name, each in recording.totals.items()
-    }
-    busy, weight = _busy_shares(recording), _weights(recording)
-    children: dict[tuple[int, int], float] = defaultdict(float)
-    busy_children: dict[tuple[int, int], float] = defaultdict(float)
-    for call in recording.calls:
-        if call.parent:
-            name = call.function
-            children[call.process, call.parent] += weight[name] * (call.duration_ns + recorders_ns[name])
-            of_call = call.duration_ns * busy[name] + recorders_ns[name]
-            busy_children[call.process, call.parent] += weight[name] * of_call
     modules = {(call.process, call.number): call.function.partition(":")[0] for call in recording.calls}
-    found: dict[tuple[str, str, str, int, bool], list[float]] = {}
-    typical = _Typical(recording.calls)
+    found: dict[_Key, _Sums] = defaultdict(_Sums)
+    typical, busy, weights = _Typical(recording.calls), _busy_shares(recording), _weights(recording)
     for call in recording.calls:
         sent, answered = typical.of(call, "request"), typical.of(call, "response")
         size, beside = _step(max(sent.bytes, answered.bytes)), max(sent.beside, answered.beside)
         callee = modules[call.process, call.number]
         caller = call.caller if call.caller in inside else modules.get((call.process, call.parent), OUTSIDE)
-        key = caller, callee, call.function, size, 2 * beside > size
-        sums = found.setdefault(key, [0, 0, 0.0, 0.0])
-        place, times = (call.process, call.number), weight[call.function]
-        sums[0] += times
-        sums[1] += times * (sent.bytes + answered.bytes)
-        sums[2] += times * (call.duration_ns - children[place]) / 1e9
-        sums[3] += times * (call.duration_ns * busy[call.function] - busy_children[place]) / 1e9
+        sums, weight = found[caller, callee, call.function, size, 2 * beside > size], weights[call.function]
+        sums.calls += weight.calls
+        sums.bytes += weight.calls * (sent.bytes + answered.bytes)
+        sums.seconds += weight.seconds * call.duration_ns / 1e9
+        sums.cpu_seconds += weight.seconds * call.duration_ns * busy[call.function] / 1e9
+        sums.recorders_seconds += weight.calls * weight.recorders_us / 1e6
     return Program(
         recording.seconds,
-        sum(each.cpu_seconds for each in recording.processes),
-        [_passage(key, *sums) for key, sums in found.items()],
+        sum(each.cpu_seconds - each.writing_seconds for each in recording.processes),
+        list(_passages(found)),
         _reasons(recording),
         sum(each.dropped for each in recording.totals.values()),
         {name: function.refused for name, function in recording.functions.items() if function.refused},
     )
 
 
-def _weights(recording: Recording) -> dict[str, float]:
-    """How many calls of each function one that was kept stands for: with a sample, or past the budget, some."""
-    kept = Counter(call.function for call in recording.calls)
-    return {name: max(1.0, recording.totals[name].calls / count) for name, count in kept.items()}
+_Key = tuple[str, str, str, int, bool]
+"""The first fields of a passage."""
 
 
-def _passage(key: tuple[str, str, str, int, bool], calls: float, total: float, own: float, cpu: float) -> Passage:
-    """A module is on a CPU for no longer than it runs, whatever shares of few calls say; nothing is below 0."""
-    own = max(0.0, own)
-    return Passage(*key, round(calls), round(total), own, min(own, max(0.0, cpu)))
+@dataclasses.dataclass
+class _Sums:
+    """Of the calls of one passage."""
+
+    calls: float = 0.0
+    bytes: float = 0.0
+    seconds: float = 0.0
+    """What they make themselves included."""
+    cpu_seconds: float = 0.0
+    recorders_seconds: float = 0.0
+    """What recording them has taken, which is in their caller's time."""
+
+
+class _Weight(NamedTuple):
+    """What one call that was kept stands for: of a sample, or past the budget, there were others."""
+
+    calls: float
+    seconds: float
+    """Times its own."""
+    recorders_us: float
+    """What recording one call has taken, where that is known."""
+
+
+def _weights(recording: Recording) -> dict[str, _Weight]:
+    kept, took = Counter[str](), Counter[str]()
+    for call in recording.calls:
+        kept[call.function] += 1
+        took[call.function] += call.duration_ns
+    return {name: _weight(recording.totals[name], calls, took[name] / 1e9) for name, calls in kept.items()}
+
+
+def _weight(totals: Totals, kept: int, took_seconds: float) -> _Weight:
+    times = max(1.0, totals.calls / kept)
+    seconds = totals.seconds / took_seconds if times > 1 and took_seconds else times
+    return _Weight(times, seconds, totals.own_us if totals.own_us > 0 else 0.0)
+
+
+def _passages(found: Mapping[_Key, _Sums]) -> Iterator[Passage]:
+    """A module's own time is that of its calls, less that of those which it makes; of each passage an equal share.
+
+    A module is on a CPU for no longer than it runs, whatever shares of few calls say; nothing is below 0.
+    """
+    own, own_cpu = _own(found, "seconds"), _own(found, "cpu_seconds")
+    calls, total = defaultdict[str, float](float), 0.0
+    for key, sums in found.items():
+        _, callee, function, *_ = key
+        before, begun = round(calls[function]), round(total)
+        calls[function] += sums.calls
+        total += sums.bytes
+        seconds = own[callee] * sums.seconds
+        cpu_seconds = min(seconds, own_cpu[callee] * sums.cpu_seconds)
+        # Rounded so that they add up.
+        yield Passage(*key, round(calls[function]) - before, round(total) - begun, seconds, cpu_seconds)
+
+
+def _own(found: Mapping[_Key, _Sums], name: str) -> dict[str, float]:
+    """Of each module the share of its calls' time that is its own."""
+    whole, inside = defaultdict[str, float](float), defaultdict[str, float](float)
+    for (caller, callee, *_), sums in found.items():
+        whole[callee] += getattr(sums, name)
+        inside[caller] += getattr(sums, name) + sums.recorders_seconds
+    return {module: max(0.0, 1 - inside[module] / each) if each else 0.0 for module, each in whole.items()}
 
 
 def _busy_shares(recording: Recording) -> dict[str, float]:

@@ -103,7 +103,7 @@ def _load(sample: Sample, calls: Sequence[Call], busy_share: float) -> None:
             sample.left_out[_why_not(error)] += 1
             continue
         if request.refused or response.refused:
-            sample.left_out[_first_refused(request, response, sample.function.parameters)] += 1
+            sample.left_out[_refused_values(request, response, sample.function.parameters)] += 1
             continue
         if not (request.is_original and response.is_original):
             sample.made_up += 1
@@ -124,14 +124,16 @@ def parts(args: Sequence[Any], kwargs: Mapping[str, Any], parameters: Sequence[s
     return [*zip(named, args, strict=True), *((f"kwargs[{key!r}]", value) for key, value in kwargs.items())]
 
 
-def _first_refused(request: Values, response: Values, parameters: Sequence[str]) -> str:
-    """Where it is, what, and why. The place is left out of what is nested oddly, as in a key."""
+def _refused_values(request: Values, response: Values, parameters: Sequence[str]) -> str:
+    """Where each is, what, and why. The place is left out of what is nested oddly, as in a key."""
     args, kwargs = request.value
-    for root, value in (*parts(args, kwargs, parameters), ("result", response.value)):
-        for path, each in found(value, recorded.Refused, root):
-            return generalised(f"{path}: {recorded.why_refused(each)}")
+    reasons = dict.fromkeys(
+        generalised(f"{path}: {recorded.why_refused(each)}")
+        for root, value in (*parts(args, kwargs, parameters), ("result", response.value))
+        for path, each in found(value, recorded.Refused, root)
+    )
     where, values = ("arguments", request) if request.refused else ("result", response)
-    return f"{where}: {values.refused[0]}"
+    return "; ".join(reasons) or f"{where}: {values.refused[0]}"
 
 
 class _Sizes:

@@ -35,7 +35,7 @@ def _of_function(found: Travel, not_run: str) -> Iterator[str]:
         yield "only sizes were recorded: what travels is not known, and texts and bytes of those sizes are replayed"
     else:
         for codec, way in found.ways.items():
-            for reason, count in way.reasons[:2]:
+            for reason, count in way.reasons:
                 yield f"{codec}: {reason} ({count:,} of {found.calls:,} calls)"
     for reason, count in found.left_out.items():
         if reason not in not_run:

@@ -93,7 +93,7 @@ def today(recording: Recording, name: str, kept: Sequence[Call]) -> Today:
         raised=totals.raised,
         dropped=totals.dropped,
         recorder_us=totals.own_us,
-        program_cpu_seconds=sum(each.cpu_seconds for each in recording.processes) or math.nan,
+        program_cpu_seconds=sum(each.cpu_seconds - each.writing_seconds for each in recording.processes) or math.nan,
     )
 
 

@@ -115,7 +115,7 @@ def _way(codec: str, sample: Sample) -> tuple[Way, tuple[int, ...]]:
     reasons, sizes = Counter[str](), []
     for chosen in sample.chosen:
         size, changes, refusals = _of_call(codec, chosen, sample.function.parameters)
-        reasons.update({generalised(each) for each in refusals or changes})
+        reasons.update([*dict.fromkeys(map(generalised, refusals or changes))])
         sizes.append(-1 if refusals else size)
         refused += bool(refusals)
         changed += bool(changes and not refusals)

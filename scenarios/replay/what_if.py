@@ -55,7 +55,7 @@ class Today:
     recorder_us: float
     """What recording has cost a call; NaN where that is not known. It is in the time of whoever called."""
     program_cpu_seconds: float = math.nan
-    """Of all processes that were recorded; NaN where that is not known."""
+    """Of all processes that were recorded, without the recorder's threads; NaN where that is not known."""
 
     @property
     def program_busy_seconds(self) -> float:
@@ -260,7 +260,7 @@ def _advice(today: Today, chosen: Split) -> str:
     else:
         said.append(f"{_percent(chosen.of_program)} of the program's time at {today.per_s:,.0f} calls/s")
     if chosen.at_most >= WORTH_SAYING:
-        said.append(f"at most {chosen.at_most:.2g} times as much done")
+        said.append(f"at most {chosen.at_most:.2f} times as much done")
     return "; ".join(said)
 
 

@@ -98,6 +98,8 @@ class Probe:
     def _hide(self, names: tuple[str, ...]) -> None:
         self.turn = _turns(short=not names)
         """The way of the next call."""
+        self.hides = bool(names)
+        """Whether no call may go the short way, which hides nothing."""
         self._hiding = Hiding(names, self.parameters)
 
     def begin(

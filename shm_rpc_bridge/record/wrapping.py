@@ -87,7 +87,7 @@ def _sync(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
             return function(*args, **kwargs)
         turn, entered = probe.turn(), 0
         if turn or not queue.plain:
-            if turn != OWN_TIMED or not queue.plain:
+            if turn != OWN_TIMED or not queue.plain or probe.hides:
                 return _closely(function, probe, queue, _caller(), turn, args, kwargs)
             entered = clock()
         parent, caller = _now(), ""
@@ -191,7 +191,7 @@ def _async(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
             return await function(*args, **kwargs)
         turn, entered = probe.turn(), 0
         if turn or not queue.plain:
-            if turn != OWN_TIMED or not queue.plain:
+            if turn != OWN_TIMED or not queue.plain or probe.hides:
                 return await _closely_async(function, probe, queue, _caller(), turn, args, kwargs)
             entered = clock()
         parent, caller = _now(), ""

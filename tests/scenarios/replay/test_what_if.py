@@ -152,7 +152,7 @@ def test_a_function_that_is_called_seldom_says_its_part_of_the_program_and_what_
     found = what_if.verdict(seldom, [what_if.split(seldom, cost(60.0, **FREE), 4, 4)], "", (0, 0), "")
     assert found.why == (
         "mp-pipe adds 6% of its own time: under 5% in batches of 2; 4.8% of the program's time at 800 calls/s; "
-        "at most 3.8 times as much done"
+        "at most 3.82 times as much done"
     )
 
 

@@ -1,5 +1,6 @@
 """What is private stays so: sizes keep no text, and what is named with redact= is in no file."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -131,3 +132,33 @@ def test_a_change_of_what_is_hidden_is_seen(program: Program) -> None:
         module.f([])
     (call,) = program.recording().calls
     assert call.mutated is True
+
+
+@pytest.mark.parametrize("payloads", ["values", "sizes"])
+def test_of_no_call_of_many_is_anything_hidden_kept(program: Program, payloads: str) -> None:
+    """Calls are looked at in several ways, which take turns."""
+    module = program.module(
+        "secretive",
+        """
+        def login(password): return password
+        async def enter(password): return password
+        """,
+    )
+
+    async def enter() -> None:
+        for _ in range(600):
+            await module.enter("s3cret" * 20)
+
+    names = "secretive:login", "secretive:enter"
+    with record(*names, output=program.output, payloads=payloads, redact=["password", "return"]):
+        for _ in range(600):
+            module.login("s3cret" * 20)
+        asyncio.run(enter())
+    recording = program.recording()
+    assert len(recording.calls) > 1_000
+    for call in recording.calls:
+        if payloads == "values":
+            (kept,), _ = recording.arguments(call)
+            assert (type(kept), type(recording.result(call))) == (Redacted, Redacted)
+        assert call.request is not None
+        assert call.request.json_bytes < 120, "a stand-in, and no text of that length"
