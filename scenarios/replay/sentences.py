@@ -105,7 +105,8 @@ def _notes(study: Study) -> Iterator[str]:
     dropped = sum(line.today.dropped for line in study.lines)
     if dropped:
         calls = sum(line.today.calls for line in study.lines)
-        yield f"{dropped:,} of {calls:,} calls were not kept by the recording: the recorded rhythm is so much thinner"
+        thinner = ": the recorded rhythm is so much thinner" if study.in_rhythm else ""
+        yield f"{dropped:,} of {calls:,} calls were not kept by the recording{thinner}"
     for line in study.lines:
         if options.handler == defaults.REAL and abs(line.reproduced - 1) > REPRODUCED:
             yield (

@@ -67,7 +67,7 @@ def of_verdicts(study: Study) -> Table:
             ]
         lines.append(fields)
     return Table(
-        f"What splitting would cost {study.prepared.recording.path.name}",
+        f"What splitting would cost: {study.prepared.recording.path.name}",
         headings,
         lines,
         keys=2,

@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         recorder.program = " ".join(program)
         recorder.start()
     except (ValueError, OSError, ImportError) as error:
-        print(f"shm_rpc_bridge.record: {error}", file=sys.stderr)
+        print(f"shm_rpc_bridge.record: {_text(error)}", file=sys.stderr)
         return 2
     atexit.register(_end, recorder)  # behind the program's own, and when its threads have ended
     try:
@@ -142,6 +142,12 @@ def _lines(rows: list[Summary], named: Collection[str]) -> list[str]:
             calls = f"{row.calls:,} call{'s' if row.calls > 1 else ''}"
             lines.append(f"  {row.name}: {calls}{left}, {duration(row.seconds)} in all{own}")
     return lines
+
+
+def _text(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"cannot open {error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _show(path: str, trust: bool) -> None:

@@ -138,7 +138,7 @@ def test_the_terminal_shows_what_travels_what_it_costs_and_why(
     words = ["--contender", "mp-pipe", "--rounds", "1", "--seconds", "0s", "--results", str(tmp_path / "results")]
     assert main(["replay", str(recording), *words]) == 0
     shown = capsys.readouterr().out
-    for text in ("What can travel", "What splitting would cost calls.rec", "Every contender", "by reference"):
+    for text in ("What can travel", "What splitting would cost: calls.rec", "Every contender", "by reference"):
         assert text in shown
     assert f"{SHOP}:price_of: json: result: TypeError: Type is not JSON serializable: Price (6 of 6 calls)" in shown
     assert f"{SHOP}:stream: impossible: " in shown

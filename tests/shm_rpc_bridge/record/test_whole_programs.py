@@ -193,6 +193,7 @@ def test_an_environment_records_what_is_started_in_it(program: Program) -> None:
         (["--target", "pricing:quote", "--", "-m", "nomodule"], "no module named nomodule"),
         (["--target", "pricing:quote", "--budget", "much", "--", "script.py"], "is no size"),
         (["--target", "pricing:quote", "-o", "nowhere/calls.rec", "--", "script.py"], "No such file"),
+        (["--show", "none.rec"], "cannot open none.rec: No such file"),
         (["--show", "script.py"], "not a recording"),
     ],
 )
