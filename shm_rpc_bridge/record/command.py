@@ -91,7 +91,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--package", default="", metavar="PACKAGE", help="every call from one module of PACKAGE into another")
     add("-o", "--output", default="calls.rec", metavar="FILE", help="default: %(default)s")
     add(
-        "--payloads", choices=PAYLOADS, default=VALUES, help="keep arguments and results (default), or only their sizes"
+        "--payloads",
+        choices=PAYLOADS,
+        default=VALUES,
+        help="keep arguments and results (default), or only their sizes, or also what they are made of",
     )
     add("--sample", type=float, default=1.0, metavar="SHARE", help="keep this share of the calls, and count the others")
     add("--budget", type=bytes_of, default=BUDGET_BYTES, metavar="SIZE", help="most that a process may write: 64MB")

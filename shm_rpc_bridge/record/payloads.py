@@ -36,21 +36,27 @@ def sizes(value: Any) -> Any:
     try:
         return len(_json(value))
     except but_signals():  # orjson says TypeError; a value's own methods anything
-        return _apart(_sizes_beside, value)
+        return apart(_sizes_beside, value)
 
 
-def with_shape(size: Any, value: Any) -> Encoded:
-    """What :func:`sizes` has found of `value`, its shape in any case."""
-    return _apart(lambda each: Encoded(size, 0, shape(each)), value) if type(size) is int else size
+def with_shape(size: Any, value: Any) -> Any:
+    """What :func:`sizes` has found of `value`, an :class:`Encoded` with its shape in any case."""
+    return apart(lambda each: Encoded(size, 0, shape(each)), value) if type(size) is int else size
+
+
+def shapes(value: Any) -> Any:
+    """Both, of a value of any kind."""
+    return with_shape(sizes(value), value)
 
 
 def values(value: Any) -> Encoded:
     """A pickle of `value`: its sizes and its shape can be found out later. Raises nothing."""
-    return _apart(_pickled, value)
+    encoded: Encoded = apart(_pickled, value)
+    return encoded
 
 
-def _apart(encode: Callable[[Any], Encoded], value: Any) -> Encoded:
-    """Without recording what a value's own methods call meanwhile."""
+def apart(encode: Callable[[Any], Any], value: Any) -> Any:
+    """What `encode` makes of `value`, without recording what its own methods call meanwhile; if they raise, that."""
     token = current.set(INSIDE)
     try:
         return encode(value)

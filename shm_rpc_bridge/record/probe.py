@@ -2,13 +2,12 @@
 
 Whatever goes wrong in looking is counted, not raised. Thread-safe; a coroutine may be awaited in any task.
 
-Most calls take the short way, which costs under 2 µs with sizes, and 1 more where the function is async. Some are
-looked at closely, and some are only timed, so that what recording costs is known from the very program: :data:`TURNS`.
+Most calls take the short way, which costs under 2 µs with sizes. Some are looked at closely, and some are only timed,
+so that what recording costs is known from the very program: :data:`TURNS`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import time
 from collections.abc import Coroutine
@@ -18,7 +17,7 @@ from typing import Any, Awaitable, Callable
 from shm_rpc_bridge.record import payloads
 from shm_rpc_bridge.record.encoder import Encoder, clock
 from shm_rpc_bridge.record.hiding import Hiding
-from shm_rpc_bridge.record.nesting import next_number
+from shm_rpc_bridge.record.nesting import next_number, task_number
 from shm_rpc_bridge.record.signals import but_signals
 from shm_rpc_bridge.record.stand_ins import Redacted
 from shm_rpc_bridge.record.stepping import Stepped
@@ -27,11 +26,12 @@ from shm_rpc_bridge.record.writer import Queue
 cpu_clock = time.thread_time_ns
 """Of the thread that calls."""
 
-SHORT, CLOSELY, ONLY_TIMED, OWN_TIMED, LONG = range(5)
-"""How a call is looked at. *Short* is written out in the wrapper. *Closely*: with the shapes of what it carries, the
-thread's CPU time, whether it has changed its arguments, which costs some 20 µs. *Only timed*, and not kept. *Own
-timed*: as short, and what that takes is timed. *Long*: as short, or closely if the last such look is some time ago, by
-way of :class:`Probe`, which sees whether there is room.
+SHORT, OWN_TIMED, LONG, CLOSELY, ONLY_TIMED, LEFT_OUT, UNSEEN = range(7)
+"""How a call is looked at. *Short* is written out in the wrapper. *Own timed*: as short, and what that takes is timed.
+*Long*: as short, or closely if the last such look is some time ago. *Closely*: with the shapes of what it carries, the
+thread's CPU time, whether it has changed its arguments, which costs some 20 µs. *Only timed*: not kept, to see what
+that takes; *left out*: not kept, since only a sample is, or nothing more. *Unseen*: there is no room, it is only
+counted.
 """
 FIRST, CYCLE = 8, 256
 TURNS = dict(zip(range(0, CYCLE, 16), (LONG, LONG, ONLY_TIMED, OWN_TIMED) * 3 + (LONG,) * 4))
@@ -44,11 +44,9 @@ LARGE_NS = 500_000
 """A look that takes longer is at something large: even a function's first calls have some of them only."""
 
 
-def _turns(*, short: bool) -> Callable[[], int]:
-    """Gives the way of each call; none is `short` where something is hidden. Thread-safe: its steps are C's."""
+def _turns() -> Callable[[], int]:
+    """Gives the way of each call. Thread-safe: its steps are C's."""
     cycle = [TURNS.get(place, SHORT) for place in range(CYCLE)]
-    if not short:
-        cycle = [each or LONG for each in cycle]
     return itertools.chain([CLOSELY] * FIRST, cycle[FIRST + 1 :], itertools.cycle(cycle)).__next__
 
 
@@ -81,7 +79,6 @@ class Probe:
         self.asked, self.answered = Encoder(), Encoder()
         """Of its arguments, and of its results."""
         self._look_from = self._first_from = 0
-        self._hide(())
 
     def attach(self, queue: Queue, index: int, redact: tuple[str, ...]) -> None:
         """Put calls into `queue` from now on, as the function of that number; without the arguments of the parameters
@@ -89,47 +86,42 @@ class Probe:
         """
         self.index, self.dropped = index, 0
         self._drop = itertools.count(1).__next__
-        self.asked.attach(queue)
-        self.answered.attach(queue)
-        self._hide(redact)
+        self.turn = _turns()
+        """What the next call is to be. :meth:`way` says what it is."""
+        hiding = Hiding(redact, self.parameters)
+        self.hides = not hiding.nothing
+        self.asked.attach(queue, hiding.of if self.hides else None)
+        self.answered.attach(queue, Redacted.of if hiding.result else None)
         if not self.refused:
             self.queue = queue
 
-    def _hide(self, names: tuple[str, ...]) -> None:
-        self.turn = _turns(short=not names)
-        """The way of the next call."""
-        self.hides = bool(names)
-        """Whether no call may go the short way, which hides nothing."""
-        self._hiding = Hiding(names, self.parameters)
-
-    def begin(
-        self, queue: Queue, parent: int, caller: str, turn: int, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
-        """A call that is not of the short way, and any of an async function: what :meth:`end` is to know of it; True
-        for one that is only timed; None for one that is let through.
+    def way(self, queue: Queue, turn: int) -> int:
+        """How a call is looked at: not as its `turn` has it where there is no room, or only a sample is kept. Never
+        LONG.
         """
-        if turn in (LONG, CLOSELY):
-            turn = CLOSELY if clock() >= (self._look_from if turn == LONG else self._first_from) else SHORT
-        if queue.is_full():
+        if (turn > OWN_TIMED or not queue.has_room) and queue.is_full():
             self.dropped = self._drop()
-            return None
-        if turn == ONLY_TIMED or queue.encode is None or not queue.is_sampled():
-            return True
+            return UNSEEN
+        if turn == ONLY_TIMED:
+            return turn
+        if queue.encode is None or not queue.is_sampled():
+            return LEFT_OUT
+        if turn > OWN_TIMED:
+            return CLOSELY if clock() >= (self._look_from if turn == LONG else self._first_from) else SHORT
+        return turn
+
+    def begin(self, queue: Queue, parent: int, caller: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A close look at a call: what :meth:`end` is to know of it; None where looking has failed."""
         try:
-            look = NO_LOOK
-            if turn == CLOSELY:
-                says_why = queue.keeps_values and self._hiding.nothing
-                look = _Look(self, args, says_why)
-            arguments: payloads.Arguments = (args[self.first :], kwargs)
-            shown = arguments if self._hiding.nothing else self._hiding.of(arguments)
-            request = look.before(self, arguments, shown)
+            look = _Look(self, args, says_why=queue.keeps_values and not self.hides)
+            request = look.before(self, (args[self.first :], kwargs))
             return queue, next_number(), parent, caller, request, look
         except but_signals() as error:  # of a value's own methods, or ours: the program's call goes on either way
             queue.fail(error)
             return None
 
     def end(self, begun: Any, start: int, end: int, raised: str, result: Any) -> None:
-        """The call has returned `result`, or raised."""
+        """A call has raised, or one that was looked at closely has returned `result`."""
         number, parent, caller, request, look = begun[1:]
         queue: Queue = begun[0]
         if queue is not self.queue or queue.encode is None:
@@ -137,9 +129,7 @@ class Probe:
         try:
             duration = end - start
             cpu, mutated = look.after(queue, duration)
-            if self._hiding.result:
-                result = Redacted.of(result)
-            response = None if raised else look.encoded(self.answered, result)
+            response = None if raised else self.answered.closely(result)
             if look.closely:
                 self._looked(look.end())
             head = (self.index, number, parent, caller, get_ident(), task_number())
@@ -152,14 +142,9 @@ class Probe:
         self._look_from = now + max(LOOK_EVERY_NS, LOOK_SHARE * took)
         self._first_from = now + LOOK_SHARE * took if took > LARGE_NS else 0
 
-    def timed(self, queue: Queue, start: int, end: int, left: int, raised: str) -> None:
-        """A call that was only timed, from `start` to `end`, and has been `left` by its wrapper."""
-        queue.timed.append((self.index, end - start, raised))
-        queue.own(self.index, left - end, False)
-
 
 class _Look:
-    """What a close look at one call has found; :data:`NO_LOOK` for all other calls."""
+    """What a close look at one call has found; :data:`NO_LOOK` for others that have raised."""
 
     def __init__(self, probe: Probe | None, args: tuple[Any, ...] = (), says_why: bool = False) -> None:
         self.closely = probe is not None
@@ -175,17 +160,13 @@ class _Look:
         self._seen: Any = None
         """The arguments, as they were before the call."""
 
-    def encoded(self, encoder: Encoder, value: Any) -> Any:
-        return encoder.closely(value) if self.closely else encoder(value)
-
-    def before(self, probe: Probe, arguments: payloads.Arguments, shown: payloads.Arguments) -> Any:
-        """`shown`: those of them that may be kept. What is hidden is looked at as well, for whether it changes."""
-        request = self.encoded(probe.asked, shown)
-        if self.closely:
-            self._arguments = arguments
-            self._seen = payloads.seen(arguments, request if shown is arguments else None)
-            self._began_ns = cpu_clock()
-            self._looked_ns = self._began_ns - self._looked_ns
+    def before(self, probe: Probe, arguments: payloads.Arguments) -> Any:
+        """What is hidden of the arguments is looked at as well, for whether it changes."""
+        request = probe.asked.closely(arguments)
+        self._arguments = arguments
+        self._seen = payloads.seen(arguments, None if probe.hides else request)
+        self._began_ns = cpu_clock()
+        self._looked_ns = self._began_ns - self._looked_ns
         return request
 
     def end(self) -> int:
@@ -223,9 +204,3 @@ class _Look:
 
 
 NO_LOOK = _Look(None)
-
-
-def task_number() -> int:
-    """A number for the task that runs; 0 outside of one."""
-    task = None if asyncio._get_running_loop() is None else asyncio.current_task()
-    return 0 if task is None else id(task)

@@ -28,8 +28,8 @@ from shm_rpc_bridge.record.targets import Target, TargetError
 from shm_rpc_bridge.record.wrapping import entry_us, wrap
 from shm_rpc_bridge.record.writer import Queue, Writer
 
-VALUES, SIZES = "values", "sizes"
-PAYLOADS = (VALUES, SIZES)
+VALUES = "values"
+PAYLOADS = {VALUES: payloads.values, "sizes": payloads.sizes, "shapes": payloads.shapes}
 BUDGET_BYTES = 256 * 1024 * 1024
 """Of one process's file: some hundred pickled megabytes, or ten million calls of which only sizes are kept."""
 
@@ -178,8 +178,7 @@ class Recorder:
         sys.setrecursionlimit(self._deepest)
 
     def _begin_writing(self, path: str) -> None:
-        take = payloads.values if self.settings.payloads == VALUES else payloads.sizes
-        self._queue = Queue(take, self.settings.sample)
+        self._queue = Queue(PAYLOADS[self.settings.payloads], self.settings.sample)
         begin = {
             "kind": "begin",
             "run": self.run,

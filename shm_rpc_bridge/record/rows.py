@@ -25,6 +25,11 @@ class Encoded(NamedTuple):
     """A pickle of protocol 5, of ``(args, kwargs)`` or of the result. In it :class:`shm_rpc_bridge.record.Refused`
     stands where something cannot be pickled, and :class:`shm_rpc_bridge.record.Redacted` for what was to be hidden."""
 
+    @property
+    def refused(self) -> str:
+        """Why it cannot be pickled, as sizes know it; "" where it can."""
+        return self.shape[self.shape.index(NOT_PICKLED) :] if NOT_PICKLED in self.shape else ""
+
 
 class Row(NamedTuple):
     """One call, in the order of the file. What is written is a plain tuple: a call has no time for more."""

@@ -1,7 +1,7 @@
 """What is called in a recorded function's place: a wrapper that looks before the call and after it.
 
-A call goes through :func:`wrap`'s function, and where it does not take the short way through :meth:`Probe.begin`, the
-function itself, :meth:`Probe.end`. What the function returns or raises goes to its caller untouched.
+A call goes through :func:`wrap`'s function, and where :meth:`Probe.way` has it go otherwise than the short way, through
+:func:`_otherwise`. What the function returns or raises goes to its caller untouched.
 
 The short way is written out, and twice, since each call of a function of ours would cost it a tenth of what it takes.
 """
@@ -13,7 +13,6 @@ import contextlib
 import functools
 import inspect
 import sys
-from contextvars import Token
 from threading import get_ident as _thread
 from types import FunctionType
 from typing import Any, Callable
@@ -21,15 +20,15 @@ from typing import Any, Callable
 import orjson
 
 from shm_rpc_bridge.record.encoder import clock
-from shm_rpc_bridge.record.nesting import current, next_number
-from shm_rpc_bridge.record.probe import NO_LOOK, OWN_TIMED, Probe, task_number
+from shm_rpc_bridge.record.nesting import current, next_number, task_number
+from shm_rpc_bridge.record.probe import CLOSELY, LEFT_OUT, NO_LOOK, ONLY_TIMED, OWN_TIMED, UNSEEN, Probe
 from shm_rpc_bridge.record.signals import but_signals
 from shm_rpc_bridge.record.writer import Queue
 
 _frame = sys._getframe
 _json = orjson.dumps
 _now = current.get
-_enter, _leave = current.set, current.reset
+_enter = current.set
 _number = next_number
 _loop = asyncio._get_running_loop
 ENTRIES = 20
@@ -67,14 +66,6 @@ def _nothing(_: Any) -> None:
     pass
 
 
-def _caller() -> str:
-    """The module that calls the wrapper; "" where no Python does, as when a thread begins with it."""
-    try:
-        return str(_frame(2).f_globals.get("__name__", ""))
-    except ValueError:
-        return ""
-
-
 def _sync(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
     first, within = probe.first, probe.within
     asked, answered = probe.asked, probe.answered
@@ -85,18 +76,23 @@ def _sync(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
         queue = probe.queue
         if queue is None:
             return function(*args, **kwargs)
-        turn, entered = probe.turn(), 0
-        if turn or not queue.plain:
-            if turn != OWN_TIMED or not queue.plain or probe.hides:
-                return _closely(function, probe, queue, _caller(), turn, args, kwargs)
-            entered = clock()
+        turn = probe.turn()
+        entered = turn and clock()
         parent, caller = _now(), ""
         if parent < 0:
             return function(*args, **kwargs)
         if crosses:
-            caller = _caller()
+            try:
+                caller = _frame(1).f_globals.get("__name__", "")
+            except ValueError:  # no function in Python calls it: a thread begins with it
+                caller = ""
             if caller == within:
                 return function(*args, **kwargs)
+        if turn or not queue.plain:
+            if turn != OWN_TIMED or not queue.plain:
+                turn = probe.way(queue, turn)
+            if turn > OWN_TIMED:
+                return _otherwise(function, probe, queue, turn, parent, caller, args, kwargs)
         arguments = (args[1:], kwargs) if first else (args, kwargs)
         try:
             request = len(_json(arguments)) if asked.is_json else asked(arguments)
@@ -121,51 +117,48 @@ def _sync(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
             response = answered(result)
         here = _thread()
         queue.keep((probe.index, number, parent, caller, here, task, start, duration, -1, "", request, response, None))
-        if entered:
+        if turn:
             queue.own(probe.index, clock() - entered - duration, True)
         return result
 
     return recorded
 
 
-def _closely(
+def _otherwise(
     function: Callable[..., Any],
     probe: Probe,
     queue: Queue,
-    caller: str,
     turn: int,
+    parent: int,
+    caller: str,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Any:
-    parent = _now()
-    if parent < 0 or caller == probe.within:
-        return function(*args, **kwargs)
-    entered = clock()
-    begun = probe.begin(queue, parent, caller, turn, args, kwargs)
+    if turn != CLOSELY:
+        return _not_kept(function, probe, queue, turn, args, kwargs)
+    begun = probe.begin(queue, parent, caller, args, kwargs)
     if begun is None:
         return function(*args, **kwargs)
-    if begun is True:
-        return _timed(function, probe, queue, args, kwargs)
-    token = _enter(begun[1])
+    _enter(begun[1])
     start = clock()
     try:
         result = function(*args, **kwargs)
     except BaseException as error:
         end = clock()
-        _leave(token)
+        _enter(parent)
         probe.end(begun, start, end, type(error).__name__, None)
         raise
     end = clock()
-    _leave(token)
+    _enter(parent)
     probe.end(begun, start, end, "", result)
-    if turn == OWN_TIMED:
-        queue.own(probe.index, clock() - entered - (end - start), True)
     return result
 
 
-def _timed(
-    function: Callable[..., Any], probe: Probe, queue: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+def _not_kept(
+    function: Callable[..., Any], probe: Probe, queue: Queue, turn: int, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
+    if turn == UNSEEN:
+        return function(*args, **kwargs)
     raised = ""
     start = clock()
     try:
@@ -174,12 +167,19 @@ def _timed(
         raised = type(error).__name__
         raise
     finally:
-        end = clock()
-        probe.timed(queue, start, end, clock(), raised)
+        _time(probe, queue, turn, start, raised)
+
+
+def _time(probe: Probe, queue: Queue, turn: int, start: int, raised: str) -> None:
+    """All that is said of a call that is not kept."""
+    end = clock()
+    queue.timed.append((probe.index, end - start, raised))
+    if turn == ONLY_TIMED:
+        queue.own(probe.index, clock() - end, False)
 
 
 def _async(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
-    """As :func:`_sync`. Its number is left by a token, since another task than the one that ran it may close it."""
+    """As :func:`_sync`."""
     first, within = probe.first, probe.within
     asked, answered = probe.asked, probe.answered
     crosses = within is not None
@@ -189,85 +189,85 @@ def _async(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
         queue = probe.queue
         if queue is None:
             return await function(*args, **kwargs)
-        turn, entered = probe.turn(), 0
-        if turn or not queue.plain:
-            if turn != OWN_TIMED or not queue.plain or probe.hides:
-                return await _closely_async(function, probe, queue, _caller(), turn, args, kwargs)
-            entered = clock()
+        turn = probe.turn()
+        entered = turn and clock()
         parent, caller = _now(), ""
         if parent < 0:
             return await function(*args, **kwargs)
         if crosses:
-            caller = _caller()
+            try:
+                caller = _frame(1).f_globals.get("__name__", "")
+            except ValueError:  # as above
+                caller = ""
             if caller == within:
                 return await function(*args, **kwargs)
+        if turn or not queue.plain:
+            if turn != OWN_TIMED or not queue.plain:
+                turn = probe.way(queue, turn)
+            if turn > OWN_TIMED:
+                return await _otherwise_async(function, probe, queue, turn, parent, caller, args, kwargs)
         arguments = (args[1:], kwargs) if first else (args, kwargs)
         try:
             request = len(_json(arguments)) if asked.is_json else asked(arguments)
         except but_signals():  # of what JSON has not
             request = asked(arguments)
         number = _number()
-        token = _enter(number)
+        _enter(number)
         start = clock()
         try:
             result = await function(*args, **kwargs)
         except BaseException as error:
             end = clock()
-            _leave_anywhere(token)
+            _leave(number, parent)
             probe.end((queue, number, parent, caller, request, NO_LOOK), start, end, type(error).__name__, None)
             raise
         duration = clock() - start
-        _leave(token)
+        _leave(number, parent)
         try:
             response = len(_json(result)) if answered.is_json else answered(result)
         except but_signals():  # as above
             response = answered(result)
         here, task = _thread(), task_number()
         queue.keep((probe.index, number, parent, caller, here, task, start, duration, -1, "", request, response, None))
-        if entered:
+        if turn:
             queue.own(probe.index, clock() - entered - duration, True)
         return result
 
     return recorded
 
 
-async def _closely_async(
+async def _otherwise_async(
     function: Callable[..., Any],
     probe: Probe,
     queue: Queue,
-    caller: str,
     turn: int,
+    parent: int,
+    caller: str,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Any:
-    parent = _now()
-    if parent < 0 or caller == probe.within:
-        return await function(*args, **kwargs)
-    entered = clock()
-    begun = probe.begin(queue, parent, caller, turn, args, kwargs)
-    if begun is None:
-        return await function(*args, **kwargs)
-    token = None if begun is True else _enter(begun[1])
+    begun = probe.begin(queue, parent, caller, args, kwargs) if turn == CLOSELY else None
+    if begun is not None:
+        _enter(begun[1])
     raised, result = "", None
     start = clock()
     try:
         awaited = function(*args, **kwargs)
-        result = await (awaited if begun is True else begun[-1].stepped(awaited))
+        result = await (awaited if begun is None else begun[-1].stepped(awaited))
         return result
     except BaseException as error:
         raised = type(error).__name__
         raise
     finally:
-        end = clock()
-        if token is None:
-            probe.timed(queue, start, end, clock(), raised)
-        else:
-            _leave_anywhere(token)
+        if begun is not None:
+            end = clock()
+            _leave(begun[1], parent)
             probe.end(begun, start, end, raised, result)
-            if turn == OWN_TIMED:
-                queue.own(probe.index, clock() - entered - (end - start), True)
+        elif turn in (ONLY_TIMED, LEFT_OUT):
+            _time(probe, queue, turn, start, raised)
 
 
-def _leave_anywhere(token: Token[int]) -> None:
-    with contextlib.suppress(ValueError):  # closed by another task than the one that ran it
-        _leave(token)
+def _leave(number: int, parent: int) -> None:
+    """Where another task than the one that ran it closes a coroutine, its number is in no call."""
+    if _now() == number:
+        _enter(parent)

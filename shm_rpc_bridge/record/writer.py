@@ -48,9 +48,8 @@ class Queue:
         self.keeps_values = encode is payloads.values
         self.keep: Callable[[tuple[Any, ...]], None] = self._keep_values if self.keeps_values else self.rows.append
         self.failures: dict[str, int] = {}
-        self.plain = sample == 1
-        """Every call is kept, and there is room."""
         self._sample, self._random = sample, random.Random(os.urandom(8)).random
+        self._set_room(True)
         self._bytes = 0
         """Of pickles that wait; threads may lose each other's additions, so it is about right."""
 
@@ -60,14 +59,20 @@ class Queue:
     def is_full(self) -> bool:
         """Asked every few calls of a function: there may be some more than the most."""
         full = max(len(self.rows), len(self.timed)) >= MOST_ROWS or self._bytes >= MOST_BYTES
-        self.plain = not full and self._sample == 1 and self.encode is not None
+        self._set_room(not full)
         return full
+
+    def _set_room(self, has_room: bool) -> None:
+        self.has_room = has_room
+        """As far as is known."""
+        self.plain = has_room and self._sample == 1 and self.encode is not None
+        """Every call is kept."""
 
     def _keep_values(self, row: tuple[Any, ...]) -> None:
         self.rows.append(row)
         self._bytes += rows.pickle_bytes(row)
         if self._bytes >= MOST_BYTES:
-            self.plain = False
+            self._set_room(False)
 
     def own(self, function: int, nanoseconds: int, is_recorded: bool) -> None:
         """What the wrapper took of a call beside the function itself."""
@@ -81,7 +86,7 @@ class Queue:
     def reduce(self, encode: Any) -> None:
         """Keep less of each call from now on."""
         self.encode, self.keeps_values, self.keep = encode, False, self.rows.append
-        self.plain = self.plain and encode is not None
+        self._set_room(self.has_room)
 
     def take(self) -> list[tuple[Any, ...]]:
         """What has come so far. For the writing thread."""
@@ -237,7 +242,7 @@ class Writer:
         self._write(blocks.encode({"kind": "calls", "rows": texts, **self._news()}, blobs))
         if self.bytes > self._budget:
             self._queue.reduce(None)
-        elif self.bytes > self._budget // 2 and self._queue.keeps_values:
+        elif self.bytes > self._budget // 2 and self._queue.encode is not payloads.sizes:
             self._queue.reduce(payloads.sizes)
 
     def _news(self) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def new() -> Encoder:
     made = Encoder()
-    made.attach(Queue(payloads.sizes, 1))
+    made.attach(Queue(payloads.sizes, 1), None)
     return made
 
 
@@ -83,6 +83,23 @@ def test_a_call_whose_size_was_not_found_out_says_so(program: Program) -> None:
     sizes = [call.request.pickle_bytes for call in program.recording().calls]
     assert max(sizes) > 200
     assert sizes.count(NOT_LOOKED_AT) > 500
+
+
+def test_shapes_are_known_of_every_call_and_so_are_sizes(program: Program) -> None:
+    module = program.module("shaped", "def f(value): return [value]")
+    with record("shaped:f", output=program.output, payloads="shapes"):
+        for number in range(1_000):
+            module.f("x" * number if number % 2 else [Decimal(number)] * 100)
+    calls = program.recording().calls
+    assert len(calls) > 950
+    for call in calls:
+        word = call.response.shape[len("list of 1(") : -1]
+        assert call.response.shape == f"list of 1({word})"
+        assert call.request.shape == f"tuple of 2(tuple of 1({word}), dict of 0{{}})"
+        if word == "list of 100 Decimal":
+            assert call.response.pickle_bytes > 200
+        else:
+            assert word == f"str of {call.response.json_bytes - 4}"
 
 
 def test_what_cannot_be_pickled_is_said_with_its_place_and_without_a_key(program: Program) -> None:
