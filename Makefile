@@ -87,7 +87,7 @@ docs: $(STAMP)  ## build the documentation into site/; every warning is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "open $(CURDIR)/site/index.html"
 
-footprint: $(STAMP)  ## what the library costs beside its calls, into results/reference/library.csv; 40 seconds
+footprint: $(STAMP)  ## what the library costs beside single calls, into results/reference/library.csv; 40 seconds
 	$(BIN)/python util/measure_library.py --output results/reference/library.csv
 
 proto: $(STAMP)  ## generate the gRPC stubs again from contenders/proto/bench.proto

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What the library costs beside its calls: import, connecting, an idle server, noticing a dead one.
+"""What the library costs beside single calls: import, connecting, many in one message, an idle server, a dead one.
 
     python util/measure_library.py [--output FILE.csv]
 
@@ -29,6 +29,7 @@ Row = Dict[str, Union[str, int, float]]
 
 IMPORT = "import time; start = time.perf_counter(); import shm_rpc_bridge; print(time.perf_counter() - start)"
 IDLE_SECONDS = 10.0
+TOGETHER, TEXT = 100, "x" * 100
 
 
 def serve(name: str, entered: Event) -> None:
@@ -39,6 +40,7 @@ def serve(name: str, entered: Event) -> None:
         time.sleep(3600)
 
     server.register("nothing", lambda: None)
+    server.register("echo", lambda text: text)
     server.register("hang", hang)
     server.start()
 
@@ -93,6 +95,19 @@ def connecting() -> Row:
     return row("connect and make the first call", "ms", times)
 
 
+def together() -> Row:
+    served, times = Served(), []
+    for _ in range(400):
+        start = time.perf_counter()
+        with served.client.batch() as batch:
+            for _ in range(TOGETHER):
+                batch.call("echo", TEXT)
+        batch.results()
+        times.append((time.perf_counter() - start) * 1e6 / TOGETHER)
+    served.stop()
+    return row(f"a call of 100 B among {TOGETHER} of a batch", "µs", times)
+
+
 def idle(clients: int) -> Row:
     served = Served()
     others = [RPCClient(served.name) for _ in range(clients - 1)]
@@ -136,7 +151,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path, help="also write the figures to this CSV file")
     output: Path = parser.parse_args().output
     rows = []
-    for measure in (import_time, connecting, lambda: idle(1), lambda: idle(64), noticing_death):
+    for measure in (import_time, connecting, together, lambda: idle(1), lambda: idle(64), noticing_death):
         rows.append(measure())
         print("{figure}: median {median} {unit}, worst {worst} {unit} of {repeats}".format(**rows[-1]), flush=True)
     if output is not None:

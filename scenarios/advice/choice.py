@@ -59,7 +59,7 @@ def against(curves: Curves, row: Advice, best: Advice, payload_bytes: float) -> 
         return row
     if row.figures_of == best.figures_of:
         return dataclasses.replace(row, told_apart=False)
-    if row.rates_payloads or best.rates_payloads:
+    if row.rates_payloads or best.rates_payloads or row.crowd or best.crowd:
         return dataclasses.replace(row, told_apart=_apart(row.p50_us, best.p50_us))
     ratio = curves.ratio(row.figures_of, best.figures_of, payload_bytes)
     if ratio is None or ratio.low is None or ratio.high is None:

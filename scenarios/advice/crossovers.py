@@ -42,6 +42,10 @@ class Crossover:
     """Whether there is a measured size below it where `smaller` is told to be the faster one, and one above where
     `larger` is: the interval of their ratios, paired within repeats, does not hold 1, and is as sure as the number of
     repeats allows. Else the curves may cross by chance alone."""
+    is_far: bool = False
+    """Whether the two sizes are so far apart that :mod:`scenarios.advice.curves` has no figure between them."""
+    is_disturbed: bool = False
+    """Whether at one of these sizes every repeat of one of the two was flagged."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +116,12 @@ def _of_pair(curves: Curves, one: str, other: str) -> list[Crossover]:
         estimate, seen = _interval(curves, smaller, larger, grid, crossing.at)
         below, above = grid[: crossing.place + 1], grid[crossing.place + 1 :]
         clear = _faster(curves, smaller, larger, below) and _faster(curves, larger, smaller, above)
-        found.append(Crossover(smaller, larger, estimate, (below[-1], above[0]), seen, clear))
+        between = below[-1], above[0]
+        names = smaller, larger
+        is_far = any(curves.at(name, "p50_us", crossing.at) is None for name in names)
+        noises = [curves.noise(name, size) for name in names for size in between]
+        is_disturbed = any(flagged == measured for flagged, measured in noises)
+        found.append(Crossover(smaller, larger, estimate, between, seen, clear, is_far, is_disturbed))
     return found
 
 

@@ -20,10 +20,11 @@ from typing import Any
 
 import pandas as pd
 
+from scenarios.advice.crowds import Crowds
 from scenarios.advice.pauses import Pauses
 from scenarios.common.errors import RunError, UserError
 from scenarios.records.store import WORDS, Run
-from scenarios.statistics import clients_and_rates, figures, intervals
+from scenarios.statistics import figures, intervals
 
 FAR_APART, UNSURE, FAULTS = 100, 1.5, 1.0
 """Between two measured sizes that are further apart than this factor, or where two ways to draw the line differ by more
@@ -83,11 +84,7 @@ class Curves:
         """`cpus`: how many the run could use."""
         self.cpus = cpus
         self.pauses = Pauses(cells, lane)
-        crowds = clients_and_rates.by_clients(cells[cells["lane"] == lane])
-        self._crowds: dict[str, dict[int, dict[int, float]]] = {}
-        for line in crowds[crowds["clients"] > 1].to_dict("records"):
-            of_one = self._crowds.setdefault(str(line["contender"]), {})
-            of_one.setdefault(int(line["clients"]), {})[int(line["payload_bytes"])] = float(line["calls_per_s"])
+        self.crowds = Crowds(cells[cells["lane"] == lane])
         cells = figures.headline(cells)
         lanes = sorted(set(cells["lane"]))
         if lane not in lanes:
@@ -186,20 +183,6 @@ class Curves:
             return rate and rate.through(lambda value: 1e6 / value)
 
         return self._between(contender, payload_bytes, at)
-
-    def crowds(self, contender: str) -> list[int]:
-        """The numbers of clients above 1 that were measured, ascending."""
-        return sorted(self._crowds.get(contender, {}))
-
-    def together(self, contender: str, clients: int, payload_bytes: float) -> tuple[bool, float] | None:
-        """The calls per second that so many clients get together, calling back to back: of the measured number that is
-        nearest below, and whether it is of that payload or, at most as large, of another; None where no more than one
-        was measured."""
-        known = max((each for each in self.crowds(contender) if each <= clients), default=None)
-        if known is None:
-            return None
-        by_size = self._crowds[contender][known]
-        return (True, by_size[int(payload_bytes)]) if payload_bytes in by_size else (False, max(by_size.values()))
 
     def _measured(self, contender: str, column: str, payload_bytes: int) -> Estimate | None:
         line = self._lines[contender, payload_bytes]

@@ -8,12 +8,16 @@ adaptive contender is given the figures of the one that always parks (``shm-bloc
 run without any pauses. Without such a twin it is not measured there. Where its waits are shorter, the time it looks
 is added to the cores.
 
+Clients that call back to back wait for each other: each of their calls takes what was measured of so many
+(:mod:`scenarios.advice.crowds`), and the handler's time of all of them. Of clients with pauses between their calls the
+figures are those of one that makes all calls: of two that come at once, one waits.
+
 What several clients get together is what was measured of them, with the handler's time one call after the other, which
 nobody can save: :attr:`scenarios.advice.question.Question.server_limit`. Where several were not measured, it is taken
 for so many times what one gets, and no more than all cores compute.
 
-What it is not: queueing is left out (calls that come at random, or of several clients, wait for each other: see the
-open-loop figures of a run), and so is what one core's worth of other work would do to any of it.
+What it is not: queueing is left out (calls that come at random wait for each other: see the open-loop figures of a
+run), and so is what one core's worth of other work would do to any of it.
 
 Pure functions over a table of cells; nothing is extrapolated, what was not measured is None.
 """
@@ -67,6 +71,8 @@ def _of(curves: Curves, contender: str, question: Question) -> Advice:
     own = curves.at(contender, "p50_us", size)
     if own is None:
         return Advice(contender, in_process, wait, contender)
+    if question.clients > 1 and question.caller == BUSY and not in_process:
+        return _of_crowd(curves, contender, question)
     source = contender
     added = _pauses(curves, contender, question)
     if added is None and (question.beside != NOTHING or curves.pauses.are_measured(question.caller)):
@@ -125,6 +131,43 @@ def _of(curves: Curves, contender: str, question: Question) -> Advice:
     )
 
 
+def _of_crowd(curves: Curves, contender: str, question: Question) -> Advice:
+    """Several clients, each calling back to back."""
+    size, handlers_us = question.payload_bytes, question.clients * question.handler_us
+    wait, most = curves.wait(contender), _one_client(curves, contender, question)
+    source = figures_of(curves, contender, size, handlers_us)
+    crowd = curves.crowds.at(source, question.clients, size) if source and question.beside == NOTHING else None
+    if source is None or crowd is None:
+        why = f"{question.clients} clients at once were not measured"
+        return Advice(contender, False, wait, contender, most_calls_per_s=most, caveat=why)
+    p50 = Estimate.of(crowd.figures["p50_us"], (crowd.low, crowd.high))
+    parts = {name: None if math.isnan(value) else Estimate(value) for name, value in crowd.figures.items()}
+    p99 = parts["p99_us"]
+    client_cores, server_cores = _cores(curves, source, question, parts, 0.0)
+    return Advice(
+        contender,
+        False,
+        wait,
+        source,
+        basis=(int(size), int(size)),
+        ipc_p50_us=p50,
+        ipc_p99_us=p99.value if p99 else None,
+        p99_of_all=bool(p99) or None,
+        p50_us=p50.through(lambda value: value + handlers_us),
+        p99_us=p99.value + handlers_us if p99 else None,
+        ipc_share=p50.through(lambda value: value / (value + handlers_us)),
+        client_cores=client_cores,
+        server_cores=server_cores,
+        most_calls_per_s=most,
+        gives=most is not None and _served(curves, source, question, most.value, question.clients),
+        clients=_clients(curves, source, question, most.value) if most else None,
+        crowd=crowd.numbers,
+        repeats=crowd.repeats,
+        disturbed=crowd.disturbed,
+        measurements=crowd.measurements,
+    )
+
+
 def _moved(p50: Estimate, added: Added) -> Estimate:
     """With what is added, and the interval of the call as it was measured; elsewhere both intervals count."""
     value = p50.value + added.figures["p50_us"]
@@ -171,7 +214,7 @@ def _clients(curves: Curves, contender: str, question: Question, one: float) -> 
     of them gets it."""
     # Rounded, for a rate that is just met must not take another client by a hair; and nobody calls without a client.
     fewest = max(1, math.ceil(round(question.rate / one, 9)))
-    tried = [fewest, *(clients for clients in curves.crowds(contender) if clients > fewest)]
+    tried = [fewest, *(clients for clients in curves.crowds.numbers(contender) if clients > fewest)]
     return next((clients for clients in tried if _served(curves, contender, question, one, clients)), None)
 
 
@@ -181,7 +224,7 @@ def _served(curves: Curves, contender: str, question: Question, one: float, clie
     if clients > 1 and curves.in_process(contender):
         alone = min(alone, _all_cores(curves, contender, question))
     elif clients > 1:
-        together = curves.together(contender, clients, question.payload_bytes)
+        together = curves.crowds.together(contender, clients, question.payload_bytes)
         measured, call_us = (False, 0.0) if together is None else (together[0], 1e6 / together[1])
         limit = 1e6 / (call_us + question.handler_us) if call_us + question.handler_us else math.inf
         if together is None:

@@ -28,7 +28,8 @@ class Question:
     beside: str = NOTHING
     """What runs beside, as in :mod:`scenarios.plan.circumstances`."""
     clients: int = 1
-    """How many client processes share the rate."""
+    """How many client processes share the rate: calling back to back, if the caller is busy; else the figures are those
+    of one that makes all calls."""
 
     def __post_init__(self) -> None:
         for name, least in (("payload_bytes", "more than 0"), ("rate", "more than 0"), ("handler_us", "0 or more")):
@@ -100,6 +101,8 @@ class Advice:
     """With which payloads its pauses, or what is beside it, were measured."""
     far: bool = False
     """Whether those are so far from what was asked about that its interval holds that nothing is added."""
+    crowd: tuple[int, ...] = ()
+    """The numbers of clients it was measured with, where several call back to back: :mod:`scenarios.advice.crowds`."""
     repeats: int = 0
     """How many there were behind it, of the call and of its pauses the fewer."""
     disturbed: int = 0

@@ -147,10 +147,14 @@ def _grounds(curves: Curves, question: Question, rows: list[Advice], best: Advic
         )
     elif best.caveat:
         parts.append(f"{best.contender} {best.caveat}")
-    if best.rates_payloads:
+    if best.crowd:
+        parts.append(f"{' and '.join(map(str, best.crowd))} clients at once, as measured")
+    elif best.rates_payloads:
         parts.append(paced(best, question))
     elif not curves.pauses.are_measured(question.caller):
         parts.append("pauses between calls were not measured in this run, and waking who sleeps costs more")
+    if question.clients > 1 and not best.crowd:
+        parts.append("the figures are those of one client that makes all calls: of two that come at once, one waits")
     alike = [row.contender for row in rows if row.told_apart is False and not row.in_process]
     sure = intervals.coverage(best.repeats)
     if ends := interval(best.ipc_p50_us):
@@ -203,6 +207,10 @@ def crossing(found: Crossover) -> str:
     )
     below, above = map(size, found.between)
     sure = "" if found.clear else "; it may be chance, as the two are not told apart on both sides of it"
+    if found.is_far:
+        sure += "; those two are too far apart to say what either takes there"
+    if found.is_disturbed:
+        sure += "; at one of them every measurement was disturbed"
     between = f"on a line between {below} and {above}, as measured"
     return f"{found.smaller} is faster below about {_about(at.value)}{ends}, {found.larger} above: {between}{sure}."
 

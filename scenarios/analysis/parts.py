@@ -37,7 +37,8 @@ def parts(opened: OpenedRun, lane: str) -> pd.DataFrame | None:
     `hand-over`: shm's smallest call in lane `bytes`, two messages passed between processes that look for them.
     `wake-ups`: what shm-block takes longer than that by, both sides parked. `copies`: what larger raw bytes take longer
     than the smallest. `codec`: direct-codec less direct, the encoding and decoding of request and response. `rest`: the
-    call itself less all of these: the method's dispatch, and whatever is not additive.
+    call itself less all of these: the method's dispatch, and whatever is not additive. A repeat in which these were
+    measured in different phases of the machine says nothing of their differences.
     """
     if not {"bytes", lane} <= set(opened.lanes):
         return None
@@ -54,6 +55,10 @@ def parts(opened: OpenedRun, lane: str) -> pd.DataFrame | None:
                 "call": own.values(PARKING, at),
             }
         ).dropna()
+        used = [(raw, name, size) for name, size in ((PARKING, at), (SPINNING, at), (SPINNING, smallest))]
+        used += [(own, name, at) for name in (CODEC, REFERENCE, PARKING)]
+        phases = pd.concat([curves.values(name, size, "phase") for curves, name, size in used], axis=1)
+        found = found[phases.nunique(axis=1).reindex(found.index) == 1]
         found["rest"] = found["call"] - found[[part for part in PARTS if part != "rest"]].sum(axis=1)
         lines.append(found.assign(payload_bytes=at))
     whole = pd.concat(lines) if lines else pd.DataFrame()

@@ -241,8 +241,8 @@ def _reasons(recording: Recording) -> dict[str, str]:
     reasons: dict[str, str] = {}
     for call in recording.calls:
         for encoded in (call.request, call.response):
-            if encoded is not None and record.NOT_PICKLED in encoded.shape:
-                reasons[call.function] = encoded.shape[encoded.shape.index(record.NOT_PICKLED) :]
+            if encoded is not None and encoded.refused:
+                reasons[call.function] = encoded.refused
         if call.mutated:
             reasons.setdefault(call.function, MUTATES)
     for name, function in recording.functions.items():

@@ -22,7 +22,7 @@ def of(found: Found, largest_measured: int, run: str) -> Iterator[str]:
     elif len(cuts) < borders.BEST and not found["asked_for"]:
         yield f"No other cut takes {least} and more than {enough}."
     for place, cut in enumerate(cuts, 1):
-        yield f"{place}. {_of_cut(found, cut)}"
+        yield f"Cut {place}, {_of_cut(found, cut)}"
     if found["left_out_groups"]:
         yield f"{found['left_out_groups']:,} further groups are cheaper together than apart, and gain less than these."
     moved = {module for cut in cuts for module in cut["modules"]}

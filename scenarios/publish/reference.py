@@ -22,7 +22,7 @@ from scenarios.tables.markdown import markdown, of_frame
 KEPT = ("cells.csv", "environment.json", "run.json", "failures.json", "warnings.json", "plots", "report.html")
 """What of a run is committed: all but the samples, which are a hundred times as large."""
 FOOTPRINT = "library.csv"
-"""What ``make footprint`` has measured of the library beside its calls."""
+"""What ``make footprint`` has measured of the library beside single calls."""
 MONOLITH = "monolith"
 """What ``make monolith`` has found of ``examples/monolith``: a folder."""
 OF_OTHER_TOOLS = (FOOTPRINT, reliability.FIGURES, "split_tests.csv", MONOLITH, DATA)
@@ -110,5 +110,5 @@ def _footprint(file: Path) -> list[str]:
             [each["figure"], "{median} {unit}".format(**each), "{worst} {unit} of {repeats}".format(**each)]
             for each in csv.DictReader(lines)
         ]
-    title = "What the library costs beside its calls (`make footprint`):"
+    title = "What the library costs beside single calls (`make footprint`):"
     return [title, "", markdown(["", "median", "worst"], rows), ""]

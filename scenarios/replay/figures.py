@@ -6,8 +6,8 @@ the same round. Given is the median of the rounds' differences and its interval
 The median over calls (p50) says what one call is like, the mean what all of them add up to.
 
 A *part per call and a part per byte*: the line through each call's own cost (its median over passes and rounds) against
-its bytes, by Theil and Sen, whose slope is the median of the slopes of all pairs. Where the sizes hardly differ, or the
-calls are few, there is no such line: all of it counts as a part per call.
+its bytes, by Theil and Sen, whose slope is the median of the slopes of all pairs. Where the sizes hardly differ, the
+calls are few, or the slope's 95% interval (by Sen) holds zero, there is no such line: all counts as a part per call.
 """
 
 from __future__ import annotations
@@ -119,17 +119,13 @@ def line(sizes: Floats, costs: Floats) -> tuple[float, float]:
     low, high = np.percentile(sizes, [10, 90]) if sizes.size else (0, 0)
     if sizes.size < FEWEST_FOR_LINE or low <= 0 or high < SPREAD_FOR_LINE * low:
         return float(np.median(costs)), math.nan
+    from scipy import stats  # a second to import, and of use here alone
+
     some = np.linspace(0, sizes.size - 1, min(sizes.size, MOST_FOR_LINE)).astype(int)
-    slope = max(0.0, _slope(sizes[some], costs[some]))
-    return max(0.0, float(np.median(costs[some] - slope * sizes[some]))), slope * 1000
-
-
-def _slope(x: Floats, y: Floats) -> float:
-    """The median of the slopes of all pairs that differ in x."""
-    one, other = np.triu_indices(x.size, 1)
-    across = x[other] - x[one]
-    differ = across != 0
-    return float(np.median((y[other] - y[one])[differ] / across[differ]))
+    slope, _, least, _ = stats.theilslopes(costs[some], sizes[some], alpha=0.95)
+    if least <= 0:
+        return float(np.median(costs)), math.nan
+    return max(0.0, float(np.median(costs[some] - slope * sizes[some]))), float(slope) * 1000
 
 
 @dataclasses.dataclass(frozen=True)

@@ -183,7 +183,7 @@ def _generate(sample: Sample, calls: Sequence[Call], sizes: _Sizes, busy_share: 
 def _refused(call: Call) -> str:
     """What of it cannot travel, as the sizes say."""
     for where, each in (("arguments", call.request), ("result", call.response)):
-        if each is not None and recorded.NOT_PICKLED in each.shape:
+        if each is not None and each.refused:
             return f"{where}: {each.shape}"
     return ""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scenarios.replay import defaults, figures, rounds, what_if
+from scenarios.replay import defaults, figures, nesting, rounds, what_if
 from scenarios.replay.defaults import DIRECT
 from scenarios.replay.figures import Cost, InRhythm
 from scenarios.replay.preparation import Prepared
@@ -71,7 +71,8 @@ def study(prepared: Prepared, measured: Measured) -> Study:
     rhythm = [
         each for name, kept in measured.kept.items() for each in figures.in_rhythm(name, kept, names, apart(name))
     ]
-    lines = [_line(prepared, measured, name, costs, rhythm) for name in prepared.functions]
+    inside = nesting.shares(prepared.recording)
+    lines = [_line(prepared, measured, name, costs, rhythm, inside.get(name, {})) for name in prepared.functions]
     direct = {name: cost for (name, contender), cost in costs.items() if contender == DIRECT}
     callers, workers = prepared.options.callers, prepared.options.workers
     possible = [(line.today, line.splits) for line in lines if line.verdict.word != what_if.IMPOSSIBLE]
@@ -79,8 +80,8 @@ def study(prepared: Prepared, measured: Measured) -> Study:
     return Study(prepared, lines, direct, whole, rhythm, measured)
 
 
-def today(recording: Recording, name: str, kept: Sequence[Call]) -> Today:
-    """What the recording says of a function, of which these calls were kept."""
+def today(recording: Recording, name: str, kept: Sequence[Call], inside: nesting.Shares) -> Today:
+    """What the recording says of a function, of which these calls were kept; `inside` calls of others for so long."""
     totals, kind = recording.totals[name], recording.functions[name].kind
     return Today(
         function=name,
@@ -94,6 +95,7 @@ def today(recording: Recording, name: str, kept: Sequence[Call]) -> Today:
         dropped=totals.dropped,
         recorder_us=totals.own_us,
         program_cpu_seconds=sum(each.cpu_seconds - each.writing_seconds for each in recording.processes) or math.nan,
+        inside=inside,
     )
 
 
@@ -106,10 +108,15 @@ def _cost(prepared: Prepared, measured: Measured, work: Work) -> Cost:
 
 
 def _line(
-    prepared: Prepared, measured: Measured, name: str, costs: Mapping[Key, Cost], rhythm: Sequence[InRhythm]
+    prepared: Prepared,
+    measured: Measured,
+    name: str,
+    costs: Mapping[Key, Cost],
+    rhythm: Sequence[InRhythm],
+    inside: nesting.Shares,
 ) -> Line:
     options, replay = prepared.options, prepared.replay
-    its, now = prepared.travels[name], today(prepared.recording, name, prepared.calls[name])
+    its, now = prepared.travels[name], today(prepared.recording, name, prepared.calls[name], inside)
     work = next((work for work in replay.works if work.function == name), None)
     busy_us, ratio = 0.0, math.nan
     if work is not None and options.handler != defaults.NOTHING:

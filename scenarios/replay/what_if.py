@@ -17,14 +17,15 @@ the least of these says: what N callers get through, each waiting for its own ca
 main process computes (``T / (L - F + C)``, F the function's CPU time, C that of calling it); what the workers do
 (``W T / (F + S)``, S that of answering). T is the program's time and L its CPU time, T at most, which is taken to hold
 the interpreter's lock: a bound, not a forecast. It needs as many free CPUs as processes. Of the whole program `added`,
-F, C and S are the sums over its functions, and F is L at most.
+F, C and S are the sums over its functions; F is L at most, and what one of them computes inside another's call is once
+in it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from scenarios.common.verdicts import CHEAP_SHARE
 from scenarios.replay.figures import Cost
@@ -56,12 +57,18 @@ class Today:
     """What recording has cost a call; NaN where that is not known. It is in the time of whoever called."""
     program_cpu_seconds: float = math.nan
     """Of all processes that were recorded, without the recorder's threads; NaN where that is not known."""
+    inside: Mapping[frozenset[str], float] = dataclasses.field(default_factory=dict)
+    """What part of its time was inside calls of which functions."""
 
     @property
     def program_busy_seconds(self) -> float:
         """For so long the program computes, one thing at a time: its CPU time, and all of its time at most."""
         known = not math.isnan(self.program_cpu_seconds)
         return min(self.program_seconds, self.program_cpu_seconds) if known else self.program_seconds
+
+    def once(self, functions: Collection[str]) -> float:
+        """The part of its time that is not inside a call of one of these `functions`, which counts it already."""
+        return 1 - sum(share for around, share in self.inside.items() if not around.isdisjoint(functions))
 
     @property
     def share(self) -> float:
@@ -140,12 +147,17 @@ def programs(lines: Sequence[tuple[Today, Sequence[Split]]], callers: int = 1, w
             calls=sum(today.calls for today, _ in each),
             today_seconds=each[0][0].program_seconds,
             added_seconds=sum(split.added_seconds for _, split in each),
-            leaves_cpu_seconds=sum(split.leaves_cpu_seconds for _, split in each),
+            leaves_cpu_seconds=_leaves(each),
             at_most=bound(each, callers, workers),
         )
         for name, each in found.items()
     ]
     return sorted(every, key=lambda program: (-program.functions, program.added_seconds))
+
+
+def _leaves(parts: Sequence[tuple[Today, Split]]) -> float:
+    names = {today.function for today, _ in parts}
+    return sum(split.leaves_cpu_seconds - today.cpu_seconds * (1 - today.once(names)) for today, split in parts)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,7 +205,11 @@ def bound(parts: Sequence[tuple[Today, Split]], callers: int, workers: int) -> f
     if max(callers, workers) <= 1:
         return math.nan
     whole, locked = parts[0][0].program_seconds, parts[0][0].program_busy_seconds
-    busy = sum(today.seconds if math.isnan(today.cpu_seconds) else today.cpu_seconds for today, _ in parts)
+    names = {today.function for today, _ in parts}
+    busy = sum(
+        today.once(names) * (today.seconds if math.isnan(today.cpu_seconds) else today.cpu_seconds)
+        for today, _ in parts
+    )
     busy = min(busy, locked)
     added = sum(split.added_seconds for _, split in parts)
     calling = sum(split.cost.client_cpu_us * today.calls / 1e6 for today, split in parts)

@@ -2,7 +2,7 @@
 nothing of it.
 
 ``burner``       processes that compute beside a cell raise its flag `others` or `queue`
-``pinned pair``  a cell whose processes share a CPU says on which both ran
+``pinned pair``  a cell whose processes share a CPU says on which both ran, and what that makes of the figure is named
 ``worn heap``    the page faults that a fresh heap costs, and a worn one does not, are named where they decide
 ``phase``        a block of a run in which the machine is made to look slower is marked, and the run warns of it
 """
@@ -20,7 +20,7 @@ from contenders.registry import Registered, load
 from scenarios.common.quotas import pinned
 from scenarios.common.units import figure
 from scenarios.plan.cells import Cell
-from scenarios.plan.circumstances import FRESH, WORN, Circumstances
+from scenarios.plan.circumstances import APART, FRESH, WORN, Circumstances
 from scenarios.plan.scenario import Block, Scenario
 from scenarios.records.environment import page_fault_us
 from scenarios.running import runner, session, surroundings
@@ -36,19 +36,32 @@ BLOCKS, SLOWED, TIMES = 5, 3, 10
 
 def burner() -> Outcome:
     """As many processes as there are CPUs compute beside a cell that is said to have nothing beside it."""
+    alone, _ = _measured(load("shm-block"))
     with surroundings.around(Circumstances(beside=f"{os.cpu_count() or 1}-burners")):
         found, _ = _measured(load("shm-block"))
     named = {"others", "queue"} & set(found.noise_flags)
-    return Outcome("burner", bool(named), ", ".join(found.noise_flags) or "no flag", "a flag: others or queue")
+    said = ", ".join(found.noise_flags) or "no flag"
+    if named & set(alone.noise_flags):
+        said += ", but the same without them: this machine is busy, and tells nothing"
+    return Outcome("burner", bool(named), said, "a flag: others or queue")
 
 
 def pinned_pair() -> Outcome:
     """Both processes are started on one CPU, in a cell that is said to be free."""
     cpu = min(os.sched_getaffinity(0))
     with pinned({cpu}):
-        found, _ = _measured(load("shm-block"))
+        found, together = _measured(load("shm-block"))
     client, server = found.client.on_cpu, found.server.on_cpu if found.server else None
-    return Outcome("pinned pair", client == server == cpu, f"client on {client}, server on {server}", f"both on {cpu}")
+    is_found, wanted = client == server == cpu, f"both on {cpu}"
+    said = [f"client on {client}, server on {server}"]
+    if (os.cpu_count() or 1) > 1:
+        _, apart = _measured(load("shm-block"), placement=APART)
+        one, two = float(together["p50_us"]), float(apart["p50_us"])
+        named = [text for kind, text, _ in where.caveats([together, apart], None) if kind == "placement"]
+        decides = max(one, two) > (1 + where.TENTH) * min(one, two)
+        is_found, wanted = is_found and bool(named) == decides, f"{wanted}, and named where it is a tenth of the call"
+        said += [*named, *([] if named else [f"not named: p50 {figure(one)} µs, apart {figure(two)}"])]
+    return Outcome("pinned pair", is_found, "; ".join(said), wanted)
 
 
 def worn_heap() -> Outcome:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from scenarios.common.units import size
+from scenarios.common.units import figure, size
 from scenarios.plan.cells import GROUP
 from scenarios.statistics import clients_and_rates, figures, streams
 from scenarios.statistics.figures import BASE, FLOOR
@@ -45,12 +45,13 @@ OF_SLOW_CALLS = [
 ]
 OF_RATES = [
     *(columns.CONTENDER, columns.CLIENTS, columns.OFFERED, columns.ANSWERED, columns.SKIPPED, columns.P50),
-    *(columns.P99, columns.LATE_P50, columns.LATE_P99, columns.CPU, columns.SWITCHES, columns.DISTURBED),
+    *(columns.P99, columns.LONGEST, columns.LATE_P50, columns.LATE_P99, columns.CPU, columns.SWITCHES),
+    columns.DISTURBED,
 ]
 
 OF_STREAMS = [
     *(columns.CONTENDER, columns.BESIDE, columns.CLIENTS, columns.ITEMS, columns.RECEIVED, columns.AN_ITEM),
-    *(columns.ITEM_CPU, columns.DISTURBED),
+    *(columns.LONGEST, columns.ITEM_CPU, columns.DISTURBED),
 ]
 OF_CASES = [
     *(columns.CASE, columns.CONTENDER, columns.P50, columns.P99, columns.LONGEST, columns.ANSWERED, columns.CPU),
@@ -157,10 +158,10 @@ def along(
 
 
 def with_p99(line: columns.Line) -> Field:
-    """ "median / p99", or that more was offered than was answered."""
+    """ "median / p99", or that more was offered than was answered, and how much was."""
     p50, p99 = (column.field(line) for column in (columns.P50, columns.P99))
     if not line.get("served", True):
-        return Field("overloaded", p50.value)
+        return Field(f"overloaded, {figure(line['calls_per_s'])}/s", p50.value)
     return dataclasses.replace(p50, text=f"{p50.text} / {p99.text}" if p99.key else p50.text)
 
 

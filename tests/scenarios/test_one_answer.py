@@ -4,6 +4,7 @@ rate, how many clients it takes, where the fastest one changes, how evenly clien
 
 from __future__ import annotations
 
+import html
 import io
 import json
 import re
@@ -74,6 +75,20 @@ def test_terminal_report_and_notebook_give_the_same_advice(
     said = words.sentences(opened.curves("native"), question, rows, words.where(opened.run))
     assert all(sentence in text.getvalue() for sentence in said)
     assert all(sentence in notebook_4.answer(opened, question).text for sentence in said)
+
+
+def test_the_committed_page_gives_the_models_answers(opened: OpenedRun) -> None:
+    page = html.unescape((ROOT / "results" / "reference" / "report.html").read_text())
+    looked_at = 0
+    for lane in answer.lanes(figures.headline(opened.cells)):
+        curves = opened.curves(lane)
+        for question in answer.questions(curves)[::7]:
+            told = answer.answer(curves, question, words.where(opened.run))
+            there = page.partition(f'<template id="{told.key}">')[2].partition("</template>")[0]
+            assert all(clause in there for clause in (*told.recommendation, *told.grounds)), told.key
+            assert all(field in there for line in told.ranked for field in line.fields), told.key
+            looked_at += 1
+    assert looked_at > 30
 
 
 @pytest.mark.parametrize("rate", [1000, 5000, 20_000, 50_000])

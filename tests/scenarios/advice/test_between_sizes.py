@@ -115,7 +115,8 @@ def test_no_answer_contradicts_itself_or_takes_more_cores_than_there_are() -> No
             if p50 is not None and p50.low is not None and p50.high is not None:
                 assert p50.low <= p50.value <= p50.high, (row.contender, rate, caller, beside)
                 intervals += 1
-            if row.clients is not None and row.clients > 1 and curves.together(row.contender, row.clients, 100) is None:
+            together = curves.crowds.together(row.contender, row.clients or 1, 100)
+            if row.clients is not None and row.clients > 1 and together is None:
                 busy = [curves.at(row.contender, f"{each}_cpu_us_per_call", 100) for each in ("client", "server")]
                 assert rate * sum(side.value for side in busy if side) / 1e6 <= curves.cpus, (row.contender, rate)
     assert intervals > 400

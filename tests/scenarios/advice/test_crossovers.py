@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from scenarios.advice import words
 from scenarios.advice.crossovers import FastestRange, crossovers, fastest_ranges, of_the_fastest
 from scenarios.advice.curves import Curves
 from tests.scenarios.tables import Cells, cells, table
@@ -26,6 +27,19 @@ def test_curves_cross_where_their_lines_in_the_logarithms_do() -> None:
     assert found.between == (100, 10_000)
     assert found.seen == 1
     assert found.clear
+
+
+def test_a_crossover_between_sizes_that_are_far_apart_or_were_disturbed_says_so() -> None:
+    (near,) = crossovers(curves(cells("steep", STEEP), cells("flat", FLAT)))
+    assert (near.is_far, near.is_disturbed) == (False, False)
+    steep, flat = {100: (10.0,) * 3, 20_000: (2000.0,) * 3}, {100: (100.0,) * 3, 20_000: (100.0,) * 3}
+    flagged = [row | ({"noise_flags": "steal"} if row["payload_bytes"] == "100" else {}) for row in cells("flat", flat)]
+    (found,) = crossovers(curves(cells("steep", steep), flagged))
+    assert (found.is_far, found.is_disturbed) == (True, True)
+    assert words.crossing(found).endswith(
+        "between 100 B and 20 KB, as measured; those two are too far apart to say what either takes there; at one of "
+        "them every measurement was disturbed."
+    )
 
 
 def test_curves_that_would_cross_only_beyond_the_last_payload_do_not() -> None:

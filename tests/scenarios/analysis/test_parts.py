@@ -52,6 +52,19 @@ def test_the_parts_of_a_call_are_differences_that_add_up_to_it(tmp_path: Path) -
     )
 
 
+def test_the_parts_of_a_call_are_of_repeats_in_one_phase_of_the_machine(tmp_path: Path) -> None:
+    made = split(codec=(4, 30), call=(50, 60))
+    slower = {"yardstick_codec_us": "1.6", "yardstick_pingpong_us": "0.4"}
+    usual = slower | {"yardstick_codec_us": "0.8"}
+    whole = parts.parts(shown.opened(tmp_path / "whole", *([row | usual for row in each] for each in made)), "json")
+    mixed = [[row | (slower if row["repeat"] == "2" else usual) for row in each] for each in made[:1]]
+    mixed += [[row | usual for row in each] for each in made[1:]]
+    found = parts.parts(shown.opened(tmp_path / "mixed", *mixed), "json")
+    assert whole is not None
+    assert found is not None
+    assert (set(whole["payload_bytes"].value_counts()), set(found["payload_bytes"].value_counts())) == ({3}, {2})
+
+
 def test_the_bars_of_a_call_are_its_parts_on_top_of_each_other(tmp_path: Path) -> None:
     picture = parts.stacked(shown.opened(tmp_path, *split(codec=(4, 30), call=(50, 60))))
     (axes,) = shown.panels(picture)

@@ -197,7 +197,7 @@ def test_a_group_can_be_asked_for(recording: Path, capsys: pytest.CaptureFixture
     assert cuts(recording, "--group", "shop.images,shop.filters", "--contender", "mp-pipe") == 0
     said = capsys.readouterr().out
     assert "The groups that were asked for" in said
-    assert "1. shop.filters, shop.images: " in said
+    assert "Cut 1, shop.filters, shop.images: " in said
     assert "mp-pipe, apart" in said
     assert "shm" not in said.replace("shm_rpc_bridge", "")
 

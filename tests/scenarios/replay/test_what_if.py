@@ -237,6 +237,15 @@ def test_the_line_finds_what_a_call_and_a_byte_cost() -> None:
     assert per_byte == pytest.approx(3.0, rel=0.1)
 
 
+def test_there_is_no_line_where_what_a_byte_costs_is_lost_in_the_noise() -> None:
+    """Else its slope would say that no batch is ever large enough."""
+    rng = np.random.default_rng(2)
+    sizes = rng.integers(10, 100, 300).astype(float)
+    per_call, per_byte = figures.line(sizes, 40 + rng.normal(0, 10.0, 300))
+    assert per_call == pytest.approx(40, abs=2)
+    assert math.isnan(per_byte)
+
+
 @pytest.mark.parametrize("sizes", [[100.0] * 300, [100.0, 10_000.0], []])
 def test_there_is_no_line_through_sizes_that_hardly_differ_or_few_calls(sizes: list[float]) -> None:
     costs = np.array([5.0] * len(sizes) or [5.0])
@@ -289,6 +298,21 @@ def test_the_program_is_all_of_its_functions_split_by_contender() -> None:
     assert (first.today_seconds, first.split_seconds) == (10.0, pytest.approx(10.0 + 0.01 + 0.01))
     assert math.isnan(first.leaves_cpu_seconds)
     assert (second.contender, second.functions, second.added_seconds) == ("pipe", 1, pytest.approx(0.03))
+
+
+def test_what_a_function_computes_inside_another_is_counted_once() -> None:
+    """A request of 4 s, of which 3 s are its quotes: behind another process they are the program's no more, once."""
+    outer = today(function="shop:request", seconds=4.0, cpu_seconds=4.0)
+    inner = today(seconds=3.0, cpu_seconds=3.0, inside={frozenset({"shop:request"}): 1.0})
+
+    def together(*functions: Today) -> Any:
+        lines = [(now, [what_if.split(now, cost(0.0, **FREE), 8, 8)]) for now in functions]
+        (found,) = what_if.programs(lines, 8, 8)
+        return found.at_most, found.leaves_cpu_seconds
+
+    assert together(outer, inner) == pytest.approx((10 / (10 - 4), 4.0))
+    assert together(outer) == pytest.approx((10 / (10 - 4), 4.0))
+    assert together(inner) == pytest.approx((10 / (10 - 3), 3.0)), "whose request stays"
 
 
 def test_one_caller_and_one_worker_have_no_bound() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from scenarios.measuring import noise
 from scenarios.selftest import mechanisms
-from scenarios.statistics import where
+from scenarios.statistics import caveats, where
 
 
 @pytest.fixture(autouse=True)
@@ -30,3 +30,15 @@ def test_a_harness_that_names_no_page_faults_fails_where_there_are_some(monkeypa
         pytest.skip("this machine's allocator keeps what is freed")
     monkeypatch.setattr(where, "caveats", lambda *arguments: [])
     assert not mechanisms.worn_heap().passed
+
+
+def test_a_harness_that_does_not_name_what_one_cpu_makes_of_a_call_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(where, "TENTH", 0.0)  # of any machine, whatever one CPU and two make of a call there
+    assert mechanisms.pinned_pair().passed
+    monkeypatch.setattr(where, "caveats", lambda *arguments: [])
+    assert not mechanisms.pinned_pair().passed
+
+
+def test_a_harness_that_warns_of_no_phase_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caveats, "find", lambda run: [])
+    assert not mechanisms.phase().passed
