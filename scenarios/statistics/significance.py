@@ -12,7 +12,7 @@ wrong, so it is called slower or faster only where chance is out of the question
   to be false, and in two equal runs nothing is said 95% of the time. Ranks of few repeats cannot pass among many
   groups, however far apart they are.
 - Every repeat of the one is more than :data:`APART` times every repeat of the other. Not one cell in a hundred is that
-  far from its group's median, and here all of three or more would have to be, on the same side.
+  far above its group's median (:mod:`scenarios.statistics.disturbed`), and here all of three or more would have to be.
 
 Else it is likely slower or likely faster: that is as sure as its interval is, and among many groups some are by chance.
 The intervals shown are not adjusted for how many there are.

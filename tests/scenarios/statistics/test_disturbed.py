@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scenarios.records import store
 from scenarios.statistics import disturbed, figures
 from tests.scenarios.rows import repeats, row
+
+REFERENCE = Path(__file__).parents[3] / "results" / "reference"
 
 
 @pytest.mark.parametrize(
@@ -65,3 +70,11 @@ NINE = figures.frame(repeats("shm", [1.0] * 9))
 def test_less_than_half_of_a_group_is_slow(p50: list[float]) -> None:
     cells = NINE.head(len(p50)).assign(p50_us=p50)
     assert 2 * disturbed.slow(cells).cells <= len(p50)
+
+
+def test_hardly_a_cell_of_the_committed_run_is_far_from_its_groups_median() -> None:
+    """What is said of two sets of repeats rests on it: :mod:`scenarios.statistics.significance`."""
+    cells = figures.frame(store.Run(REFERENCE).rows())
+    outlying = cells["noise_flags"].fillna("").str.contains(disturbed.OUTLYING)
+    assert 0 < outlying.mean() < 0.02
+    assert 0 < disturbed.slow(cells).cells < 0.01 * len(cells)
