@@ -29,7 +29,7 @@ from scenarios.statistics import figures, intervals
 FAR_APART, UNSURE, FAULTS = 100, 1.5, 1.0
 """Between two measured sizes that are further apart than this factor, or where two ways to draw the line differ by more
 than this one, or of which only one has so many page faults in each call, nothing is said."""
-TWO_SPEEDS = 0.05
+TWO_SPEEDS = 0.04
 """Nor where the mean of calls is below their median by more than this share: latencies have a long tail, so there many
 calls are far quicker than the others, and which of the two the median is may change from one size to the next."""
 

@@ -37,8 +37,8 @@ def parts(opened: OpenedRun, lane: str) -> pd.DataFrame | None:
     `hand-over`: shm's smallest call in lane `bytes`, two messages passed between processes that look for them.
     `wake-ups`: what shm-block takes longer than that by, both sides parked. `copies`: what larger raw bytes take longer
     than the smallest. `codec`: direct-codec less direct, the encoding and decoding of request and response. `rest`: the
-    call itself less all of these: the method's dispatch, and whatever is not additive. A repeat in which these were
-    measured in different phases of the machine says nothing of their differences.
+    call itself less all of these: the method's dispatch, and whatever is not additive. NaN where the two that differ
+    were measured in different phases of the machine: that says nothing of their difference.
     """
     if not {"bytes", lane} <= set(opened.lanes):
         return None
@@ -48,21 +48,27 @@ def parts(opened: OpenedRun, lane: str) -> pd.DataFrame | None:
     for at in raw.sizes(SPINNING):
         found = pd.DataFrame(
             {
-                "wake-ups": raw.values(PARKING, at) - raw.values(SPINNING, at),
+                "wake-ups": _difference((raw, PARKING, at), (raw, SPINNING, at)),
                 "hand-over": raw.values(SPINNING, smallest),
-                "copies": raw.values(SPINNING, at) - raw.values(SPINNING, smallest),
-                "codec": own.values(CODEC, at) - own.values(REFERENCE, at),
+                "copies": _difference((raw, SPINNING, at), (raw, SPINNING, smallest)),
+                "codec": _difference((own, CODEC, at), (own, REFERENCE, at)),
                 "call": own.values(PARKING, at),
             }
-        ).dropna()
-        used = [(raw, name, size) for name, size in ((PARKING, at), (SPINNING, at), (SPINNING, smallest))]
-        used += [(own, name, at) for name in (CODEC, REFERENCE, PARKING)]
-        phases = pd.concat([curves.values(name, size, "phase") for curves, name, size in used], axis=1)
-        found = found[phases.nunique(axis=1).reindex(found.index) == 1]
-        found["rest"] = found["call"] - found[[part for part in PARTS if part != "rest"]].sum(axis=1)
-        lines.append(found.assign(payload_bytes=at))
+        )
+        found["rest"] = found["call"] - found[[part for part in PARTS if part != "rest"]].sum(axis=1, skipna=False)
+        if found.notna().any().drop("rest").all():
+            lines.append(found.assign(payload_bytes=at))
     whole = pd.concat(lines) if lines else pd.DataFrame()
     return whole if len(whole) else None
+
+
+def _difference(one: tuple[Curves, str, int], other: tuple[Curves, str, int]) -> pd.Series[float]:
+    """By repeat, of those in which both were measured in one phase."""
+    p50, phases = ([of.values(name, at, column) for of, name, at in (one, other)] for column in ("p50_us", "phase"))
+    pairs = pd.concat([*p50, *phases], axis=1, keys=range(4)).dropna()
+    alike = pairs[2] == pairs[3]
+    found: pd.Series[float] = pairs[0][alike] - pairs[1][alike]
+    return found
 
 
 def _medians(found: pd.DataFrame) -> pd.DataFrame:
@@ -122,8 +128,8 @@ def in_figures(opened: OpenedRun, lane: str) -> Prose:
         return not_measured(f"{NEEDED} {lane}")
     rows = []
     for at, line in _medians(found).iterrows():
-        rests = found.loc[found["payload_bytes"] == at, "rest"]
-        scatter = f"{_signed(float(rests.min()))} to {_signed(float(rests.max()))}"
+        rests = found.loc[found["payload_bytes"] == at, "rest"].dropna()
+        scatter = f"{_signed(float(rests.min()))} to {_signed(float(rests.max()))}" if len(rests) else ""
         figures = [_signed(float(line[part])) for part in PARTS]
         rows.append([size(float(str(at))), *figures, _signed(float(line["call"])), scatter])
     return markdown_table([f"lane {lane}, µs", *PARTS, f"call of {PARKING}", "rest in single repeats"], rows)
@@ -215,15 +221,9 @@ def cpu_and_time(opened: OpenedRun, lane: str) -> Prose:
 
 
 def _differences(one: Curves, name: str, other: Curves, its_name: str) -> list[str]:
-    """Within repeats, where both were measured in one phase of the machine, as ratios are; else nothing."""
-    found = []
-    for at in one.payloads:
-        sides = ((one, name), (other, its_name))
-        p50, phases = ([curves.values(of, at, column) for curves, of in sides] for column in ("p50_us", "phase"))
-        pairs = pd.concat([*p50, *phases], axis=1, keys=range(4)).dropna()
-        difference = pairs[0][pairs[2] == pairs[3]] - pairs[1][pairs[2] == pairs[3]]
-        found.append(_signed(float(difference.median())) if len(difference) else "")
-    return found
+    """By payload size, as ratios are within repeats; else nothing."""
+    every = [_difference((one, name, at), (other, its_name, at)) for at in one.payloads]
+    return [_signed(float(found.median())) if len(found) else "" for found in every]
 
 
 def _signed(value: float) -> str:

@@ -20,8 +20,8 @@ from scenarios.statistics.phases import USUAL
 
 OUTLYING, PHASE = "outlying", "phase"
 FACTOR = 1.4
-"""A p50 more than so many times its group's median, or less than the median by as much, is outlying. In the
-committed run 98% of the cells and more are within it, and less than one in a hundred is above: a test holds it to that."""
+"""A p50 more than so many times its group's median, or less than the median by as much, is outlying. In the committed
+run 98% of the cells and more are within it, and less than one in a hundred is above: a test holds it to that."""
 FEWEST = 3
 """Of two repeats nobody can say which one is off."""
 

@@ -24,7 +24,7 @@ from scenarios.analysis import latency as notebook_1
 from scenarios.analysis import notebook
 from scenarios.analysis.notebook import OpenedRun
 from scenarios.cli import advice as terminal
-from scenarios.common.units import figure, three
+from scenarios.common.units import figure, three, unbroken
 from scenarios.plan.load import ASLEEP, AWAKE, BUSY
 from scenarios.plots import drift
 from scenarios.publish import documents, reference
@@ -79,13 +79,14 @@ def test_terminal_report_and_notebook_give_the_same_advice(
 
 def test_the_committed_page_gives_the_models_answers(opened: OpenedRun) -> None:
     page = html.unescape((ROOT / "results" / "reference" / "report.html").read_text())
+    page = re.sub(r"of run \S+ on", "of run reference on", page)  # it was made before it was published
     looked_at = 0
     for lane in answer.lanes(figures.headline(opened.cells)):
         curves = opened.curves(lane)
         for question in answer.questions(curves)[::7]:
             told = answer.answer(curves, question, words.where(opened.run))
             there = page.partition(f'<template id="{told.key}">')[2].partition("</template>")[0]
-            assert all(clause in there for clause in (*told.recommendation, *told.grounds)), told.key
+            assert all(unbroken(clause) in there for clause in (*told.recommendation, *told.grounds)), told.key
             assert all(field in there for line in told.ranked for field in line.fields), told.key
             looked_at += 1
     assert looked_at > 30
@@ -196,11 +197,11 @@ def test_what_the_guide_says_of_spinning_was_measured(opened: OpenedRun) -> None
     assert lines["cpu_us"]["shm"] < lines["cpu_us"]["shm-block"]
     rates = clients_and_rates.by_rate(opened.cells)
     at = rates[rates["rate"] == 5000].set_index("contender")["cpu_us"]
-    assert at["shm"] == pytest.approx(1.6 * at["shm-block"], rel=0.1)
+    assert at["shm"] == pytest.approx(2.4 * at["shm-block"], rel=0.1)
     at = of_case(opened, documents.PACED)["cpu_us"]
     assert at["shm"] == pytest.approx(at["shm-block"], rel=0.25)
     guide = " ".join((ROOT / "docs" / "benchmark" / "guide.md").read_text().split())
-    assert "it spins away, at 1.6 times the cost (5,000 calls/s); in longer ones it sleeps, too" in guide
+    assert "it spins away, at 2.4 times the cost (5,000 calls/s); in longer ones it sleeps, too" in guide
 
 
 def test_advice_as_json_is_that_of_the_table(opened: OpenedRun) -> None:

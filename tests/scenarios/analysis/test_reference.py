@@ -41,7 +41,7 @@ def test_the_largest_part_is_at_most_all_of_the_call(committed: OpenedRun, lane:
 @pytest.mark.parametrize("lane", WITH_CODEC)
 def test_the_parts_in_figures_add_up_to_the_call(committed: OpenedRun, lane: str) -> None:
     rows = shown.rows(in_figures(committed, lane))
-    assert len(rows) >= 2
+    assert rows
     for *parts, call, _ in rows.values():
         figures = [float(each.replace(",", "")) for each in parts]
         # Each of them is rounded to three digits.
