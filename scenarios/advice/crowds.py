@@ -65,7 +65,7 @@ class Crowds:
         above = min((number for number in known if number >= clients), default=None)
         if below is None or above is None:
             return None
-        share = (clients - below) / (above - below) if above > below else 0.0
+        share = (clients - below) / max(1, above - below)
         one, other = lines = [of_one[number][int(payload_bytes)] for number in (below, above)]
         used = lines if above > below else lines[:1]
         return Crowd(

@@ -88,3 +88,12 @@ def test_numbers_of_clients_left_out_of_the_committed_run_are_answered_within_a_
             told = Estimate.of(found.figures["p50_us"], (found.low, found.high))
             assert is_honest(told, Estimate.of(line["p50_us"], (line["p50_low"], line["p50_high"]))), line["contender"]
     assert answered > 10
+
+
+def test_what_they_get_together_is_of_that_payload_or_known_to_be_of_another() -> None:
+    made = [crowd(2, (40.0,) * 3, 50_000), crowd(2, (90.0,) * 3, 20_000, size=10_000), crowd(1, (10.0,) * 3, 90_000)]
+    crowds = Curves(table(cells("ring", {100: (10.0,) * 3}), *made), "native").crowds
+    assert crowds.numbers("ring") == [2]
+    assert crowds.together("ring", 3, 10_000) == (True, 20_000)
+    assert crowds.together("ring", 2, 1000) == (False, 50_000)
+    assert crowds.together("ring", 1, 100) is None
