@@ -103,8 +103,8 @@ def offered(opened: OpenedRun) -> list[Picture] | list[Prose]:
 
 
 def highest_served(opened: OpenedRun) -> Prose:
-    """The highest offered rate that a contender served without skipping a call, its p99, and what its dispatcher was
-    late by there."""
+    """The highest offered rate that a contender served without skipping a call, what it answered there, its p99, and
+    what its dispatcher was late by."""
     lines = of_rates(opened)
     if lines.empty:
         return not_measured("calls at a rate of their own", REMEDY)
@@ -112,12 +112,20 @@ def highest_served(opened: OpenedRun) -> Prose:
     for name in style.ordered(lines["contender"]):
         kept = lines[(lines["contender"] == name) & lines["served"] & (lines["skipped_most"] == 0)].sort_values("rate")
         if kept.empty:
-            rows.append([name, "none", "", "", ""])
+            rows.append([name, "none", "", "", "", ""])
             continue
         best = kept.iloc[-1]
         columns = ("p99_us", "lateness_p50_us", "lateness_p99_us")
-        rows.append([name, f"{best['rate']:,.10g}/s", *(micros(best[column]) for column in columns)])
-    heads = ["contender", "highest rate served, no call skipped", "p99 there", "dispatcher late by, p50", "p99"]
+        answered = f"{best['calls_per_s']:,.0f}/s"
+        rows.append([name, f"{best['rate']:,.10g}/s", answered, *(micros(best[column]) for column in columns)])
+    heads = [
+        "contender",
+        "highest rate served, no call skipped",
+        "answered there",
+        "p99",
+        "dispatcher late by, p50",
+        "p99",
+    ]
     return markdown_table(heads, rows)
 
 
