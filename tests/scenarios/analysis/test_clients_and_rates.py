@@ -102,8 +102,8 @@ def test_the_last_rate_without_a_skipped_call_is_told_with_its_p99_and_the_dispa
     late = ["dispatcher late by, p50", "p99"]
     assert shown.heads(found) == ["contender", "highest rate served, no call skipped", "answered there", "p99", *late]
     assert shown.rows(found) == {
-        "shm": ["5,000/s", "5,000/s", "500 µs", "3.00 µs", "11.0 µs"],
-        "zmq-ipc": ["1,000/s", "1,000/s", "100 µs", "3.00 µs", "11.0 µs"],
+        "shm": ["5,000/s", "20,000/s", "500 µs", "3.00 µs", "11.0 µs"],
+        "zmq-ipc": ["1,000/s", "100,000/s", "100 µs", "3.00 µs", "11.0 µs"],
     }
 
 
