@@ -111,31 +111,42 @@ class Probe:
         return turn
 
     def begin(self, queue: Queue, parent: int, caller: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """A close look at a call: what :meth:`end` is to know of it; None where looking has failed."""
+        """A close look at a call: what :meth:`end` is to know of it."""
+        arguments = (args[self.first :], kwargs)
+        look = NO_LOOK
         try:
-            look = _Look(self, args, says_why=queue.keeps_values and not self.hides)
-            request = look.before(self, (args[self.first :], kwargs))
-            return queue, next_number(), parent, caller, request, look
-        except but_signals() as error:  # of a value's own methods, or ours: the program's call goes on either way
+            seen = _Look(self, args, says_why=queue.keeps_values and not self.hides)
+            request = seen.before(self, arguments)
+            look = seen
+        except but_signals() as error:  # of an object's own methods, or ours: the program's call goes on either way
             queue.fail(error)
-            return None
+            request = self.asked(arguments)
+        return queue, next_number(), parent, caller, request, look
 
     def end(self, begun: Any, start: int, end: int, raised: str, result: Any) -> None:
         """A call has raised, or one that was looked at closely has returned `result`."""
         number, parent, caller, request, look = begun[1:]
         queue: Queue = begun[0]
-        if queue is not self.queue or queue.encode is None:
+        if queue is not self.queue:
             return  # the recording has ended meanwhile, or this is a child that was forked inside the call
+        duration = end - start
+        if queue.encode is None:  # the budget has run out meanwhile
+            queue.timed.append((self.index, duration, raised))
+            return
+        cpu, mutated = -1, None
         try:
-            duration = end - start
             cpu, mutated = look.after(queue, duration)
+        except but_signals() as error:  # as above
+            queue.fail(error)
+        try:
             response = None if raised else self.answered.closely(result)
             if look.closely:
                 self._looked(look.end())
             head = (self.index, number, parent, caller, get_ident(), task_number())
             queue.keep((*head, start, duration, cpu, raised, request, response, mutated))
-        except but_signals() as error:  # as above
+        except but_signals() as error:
             queue.fail(error)
+            queue.timed.append((self.index, duration, raised))
 
     def _looked(self, took: int) -> None:
         now = clock()

@@ -1,9 +1,10 @@
 """Recording takes a bounded part of time and disk, and says what it takes: samples, budgets, looks that are dear."""
 
 import asyncio
+import contextlib
 import os
 import threading
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
@@ -117,6 +118,28 @@ def test_a_call_in_which_the_budget_runs_out_has_not_changed_its_arguments(progr
     assert call.mutated is False
     assert call.response is not None
     assert (call.response.pickled, call.response.json_bytes) == (None, 5)
+
+
+@pytest.mark.parametrize("raises", [False, True])
+@pytest.mark.parametrize("before", [0, 8, 20])
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_a_call_in_which_the_budget_runs_out_is_counted(program: Program, kind: str, before: int, raises: bool) -> None:
+    """Whether it was looked at closely, as the first ones are, or not."""
+    module = program.module("ends_in", f"{kind} f(inside, raises):\n    inside()\n    if raises: raise ValueError")
+
+    def call(inside: Callable[[], object], raises: bool) -> None:
+        with contextlib.suppress(ValueError):
+            awaited = module.f(inside, raises)
+            if kind == "async def":
+                asyncio.run(awaited)
+
+    with record("ends_in:f", output=program.output) as recorder:
+        for _ in range(before):
+            call(int, False)
+        call(lambda: recorder._queue.reduce(None), raises)
+        call(int, True)
+    totals = program.recording().totals["ends_in:f"]
+    assert (totals.calls, totals.raised) == (before + 2, raises + 1)
 
 
 @pytest.mark.fault("recorded-disk")

@@ -63,6 +63,40 @@ def test_no_exception_of_a_value_comes_to_the_program_whatever_its_type(program:
     assert len(program.recording().calls) == 40
 
 
+@pytest.mark.fault("recorded-values")
+@pytest.mark.parametrize("payloads", ["values", "sizes", "shapes"])
+def test_an_error_that_cannot_be_written_comes_to_nobody_and_its_call_is_kept(program: Program, payloads: str) -> None:
+    """One of an object that is asked for its attributes, or pickled."""
+    module = program.module(
+        "unspeakable",
+        """
+        class Unspeakable(Exception):
+            def __str__(self): raise Unspeakable
+        class Closed:
+            @property
+            def __dict__(self): raise Unspeakable
+            def m(self, value): return value
+        class Open:
+            def m(self, value): return value
+            async def later(self, value): return value
+        class Value:
+            def __reduce_ex__(self, protocol): raise Unspeakable
+        """,
+    )
+    value, instance = module.Value(), module.Open()
+    instance.value = value
+    names = [f"unspeakable:{each}" for each in ("Closed.m", "Open.m", "Open.later")]
+    with record(*names, output=program.output, payloads=payloads) as recorder:
+        for _ in range(10):
+            assert module.Closed().m(value) is value
+            assert instance.m(value) is value
+            assert asyncio.run(instance.later(value)) is value
+    recording = program.recording()
+    assert [recording.totals[name].calls for name in names] == [10] * 3
+    assert len(recording.calls) == 30 - sum(totals.dropped for totals in recording.totals.values())
+    assert set(recorder.failures) == {"Unspeakable"}
+
+
 class TimeIsUp(Exception):
     pass
 
