@@ -281,10 +281,10 @@ def record(
     """A recording of these functions, ``module:qualified.name`` each, into the file `output`; a context manager.
 
     `package`: every call from one module of it into another, too. `payloads`: "values" keeps arguments and results,
-    "sizes" only how large they are and of which types. `sample`: the share of calls that are kept; all are counted and
-    timed. `budget_bytes`: what the file of one process may take: from half of it on only sizes are kept, and then only
-    counts and times. `redact`: parameters whose arguments are not kept, "return" for results. `force`: replace files
-    of an earlier recording.
+    "sizes" only how large they are, and of some calls of which types, "shapes" both of every call. `sample`: the
+    share of calls that are kept; all are counted and timed. `budget_bytes`: what the file of one process may take:
+    from half of it on only sizes are kept, and then only counts and times. `redact`: parameters whose arguments are
+    not kept, "return" for results. `force`: replace files of an earlier recording.
 
     Functions marked with :func:`recorded` are recorded, too. Raises :class:`TargetError` for a name that is not one
     of a function, ValueError for settings that make no sense, FileExistsError for an output that exists; and what

@@ -9,6 +9,7 @@ from typing import Any, Callable
 import pytest
 
 from shm_rpc_bridge.record import encoder, payloads, probe, record, wrapping, writer
+from shm_rpc_bridge.record.rows import REQUEST, RESPONSE
 
 from .programs import Program
 
@@ -155,3 +156,22 @@ def test_where_nothing_is_written_what_waits_is_bounded_whatever_is_kept(
         assert len(recorder._queue.timed) <= 100 + 2 * 16, "looked at with every sixteenth call"
         recorder._writer._piece()
     assert recorder.summary()[0].calls == 2_000
+
+
+@pytest.mark.fault("recorded-disk")
+def test_where_nothing_is_written_shapes_that_wait_are_bounded_as_pickles_are(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shape has some hundred bytes, or thousands where all that is inside is of different kinds."""
+    monkeypatch.setattr(writer, "MOST_BYTES", 100_000)
+    module = program.module("wordy", "def f(value): return value")
+    value = [[{"x" * each: "x" * each if each % 3 else 0.5 for each in range(8)}] * 8 + [row] for row in range(8)]
+    with record("wordy:f", output=program.output, payloads="shapes") as recorder:
+        recorder._writer.finish()  # as if the disk had hung
+        for _ in range(600):
+            module.f(value)
+        waits = sum(len(each.shape) for row in recorder._queue.rows for each in row[REQUEST : RESPONSE + 1])
+        assert 50_000 < waits < 150_000
+        recorder._writer._piece()
+    totals = recorder.summary()[0]
+    assert (totals.calls, totals.left_out > 100) == (600, True)
