@@ -32,6 +32,8 @@ VALUES = "values"
 PAYLOADS = {VALUES: payloads.values, "sizes": payloads.sizes, "shapes": payloads.shapes}
 BUDGET_BYTES = 256 * 1024 * 1024
 """Of one process's file: some hundred pickled megabytes, or ten million calls of which only sizes are kept."""
+FRAMES = 100
+"""Of the recorder, beside one for each call: of 1,000 calls inside each other 50 at most are looked at closely."""
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _decorated: list[Probe] = []
@@ -118,7 +120,7 @@ class Recorder:
         _active = None
         if sys.getrecursionlimit() == self._deepest:
             with contextlib.suppress(RecursionError):  # so deep inside that the old limit is passed
-                sys.setrecursionlimit(self._deepest // 2)
+                sys.setrecursionlimit((self._deepest - FRAMES) // 2)
         self._watch.end()
         self._replaced.undo()
         for probe in self._probes:
@@ -173,8 +175,10 @@ class Recorder:
         return Summary(probe.name, calls, seconds, left_out, own_us, probe.refused)
 
     def _allow_deeper(self) -> None:
-        """Twice as deep as before: each call of a recorded function has a frame of ours beside its own."""
-        self._deepest = 2 * sys.getrecursionlimit()
+        """Twice as deep as before: each call of a recorded function has a frame of ours beside its own. And a bit:
+        those that are looked at closely have two, and the looks themselves some.
+        """
+        self._deepest = 2 * sys.getrecursionlimit() + FRAMES
         sys.setrecursionlimit(self._deepest)
 
     def _begin_writing(self, path: str) -> None:

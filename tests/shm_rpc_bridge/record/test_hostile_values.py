@@ -2,11 +2,12 @@
 
 import asyncio
 import signal
+import time
 from typing import Any
 
 import pytest
 
-from shm_rpc_bridge.record import record
+from shm_rpc_bridge.record import record, wrapping
 
 from .programs import Program
 
@@ -132,3 +133,42 @@ def test_a_time_limit_that_ends_while_a_value_is_looked_at_comes_to_the_program(
             module.f(Limits(Limits()))
     finally:
         signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.fault("recorded-signals")
+@pytest.mark.parametrize("kind", ["def", "async def"])
+@pytest.mark.parametrize("before", [0, 8], ids=["closely", "short"])
+@pytest.mark.parametrize("nth", [1, 2])
+def test_a_time_limit_that_ends_beside_a_call_leaves_no_later_call_inside_it(
+    program: Program, monkeypatch: pytest.MonkeyPatch, kind: str, before: int, nth: int
+) -> None:
+    """A handler raises between two steps of the wrapper, as where it asks the clock before and behind the function."""
+    module = program.module("beside", f"{kind} f(): return 1\ndef g(): return 2")
+    left = 0
+
+    def clock() -> int:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise TimeIsUp
+        return time.perf_counter_ns()
+
+    async def call() -> None:
+        awaited = module.f()
+        if kind == "async def":
+            await awaited
+
+    async def main() -> None:
+        nonlocal left
+        for _ in range(before):
+            await call()
+        left = nth
+        with pytest.raises(TimeIsUp):
+            await call()
+        module.g()
+
+    monkeypatch.setattr(wrapping, "clock", clock)
+    with record("beside:f", "beside:g", output=program.output):
+        asyncio.run(main())
+    last = program.recording().calls[-1]
+    assert (last.function, last.parent) == ("beside:g", 0)
