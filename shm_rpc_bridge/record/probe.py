@@ -69,11 +69,14 @@ class Probe:
         kind: str = "function",
         is_async: bool = False,
         parameters: tuple[str, ...] = (),
+        places_are_known: bool = True,
         within: str | None = None,
     ) -> None:
-        """`within`: a module whose own calls are left out."""
+        """`places_are_known`: of the parameters, as :class:`Target` says. `within`: a module whose own calls are left
+        out.
+        """
         self.name, self.kind, self.is_async, self.parameters = name, kind, is_async, parameters
-        self.within = within
+        self.places_are_known, self.within = places_are_known, within
         self.first = 1 if kind in ("method", "classmethod") else 0
         """The place of the first argument that is to travel: behind self or cls."""
         self.asked, self.answered = Encoder(), Encoder()
@@ -88,7 +91,7 @@ class Probe:
         self._drop = itertools.count(1).__next__
         self.turn = _turns()
         """What the next call is to be. :meth:`way` says what it is."""
-        hiding = Hiding(redact, self.parameters)
+        hiding = Hiding(redact, self.parameters, places_are_known=self.places_are_known)
         self.hides = not hiding.nothing
         self.asked.attach(queue, hiding.of if self.hides else None)
         self.answered.attach(queue, Redacted.of if hiding.result else None)

@@ -240,9 +240,7 @@ class Recorder:
     def _wrapped(self, target: Target, *, within: str | None) -> tuple[Target, Callable[..., Any]]:
         """A module that is imported again keeps its probes: its calls are counted together."""
         known = next((each for each in self._probes if each.name == target.name and not each.refused), None)
-        probe = known or Probe(
-            target.name, kind=target.kind, is_async=target.is_async, parameters=target.parameters, within=within
-        )
+        probe = known or _probe(target, within)
         if known is None:
             self.add(probe)
         return target, wrap(target.function, probe)
@@ -308,11 +306,22 @@ def recorded(function: _F) -> _F:
     is_in_class = "." in function.__qualname__.rpartition("<locals>.")[2]
     if is_in_class and target.parameters[:1] in (("self",), ("cls",)):  # else it is below @staticmethod
         target = target._replace(kind="method" if target.parameters[0] == "self" else "classmethod")
-    probe = Probe(name, kind=target.kind, is_async=target.is_async, parameters=target.parameters)
+    probe = _probe(target, None)
     _decorated.append(probe)
     if _active is not None:
         _active.add(probe)
     return wrap(function, probe)  # type: ignore[return-value]
+
+
+def _probe(target: Target, within: str | None) -> Probe:
+    return Probe(
+        target.name,
+        kind=target.kind,
+        is_async=target.is_async,
+        parameters=target.parameters,
+        places_are_known=target.places_are_known,
+        within=within,
+    )
 
 
 def _check(settings: Settings) -> None:

@@ -15,7 +15,11 @@ from typing import Any, Callable, Iterator, NamedTuple, Sequence
 
 _FUNCTIONS = (FunctionType, functools._lru_cache_wrapper)
 _STARS: dict[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
-
+_WITH_PLACES = (
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    inspect.Parameter.VAR_POSITIONAL,
+)
 
 _OURS = {"__wrapped__", "__signature__"}
 """What a wrapper has of its own."""
@@ -52,8 +56,28 @@ class Target(NamedTuple):
         return names[1:] if self.takes_self and names and not names[0].startswith("*") else names
 
     @property
+    def places_are_known(self) -> bool:
+        """Whether the place of an argument says whose it is: not where a decorator shows the signature of what it is
+        around and takes others itself, of which it may leave out some, or put some before them.
+        """
+        function = self.function
+        while type(function) is functools._lru_cache_wrapper:  # which passes them on as they are
+            function = function.__wrapped__
+        if type(function) is not FunctionType or "__wrapped__" not in vars(function):
+            return True
+        try:
+            own, shown = inspect.signature(function, follow_wrapped=False), inspect.signature(function)
+        except (TypeError, ValueError):  # of one that says something else than a signature
+            return False
+        return _places(own) == _places(shown)
+
+    @property
     def takes_self(self) -> bool:
         return self.kind in ("method", "classmethod")
+
+
+def _places(signature: inspect.Signature) -> list[str]:
+    return [each.name for each in signature.parameters.values() if each.kind in _WITH_PLACES]
 
 
 def split(name: str) -> tuple[str, str]:
