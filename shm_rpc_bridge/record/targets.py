@@ -166,8 +166,9 @@ def _target(name: str, owner: Any, attribute: str, raw: Any) -> Target:
         return Target(name, owner, attribute, raw.fget, "method")
     if not inspect.isclass(owner):
         return Target(name, owner, attribute, raw, "function")
-    # What has no __get__, as a partial or a function in C, is called without self.
-    return Target(name, owner, attribute, raw, "method" if hasattr(kind, "__get__") else "staticmethod")
+    # What has no __get__, as a function in C, is called without self; and a partial, which only warns in 3.13's.
+    is_bound = hasattr(kind, "__get__") and not (issubclass(kind, functools.partial) and sys.version_info < (3, 14))
+    return Target(name, owner, attribute, raw, "method" if is_bound else "staticmethod")
 
 
 class Replaced:
