@@ -142,7 +142,7 @@ class Recorder:
 
     @property
     def failures(self) -> dict[str, int]:
-        """What went wrong in looking at calls, by its text: those calls are not recorded."""
+        """What went wrong in looking closely at calls, by its type: those are kept all the same, or only counted."""
         return dict(self._queue.failures)
 
     @property
