@@ -120,7 +120,7 @@ def _end(recorder: Recorder) -> None:
     for name in recorder.nothing_to_hide:
         _say(f"  --redact {name}: no recorded function has a parameter of that name")
     for text, count in recorder.failures.items():
-        _say(f"  {count:,} calls could not be looked at: {text}")
+        _say(f"  {count:,} calls could not be looked at closely: {text}")
     if recorder.broken:
         _say(f"  nothing more was written after an error: {recorder.broken}")
     if not whole:

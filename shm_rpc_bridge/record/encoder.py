@@ -1,4 +1,4 @@
-"""Encodes the arguments, or the results, of one function: as pickles, or as sizes found out in the time allowed.
+"""Encodes the arguments, or the results, of one function: as pickles, shapes, or sizes found out in the time allowed.
 
 Thread-safe: threads may lose each other's steps, and then a value more or less is looked at.
 """

@@ -12,11 +12,12 @@ from shm_rpc_bridge.record.stand_ins import Redacted
 class Hiding:
     """Of a function with these parameters, written as its signature does: ``*args`` and ``**options`` have stars.
 
-    A name that has stars hides all that goes there. Where a function in C does not say what its parameters are, every
-    argument without a name is hidden, since it may be the one.
+    A name that has stars hides all that goes there. Where a function in C does not say what its parameters are, or a
+    decorator around it takes others (`places_are_known` is false), every argument without a name is hidden, since it
+    may be the one.
     """
 
-    def __init__(self, names: Sequence[str], parameters: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], parameters: Sequence[str], *, places_are_known: bool = True) -> None:
         self.nothing = not names
         self.result = "return" in names
         self._names = frozenset(names)
@@ -25,6 +26,8 @@ class Hiding:
         self._places = frozenset(place for place, name in enumerate(positional) if name in self._names)
         self._rest_from = len(positional)
         self._hides_rest = any(not name.startswith("**") for name in stars) or (bool(names) and not parameters)
+        if not places_are_known and (self._places or self._hides_rest):
+            self._hides_rest, self._rest_from = True, 0
         self._parameters = frozenset(parameters)
         self._hides_others = any(name.startswith("**") for name in stars)
 

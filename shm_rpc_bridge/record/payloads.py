@@ -278,4 +278,7 @@ def _rest(value: Any, shown: int) -> str:
 
 
 def _why(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"[:200]
+    try:
+        return f"{type(error).__name__}: {error}"[:200]
+    except but_signals():  # of an error that cannot be written
+        return type(error).__name__

@@ -69,11 +69,14 @@ class Probe:
         kind: str = "function",
         is_async: bool = False,
         parameters: tuple[str, ...] = (),
+        places_are_known: bool = True,
         within: str | None = None,
     ) -> None:
-        """`within`: a module whose own calls are left out."""
+        """`places_are_known`: of the parameters, as :class:`Target` says. `within`: a module whose own calls are left
+        out.
+        """
         self.name, self.kind, self.is_async, self.parameters = name, kind, is_async, parameters
-        self.within = within
+        self.places_are_known, self.within = places_are_known, within
         self.first = 1 if kind in ("method", "classmethod") else 0
         """The place of the first argument that is to travel: behind self or cls."""
         self.asked, self.answered = Encoder(), Encoder()
@@ -88,7 +91,7 @@ class Probe:
         self._drop = itertools.count(1).__next__
         self.turn = _turns()
         """What the next call is to be. :meth:`way` says what it is."""
-        hiding = Hiding(redact, self.parameters)
+        hiding = Hiding(redact, self.parameters, places_are_known=self.places_are_known)
         self.hides = not hiding.nothing
         self.asked.attach(queue, hiding.of if self.hides else None)
         self.answered.attach(queue, Redacted.of if hiding.result else None)
@@ -111,31 +114,42 @@ class Probe:
         return turn
 
     def begin(self, queue: Queue, parent: int, caller: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """A close look at a call: what :meth:`end` is to know of it; None where looking has failed."""
+        """A close look at a call: what :meth:`end` is to know of it."""
+        arguments = (args[self.first :], kwargs)
+        look = NO_LOOK
         try:
-            look = _Look(self, args, says_why=queue.keeps_values and not self.hides)
-            request = look.before(self, (args[self.first :], kwargs))
-            return queue, next_number(), parent, caller, request, look
-        except but_signals() as error:  # of a value's own methods, or ours: the program's call goes on either way
+            seen = _Look(self, args, says_why=queue.keeps_values and not self.hides)
+            request = seen.before(self, arguments)
+            look = seen
+        except but_signals() as error:  # of an object's own methods, or ours: the program's call goes on either way
             queue.fail(error)
-            return None
+            request = self.asked(arguments)
+        return queue, next_number(), parent, caller, request, look
 
     def end(self, begun: Any, start: int, end: int, raised: str, result: Any) -> None:
         """A call has raised, or one that was looked at closely has returned `result`."""
         number, parent, caller, request, look = begun[1:]
         queue: Queue = begun[0]
-        if queue is not self.queue or queue.encode is None:
+        if queue is not self.queue:
             return  # the recording has ended meanwhile, or this is a child that was forked inside the call
+        duration = end - start
+        if queue.encode is None:  # the budget has run out meanwhile
+            queue.timed.append((self.index, duration, raised))
+            return
+        cpu, mutated = -1, None
         try:
-            duration = end - start
             cpu, mutated = look.after(queue, duration)
+        except but_signals() as error:  # as above
+            queue.fail(error)
+        try:
             response = None if raised else self.answered.closely(result)
             if look.closely:
                 self._looked(look.end())
             head = (self.index, number, parent, caller, get_ident(), task_number())
             queue.keep((*head, start, duration, cpu, raised, request, response, mutated))
-        except but_signals() as error:  # as above
+        except but_signals() as error:
             queue.fail(error)
+            queue.timed.append((self.index, duration, raised))
 
     def _looked(self, took: int) -> None:
         now = clock()

@@ -58,7 +58,11 @@ def _folder(path: str) -> tuple[ModuleSpec, CodeType]:
     """Or an archive, with a ``__main__.py``."""
     sys.path[0] = path
     importer: Any = pkgutil.get_importer(path)
-    spec = importer.find_spec("__main__")
+    if hasattr(importer, "find_spec"):
+        spec = importer.find_spec("__main__")
+    else:  # an archive's, before Python 3.10
+        there = importer.find_module("__main__")
+        spec = None if there is None else importlib.util.spec_from_loader("__main__", there)
     code = None if spec is None else spec.loader.get_code("__main__")
     if spec is None or code is None:
         raise ProgramError(f"{path} has no __main__.py")

@@ -32,6 +32,8 @@ VALUES = "values"
 PAYLOADS = {VALUES: payloads.values, "sizes": payloads.sizes, "shapes": payloads.shapes}
 BUDGET_BYTES = 256 * 1024 * 1024
 """Of one process's file: some hundred pickled megabytes, or ten million calls of which only sizes are kept."""
+FRAMES = 100
+"""Of the recorder, beside one for each call: of 1,000 calls inside each other 50 at most are looked at closely."""
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _decorated: list[Probe] = []
@@ -118,7 +120,7 @@ class Recorder:
         _active = None
         if sys.getrecursionlimit() == self._deepest:
             with contextlib.suppress(RecursionError):  # so deep inside that the old limit is passed
-                sys.setrecursionlimit(self._deepest // 2)
+                sys.setrecursionlimit((self._deepest - FRAMES) // 2)
         self._watch.end()
         self._replaced.undo()
         for probe in self._probes:
@@ -140,7 +142,7 @@ class Recorder:
 
     @property
     def failures(self) -> dict[str, int]:
-        """What went wrong in looking at calls, by its text: those calls are not recorded."""
+        """What went wrong in looking closely at calls, by its type: those are kept all the same, or only counted."""
         return dict(self._queue.failures)
 
     @property
@@ -173,8 +175,10 @@ class Recorder:
         return Summary(probe.name, calls, seconds, left_out, own_us, probe.refused)
 
     def _allow_deeper(self) -> None:
-        """Twice as deep as before: each call of a recorded function has a frame of ours beside its own."""
-        self._deepest = 2 * sys.getrecursionlimit()
+        """Twice as deep as before: each call of a recorded function has a frame of ours beside its own. And a bit:
+        those that are looked at closely have two, and the looks themselves some.
+        """
+        self._deepest = 2 * sys.getrecursionlimit() + FRAMES
         sys.setrecursionlimit(self._deepest)
 
     def _begin_writing(self, path: str) -> None:
@@ -236,9 +240,7 @@ class Recorder:
     def _wrapped(self, target: Target, *, within: str | None) -> tuple[Target, Callable[..., Any]]:
         """A module that is imported again keeps its probes: its calls are counted together."""
         known = next((each for each in self._probes if each.name == target.name and not each.refused), None)
-        probe = known or Probe(
-            target.name, kind=target.kind, is_async=target.is_async, parameters=target.parameters, within=within
-        )
+        probe = known or _probe(target, within)
         if known is None:
             self.add(probe)
         return target, wrap(target.function, probe)
@@ -281,10 +283,10 @@ def record(
     """A recording of these functions, ``module:qualified.name`` each, into the file `output`; a context manager.
 
     `package`: every call from one module of it into another, too. `payloads`: "values" keeps arguments and results,
-    "sizes" only how large they are and of which types. `sample`: the share of calls that are kept; all are counted and
-    timed. `budget_bytes`: what the file of one process may take: from half of it on only sizes are kept, and then only
-    counts and times. `redact`: parameters whose arguments are not kept, "return" for results. `force`: replace files
-    of an earlier recording.
+    "sizes" only how large they are, and of some calls of which types, "shapes" both of every call. `sample`: the
+    share of calls that are kept; all are counted and timed. `budget_bytes`: what the file of one process may take:
+    from half of it on only sizes are kept, and then only counts and times. `redact`: parameters whose arguments are
+    not kept, "return" for results. `force`: replace files of an earlier recording.
 
     Functions marked with :func:`recorded` are recorded, too. Raises :class:`TargetError` for a name that is not one
     of a function, ValueError for settings that make no sense, FileExistsError for an output that exists; and what
@@ -304,11 +306,22 @@ def recorded(function: _F) -> _F:
     is_in_class = "." in function.__qualname__.rpartition("<locals>.")[2]
     if is_in_class and target.parameters[:1] in (("self",), ("cls",)):  # else it is below @staticmethod
         target = target._replace(kind="method" if target.parameters[0] == "self" else "classmethod")
-    probe = Probe(name, kind=target.kind, is_async=target.is_async, parameters=target.parameters)
+    probe = _probe(target, None)
     _decorated.append(probe)
     if _active is not None:
         _active.add(probe)
     return wrap(function, probe)  # type: ignore[return-value]
+
+
+def _probe(target: Target, within: str | None) -> Probe:
+    return Probe(
+        target.name,
+        kind=target.kind,
+        is_async=target.is_async,
+        parameters=target.parameters,
+        places_are_known=target.places_are_known,
+        within=within,
+    )
 
 
 def _check(settings: Settings) -> None:

@@ -17,7 +17,7 @@ class Encoded(NamedTuple):
     beside_bytes: int = 0
     """Of bytes and arrays."""
     shape: str = ""
-    """What it is made of, in words, where sizes are kept; looked at now and then, and "" otherwise. Behind that
+    """What it is made of, in words, where shapes are kept; where sizes are, now and then; "" otherwise. Behind that
     :data:`NOT_PICKLED` and why, wherever something cannot be."""
     pickle_bytes: int = -1
     """Of a pickle of it; -1 where there was none."""
@@ -55,10 +55,14 @@ START, DURATION, RAISED, REQUEST, RESPONSE = map(
 )
 
 
-def pickle_bytes(row: Sequence[Any]) -> int:
-    """Of both directions of a row that is to be written."""
+def weight(row: Sequence[Any]) -> int:
+    """The bytes of both directions' pickles and shapes, of a row that is to be written."""
     both = (row[REQUEST], row[RESPONSE])
-    return sum(each[3] for each in both if type(each) is not int and each is not None and each[4] is not None)
+    return sum(
+        len(each[2]) + (0 if each[4] is None else each[3])
+        for each in both
+        if type(each) is not int and each is not None
+    )
 
 
 def with_blobs(rows: Sequence[Sequence[Any]]) -> tuple[list[tuple[Any, ...]], list[bytes]]:

@@ -15,7 +15,11 @@ from typing import Any, Callable, Iterator, NamedTuple, Sequence
 
 _FUNCTIONS = (FunctionType, functools._lru_cache_wrapper)
 _STARS: dict[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
-
+_WITH_PLACES = (
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    inspect.Parameter.VAR_POSITIONAL,
+)
 
 _OURS = {"__wrapped__", "__signature__"}
 """What a wrapper has of its own."""
@@ -52,8 +56,28 @@ class Target(NamedTuple):
         return names[1:] if self.takes_self and names and not names[0].startswith("*") else names
 
     @property
+    def places_are_known(self) -> bool:
+        """Whether the place of an argument says whose it is: not where a decorator shows the signature of what it is
+        around and takes others itself, of which it may leave out some, or put some before them.
+        """
+        function = self.function
+        while type(function) is functools._lru_cache_wrapper:  # which passes them on as they are
+            function = function.__wrapped__
+        if type(function) is not FunctionType or "__wrapped__" not in vars(function):
+            return True
+        try:
+            own, shown = inspect.signature(function, follow_wrapped=False), inspect.signature(function)
+        except (TypeError, ValueError):  # of one that says something else than a signature
+            return False
+        return _places(own) == _places(shown)
+
+    @property
     def takes_self(self) -> bool:
         return self.kind in ("method", "classmethod")
+
+
+def _places(signature: inspect.Signature) -> list[str]:
+    return [each.name for each in signature.parameters.values() if each.kind in _WITH_PLACES]
 
 
 def split(name: str) -> tuple[str, str]:
@@ -142,8 +166,9 @@ def _target(name: str, owner: Any, attribute: str, raw: Any) -> Target:
         return Target(name, owner, attribute, raw.fget, "method")
     if not inspect.isclass(owner):
         return Target(name, owner, attribute, raw, "function")
-    # What has no __get__, as a partial or a function in C, is called without self.
-    return Target(name, owner, attribute, raw, "method" if hasattr(kind, "__get__") else "staticmethod")
+    # What has no __get__, as a function in C, is called without self; and a partial, which only warns in 3.13's.
+    is_bound = hasattr(kind, "__get__") and not (issubclass(kind, functools.partial) and sys.version_info < (3, 14))
+    return Target(name, owner, attribute, raw, "method" if is_bound else "staticmethod")
 
 
 class Replaced:

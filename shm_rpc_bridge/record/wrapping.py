@@ -1,7 +1,7 @@
 """What is called in a recorded function's place: a wrapper that looks before the call and after it.
 
-A call goes through :func:`wrap`'s function, and where :meth:`Probe.way` has it go otherwise than the short way, through
-:func:`_otherwise`. What the function returns or raises goes to its caller untouched.
+A call goes through :func:`wrap`'s function, and where :meth:`Probe.way` has it looked at closely, through
+:func:`_closely`. What the function returns or raises goes to its caller untouched.
 
 The short way is written out, and twice, since each call of a function of ours would cost it a tenth of what it takes.
 """
@@ -21,7 +21,7 @@ import orjson
 
 from shm_rpc_bridge.record.encoder import clock
 from shm_rpc_bridge.record.nesting import current, next_number, task_number
-from shm_rpc_bridge.record.probe import CLOSELY, LEFT_OUT, NO_LOOK, ONLY_TIMED, OWN_TIMED, UNSEEN, Probe
+from shm_rpc_bridge.record.probe import CLOSELY, NO_LOOK, ONLY_TIMED, OWN_TIMED, UNSEEN, Probe
 from shm_rpc_bridge.record.signals import but_signals
 from shm_rpc_bridge.record.writer import Queue
 
@@ -91,24 +91,37 @@ def _sync(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
         if turn or not queue.plain:
             if turn != OWN_TIMED or not queue.plain:
                 turn = probe.way(queue, turn)
+            if turn == CLOSELY:
+                return _closely(function, probe, queue, parent, caller, args, kwargs)
+            if turn == UNSEEN:
+                return function(*args, **kwargs)
             if turn > OWN_TIMED:
-                return _otherwise(function, probe, queue, turn, parent, caller, args, kwargs)
+                raised = ""
+                start = clock()
+                try:  # here, since a function that calls itself has room for one frame of ours in each of its calls
+                    return function(*args, **kwargs)
+                except BaseException as error:
+                    raised = type(error).__name__
+                    raise
+                finally:
+                    _time(probe, queue, turn, start, raised)
         arguments = (args[1:], kwargs) if first else (args, kwargs)
         try:
             request = len(_json(arguments)) if asked.is_json else asked(arguments)
         except but_signals():  # of what JSON has not
             request = asked(arguments)
         number = _number()
-        _enter(number)
-        start = clock()
-        try:
+        start = 0
+        try:  # a signal's handler may raise anywhere: the number is left all the same
+            _enter(number)
+            start = clock()
             result = function(*args, **kwargs)
+            duration = clock() - start
         except BaseException as error:
-            end = clock()
             _enter(parent)
-            probe.end((queue, number, parent, caller, request, NO_LOOK), start, end, type(error).__name__, None)
+            end = clock()
+            probe.end((queue, number, parent, caller, request, NO_LOOK), start or end, end, type(error).__name__, None)
             raise
-        duration = clock() - start
         _enter(parent)  # half of what it takes to reset it by a token
         task = 0 if _loop() is None else task_number()
         try:
@@ -124,50 +137,30 @@ def _sync(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
     return recorded
 
 
-def _otherwise(
+def _closely(
     function: Callable[..., Any],
     probe: Probe,
     queue: Queue,
-    turn: int,
     parent: int,
     caller: str,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Any:
-    if turn != CLOSELY:
-        return _not_kept(function, probe, queue, turn, args, kwargs)
     begun = probe.begin(queue, parent, caller, args, kwargs)
-    if begun is None:
-        return function(*args, **kwargs)
-    _enter(begun[1])
-    start = clock()
+    start = 0
     try:
+        _enter(begun[1])
+        start = clock()
         result = function(*args, **kwargs)
-    except BaseException as error:
         end = clock()
+    except BaseException as error:
         _enter(parent)
-        probe.end(begun, start, end, type(error).__name__, None)
+        end = clock()
+        probe.end(begun, start or end, end, type(error).__name__, None)
         raise
-    end = clock()
     _enter(parent)
     probe.end(begun, start, end, "", result)
     return result
-
-
-def _not_kept(
-    function: Callable[..., Any], probe: Probe, queue: Queue, turn: int, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
-    if turn == UNSEEN:
-        return function(*args, **kwargs)
-    raised = ""
-    start = clock()
-    try:
-        return function(*args, **kwargs)
-    except BaseException as error:
-        raised = type(error).__name__
-        raise
-    finally:
-        _time(probe, queue, turn, start, raised)
 
 
 def _time(probe: Probe, queue: Queue, turn: int, start: int, raised: str) -> None:
@@ -204,24 +197,37 @@ def _async(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
         if turn or not queue.plain:
             if turn != OWN_TIMED or not queue.plain:
                 turn = probe.way(queue, turn)
+            if turn == CLOSELY:
+                return await _closely_async(function, probe, queue, parent, caller, args, kwargs)
+            if turn == UNSEEN:
+                return await function(*args, **kwargs)
             if turn > OWN_TIMED:
-                return await _otherwise_async(function, probe, queue, turn, parent, caller, args, kwargs)
+                raised = ""
+                start = clock()
+                try:
+                    return await function(*args, **kwargs)
+                except BaseException as error:
+                    raised = type(error).__name__
+                    raise
+                finally:
+                    _time(probe, queue, turn, start, raised)
         arguments = (args[1:], kwargs) if first else (args, kwargs)
         try:
             request = len(_json(arguments)) if asked.is_json else asked(arguments)
         except but_signals():  # of what JSON has not
             request = asked(arguments)
         number = _number()
-        _enter(number)
-        start = clock()
+        start = 0
         try:
+            _enter(number)
+            start = clock()
             result = await function(*args, **kwargs)
+            duration = clock() - start
         except BaseException as error:
-            end = clock()
             _leave(number, parent)
-            probe.end((queue, number, parent, caller, request, NO_LOOK), start, end, type(error).__name__, None)
+            end = clock()
+            probe.end((queue, number, parent, caller, request, NO_LOOK), start or end, end, type(error).__name__, None)
             raise
-        duration = clock() - start
         _leave(number, parent)
         try:
             response = len(_json(result)) if answered.is_json else answered(result)
@@ -236,35 +242,29 @@ def _async(function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
     return recorded
 
 
-async def _otherwise_async(
+async def _closely_async(
     function: Callable[..., Any],
     probe: Probe,
     queue: Queue,
-    turn: int,
     parent: int,
     caller: str,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Any:
-    begun = probe.begin(queue, parent, caller, args, kwargs) if turn == CLOSELY else None
-    if begun is not None:
-        _enter(begun[1])
-    raised, result = "", None
-    start = clock()
+    begun = probe.begin(queue, parent, caller, args, kwargs)
+    raised, result, start = "", None, 0
     try:
-        awaited = function(*args, **kwargs)
-        result = await (awaited if begun is None else begun[-1].stepped(awaited))
+        _enter(begun[1])
+        start = clock()
+        result = await begun[-1].stepped(function(*args, **kwargs))
         return result
     except BaseException as error:
         raised = type(error).__name__
         raise
     finally:
-        if begun is not None:
-            end = clock()
-            _leave(begun[1], parent)
-            probe.end(begun, start, end, raised, result)
-        elif turn in (ONLY_TIMED, LEFT_OUT):
-            _time(probe, queue, turn, start, raised)
+        _leave(begun[1], parent)
+        end = clock()
+        probe.end(begun, start or end, end, raised, result)
 
 
 def _leave(number: int, parent: int) -> None:

@@ -23,7 +23,7 @@ EVERY_S = 0.1
 MOST_ROWS = 200_000
 """Rows that wait to be written: about 50 MB."""
 MOST_BYTES = 128 * 1024 * 1024
-"""Of pickles that wait."""
+"""Of pickles, or of shapes, that wait."""
 ROWS_A_BLOCK = 5_000
 BYTES_A_BLOCK = 8 * 1024 * 1024
 TOTALS_EVERY = 10
@@ -46,12 +46,13 @@ class Queue:
         self.encode: Any = encode
         """What a value becomes; None once the budget is used up: calls are only counted and timed then."""
         self.keeps_values = encode is payloads.values
-        self.keep: Callable[[tuple[Any, ...]], None] = self._keep_values if self.keeps_values else self.rows.append
+        is_small = encode is payloads.sizes
+        self.keep: Callable[[tuple[Any, ...]], None] = self.rows.append if is_small else self._keep_weighed
         self.failures: dict[str, int] = {}
         self._sample, self._random = sample, random.Random(os.urandom(8)).random
         self._set_room(True)
         self._bytes = 0
-        """Of pickles that wait; threads may lose each other's additions, so it is about right."""
+        """Of pickles and shapes that wait; threads may lose each other's additions, so it is about right."""
 
     def is_sampled(self) -> bool:
         return self._sample == 1 or self._random() < self._sample
@@ -68,9 +69,9 @@ class Queue:
         self.plain = has_room and self._sample == 1 and self.encode is not None
         """Every call is kept."""
 
-    def _keep_values(self, row: tuple[Any, ...]) -> None:
+    def _keep_weighed(self, row: tuple[Any, ...]) -> None:
         self.rows.append(row)
-        self._bytes += rows.pickle_bytes(row)
+        self._bytes += rows.weight(row)
         if self._bytes >= MOST_BYTES:
             self._set_room(False)
 
@@ -79,8 +80,8 @@ class Queue:
         self.owns.append((function, nanoseconds, is_recorded))
 
     def fail(self, error: BaseException) -> None:
-        """Looking at a call went wrong. What the error says may be private."""
-        what = f"{type(error).__name__}: {error}"[:200] if self.keeps_values else type(error).__name__
+        """Looking at a call went wrong. What the error says may be what is to be hidden, and another each time."""
+        what = type(error).__name__
         self.failures[what] = self.failures.get(what, 0) + 1
 
     def reduce(self, encode: Any) -> None:
@@ -95,7 +96,7 @@ class Queue:
         if not self.rows:
             self._bytes = 0
         elif self._bytes:
-            self._bytes = max(0, self._bytes - sum(map(rows.pickle_bytes, taken)))
+            self._bytes = max(0, self._bytes - sum(map(rows.weight, taken)))
         return taken
 
 
@@ -136,7 +137,7 @@ class Writer:
         """
         self.path, self._begin, self._queue, self._functions = path, begin, queue, functions
         self._budget, self._entry_us = budget_bytes, entry_us
-        self._has_pickles = begin["settings"]["payloads"] == "values"
+        self._has_pickles, self._is_small = queue.keeps_values, queue.encode is payloads.sizes
         self.cpu_s = 0.0
         """Of the thread that writes."""
         self._began_ns: int = begin["start_ns"]
@@ -217,15 +218,15 @@ class Writer:
             self._write(blocks.encode({"kind": "totals", **self._figures()}))
 
     def _in_blocks(self, taken: list[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
-        """Of so many rows, and of pickles of :data:`BYTES_A_BLOCK` and one more."""
-        if not self._has_pickles:
+        """Of so many rows, and of pickles or shapes of :data:`BYTES_A_BLOCK` and one more."""
+        if self._is_small:
             yield from (taken[begin : begin + ROWS_A_BLOCK] for begin in range(0, len(taken), ROWS_A_BLOCK))
             return
         block: list[tuple[Any, ...]] = []
         size = 0
         for row in taken:
             block.append(row)
-            size += rows.pickle_bytes(row)
+            size += rows.weight(row)
             if size >= BYTES_A_BLOCK or len(block) >= ROWS_A_BLOCK:
                 yield block
                 block, size = [], 0

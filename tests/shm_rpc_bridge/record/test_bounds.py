@@ -1,13 +1,15 @@
 """Recording takes a bounded part of time and disk, and says what it takes: samples, budgets, looks that are dear."""
 
 import asyncio
+import contextlib
 import os
 import threading
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
 from shm_rpc_bridge.record import encoder, payloads, probe, record, wrapping, writer
+from shm_rpc_bridge.record.rows import REQUEST, RESPONSE
 
 from .programs import Program
 
@@ -119,6 +121,28 @@ def test_a_call_in_which_the_budget_runs_out_has_not_changed_its_arguments(progr
     assert (call.response.pickled, call.response.json_bytes) == (None, 5)
 
 
+@pytest.mark.parametrize("raises", [False, True])
+@pytest.mark.parametrize("before", [0, 8, 20])
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_a_call_in_which_the_budget_runs_out_is_counted(program: Program, kind: str, before: int, raises: bool) -> None:
+    """Whether it was looked at closely, as the first ones are, or not."""
+    module = program.module("ends_in", f"{kind} f(inside, raises):\n    inside()\n    if raises: raise ValueError")
+
+    def call(inside: Callable[[], object], raises: bool) -> None:
+        with contextlib.suppress(ValueError):
+            awaited = module.f(inside, raises)
+            if kind == "async def":
+                asyncio.run(awaited)
+
+    with record("ends_in:f", output=program.output) as recorder:
+        for _ in range(before):
+            call(int, False)
+        call(lambda: recorder._queue.reduce(None), raises)
+        call(int, True)
+    totals = program.recording().totals["ends_in:f"]
+    assert (totals.calls, totals.raised) == (before + 2, raises + 1)
+
+
 @pytest.mark.fault("recorded-disk")
 def test_where_nothing_is_written_what_waits_is_bounded_whatever_is_kept(
     program: Program, monkeypatch: pytest.MonkeyPatch
@@ -132,3 +156,22 @@ def test_where_nothing_is_written_what_waits_is_bounded_whatever_is_kept(
         assert len(recorder._queue.timed) <= 100 + 2 * 16, "looked at with every sixteenth call"
         recorder._writer._piece()
     assert recorder.summary()[0].calls == 2_000
+
+
+@pytest.mark.fault("recorded-disk")
+def test_where_nothing_is_written_shapes_that_wait_are_bounded_as_pickles_are(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shape has some hundred bytes, or thousands where all that is inside is of different kinds."""
+    monkeypatch.setattr(writer, "MOST_BYTES", 100_000)
+    module = program.module("wordy", "def f(value): return value")
+    value = [[{"x" * each: "x" * each if each % 3 else 0.5 for each in range(8)}] * 8 + [row] for row in range(8)]
+    with record("wordy:f", output=program.output, payloads="shapes") as recorder:
+        recorder._writer.finish()  # as if the disk had hung
+        for _ in range(600):
+            module.f(value)
+        waits = sum(len(each.shape) for row in recorder._queue.rows for each in row[REQUEST : RESPONSE + 1])
+        assert 50_000 < waits < 150_000
+        recorder._writer._piece()
+    totals = recorder.summary()[0]
+    assert (totals.calls, totals.left_out > 100) == (600, True)

@@ -6,7 +6,7 @@ import functools
 import inspect
 import pickle
 import sys
-from typing import Any
+from typing import Any, Awaitable, Callable
 
 import pytest
 
@@ -62,16 +62,43 @@ def test_a_replaced_function_looks_like_the_one_it_stands_for(program: Program) 
         assert pickle.loads(pickle.dumps(module.plain)) is module.plain
 
 
-@pytest.mark.parametrize("settings", [{"names": ["deep:f"]}, {"package": "deep"}], ids=str)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"names": ["deep:f"]},
+        {"names": ["deep:f"], "sample": 0.01},
+        {"names": ["deep:f"], "payloads": "sizes", "redact": ["depth"]},
+        {"package": "deep"},
+    ],
+    ids=str,
+)
 def test_a_function_goes_as_deep_as_it_does_without_the_recorder(program: Program, settings: Any) -> None:
     module = program.module("deep", "def f(depth): return f(depth - 1) + 1 if depth else 0")
     limit = sys.getrecursionlimit()
-    depth = limit - len(inspect.stack()) - 60
-    names = settings.pop("names", [])
+    depth = limit - len(inspect.stack()) - 20
+    names = settings.get("names", [])
     assert module.f(depth) == depth
-    with record(*names, output=program.output, **settings):
+    others = {name: each for name, each in settings.items() if name != "names"}
+    with record(*names, output=program.output, **others):
         assert module.f(depth) == depth
     assert sys.getrecursionlimit() == limit
+
+
+def test_a_coroutine_of_which_a_sample_is_kept_goes_as_deep_as_it_does_without_the_recorder(program: Program) -> None:
+    module = program.module("deep_later", "async def f(depth): return await f(depth - 1) + 1 if depth else 0")
+    depth = next(each for each in range(sys.getrecursionlimit(), 0, -1) if goes(module.f, each)) - 20
+    with record("deep_later:f", output=program.output, sample=0.01):
+        assert goes(module.f, depth)
+
+
+def goes(function: Callable[[int], Awaitable[int]], depth: int) -> bool:
+    async def main() -> int:
+        return await function(depth)
+
+    try:
+        return asyncio.run(main()) == depth
+    except RecursionError:
+        return False
 
 
 def test_what_a_function_puts_on_itself_is_there_afterwards(program: Program) -> None:

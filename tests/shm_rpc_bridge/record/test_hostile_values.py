@@ -2,11 +2,12 @@
 
 import asyncio
 import signal
+import time
 from typing import Any
 
 import pytest
 
-from shm_rpc_bridge.record import record
+from shm_rpc_bridge.record import record, wrapping
 
 from .programs import Program
 
@@ -63,6 +64,40 @@ def test_no_exception_of_a_value_comes_to_the_program_whatever_its_type(program:
     assert len(program.recording().calls) == 40
 
 
+@pytest.mark.fault("recorded-values")
+@pytest.mark.parametrize("payloads", ["values", "sizes", "shapes"])
+def test_an_error_that_cannot_be_written_comes_to_nobody_and_its_call_is_kept(program: Program, payloads: str) -> None:
+    """One of an object that is asked for its attributes, or pickled."""
+    module = program.module(
+        "unspeakable",
+        """
+        class Unspeakable(Exception):
+            def __str__(self): raise Unspeakable
+        class Closed:
+            @property
+            def __dict__(self): raise Unspeakable
+            def m(self, value): return value
+        class Open:
+            def m(self, value): return value
+            async def later(self, value): return value
+        class Value:
+            def __reduce_ex__(self, protocol): raise Unspeakable
+        """,
+    )
+    value, instance = module.Value(), module.Open()
+    instance.value = value
+    names = [f"unspeakable:{each}" for each in ("Closed.m", "Open.m", "Open.later")]
+    with record(*names, output=program.output, payloads=payloads) as recorder:
+        for _ in range(10):
+            assert module.Closed().m(value) is value
+            assert instance.m(value) is value
+            assert asyncio.run(instance.later(value)) is value
+    recording = program.recording()
+    assert [recording.totals[name].calls for name in names] == [10] * 3
+    assert len(recording.calls) == 30 - sum(totals.dropped for totals in recording.totals.values())
+    assert set(recorder.failures) == {"Unspeakable"}
+
+
 class TimeIsUp(Exception):
     pass
 
@@ -98,3 +133,42 @@ def test_a_time_limit_that_ends_while_a_value_is_looked_at_comes_to_the_program(
             module.f(Limits(Limits()))
     finally:
         signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.fault("recorded-signals")
+@pytest.mark.parametrize("kind", ["def", "async def"])
+@pytest.mark.parametrize("before", [0, 8], ids=["closely", "short"])
+@pytest.mark.parametrize("nth", [1, 2])
+def test_a_time_limit_that_ends_beside_a_call_leaves_no_later_call_inside_it(
+    program: Program, monkeypatch: pytest.MonkeyPatch, kind: str, before: int, nth: int
+) -> None:
+    """A handler raises between two steps of the wrapper, as where it asks the clock before and behind the function."""
+    module = program.module("beside", f"{kind} f(): return 1\ndef g(): return 2")
+    left = 0
+
+    def clock() -> int:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise TimeIsUp
+        return time.perf_counter_ns()
+
+    async def call() -> None:
+        awaited = module.f()
+        if kind == "async def":
+            await awaited
+
+    async def main() -> None:
+        nonlocal left
+        for _ in range(before):
+            await call()
+        left = nth
+        with pytest.raises(TimeIsUp):
+            await call()
+        module.g()
+
+    monkeypatch.setattr(wrapping, "clock", clock)
+    with record("beside:f", "beside:g", output=program.output):
+        asyncio.run(main())
+    last = program.recording().calls[-1]
+    assert (last.function, last.parent) == ("beside:g", 0)

@@ -188,3 +188,84 @@ class Endless(List[str]):
 
     def __len__(self) -> int:
         raise ValueError(f"of {self.text} nobody knows the length")
+
+
+@pytest.mark.fault("recorded-hidden")
+def test_what_an_object_says_when_it_is_looked_at_is_not_kept(program: Program) -> None:
+    module = program.module(
+        "telling",
+        """
+        class Account:
+            __slots__ = ("password",)
+            @property
+            def __dict__(self): raise ValueError(f"no attributes beside {self.password}")
+            def enter(self, password): self.password = password
+        """,
+    )
+    with record("telling:Account.enter", output=program.output, redact=["password"]) as recorder:
+        account = module.Account()
+        for _ in range(3):
+            account.enter("s3cret")
+    assert sum(recorder.failures.values()) > 0
+    assert b"s3cret" not in whole(program)
+
+
+DECORATED = """
+import functools
+def first(f):
+    @functools.wraps(f)
+    def inner(*args, **options): return f("db", *args, **options)
+    return inner
+def last(f):
+    @functools.wraps(f)
+    def inner(session, *args, **options): return f(*args, **options)
+    return inner
+def same(f):
+    @functools.wraps(f)
+    def inner(user, password): return f(user, password)
+    return inner
+@first
+def gets_more(db, user, password): return user
+@last
+def gets_less(user, password): return user
+@functools.lru_cache
+@first
+def cached(db, user, password): return user
+@same
+def alike(user, password): return user
+@functools.lru_cache
+def remembered(user, password): return user
+"""
+
+
+@pytest.mark.fault("recorded-hidden")
+@pytest.mark.parametrize(
+    ("name", "args", "user_is_hidden"),
+    [
+        ("gets_more", ("ada", "s3cret"), True),
+        ("gets_less", ("session", "ada", "s3cret"), True),
+        ("cached", ("ada", "s3cret"), True),
+        ("alike", ("ada", "s3cret"), False),
+        ("remembered", ("ada", "s3cret"), False),
+    ],
+)
+def test_below_a_decorator_that_takes_others_no_argument_without_a_name_is_kept(
+    program: Program, name: str, args: Any, user_is_hidden: bool
+) -> None:
+    """The signature that is shown is that of the function inside: which place has which parameter is not known."""
+    module = program.module("decorated", DECORATED)
+    with record(f"decorated:{name}", output=program.output, redact=["password"]):
+        assert getattr(module, name)(*args) == "ada"
+    (call,) = (recording := program.recording()).calls
+    kept = recording.arguments(call)[0]
+    assert isinstance(kept[-1], Redacted)
+    assert isinstance(kept[-2], Redacted) is user_is_hidden
+    assert b"s3cret" not in whole(program)
+
+
+def test_below_such_a_decorator_arguments_are_kept_where_none_is_to_be_hidden(program: Program) -> None:
+    module = program.module("decorated_open", DECORATED)
+    with record("decorated_open:gets_more", output=program.output, redact=["token"]):
+        module.gets_more("ada", "open")
+    (call,) = (recording := program.recording()).calls
+    assert recording.arguments(call) == (("ada", "open"), {})
