@@ -13,6 +13,7 @@ from ..connection import Connection
 from ..exceptions import RPCError, RPCTimeoutError, RPCTransportError
 from ..frames import Message, Outgoing
 from ..link import Link
+from ..living import living
 from ..messages import Numbered
 from ..statistics import AWAITED
 
@@ -328,7 +329,7 @@ _sessions: "weakref.WeakSet[Session]" = weakref.WeakSet()
 
 
 def _leave_sessions_to_parent() -> None:
-    for session in list(_sessions):
+    for session in living(_sessions):
         session.leave_to_parent()
 
 
