@@ -15,6 +15,7 @@ from .exceptions import RPCSerializationError, RPCTimeoutError, RPCTransportErro
 from .exchanging import Exchanging
 from .failures import PING, STREAM, UPLOAD
 from .handle import Handle, Origin
+from .living import living
 from .messages import ONE
 from .pool import ChannelPool, counts_as_use
 from .remote_errors import HandedOut
@@ -244,7 +245,7 @@ _pools: "weakref.WeakSet[ChannelPool]" = weakref.WeakSet()
 
 
 def _leave_channels_to_parent() -> None:
-    for pool in list(_pools):
+    for pool in living(_pools):
         pool.leave_to_parent()
 
 

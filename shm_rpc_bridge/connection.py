@@ -179,8 +179,7 @@ class ClientChannel:
         self._control_map: IntAt = body.control.map
         self._bell = body.doorbell.release
         self._sequence = 0
-        # A method that calls its own server would wait for itself; only a server of this process can be that.
-        self._is_own_servers = body.control.process.pid == os.getpid()
+        self._is_own_servers = is_own_servers(body.control)
 
     def open(self, request_size: int, max_message_size: int, wait: str) -> None:
         """Claim a slot and create the channel in it; sizes in bytes. Raises RPCTransportError."""
@@ -193,7 +192,7 @@ class ClientChannel:
         Raises RPCTransportError; then it was not sent.
         """
         if self._is_own_servers:
-            self._refuse_own_server()
+            refuse_own_server(self.body.control)
         self._sequence += 1
         self.is_clean = False
         try:
@@ -215,7 +214,7 @@ class ClientChannel:
         body, sequence = self.body, self._sequence
         if message is not None:
             if self._is_own_servers:
-                self._refuse_own_server()
+                refuse_own_server(self.body.control)
             self._sequence = sequence = sequence + 1
             self.is_clean = False
             try:
@@ -318,13 +317,19 @@ class ClientChannel:
     def is_forgotten(self) -> bool:
         return self._control_map is _NO_SERVER
 
-    def _refuse_own_server(self) -> None:
-        control = self.body.control
-        if serving.is_answering(control.name):
-            raise RPCTransportError(
-                f"a method of server {control.name!r} has called its own server, which answers one call at a "
-                f"time: call the function itself {NOT_SENT}"
-            )
+
+def is_own_servers(control: Control) -> bool:
+    """Whether it is this process that serves: then a call may have to be refused."""
+    return control.process.pid == os.getpid()
+
+
+def refuse_own_server(control: Control) -> None:
+    """A method that calls its own server would wait for itself: RPCTransportError in the thread that answers."""
+    if serving.is_answering(control.name):
+        raise RPCTransportError(
+            f"a method of server {control.name!r} has called its own server, which answers one call at a "
+            f"time: call the function itself {NOT_SENT}"
+        )
 
 
 def _nothing() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import threading
+from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any, Callable, Coroutine, Optional, Set
 
@@ -33,8 +34,12 @@ class Loop:
 
     async def serve_beside(self, start: Callable[[], None], stop: Callable[[], None]) -> None:
         """Run coroutines in the running loop, and the server that `start` serves and `stop` stops in a thread."""
-        self._loop = loop = asyncio.get_running_loop()
-        serving = loop.run_in_executor(None, start)
+        self._loop = asyncio.get_running_loop()
+        # No thread of the loop's executor: in a child that a method forks it would wait for other work, for ever.
+        served: Future[None] = Future()
+        served.set_running_or_notify_cancel()  # so that nobody cancels it
+        threading.Thread(target=_serve, args=(start, served), name=f"{self._name}-serve").start()
+        serving = asyncio.wrap_future(served)
         try:
             await asyncio.shield(serving)
         except asyncio.CancelledError:
@@ -104,6 +109,17 @@ class Loop:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._thread = self._loop = None
+
+
+def _serve(start: Callable[[], None], served: "Future[None]") -> None:
+    process = os.getpid()
+    error: Optional[BaseException] = None
+    try:
+        start()
+    except BaseException as raised:
+        error = raised
+    if os.getpid() == process:  # else the loop is the parent's, and this thread the last of its process
+        served.set_exception(error) if error is not None else served.set_result(None)
 
 
 async def _guarded(coroutine: Awaited, tell: Callable[[Outcome], None]) -> None:

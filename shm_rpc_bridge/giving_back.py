@@ -11,6 +11,8 @@ import time
 import weakref
 from typing import Optional, Protocol
 
+from .living import living
+
 logger = logging.getLogger("shm_rpc_bridge")
 
 _PAUSE = 1.0
@@ -53,7 +55,7 @@ def _run() -> None:
 
 
 def _look() -> None:
-    for holder in list(_holders):
+    for holder in living(_holders):
         _holders.discard(holder)  # first: it may come to have some again meanwhile, and says so
         try:
             if holder.give_back_unused():

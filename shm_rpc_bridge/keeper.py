@@ -17,6 +17,7 @@ from typing import Deque, List, Optional
 
 from . import cleanup, lifeline
 from .exceptions import RPCTransportError
+from .living import living
 from .posix.descriptors import above_standard_streams
 
 logger = logging.getLogger("shm_rpc_bridge")
@@ -255,7 +256,7 @@ _keepers: "weakref.WeakSet[Keeper]" = weakref.WeakSet()
 
 def _leave_to_parent() -> None:
     _forking.release()
-    for keeper in list(_keepers):
+    for keeper in living(_keepers):
         keeper.leave_to_parent()
 
 

@@ -22,6 +22,7 @@ from .dispatch import Dispatch, is_generator
 from .endpoint import Endpoint
 from .exceptions import RPCTransportError
 from .header import Offer
+from .living import living
 from .measured import MOST_METHODS, Measured
 from .references import reference_of
 from .statistics import Statistics, merged
@@ -339,11 +340,11 @@ _servers: "weakref.WeakSet[RPCServer]" = weakref.WeakSet()
 
 
 def _before_fork() -> None:
-    signals.hold_back_for_fork([server._handlers for server in list(_servers)])
+    signals.hold_back_for_fork([server._handlers for server in living(_servers)])
 
 
 def _leave_servers_to_parent() -> None:
-    for server in list(_servers):
+    for server in living(_servers):
         server._leave_to_parent()
     signals.let_through_after_fork()
 

@@ -165,5 +165,8 @@ class Stream:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __reduce__(self) -> Any:
+        raise TypeError("a stream is its client's and cannot be copied or pickled: consume it here")
+
     def __repr__(self) -> str:
         return f"<Stream, {'over' if self._is_over else 'open'}, {len(self._items)} items here>"

@@ -15,6 +15,7 @@ from .buffer import Terms
 from .channel import DEFAULT_BUFFER_SIZE, DEFAULT_MAX_MESSAGE_SIZE, validated_sizes
 from .exceptions import RPCError, RPCTransportError
 from .frames import Message
+from .living import living
 from .rendezvous import End
 from .waiting import deadline_after, retry_until, validated_strategy
 
@@ -325,7 +326,7 @@ _transports: "weakref.WeakSet[SharedMemoryTransport]" = weakref.WeakSet()
 
 
 def _leave_transports_to_parent() -> None:
-    for transport in list(_transports):
+    for transport in living(_transports):
         transport._closed = True
 
 

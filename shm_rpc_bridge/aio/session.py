@@ -9,10 +9,11 @@ from collections import deque
 from time import monotonic
 from typing import Callable, Deque, Dict, Optional, Tuple
 
-from ..connection import Connection
+from ..connection import Connection, is_own_servers, refuse_own_server
 from ..exceptions import RPCError, RPCTimeoutError, RPCTransportError
 from ..frames import Message, Outgoing
 from ..link import Link
+from ..living import living
 from ..messages import Numbered
 from ..statistics import AWAITED
 
@@ -44,6 +45,7 @@ class Session:
         self._loop = asyncio.get_running_loop()
         self._connection = connection
         self._link = link
+        self._is_own_servers = is_own_servers(link.body.control)
         self._waiting: Dict[int, asyncio.Future[Message]] = {}
         self._came: Deque[Numbered] = deque()
         """Responses that are given out in the next turns of the loop."""
@@ -110,6 +112,8 @@ class Session:
         """
         if self.is_closed:
             raise RPCTransportError("the client is closed")
+        if self._is_own_servers:
+            refuse_own_server(self._link.body.control)
         number = self._link.begin(message, kind, deadline)
         try:
             future = self._waiting[number] = self._loop.create_future()
@@ -328,7 +332,7 @@ _sessions: "weakref.WeakSet[Session]" = weakref.WeakSet()
 
 
 def _leave_sessions_to_parent() -> None:
-    for session in list(_sessions):
+    for session in living(_sessions):
         session.leave_to_parent()
 
 

@@ -78,6 +78,9 @@ class AsyncStream:
     async def __aexit__(self, *_: object) -> None:
         self.close()
 
+    def __reduce__(self) -> Any:
+        raise TypeError("a stream is its client's and cannot be copied or pickled: consume it here")
+
     def __del__(self) -> None:
         if not self._is_over:  # and this may be another thread, or have interrupted what the loop does
             self._soon(partial(_leave, self._ahead, self._let_go))

@@ -9,6 +9,7 @@ import stat
 import weakref
 from typing import List
 
+from ..living import living
 from .descriptors import above_standard_streams, close_all
 from .held import Held
 from .refusals import FOLDER, refuse_if_odd, translated
@@ -82,7 +83,7 @@ def open_bell(name: str, held: Held) -> Bell:
 
 
 def _close_inherited_bells() -> None:
-    for bell in list(_bells):
+    for bell in living(_bells):
         bell.close()
 
 

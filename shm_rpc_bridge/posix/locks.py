@@ -7,6 +7,7 @@ import time
 import weakref
 from typing import Optional, Set
 
+from ..living import living
 from .descriptors import above_standard_streams
 from .held import Handles, Held
 from .refusals import FOLDER, refuse_if_odd, translated
@@ -110,7 +111,7 @@ class LockFile:
 
 
 def _close_inherited_locks() -> None:
-    for lock_file in list(_lock_files):
+    for lock_file in living(_lock_files):
         lock_file.close()
 
 

@@ -11,6 +11,7 @@ from typing import Callable, Dict, List
 import posix_ipc
 
 from ..exceptions import RPCTransportError
+from ..living import living
 from .descriptors import above_standard_streams
 from .held import Handles, Held
 from .lending import PrivateCopy, mapped
@@ -205,7 +206,7 @@ _for_children: Dict[int, List[PrivateCopy]] = {}
 
 def _before_fork() -> None:
     copies = _for_children[get_ident()] = []
-    for segment in list(_segments):
+    for segment in living(_segments):
         if segment.lent:
             try:
                 copies.append(PrivateCopy(segment.map, segment.lent))
@@ -221,7 +222,7 @@ def _after_fork() -> None:
 
 
 def _close_inherited_segments() -> None:
-    for segment in list(_segments):
+    for segment in living(_segments):
         segment.close()
     for copy in _for_children.pop(get_ident(), ()):
         copy.put_in_place()

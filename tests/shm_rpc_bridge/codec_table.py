@@ -50,6 +50,10 @@ class Text(str):
     __slots__ = ()
 
 
+class Number(float):
+    __slots__ = ()
+
+
 class Own:
     def __eq__(self, other: object) -> bool:
         return type(other) is Own
@@ -85,6 +89,8 @@ VALUES: Dict[str, List[Any]] = {
     "dataclass": [Point(1)],
     "OrderedDict": [collections.OrderedDict(a=1)],
     "subclass of str": [Text("a")],
+    "subclass of float": [Number(1.5)],
+    "NumPy's integers, floats and bools": [numpy.int64(7), numpy.float32(1.5), numpy.float64(1.5), numpy.bool_(True)],
     "object of a class of one's own": [Own()],
     "function (of a module)": [math.sqrt],
 }

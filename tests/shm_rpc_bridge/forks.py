@@ -1,5 +1,6 @@
 """Processes that fork, or begin in an odd state. Imports no pytest, as `children`."""
 
+import asyncio
 import contextlib
 import ctypes
 import multiprocessing
@@ -55,6 +56,15 @@ def forking_server(name: str, in_thread: bool) -> None:
     else:
         serve()
     os._exit(status[0])
+
+
+def forking_server_beside_a_loop(name: str) -> None:
+    """The same for a server that the thread of an event loop has awaited."""
+    server = RPCServer(name)
+    register_methods(server)
+    server.register_function(status_of_a_fork)
+    asyncio.run(server.serve())
+    os._exit(OWN_STATUS)
 
 
 def handlers() -> Any:

@@ -6,7 +6,8 @@ import pytest
 
 from shm_rpc_bridge import RPCClient, RPCServer, SharedMemoryTransport
 
-from .services import PATIENCE, register_methods, server_process, started
+from .forks import OWN_STATUS, connected_to, forking_server_beside_a_loop
+from .services import PATIENCE, process, register_methods, server_process, started
 
 pytestmark = [
     pytest.mark.fault("fork"),
@@ -57,3 +58,14 @@ def test_a_forked_childs_copy_of_a_transport_removes_nothing(name):
         with SharedMemoryTransport.open(name) as opener:
             opener.send_request(b"still there")
             assert creator.receive_request() == b"still there"
+
+
+@pytest.mark.fault("child-of-a-method")
+def test_a_child_that_a_method_forks_beside_an_event_loop_ends_with_the_method(name):
+    """It waited for ever for other work of the thread that it was forked in, and who waited for it likewise."""
+    with process(forking_server_beside_a_loop, name) as server, connected_to(name) as client:
+        assert client.call("status_of_a_fork") == 0
+        assert client.call("add", a=1, b=2) == 3
+        client.call("stop")
+        server.join(PATIENCE)
+        assert server.exitcode == OWN_STATUS

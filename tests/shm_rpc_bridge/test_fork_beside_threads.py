@@ -1,12 +1,15 @@
 """Children that are forked while other threads connect and close run as any other."""
 
+import contextlib
 import os
+import sys
 import threading
 import time
+import weakref
 
 import pytest
 
-from shm_rpc_bridge import RPCClient
+from shm_rpc_bridge import RPCClient, RPCServer, giving_back
 
 from .services import PATIENCE, calling, server_process
 
@@ -66,3 +69,54 @@ def exit_status(pid):
             os.waitpid(pid, 0)
             return "it hung"
         time.sleep(0.0005)
+
+
+@pytest.mark.fault("fork-while-connecting")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_fork_in_the_middle_of_which_another_thread_makes_a_server_is_prepared_as_any(name, monkeypatch):
+    """What was to be done before it ended with "Set changed size during iteration" on stderr: so a child could meet
+    its parent's handlers, or have a copy that changes of what its parent was lent."""
+    ignored, made = [], []
+    monkeypatch.setattr(sys, "unraisablehook", lambda what: ignored.append(str(what.exc_value)))
+    with RPCServer(name):
+        with changing_meanwhile(monkeypatch, lambda: made.append(RPCServer(f"{name}-{len(made)}"))):
+            pid = os.fork()
+            if pid == 0:
+                os._exit(0)
+        assert exit_status(pid) == 0
+    for server in made:
+        server.close()
+    assert made
+    assert ignored == []
+
+
+def test_clients_that_are_noted_while_others_are_asked_to_give_back_memory_do_not_end_the_thread_that_asks(monkeypatch):
+    """It was, for good: what large messages had left stayed with every client of the process."""
+    asked, holders = [], [Holder() for _ in range(2)]
+    monkeypatch.setattr(Holder, "give_back_unused", lambda self: asked.append(self))
+    monkeypatch.setattr(giving_back, "_holders", weakref.WeakSet(holders[:1]))
+    with changing_meanwhile(monkeypatch, lambda: giving_back._holders.add(holders[1])):
+        giving_back._look()
+    assert set(asked) == set(holders)
+
+
+class Holder:
+    def give_back_unused(self):
+        return False
+
+
+@contextlib.contextmanager
+def changing_meanwhile(monkeypatch, change):
+    """The first set of what lives that is walked through changes then, as by another thread."""
+    walk, has_changed = weakref.WeakSet.__iter__, []
+
+    def changed(them):
+        for each in walk(them):
+            yield each
+            if not has_changed:
+                has_changed.append(True)
+                change()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(weakref.WeakSet, "__iter__", changed)
+        yield

@@ -1,5 +1,6 @@
 """Every error of a call says whether its method may have run; and what else a call and its server refuse."""
 
+import asyncio
 import contextlib
 import functools
 import gc
@@ -9,6 +10,7 @@ import threading
 import pytest
 
 from shm_rpc_bridge import (
+    AsyncRPCClient,
     RPCClient,
     RPCMethodError,
     RPCSerializationError,
@@ -169,6 +171,28 @@ def test_a_timeout_that_is_none_is_refused_and_the_client_goes_on(name, timeout)
             raise AssertionError("it was not refused")
         gc.collect()
         assert client.call("add", a=1, b=2) == 3
+
+
+@pytest.mark.fault("own-server")
+@pytest.mark.parametrize("begin", ["call", "submit", "stream"])
+def test_a_method_that_awaits_a_call_of_its_own_server_in_the_thread_that_answers_is_refused_at_once(name, begin):
+    """In a loop that it runs itself: it waited for itself until its timeout, or for ever."""
+
+    async def call():
+        async with AsyncRPCClient(name, timeout=None) as inner:
+            return await getattr(inner, begin)("add", a=1, b=2)
+
+    async def awaiting():  # in the server's loop, where nobody is waited for
+        async with AsyncRPCClient(name, timeout=PATIENCE) as inner:
+            return await inner.call("add", a=1, b=2)
+
+    with serving(name) as server, RPCClient(name, timeout=PATIENCE) as client:
+        server.register("nested", lambda: asyncio.run(call()))
+        server.register("awaiting", awaiting)
+        with pytest.raises(RPCMethodError, match=r"has called its own server.*never runs") as caught:
+            client.call("nested")
+        assert caught.value.remote_type == "RPCTransportError"
+        assert client.call("awaiting") == 3
 
 
 @pytest.mark.fault("own-server")

@@ -1,6 +1,8 @@
 """What ends a stream: an error, a peer that has gone, a consumer that forgets it or has no time left."""
 
 import asyncio
+import copy
+import pickle
 
 import pytest
 
@@ -164,3 +166,22 @@ def test_an_error_in_the_middle_says_that_the_method_has_run(name, producer):
     assert caught.value.may_have_run
     assert "'count.take'" in str(caught.value)
     assert "never runs" not in str(caught.value)
+
+
+@pytest.mark.fault("streams")
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_it_is_not_copied_and_goes_on(server, client, copied):
+    """The copy shared its generator, and closed it when it was dropped."""
+
+    async def call():
+        async with connected(server.name) as client:
+            stream = await client.stream("count", 3)
+            with pytest.raises(TypeError, match="a stream is its client's"):
+                copied(stream)
+            return [item async for item in stream]
+
+    assert run(call()) == [0, 1, 2]
+    stream = client.stream("count", 3)
+    with pytest.raises(TypeError, match="a stream is its client's"):
+        copied(stream)
+    assert list(stream) == [0, 1, 2]
