@@ -15,6 +15,9 @@ _BEING_MADE = 1.0
 """Seconds for which objects without a living owner may be somebody's who has not come to locking them yet."""
 
 
+_UNKNOWN = posix.Process(0, 0, 0)
+
+
 class Owner(NamedTuple):
     """One server or transport, dead or alive, and its objects."""
 
@@ -27,6 +30,8 @@ class Owner(NamedTuple):
     objects: List[posix.Listed]
     leftovers: List[posix.Listed]
     """Those of `objects` that belong to nobody alive: all of a dead owner's, and of an earlier life of its name."""
+    process: str = "process unknown"
+    """In words: its number, and of a server whether that is of another PID namespace, where it says little here."""
 
 
 def survey(prefix: str = "") -> List[Owner]:
@@ -51,14 +56,14 @@ def remove(owner: Owner) -> List[posix.Listed]:
 class _Look(NamedTuple):
     """What one segment says of the owner that it belongs to."""
 
-    pid: int
+    process: posix.Process
     is_alive: bool
     life: str
     """The part after the name that all objects of this life of it share: a generation, or a token."""
     is_young: bool
 
 
-_Says = Callable[[posix.LockFile, str], Tuple[int, bool, str]]
+_Says = Callable[[posix.LockFile, str], Tuple[posix.Process, bool, str]]
 """What a segment, of which the life is known by its name, tells: the first three of a :class:`_Look`."""
 
 
@@ -79,7 +84,10 @@ def _judged(kind: str, start: str, name: str, objects: List[posix.Listed]) -> Ow
         listed for listed in whole if (_life(listed.name) not in living if _life(listed.name) else is_public_left)
     ]
     speaker = next((found for found in seen if found.is_alive), seen[0] if seen else None)
-    return Owner(kind, name, speaker.pid if speaker else 0, is_alive, objects, leftovers)
+    if speaker is None or not speaker.process.pid:
+        return Owner(kind, name, 0, is_alive, objects, leftovers)
+    process = speaker.process
+    return Owner(kind, name, process.pid, is_alive, objects, leftovers, posix.described(process))
 
 
 def _life(name: str) -> str:
@@ -99,13 +107,14 @@ def _look_at(segment: str, says: _Says) -> Optional[_Look]:
         posix.let_go(held)
 
 
-def _server_says(lock_file: posix.LockFile, life: str) -> Tuple[int, bool, str]:
+def _server_says(lock_file: posix.LockFile, life: str) -> Tuple[posix.Process, bool, str]:
     header = read_header(lock_file.read(layout.CONTROL_HEADER_SIZE))
     is_alive = not why_dead(lock_file, header)
-    return (header.pid, is_alive, f"{header.generation:012x}") if header else (0, is_alive, life)
+    return (header.process, is_alive, f"{header.generation:012x}") if header else (_UNKNOWN, is_alive, life)
 
 
-def _transport_says(lock_file: posix.LockFile, life: str) -> Tuple[int, bool, str]:
+def _transport_says(lock_file: posix.LockFile, life: str) -> Tuple[posix.Process, bool, str]:
     found = identity(lock_file.read(layout.REGION_HEADER_SIZE))
     is_alive = lock_file.is_locked(layout.CREATOR_LOCK) or lock_file.is_locked(layout.OPENER_LOCK)
-    return found.pid, is_alive, f"{found.token:016x}" if found.magic == layout.REGION_MAGIC else life
+    process = _UNKNOWN._replace(pid=found.pid)
+    return process, is_alive, f"{found.token:016x}" if found.magic == layout.REGION_MAGIC else life

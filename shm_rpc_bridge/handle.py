@@ -215,4 +215,4 @@ class Handle:
         return f"<Handle of a {self._class_name}{closed}>"
 
     def __reduce__(self) -> Any:
-        raise TypeError(f"the handle of a {self._class_name} is this process's and cannot be pickled")
+        raise TypeError(f"the handle of a {self._class_name} is this process's and cannot be copied or pickled")

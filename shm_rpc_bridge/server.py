@@ -295,7 +295,7 @@ class RPCServer:
         self.close()
 
     def __reduce__(self) -> Any:
-        raise TypeError("a server cannot be pickled: construct it in the process that serves")
+        raise TypeError("a server cannot be copied or pickled: construct it in the process that serves")
 
     def _leave_to_parent(self) -> None:
         """In a forked child: this server is the parent's."""

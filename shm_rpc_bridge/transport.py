@@ -272,7 +272,7 @@ class SharedMemoryTransport:
                 warnings.warn(f"SharedMemoryTransport {self.name!r} was never closed", ResourceWarning, stacklevel=2)
 
     def __reduce__(self) -> Tuple[Any, ...]:
-        raise TypeError("a transport cannot be pickled: create or open it in the process that uses it")
+        raise TypeError("a transport cannot be copied or pickled: create or open it in the process that uses it")
 
     def _refuse_if_closed(self) -> None:
         if self._end.is_inherited:

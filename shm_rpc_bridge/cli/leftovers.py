@@ -30,7 +30,7 @@ def show(chosen: Any) -> int:
 
 def _show(owner: cleanup.Owner) -> None:
     state = "alive" if owner.is_alive else "dead"
-    print(f"{owner.kind} {owner.name}: {state}, process {owner.pid or 'unknown'}, {len(owner.objects)} objects")
+    print(f"{owner.kind} {owner.name}: {state}, {owner.process}, {len(owner.objects)} objects")
     for listed in owner.objects:
         kind = "semaphore" if listed.is_semaphore else "segment"
         left = "  left over" if listed in owner.leftovers else ""

@@ -7,6 +7,7 @@ import pytest
 
 from shm_rpc_bridge import RPCClient, RPCServer, SharedMemoryTransport, cleanup, names, posix
 from shm_rpc_bridge.__main__ import main
+from shm_rpc_bridge.posix import processes
 from shm_rpc_bridge.testing import leftovers, watched
 
 from .services import PATIENCE, context, process, register_methods, serving, started
@@ -124,3 +125,15 @@ def test_a_name_that_was_taken_away_since_it_was_listed_is_nobodys_leftover(name
     assert owner.leftovers == []
     with RPCServer(name) if start == names.PREFIX else SharedMemoryTransport.create(name):
         assert cleanup.remove(owner._replace(leftovers=[gone])) == []
+
+
+def test_a_process_number_that_counts_elsewhere_says_so(name, monkeypatch, capsys):
+    """As a server in a container with a /dev/shm of this host: nothing here has to do with its number."""
+    with serving(name):
+        (here,) = cleanup.survey(name)
+        assert here.process == f"process {os.getpid()}"
+        monkeypatch.setattr(processes, "_namespace", lambda: 1)
+        (elsewhere,) = cleanup.survey(name)
+        assert elsewhere.process == f"process {os.getpid()} of another PID namespace (a container)"
+        assert main(["ls", "--prefix", name]) == 0
+    assert f"{elsewhere.process}, " in capsys.readouterr().out

@@ -203,7 +203,7 @@ def test_threads_share_a_handle(bank):
 
 
 def test_a_handle_is_not_handed_over_and_says_so(bank):
-    with bank.call("open_account") as account, pytest.raises(TypeError, match="cannot be pickled"):
+    with bank.call("open_account") as account, pytest.raises(TypeError, match="cannot be copied or pickled"):
         pickle.dumps(account)
 
 
