@@ -9,10 +9,11 @@ from typing import Callable, Optional, Protocol, Tuple, Type
 from . import channel as channels
 from . import layout, names, posix, statistics
 from .buffer import Buffer, Terms
+from .codec import TRUSTING
 from .control import Control
 from .exceptions import RPCTransportError
 from .lane import Lane
-from .scratch import Scratch
+from .scratch import InPlace, Scratch
 from .waiting import SLICE
 
 _WORTH_GIVING_BACK = 256 * 1024
@@ -41,7 +42,7 @@ class Body:
         self.control = control
         self.doorbell = doorbell
         self.closed = False
-        self.scratch = Scratch()
+        self.scratch = InPlace() if control.codec in TRUSTING else Scratch()
         self.channel: Optional[channels.Channel] = None
         self.bell: Optional[posix.Bell] = None
         """Of a multiplexed channel."""

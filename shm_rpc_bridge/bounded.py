@@ -6,7 +6,7 @@ Dijkstra (1965), of one message. What a signal's handler interrupts by raising i
 
 from typing import Optional, Tuple
 
-from . import posix
+from . import layout, posix
 from .buffer import HEADER, Buffer, Taken, Terms, read_message_header, write_message_header
 from .exceptions import RPCTimeoutError
 from .frames import Message
@@ -29,6 +29,10 @@ class BoundedBuffer(Buffer):
         self._empty = empty
         self._wait_empty = Waiter(empty, terms.wait, terms.recheck)
         self._view: Optional[memoryview] = None
+
+    def say_namespace(self, namespace: int) -> None:
+        """The creator's: in which PID namespace its process's number counts."""
+        layout.NAMESPACE.pack_into(self._map, layout.CALLER_OFFSET, namespace & 0xFFFFFFFF)
 
     # Where a token is given, its giver notes so in the same line, first: Python runs the handler of a signal, which may
     # raise, at the end of a call and not between the note and the call (from 3.11 on; before it might, once in a blue

@@ -15,7 +15,7 @@ from .exceptions import RPCTimeoutError, RPCTransportError
 from .frames import Arrived, Framed, Outgoing, Unopened
 from .messages import BATCH, ONE
 from .posix import Semaphore
-from .scratch import FROM, Scratch
+from .scratch import FROM, Scratch, keep_freed
 from .waiting import Waiter
 
 Taken = Tuple[int, Arrived, int]
@@ -35,7 +35,7 @@ class Terms(NamedTuple):
     recheck: Callable[[], None]
     """Asked between slices of a wait, and raises to end it."""
     scratch: Optional[Scratch] = None
-    """Where large messages are copied to, each until the next one; None: each has memory of its own."""
+    """Where large messages are read, each until the next one; None: each has memory of its own."""
     token: int = 0
     """Kept in each region; see :mod:`shm_rpc_bridge.layout`."""
     relieved: Optional[Callable[[], None]] = None
@@ -113,6 +113,7 @@ class Buffer:
         self._map = self._segment.map
         self._usual_references = self._segment.references()  # from here on, but for those of views
         self._capacity = self._segment.size - self.header_size
+        keep_freed(self._capacity)
 
     def send(self, message: Outgoing, sequence: int, kind: int = ONE, deadline: float = 0.0) -> None:
         """Write one message and post it. To be called once the reader has taken the one before.
@@ -156,8 +157,7 @@ class Buffer:
         # A copy, so that nothing decodes memory which another process can still change.
         if size < FROM or self._scratch is None:
             return sequence, self._map[HEADER : HEADER + size], kind
-        with memoryview(self._map) as region, region[HEADER : HEADER + size] as message:
-            return sequence, self._scratch.copy(message), kind
+        return sequence, self._scratch.copy(memoryview(self._map)[HEADER : HEADER + size]), kind
 
     def _unopened(self, size: int) -> Unopened:
         return Unopened(memoryview(self._map)[HEADER : HEADER + size], self.lends_to, self._lend)

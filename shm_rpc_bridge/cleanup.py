@@ -10,6 +10,7 @@ from . import layout, names, posix
 from .buffer import identity
 from .exceptions import RPCTransportError
 from .header import read_header, why_dead
+from .rendezvous import creator
 
 _BEING_MADE = 1.0
 """Seconds for which objects without a living owner may be somebody's who has not come to locking them yet."""
@@ -31,7 +32,7 @@ class Owner(NamedTuple):
     leftovers: List[posix.Listed]
     """Those of `objects` that belong to nobody alive: all of a dead owner's, and of an earlier life of its name."""
     process: str = "process unknown"
-    """In words: its number, and of a server whether that is of another PID namespace, where it says little here."""
+    """In words: its number, and whether that is of another PID namespace, where it says little here."""
 
 
 def survey(prefix: str = "") -> List[Owner]:
@@ -114,7 +115,8 @@ def _server_says(lock_file: posix.LockFile, life: str) -> Tuple[posix.Process, b
 
 
 def _transport_says(lock_file: posix.LockFile, life: str) -> Tuple[posix.Process, bool, str]:
-    found = identity(lock_file.read(layout.REGION_HEADER_SIZE))
+    header = lock_file.read(layout.REGION_HEADER_SIZE)
+    found = identity(header)
     is_alive = lock_file.is_locked(layout.CREATOR_LOCK) or lock_file.is_locked(layout.OPENER_LOCK)
-    process = _UNKNOWN._replace(pid=found.pid)
+    process = creator(header) if found.magic == layout.REGION_MAGIC else _UNKNOWN
     return process, is_alive, f"{found.token:016x}" if found.magic == layout.REGION_MAGIC else life

@@ -17,7 +17,8 @@ A *region* is the shared memory of one buffer (one direction of one channel)::
 From 64 on comes the message, of `size` bytes. ``kind`` says whether it is one or holds several, see :mod:`.messages`;
 ``flags`` are 1 where it has :mod:`.frames`, else 0. ``deadline``, of a request, is when its client stops to wait for
 the response, in seconds of CLOCK_MONOTONIC; -inf once it does not want it any more. ``caller`` is the process for which
-one asks that forwards what others have asked; 0: itself. ``waiting`` is for multiplexed channels, see :mod:`.lane`: 1
+one asks that forwards what others have asked, 0: itself; of a transport it is the inode of its creator's PID namespace,
+0: unknown. ``waiting`` is for multiplexed channels, see :mod:`.lane`: 1
 while the reader sleeps until there is a message, and 1 while the writer has more and waits for room. In those, messages
 have deadlines of their own, and begin behind the numbers of those that the writer does not want answered any more, the
 last 64::
@@ -79,6 +80,8 @@ READER_WAITING_OFFSET = 58
 WRITER_WAITING_OFFSET = 59
 CALLER = struct.Struct("<I")
 CALLER_OFFSET = 60
+NAMESPACE = CALLER
+"""In its place, of a transport, where nobody asks for others."""
 REGION_HEADER_SIZE = 64
 """Bytes before the message: one cache line, so the payload starts on the next."""
 UNWANTED_OFFSET = 64

@@ -8,11 +8,12 @@ from typing import Callable, Dict, List, Set
 from . import channel as channels
 from . import counted, posix
 from .buffer import Terms
+from .codec import TRUSTING
 from .exceptions import RPCTransportError
 from .header import Offer
 from .life import Life
 from .multiplexed import Turns
-from .scratch import Scratch
+from .scratch import InPlace, Scratch
 from .served import Served, names_of
 from .statistics import Figures, Statistics
 from .waiting import Waiter
@@ -35,7 +36,8 @@ class Reception:
         self._wait = wait
         self.lends_to: Set[str] = set()
         """Names of methods that get views of what they are called with."""
-        self._terms = Terms(offer.max_message_size, wait, _nothing, scratch=Scratch(), lends_to=self.lends_to)
+        scratch = InPlace() if offer.codec in TRUSTING else Scratch()
+        self._terms = Terms(offer.max_message_size, wait, _nothing, scratch=scratch, lends_to=self.lends_to)
         self._channels: Dict[int, Served] = {}
         self._circle: List[Served] = []  # the same, in the order of their turns
         self._circle_is_old = False

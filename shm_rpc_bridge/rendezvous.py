@@ -56,6 +56,7 @@ class End:
         request = BoundedBuffer.create(names.request_buffer(own), room, terms, self._held)
         self._lock_file = posix.open_lock_file(own.request, self._held)
         self._lock_file.try_lock(layout.CREATOR_LOCK)  # nobody else asks for it
+        request.say_namespace(posix.this_process().namespace)
         response = BoundedBuffer.create(names.response_buffer(own), room, terms, self._held)
         self.channel = channels.Channel(request, response)
         while not posix.link_segment(own.request, public):
@@ -131,14 +132,22 @@ class End:
             channel.forget_memory()
 
 
+def creator(header: bytes) -> posix.Process:
+    """The process that has created a transport whose request region begins so, by its own word."""
+    (namespace,) = layout.NAMESPACE.unpack_from(header.ljust(layout.REGION_HEADER_SIZE, b"\0"), layout.CALLER_OFFSET)
+    return posix.Process(identity(header).pid, 0, namespace)
+
+
 def _remove_dead(name: str, public: str) -> None:
     """Remove what a dead creator has left under the public name; raise when it, or its peer, lives."""
     held: posix.Held = []
     try:
         lock_file = posix.open_lock_file(public, held)
-        found = identity(lock_file.read(layout.REGION_HEADER_SIZE))
+        header = lock_file.read(layout.REGION_HEADER_SIZE)
+        found = identity(header)
         if lock_file.is_locked(layout.CREATOR_LOCK) or lock_file.is_locked(layout.OPENER_LOCK):
-            raise RPCTransportError(f"transport {name!r} is in use: another process, {found.pid}, has created it")
+            by = posix.described(creator(header))
+            raise RPCTransportError(f"transport {name!r} is in use: another process has created it, {by}")
         if not lock_file.try_lock(layout.REMOVER_LOCK):
             raise RPCTransportError(f"transport {name!r} is in use: another process is creating it")
         if lock_file.is_linked():

@@ -2,8 +2,10 @@
 
 A copy of more than some 100 KB made anew each time costs more than the rest of the call: the C library gets the memory
 from the system and gives it back, and the system clears every page of it again (530 page faults for an echo of 300 KB).
+The same holds for what a codec makes of a message, which :func:`keep_freed` is for.
 """
 
+import contextlib
 from time import monotonic
 from typing import Union
 
@@ -15,6 +17,28 @@ LARGEST = 16 * 1024 * 1024
 
 KEPT_SECONDS = 5.0
 """After so long without a large message the memory is given back."""
+
+
+_TIMES = 3
+"""What an answer takes, times its message: its text, and a codec's output, which grows by doubling."""
+_MOST_FREED = 32 * 1024 * 1024 - 64 * 1024
+"""The largest block that raises glibc's thresholds."""
+_freed = 0
+
+
+def keep_freed(size: int) -> None:
+    """Have the C library keep memory that was freed for the next message of `size` bytes. From any thread.
+
+    glibc maps blocks beyond a threshold anew each time, and gives back what is free at the end of its heap beyond twice
+    that. The threshold rises to the largest mapped block that was freed, at most 32 MiB: see mallopt(3),
+    M_MMAP_THRESHOLD. So one is freed, whose pages nobody has touched. Elsewhere it does nothing.
+    """
+    global _freed
+    block = min(_TIMES * size, _MOST_FREED)
+    if block > _freed:
+        _freed = block
+        with contextlib.suppress(MemoryError):  # then the next message, too, may find none, and says so
+            bytes(block)
 
 
 class Scratch:
@@ -52,3 +76,14 @@ class Scratch:
         self.holds = False
         self.memory = bytearray()
         return True
+
+
+class InPlace(Scratch):
+    """For a codec that trusts a message's writer, and reads it where it lies."""
+
+    __slots__ = ()
+
+    def copy(self, source: memoryview) -> memoryview:
+        """`source` itself, not to be written to."""
+        self.note_use()
+        return source.toreadonly()

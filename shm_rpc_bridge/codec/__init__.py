@@ -38,6 +38,9 @@ _BY_NAME: Dict[str, Callable[[], Codec]] = {  # imported when asked for
     "pickle": _pickle,
 }
 NAMES = tuple(_BY_NAME)
+TRUSTING = ("pickle",)
+"""Those that may read a message where it lies: who could change it meanwhile can have any code run here anyway, and
+nothing that is decoded shares its memory. JSON and msgpack readers would go wrong in ways that end a process."""
 
 LONGEST_NAME = 32
 """Bytes of UTF-8 that a codec's name may have: what there is room for in a control segment."""

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from shm_rpc_bridge import RPCClient, RPCServer, SharedMemoryTransport, cleanup, names, posix
+from shm_rpc_bridge import RPCClient, RPCServer, RPCTransportError, SharedMemoryTransport, cleanup, names, posix
 from shm_rpc_bridge.__main__ import main
 from shm_rpc_bridge.posix import processes
 from shm_rpc_bridge.testing import leftovers, watched
@@ -137,3 +137,19 @@ def test_a_process_number_that_counts_elsewhere_says_so(name, monkeypatch, capsy
         assert elsewhere.process == f"process {os.getpid()} of another PID namespace (a container)"
         assert main(["ls", "--prefix", name]) == 0
     assert f"{elsewhere.process}, " in capsys.readouterr().out
+
+
+def test_so_does_that_of_a_transports_creator(name, monkeypatch):
+    with SharedMemoryTransport.create(name):
+        number = f"process {os.getpid()}"
+        (here,) = cleanup.survey(name)
+        assert here.process == number
+        with pytest.raises(RPCTransportError, match=f"is in use: another process has created it, {number}$"):
+            SharedMemoryTransport.create(name)
+        monkeypatch.setattr(processes, "_namespace", lambda: 1)
+        (elsewhere,) = cleanup.survey(name)
+        assert elsewhere.process == f"{number} of another PID namespace (a container)"
+        with pytest.raises(
+            RPCTransportError, match=r"created it, process \d+ of another PID namespace \(a container\)"
+        ):
+            SharedMemoryTransport.create(name)

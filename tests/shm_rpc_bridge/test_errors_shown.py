@@ -24,7 +24,10 @@ MISTAKES = {
     "no JSON": (lambda _, client: client.call("add", 1, [{"b": {1}}]), r"argument 2\[0\]\['b'\] of 'add' is a set"),
     "result no JSON": (lambda _, client: client.call("make_set"), "the result of 'make_set' is a set"),
     "too large": (lambda _, client: client.call("echo", "x" * 3000), "Message too large: .* max_message_size is 2,000"),
-    "second transport": (lambda name, _: SharedMemoryTransport.create(name), "is in use: another process, "),
+    "second transport": (
+        lambda name, _: SharedMemoryTransport.create(name),
+        "is in use: another process has created it, process ",
+    ),
     "no transport": (lambda name, _: SharedMemoryTransport.open(f"{name}-x"), "must be created first$"),
     "no transport, waited": (
         lambda name, _: SharedMemoryTransport.open(f"{name}-x", wait_for=0.01),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shm_rpc_bridge.scratch import KEPT_SECONDS, LARGEST, Scratch
+from shm_rpc_bridge.scratch import KEPT_SECONDS, LARGEST, InPlace, Scratch, keep_freed
 
 
 @pytest.fixture
@@ -58,3 +58,33 @@ def test_it_is_given_back_once_it_was_not_used_for_long(clock):
     assert not scratch.memory
     scratch.give_back_if_unused()
     assert bytes(scratch.copy(memoryview(b"again"))) == b"again"
+
+
+def test_who_reads_in_place_gets_what_lies_there_and_is_known_to_have_used_it(clock):
+    place, source = InPlace(), bytearray(2 * LARGEST)
+    message = place.copy(memoryview(source))
+    source[0] = 1
+    assert (message[0], len(message), message.readonly) == (1, 2 * LARGEST, True)
+    assert not place.memory
+    assert place.holds
+    clock[0] += KEPT_SECONDS + 1
+    assert place.give_back_if_unused()
+    assert not place.give_back_if_unused()
+
+
+def test_a_block_is_freed_only_for_messages_larger_than_ever_and_never_one_beyond_what_the_c_library_heeds(monkeypatch):
+    freed = []
+    monkeypatch.setattr("shm_rpc_bridge.scratch._freed", 0)
+    monkeypatch.setattr("shm_rpc_bridge.scratch.bytes", freed.append, raising=False)
+    for size in (1000, 999, 1000, 5000, 2**30, 2**31, 6000):
+        keep_freed(size)
+    assert freed == [3000, 15000, 32 * 2**20 - 64 * 2**10]
+
+
+def test_a_process_short_of_memory_goes_on_without_it(monkeypatch):
+    def refuse(size):
+        raise MemoryError
+
+    monkeypatch.setattr("shm_rpc_bridge.scratch._freed", 0)
+    monkeypatch.setattr("shm_rpc_bridge.scratch.bytes", refuse, raising=False)
+    keep_freed(1000)
