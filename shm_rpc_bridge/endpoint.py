@@ -42,14 +42,18 @@ class Endpoint(Reception):
             self._look_who_rang()
             return None
         # One ring was taken. When no other is pending there is one request at most, most likely the last caller's
-        # next one; else everyone comes before the last caller comes again.
+        # next one, or where the callers take turns, the next one's; else everyone comes before the last comes again.
         if is_behind or self._doorbell.value:
             self._open_announced()  # who is new rings once, and must not wait until all others are silent
         else:
-            request = self._take(self._last)
+            place = self._last + self._step
+            request = self._take(place)
             if request is not None:
+                self._last = place
                 return request
-        place = self._last = self._next_caller()
+        place = self._next_caller()
+        self._step = 0 if place == self._last else 1
+        self._last = place
         request = self._take(place)
         if request is None:
             self._has_unheard = False

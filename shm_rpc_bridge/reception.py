@@ -42,7 +42,7 @@ class Reception:
         self._circle: List[Served] = []  # the same, in the order of their turns
         self._circle_is_old = False
         self._leaving: List[Served] = []  # of the life before, when the name had to be taken again
-        self._last = 0
+        self._last = self._step = 0
         self._turns = Turns()
         self._has_unheard = False  # rings that were taken while a client had its turn for which nobody rings
         self.is_closed = False

@@ -130,15 +130,18 @@ class OneArray(NamedTuple):
     dtype: Any
     shape: Tuple[int, ...]
     order: str
+    frombuffer: Any
+    """NumPy's."""
 
     def read(self, message: Arrived) -> Optional[List[Any]]:
         """Of a message that begins with the same bytes, the request; None of any other."""
-        if type(message) is not Unopened or len(message) != self.size:
+        if type(message) is not Unopened:
             return None
-        view, start = message.view, len(self.head)
-        if bytes(view[:start]) != self.head or not message.lend_to(self.method):
+        view, head = message.view, self.head
+        start = len(head)
+        if len(view) != self.size or view[:start].tobytes() != head or not message.lend_to(self.method):
             return None
-        array = _numpy().frombuffer(view[start:].toreadonly(), self.dtype)
+        array = self.frombuffer(view[start:].toreadonly(), self.dtype)
         if len(self.shape) > 1:
             array = array.reshape(self.shape, order=self.order)
         return [self.method, {}, array] if self.name is None else [self.method, {self.name: array}]
@@ -156,7 +159,8 @@ def one_array(message: Arrived, request: List[Any]) -> Optional[OneArray]:
         return None
     start = len(message) - array.nbytes
     order = "C" if array.flags.c_contiguous else "F"
-    return OneArray(bytes(message.view[:start]), len(message), method, name, array.dtype, array.shape, order)
+    head, frombuffer = bytes(message.view[:start]), _numpy().frombuffer
+    return OneArray(head, len(message), method, name, array.dtype, array.shape, order, frombuffer)
 
 
 def is_frame(kind: type) -> bool:

@@ -1,5 +1,6 @@
 """Whose turn it is, of those who ask an endpoint."""
 
+from shm_rpc_bridge.buffer import Buffer
 from shm_rpc_bridge.endpoint import Endpoint
 from shm_rpc_bridge.header import Offer
 from shm_rpc_bridge.scratch import KEPT_SECONDS
@@ -48,6 +49,25 @@ def test_who_calls_alone_is_served_again_and_again(server):
             client.ask(b"again")
             assert server.serve() == b"again"
             client.answer()
+
+
+def test_callers_who_take_turns_are_found_at_the_first_look(server, monkeypatch):
+    clients = connected(server, 3)
+    looks = []
+    take = Buffer.take
+    monkeypatch.setattr(Buffer, "take", lambda end: looks.append(end) or take(end))
+    for _ in range(3):
+        looks.clear()
+        for number, client in enumerate(clients):
+            client.ask(b"%d" % number)
+            assert server.serve() == b"%d" % number
+            client.answer()
+    assert len(looks) == 3
+    for _ in range(3):  # and so is one who goes on alone, but for the first time
+        clients[1].ask(b"alone")
+        assert server.serve() == b"alone"
+        clients[1].answer()
+    assert len(looks) == 3 + 3 + 1
 
 
 def test_who_comes_while_another_one_calls_without_pause_is_let_in(server):
