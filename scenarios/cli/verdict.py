@@ -41,12 +41,14 @@ def show(run: Run, console: Console) -> None:
 
 
 def fastest(lines: pd.DataFrame) -> list[str]:
-    """A sentence per payload and lane: the contenders with the lowest median, those that call no other process aside.
+    """A sentence per scenario, payload and lane: the contenders with the lowest median, those that call no other process
+    aside.
 
     `lines` are those of :func:`scenarios.statistics.figures.summary` for one client in a closed loop.
     """
     said = []
-    for (payload_bytes, lane), each in lines.groupby(["payload_bytes", "lane"], sort=True):
+    several = lines["scenario"].nunique() > 1
+    for (scenario, payload_bytes, lane), each in lines.groupby(["scenario", "payload_bytes", "lane"], sort=True):
         remote = each[each["server_cpu_us_per_call"].notna() & each["p50_us"].notna()].sort_values("p50_us")
         if remote.empty:
             continue
@@ -57,7 +59,8 @@ def fastest(lines: pd.DataFrame) -> list[str]:
         if len(behind):
             following = behind.iloc[0]
             then = f"; then {following['contender']} {micros(following['p50_us'])}"
-        said.append(f"{size(float(str(payload_bytes)))}, lane {lane}: {', '.join(first)}{then}")
+        of = f"{scenario}, " if several else ""
+        said.append(f"{of}{size(float(str(payload_bytes)))}, lane {lane}: {', '.join(first)}{then}")
     return said
 
 

@@ -127,3 +127,17 @@ def test_a_few_disturbances_are_counted(tmp_path: Path, capsys: pytest.CaptureFi
 def test_a_contender_that_calls_no_other_process_is_never_the_fastest() -> None:
     lines = figures.summary(figures.frame(repeats("direct", [0.2] * 3)))
     assert verdict.fastest(lines) == []
+
+
+def test_contenders_are_the_fastest_among_those_that_did_the_same() -> None:
+    """A sum and a look at one item are two scenarios, of the same size and lane."""
+    rows = [
+        *repeats("shm", [10.0] * 3, scenario="first", server_cpu_us_per_call=1),
+        *repeats("pipe", [50.0] * 3, scenario="first", server_cpu_us_per_call=1),
+        *repeats("shm", [400.0] * 3, scenario="total", server_cpu_us_per_call=1),
+        *repeats("pipe", [300.0] * 3, scenario="total", server_cpu_us_per_call=1),
+    ]
+    assert verdict.fastest(figures.summary(figures.frame(rows))) == [
+        "first, 100 B, lane json: shm 10.0 µs; then pipe 50.0 µs",
+        "total, 100 B, lane json: pipe 300 µs; then shm 400 µs",
+    ]
