@@ -41,8 +41,7 @@ def show(run: Run, console: Console) -> None:
 
 
 def fastest(lines: pd.DataFrame) -> list[str]:
-    """A sentence per scenario, payload and lane: the contenders with the lowest median, those that call no other process
-    aside.
+    """A sentence per scenario, payload and lane: who has the lowest median, without those that call no other process.
 
     `lines` are those of :func:`scenarios.statistics.figures.summary` for one client in a closed loop.
     """
