@@ -45,6 +45,7 @@ def test_it_keeps_no_more_than_its_largest_and_copies_larger_messages_all_the_sa
 
 def test_it_is_given_back_once_it_was_not_used_for_long(clock):
     scratch = Scratch()
+    assert not scratch.holds
     scratch.copy(memoryview(b"message"))
     clock[0] += KEPT_SECONDS
     scratch.give_back_if_unused()
@@ -56,6 +57,7 @@ def test_it_is_given_back_once_it_was_not_used_for_long(clock):
     clock[0] += 0.001
     scratch.give_back_if_unused()
     assert not scratch.memory
+    assert not scratch.holds
     scratch.give_back_if_unused()
     assert bytes(scratch.copy(memoryview(b"again"))) == b"again"
 

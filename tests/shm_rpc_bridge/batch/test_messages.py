@@ -1,11 +1,13 @@
 """Messages that are joined are parted again, and what is no batch is refused."""
 
+import struct
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shm_rpc_bridge import RPCSerializationError
-from shm_rpc_bridge.messages import BATCH, joined, parted
+from shm_rpc_bridge.messages import BATCH, LARGEST_NUMBER, MANY, NUMBERED, ONE, joined, parted
 
 
 @pytest.mark.fault("batch")
@@ -41,6 +43,26 @@ def test_a_response_that_is_not_of_the_batch_is_an_error_of_each_call(client, se
 @given(st.lists(st.binary(max_size=50), max_size=20))
 def test_messages_joined_are_those_that_it_is_parted_into(messages):
     assert parted(joined(messages)) == messages
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (struct.pack("<I", 1), "1 messages said to be in 4 bytes"),
+        (joined([b"one", b"two"]) + b"more", "messages said to end at byte 18 of 22"),
+        (joined([b"one", b"two"])[:-1], "messages said to end at byte 18 of 17"),
+    ],
+)
+def test_what_is_said_to_be_in_a_batch_and_is_not_is_told_in_bytes(data, why):
+    with pytest.raises(ValueError, match=f"^{why}$"):
+        parted(data)
+
+
+def test_kinds_and_numbers_are_what_other_processes_take_them_for():
+    assert (ONE, BATCH, MANY) == (0, 1, 2)
+    assert NUMBERED.unpack(NUMBERED.pack(1, LARGEST_NUMBER, 0, 0, 0.0))[1] == LARGEST_NUMBER
+    with pytest.raises(struct.error):
+        NUMBERED.pack(1, LARGEST_NUMBER + 1, 0, 0, 0.0)
 
 
 @pytest.mark.fault("batch")
