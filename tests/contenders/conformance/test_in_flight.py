@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from contenders.interface import Caller, CallError, Contender, ServerGone
+from contenders.interface import CallError, Contender, ServerGone
 from contenders.process import ServerProcess
 from contenders.service import BenchService
 from tests.contenders import background
@@ -136,9 +136,3 @@ def test_calls_begin_while_others_run_and_all_learn_that_the_server_is_gone(
         for take in under_way:
             assert isinstance(background.start(take).exception(LIMIT_SECONDS), ServerGone)
         contender.serve(BenchService(), server.address, lambda stop: stop())  # removes what the dead one could not
-
-
-@pytest.mark.parametrize("contender", [each for each in LIVES if each not in SEVERAL], indirect=True, scope="module")
-def test_any_other_caller_says_that_it_makes_one_call_at_a_time(contender: Contender, caller: Caller) -> None:
-    with pytest.raises(NotImplementedError, match="one call at a time"):
-        caller.begin("echo", SMALL[contender.lane])

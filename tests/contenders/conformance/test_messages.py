@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import random
 import time
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from contenders.interface import ARRAYS, Caller, CallError, Contender
 from contenders.objects import same_types
 from contenders.service import SLOW_SECONDS, BenchService
-from tests.contenders.conformance.conforming import BIG_BYTES, EVERY, MESSAGES, ORDER, SMALL, TEXTS, WORDS, same
+from tests.contenders.conformance.conforming import BIG_BYTES, EVERY, LIVES, MESSAGES, ORDER, SMALL, TEXTS, WORDS, same
 
 # A Connection of multiprocessing that fails to send leaves a buffer in its traceback, and Python 3.14 complains of one
 # that is collected in a circle.
@@ -116,3 +117,34 @@ def test_an_unknown_method_is_an_error_and_the_next_call_works(contender: Conten
     with pytest.raises(CallError):
         caller.call("no_such_method", SMALL[contender.lane])
     assert same(caller.call("echo", SMALL[contender.lane]), SMALL[contender.lane])
+
+
+# These two stand here, where every contender has a server anyway: they are about callers that lack something.
+
+
+@pytest.mark.parametrize(
+    "contender",
+    [each for each in LIVES if not each.values[0].several_in_flight],
+    indirect=True,
+    scope="module",
+)
+def test_a_caller_that_makes_one_call_at_a_time_says_so(contender: Contender, caller: Caller) -> None:
+    with pytest.raises(NotImplementedError, match="one call at a time"):
+        caller.begin("echo", SMALL[contender.lane])
+
+
+def streams_somewhere(kind: type[Contender]) -> bool:
+    """In some lane, itself or what it is made from: its callers have a `stream`."""
+    bases = [each for each in kind.__mro__ if issubclass(each, Contender) and not inspect.isabstract(each)]
+    return any(each(lane).streams for each in bases for lane in each.lanes)
+
+
+@pytest.mark.parametrize(
+    "contender",
+    [each for each in LIVES if not streams_somewhere(type(each.values[0]))],
+    indirect=True,
+    scope="module",
+)
+def test_a_caller_without_streams_says_so(contender: Contender, caller: Caller) -> None:
+    with pytest.raises(NotImplementedError, match="no streams"):
+        next(caller.stream("produce", {"item": "an item", "items": 1}))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import sys
 from contextlib import aclosing, closing, suppress
 from multiprocessing import Pipe, get_context
@@ -11,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from contenders.interface import Caller, CallError, Contender, ServerGone
+from contenders.interface import CallError, Contender, ServerGone
 from contenders.process import ServerProcess
 from contenders.service import BenchService
 from tests.contenders import background
-from tests.contenders.conformance.conforming import EVERY, LIMIT_SECONDS, LIVES, SMALL, across_processes
+from tests.contenders.conformance.conforming import EVERY, LIMIT_SECONDS, SMALL, across_processes
 from tests.contenders.consumer import consume_a_little
 from tests.contenders.services import BEFORE_IT_BREAKS, BROKEN
 
@@ -136,20 +135,3 @@ def test_a_client_that_is_killed_in_the_middle_of_a_stream_leaves_a_server_that_
     with Streams(contender, server.address) as another:
         taken = background.start(another.take, MANY) if not contender.is_async else None
         assert (taken.result(LIMIT_SECONDS) if taken else another.take(MANY)) == list(BenchService().produce(MANY))
-
-
-def streams_somewhere(kind: type[Contender]) -> bool:
-    """In some lane, itself or what it is made from: its callers have a `stream`."""
-    bases = [each for each in kind.__mro__ if issubclass(each, Contender) and not inspect.isabstract(each)]
-    return any(each(lane).streams for each in bases for lane in each.lanes)
-
-
-@pytest.mark.parametrize(
-    "contender",
-    [each for each in LIVES if not streams_somewhere(type(each.values[0]))],
-    indirect=True,
-    scope="module",
-)
-def test_any_other_caller_says_that_it_has_no_streams(contender: Contender, caller: Caller) -> None:
-    with pytest.raises(NotImplementedError, match="no streams"):
-        next(caller.stream("produce", MANY))
