@@ -46,6 +46,7 @@ class Shm(Contender):
     codec: ClassVar[str] = "json"
     """The codec of every lane but ``pickle`` and ``bytes``, by its name."""
 
+    borrowing: ClassVar[tuple[str, ...]] = BORROWING
     threads: ClassVar[int] = 0
     """Of the server, that run handlers; 0: one after the other."""
 
@@ -64,7 +65,7 @@ class Shm(Contender):
             return
         with RPCServer(address, wait=self.wait, threads=self.threads, codec=self._codec) as server:
             for name, method in methods_of(service).items():
-                server.register(name, method, borrow=self.lane == ARRAYS and name in BORROWING)
+                server.register(name, method, borrow=self.lane == ARRAYS and name in self.borrowing)
             ready(server.stop)
             server.start()
 
@@ -105,7 +106,7 @@ class Shm(Contender):
             **(
                 {"copying": f"below {VIEW_FROM_BYTES // 1024} KiB, views from there up"} if self.lane == "bytes" else {}
             ),
-            **({"arrays": f"{' and '.join(BORROWING)} borrow, the others copy"} if self.lane == ARRAYS else {}),
+            **({"arrays": f"{' and '.join(self.borrowing)} borrow, the others copy"} if self.lane == ARRAYS else {}),
             **({"in flight": "RPCClient.submit: 16 threads, a channel each"} if self.several_in_flight else {}),
             **({"streams": "RPCClient.stream of a generator"} if self.streams else {}),
             "wait": self.wait,

@@ -115,10 +115,18 @@ class Buffer:
         self._capacity = self._segment.size - self.header_size
         keep_freed(self._capacity)
 
-    def send(self, message: Outgoing, sequence: int, kind: int = ONE, deadline: float = 0.0) -> None:
+    def send(
+        self,
+        message: Outgoing,
+        sequence: int,
+        kind: int = ONE,
+        deadline: float = 0.0,
+        written: Optional[Callable[[], None]] = None,
+    ) -> None:
         """Write one message and post it. To be called once the reader has taken the one before.
 
-        `deadline`, of a request: when its response is not waited for any more, seconds of CLOCK_MONOTONIC.
+        `deadline`, of a request: when its response is not waited for any more, seconds of CLOCK_MONOTONIC. `written`:
+        called in between; what it raises, this raises, and nothing is posted.
         """
         size = len(message)
         if size > self._capacity:
@@ -132,6 +140,8 @@ class Buffer:
                 raise
             message.write_into(buffer, HEADER)
             flags = layout.FRAMED
+        if written is not None:
+            written()
         # Last: for who is woken without a message just now.
         write_message_header(buffer, 0, size, kind, flags, sequence, deadline)
         self._full.release()

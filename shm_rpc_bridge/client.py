@@ -153,9 +153,12 @@ class RPCClient(Exchanging):
             dtype,
             lambda: self._channel("loan", math.inf, None),
             self._encode,
+            self._decode,
             self._exchange_there,
+            self._exchange_any,
             self.call,
             self._pool.put_back_lent,
+            self._pool.discard,
         )
 
     def submit(self, method: str, /, *args: Any, **params: Any) -> "Future[Any]":

@@ -136,6 +136,7 @@ class Lease:
         self.channel = channel
         self._buffer = buffer
         self._message = message
+        self._was_kept = channel.is_kept
 
     def is_viewed(self) -> bool:
         """Whether there still are views of it."""
@@ -146,7 +147,7 @@ class Lease:
         if self._is_lent():
             was_clean, self.channel.is_clean = self.channel.is_clean, False  # where this fails or is interrupted
             self._buffer.end_lease(self._message)
-            self.channel.is_clean, self.channel.is_kept = was_clean, False
+            self.channel.is_clean, self.channel.is_kept = was_clean, self._was_kept
 
     def _is_lent(self) -> bool:
         return self._buffer.is_lent and not self.channel.body.closed
@@ -273,8 +274,9 @@ class ClientChannel:
     def loan(self, start: int, size: int) -> "Tuple[Lease, memoryview]":
         """Of memory in which a request can be made, and its part that is the user's; see :meth:`.Buffer.loan`."""
         lent = self._request.loan(start, size)
+        lease = Lease(self, self._request, lent)
         self.keep()
-        return Lease(self, self._request, lent), lent.view[start:]
+        return lease, lent.view[start:]
 
     def fits(self, message: Outgoing) -> bool:
         """Whether a request can be sent where there is a loan."""

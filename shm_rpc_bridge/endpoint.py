@@ -1,11 +1,13 @@
 """The server's side of many channels: the doorbell, and whose turn it is."""
 
+from functools import partial
 from itertools import chain
 from time import monotonic
 from typing import Callable, Iterable, Optional
 
+from .buffer import Buffer
 from .exceptions import RPCTimeoutError, RPCTransportError
-from .frames import Outgoing, kept
+from .frames import Arrived, Framed, Outgoing
 from .reception import Reception
 from .served import Request, Served
 
@@ -85,15 +87,21 @@ class Endpoint(Reception):
             self._refuse(served, "its client has not taken the response before: it is closing, or damaged")
             return
         try:
-            if served.request.is_lent:
-                response = kept(response)  # which may be of what was lent
-                served.request.end_lease(message)
             if served.given_up:
                 served.refuse_given_up(sequence)
-            served.response.send(response, sequence, kind)
+            if served.request.is_lent:
+                assert isinstance(served.response, Buffer)
+                # What was lent may be in the response, and is another request's as soon as that is posted.
+                written = partial(_end_lease, served, message, response)
+                served.response.send(response, sequence, kind, written=written)
+            else:
+                served.response.send(response, sequence, kind)
         except (RPCTransportError, RPCTimeoutError, MemoryError) as error:
-            if served.request.is_lent:  # still: views of it would show the next request
-                self._refuse(served, f"what was lent of its request cannot be kept for who looks at it: {error}")
+            try:
+                if served.request.is_lent:  # still: views of it would show the next request
+                    _end_lease(served, message, response)
+            except MemoryError as refusal:
+                self._refuse(served, f"what was lent of its request cannot be kept for who looks at it: {refusal}")
                 return
             self._respond_instead(served, sequence, error, instead(error))
 
@@ -150,3 +158,10 @@ class Endpoint(Reception):
             return None
         sequence, message, kind = taken
         return served, sequence, message, kind
+
+
+def _end_lease(served: Served, message: Arrived, response: Outgoing) -> None:
+    """Of a request whose response is written, or never will be. Raises MemoryError."""
+    if isinstance(response, Framed):
+        response.let_go()
+    served.request.end_lease(message)

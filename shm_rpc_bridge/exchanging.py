@@ -54,8 +54,8 @@ class Exchanging(Calling):
                 raise
             pool.discard(channel)
 
-    def _exchange_there(self, method: str, message: Outgoing, channel: ClientChannel) -> Any:
-        """A call through a channel in which its message lies already."""
+    def _exchange_there(self, method: str, message: Outgoing, channel: ClientChannel, use: Optional[Use] = None) -> Any:
+        """A call through a channel in which its request lies already. `use`: is given the response, undecoded."""
         deadline = self._deadline()
         if not channel.is_clean or not channel.take():
             why = "the loan is lost: its server has ended, or a call of it has failed before"
@@ -64,6 +64,8 @@ class Exchanging(Calling):
             response = channel.exchange(message, deadline)
         except (RPCTimeoutError, RPCTransportError) as error:
             raise self._about(error, method, self._timeout) from None
+        if use is not None:
+            return use(channel, response)
         try:
             return self._decode(method, response)
         except HandedOut as came:

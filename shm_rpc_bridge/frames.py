@@ -57,6 +57,10 @@ class Framed:
         """Whether a frame is of what others can write to."""
         return any(type(frame) is not bytes for frame in self.frames)
 
+    def let_go(self) -> None:
+        """It was written: hold nothing of its frames any more."""
+        self._parts, self.frames = [], ()
+
     def copied(self) -> "Framed":
         """One that is as this is now: what the frames were views of may change from here on."""
         copied = object.__new__(Framed)
