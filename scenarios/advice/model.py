@@ -45,13 +45,14 @@ same."""
 def answer(curves: Curves, question: Question) -> list[Advice]:
     """Every contender's answer in the order of :func:`scenarios.advice.choice.rank`; the curves are of its lane.
 
-    All are of one kind of caller: where no sleeper was measured to get such a rate, of callers that compute until they
-    call, if one of those was; `rates_caller` says so.
+    All are of one kind of caller: where the best with callers that compute until they call is better than any that was
+    measured to give sleepers such a rate, and was not measured with those, all are of callers that compute;
+    `rates_caller` says so.
     """
     rows = _rows(curves, question)
-    if question.caller == ASLEEP and curves.pauses.are_measured(AWAKE) and not _is_given(rows):
+    if question.caller == ASLEEP and curves.pauses.are_measured(AWAKE):
         awake = _rows(curves, dataclasses.replace(question, caller=AWAKE))
-        rows = awake if _is_given(awake) else rows
+        rows = awake if _misses(rows, choice.recommended(awake)) else rows
     best = choice.recommended(rows)
     return [choice.against(curves, row, best, question.payload_bytes) for row in rows] if best else rows
 
@@ -60,9 +61,12 @@ def _rows(curves: Curves, question: Question) -> list[Advice]:
     return sorted((_of(curves, contender, question) for contender in curves.contenders), key=choice.rank)
 
 
-def _is_given(rows: list[Advice]) -> bool:
-    """Whether an IPC is known to give the rate."""
-    return any(row.gives and not row.in_process for row in rows)
+def _misses(rows: list[Advice], other: Advice | None) -> bool:
+    """Whether that one, which was measured otherwise, is better than all of these and not known among them."""
+    best = choice.recommended(rows)
+    if other is None or any(row.gives and row.contender == other.contender for row in rows):
+        return False
+    return best is None or choice.rank(other) < choice.rank(best)
 
 
 def _of(curves: Curves, contender: str, question: Question) -> Advice:
