@@ -14,6 +14,7 @@ from scenarios.plan import circumstances
 from scenarios.statistics.comparison import Comparison
 from scenarios.statistics.significance import (
     APART,
+    DECIDING_REPEATS,
     FASTER,
     FEWEST_REPEATS,
     LEVEL,
@@ -62,14 +63,19 @@ def show(comparison: Comparison, console: Console) -> None:
         f"slower or faster: by more than {comparison.floor.share:.3g} of the faster and {comparison.floor.us:g} µs, "
         f"and no chance: by the ranks of {name} per repeat (Mann and Whitney's exact test, false discoveries held to "
         f"{LEVEL:.0%} of all {len(comparison.groups) - counts[LOST]} groups), or every repeat of one is more than "
-        f"{APART} times every one of the other; unclear: the interval holds both 1 and what matters, more repeats "
-        "narrow it; before and after: medians over repeats; ratio: the median of each after by each before; sure: of "
-        "this interval alone",
+        f"{APART} times every one of the other, of {DECIDING_REPEATS} or more on both sides; unclear: the interval "
+        "holds both 1 and what matters, more repeats narrow it; before and after: medians over repeats; ratio: the "
+        "median of each after by each before; sure: of this interval alone",
     ]
     if likely := counts[LIKELY_SLOWER] + counts[LIKELY_FASTER]:
         said.append(
             f"likely: as sure as its interval, and no more: of {len(comparison.groups) - counts[LOST]} equal groups "
             f"chance makes {_by_chance(comparison):.2g} look so or less, and {likely} do; more repeats settle it"
+        )
+    if undecided := comparison.undecided:
+        said.append(
+            f"likely slower, every repeat more than {APART} times every one before, and too few repeats to be beyond "
+            f"doubt (exit code 2 where nothing is slower): {_few(undecided)}; it takes {DECIDING_REPEATS} in both runs"
         )
     if counts[LOST]:
         said.append(f"lost: {name} before and none after; the cells failed, or too few calls were answered")

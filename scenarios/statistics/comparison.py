@@ -68,12 +68,17 @@ class Comparison:
         return (*few, *self.of_other_phases)
 
     @property
+    def undecided(self) -> tuple[str, ...]:
+        """The groups that are likely slower, by far, and with too few repeats for that to be beyond doubt."""
+        return tuple(_name(each) for each in self.groups if each.undecided and each.ratio > 1)
+
+    @property
     def exit_code(self) -> int:
-        """1: something is slower or lost. Else 2: of some groups nothing can be said. Else 0; what is likely slower
-        alone is 0: among many equal groups some are."""
+        """1: something is slower or lost. Else 2: of some groups nothing can be said, or not whether they are slower by
+        far. Else 0; what is likely slower alone, by less, is 0: among many equal groups some are."""
         if any(each.verdict in (SLOWER, LOST) for each in self.groups):
             return 1
-        return 2 if self.untold else 0
+        return 2 if self.untold or self.undecided else 0
 
     def differing(self) -> list[Difference]:
         """The groups that are faster or slower."""
@@ -87,7 +92,7 @@ class Comparison:
             for group in plain["groups"]
         ]
         counts = Counter(each.verdict for each in self.groups)
-        plain |= {"untold": self.untold, "exit_code": self.exit_code}
+        plain |= {"untold": self.untold, "undecided": self.undecided, "exit_code": self.exit_code}
         return json.dumps(plain | {"counts": {verdict: counts[verdict] for verdict in VERDICTS}})
 
 

@@ -140,7 +140,7 @@ def test_a_group_with_one_repeat_left_is_not_lost_and_named_as_one_that_nothing_
 
 
 def test_a_changed_in_process_contender_is_pointed_out(tmp_path: Path) -> None:
-    sides = {"a": [50, 51, 49], "b": [75, 76, 74]}
+    sides = {"a": [50, 51, 49, 50], "b": [75, 76, 74, 75]}
     runs = [run_of(tmp_path / name, repeats("direct-codec", p50, wait="none")) for name, p50 in sides.items()]
     (moved,) = comparison.compare(*runs, FLOOR).controls
     assert moved == "direct-codec, lane json, 100 B, 1.50x"
@@ -172,8 +172,8 @@ def test_a_comparison_of_nothing_is_refused_though_it_is_forced(tmp_path: Path) 
 
 
 def test_few_repeats_of_one_group_do_not_hide_what_can_be_told_of_another(tmp_path: Path) -> None:
-    a = run_of(tmp_path / "a", [*repeats("shm", [50] * 3), *repeats("zmq", [50] * 2)])
-    b = run_of(tmp_path / "b", [*repeats("shm", [75] * 3), *repeats("zmq", [50] * 2)])
+    a = run_of(tmp_path / "a", [*repeats("shm", [50] * 4), *repeats("zmq", [50] * 2)])
+    b = run_of(tmp_path / "b", [*repeats("shm", [75] * 4), *repeats("zmq", [50] * 2)])
     found = comparison.compare(a, b, FLOOR)
     assert found.untold == ("zmq, lane json, 100 B",)
     assert found.exit_code == 1
@@ -182,6 +182,22 @@ def test_few_repeats_of_one_group_do_not_hide_what_can_be_told_of_another(tmp_pa
     untold = next(each for each in plain["groups"] if each["group"]["contender"] == "zmq")
     assert (untold["low"], untold["high"]) == (None, None)
     assert untold["before_us"] == pytest.approx(50)
+
+
+def test_three_repeats_that_are_19_times_slower_fail_ci_and_are_told_what_is_needed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, p50 in (("a", 50), ("b", 950)):
+        run_of(tmp_path / name, [*repeats("shm", [p50] * 3), *repeats("zmq", [50] * 3)])
+    assert main(["compare", "a", "b", "--results", str(tmp_path)]) == 2
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "too few repeats to be beyond doubt" in shown
+    assert ": shm, lane json, 100 B; it takes 4 in both runs" in shown
+    assert main(["compare", "b", "a", "--results", str(tmp_path)]) == 0, "what is likely faster fails nothing"
+    capsys.readouterr()
+    main(["compare", "a", "b", "--results", str(tmp_path), "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert (found["undecided"], found["exit_code"]) == (["shm, lane json, 100 B"], 2)
 
 
 def test_two_blocks_that_ask_for_the_same_are_compared_by_name_and_lane(tmp_path: Path) -> None:
@@ -195,9 +211,9 @@ def test_two_blocks_that_ask_for_the_same_are_compared_by_name_and_lane(tmp_path
 
 
 def test_in_process_contenders_that_did_not_change_and_others_that_did_are_no_controls(tmp_path: Path) -> None:
-    sides = {"a": [50, 51, 49], "b": [75, 76, 74]}
+    sides = {"a": [50, 51, 49, 50], "b": [75, 76, 74, 75]}
     runs = [
-        run_of(tmp_path / name, [*repeats("shm", p50), *repeats("direct", [50, 51, 49], wait="none")])
+        run_of(tmp_path / name, [*repeats("shm", p50), *repeats("direct", [50, 51, 49, 50], wait="none")])
         for name, p50 in sides.items()
     ]
     found = comparison.compare(*runs, FLOOR)

@@ -28,8 +28,8 @@ def test_runs_that_differ_in_what_matters_are_refused_unless_forced(
     tmp_path: Path, what: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     different, reason = OTHER[what]
-    run_of(tmp_path / "a", repeats("shm", [50, 51, 49]))
-    run_of(tmp_path / "b", repeats("shm", [75, 76, 74]), **different)
+    run_of(tmp_path / "a", repeats("shm", [50, 51, 49, 50]))
+    run_of(tmp_path / "b", repeats("shm", [75, 76, 74, 75]), **different)
     command = ["compare", "a", "b", "--results", str(tmp_path)]
     assert main(command) == 2
     assert reason in capsys.readouterr().err

@@ -51,9 +51,9 @@ def test_a_clear_change_beyond_the_floors_has_its_verdict_ratio_and_interval() -
         ([70.0] * 3, [80.0] * 3, LIKELY_SLOWER),  # three of three: one pair of equals in ten has that, in some way
         ([80.0] * 3, [70.0, 69.0, 71.0], LIKELY_FASTER),
         ([70.0] * 4, [80.0] * 4, SLOWER),  # four of four: one pair in 35
-        ([50, 50, 50], [72, 72, 72], SLOWER),  # three of three, and by more than a machine scatters
-        ([24.1, 25, 23], [3.34, 3.3, 9.9], FASTER),  # was unclear, at an interval of 0.04 to 0.43
-        ([20, 24.1, 45], [3.34, 3.3, 13], FASTER),
+        ([50, 50, 50], [72, 72, 72], LIKELY_SLOWER),  # three of three, however far apart, are not beyond doubt
+        ([24.1, 25, 23], [3.34, 3.3, 9.9], LIKELY_FASTER),  # was unclear, at an interval of 0.04 to 0.43
+        ([20, 24.1, 45, 24], [3.34, 3.3, 13, 3.3], FASTER),
     ],
 )
 def test_what_is_too_small_or_unsure_is_not_called_a_change(
@@ -70,7 +70,16 @@ def test_the_floor_is_in_share_and_in_microseconds() -> None:
 
 def test_three_repeats_are_never_said_to_be_more_than_90_percent_sure() -> None:
     found = _difference([10, 11, 12], [1000, 1100, 1200])
-    assert (found.verdict, found.sure, found.p_adjusted) == (SLOWER, pytest.approx(0.9), pytest.approx(0.1))
+    assert (found.verdict, found.sure, found.p_adjusted) == (LIKELY_SLOWER, pytest.approx(0.9), pytest.approx(0.1))
+
+
+def test_four_repeats_that_are_far_apart_are_a_difference_among_any_number_of_groups_and_three_are_undecided() -> None:
+    equal = repeats("equal", [10.0, 10.1, 9.9, 10.0])
+    for count, verdict, undecided in ((3, LIKELY_SLOWER, True), (4, SLOWER, False)):
+        others = [row for i in range(30) for row in repeats(f"c{i}", [10.0, 10.1, 9.9, 10.0])]
+        sides = [figures.frame([*repeats("shm", [value] * count), *equal, *others]) for value in (50.0, 950.0)]
+        (found,) = (each for each in differences(*sides, FLOOR) if each.group["contender"] == "shm")
+        assert (found.verdict, found.undecided) == (verdict, undecided)
 
 
 def test_the_shown_interval_and_the_shown_ratio_are_of_the_same_pairs() -> None:
