@@ -1,8 +1,9 @@
 """How many cores a client that never pauses and its server keep at work, and where a run cannot tell.
 
-CPU time per call times calls per second. Both leave out what the client spends on checking answers, but a server that
-looks for its next request without sleeping does so meanwhile, too: that is in its CPU time, and in no call's. Where the
-sum is more than the machine has, it is therefore no number of cores.
+CPU time by the wall time that it was used in. The client's leaves out what it spends on checking answers, as calls per
+second do. The server's does not: one that looks for its next request without sleeping does so meanwhile, too. So it is
+divided by the whole time between the readings of it, `wall_us_per_call`. Runs that were made before that was recorded
+have calls per second only; where the sum then is more than the machine has, it is no number of cores.
 """
 
 from __future__ import annotations
@@ -39,11 +40,12 @@ class AtWork:
 
 
 def at_work(curves: Curves, name: str, payload_bytes: int, cpus: float) -> AtWork:
-    """From each repeat's CPU time and rate, on a machine of so many CPUs."""
-    rate = curves.values(name, payload_bytes, "calls_per_s")
+    """From each repeat's CPU time and the time it was used in, on a machine of so many CPUs."""
+    each_us = 1e6 / curves.values(name, payload_bytes, "calls_per_s")
+    wall_us = curves.values(name, payload_bytes, "wall_us_per_call").astype(float).fillna(each_us)
     client, server = (
-        float((curves.values(name, payload_bytes, f"{side}_cpu_us_per_call") * rate).median()) / 1e6
-        for side in ("client", "server")
+        float((curves.values(name, payload_bytes, f"{side}_cpu_us_per_call") / within_us).median())
+        for side, within_us in (("client", each_us), ("server", wall_us))
     )
     return AtWork(client, server, cpus)
 

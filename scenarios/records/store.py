@@ -38,7 +38,7 @@ COLUMNS = tuple(
     beside placement heap client_page_faults_per_call server_page_faults_per_call
     client_migrations server_migrations client_on_cpu server_on_cpu
     yardstick_codec_us yardstick_pingpong_us arrival_distance arrival_autocorrelation
-    in_flight ticker_p50_us ticker_p99_us items""".split()  # noqa: SIM905
+    in_flight ticker_p50_us ticker_p99_us items wall_us_per_call""".split()  # noqa: SIM905
 )
 """Of cells.csv, in order. Units are in the names; an empty field is a number that does not exist. New ones
 are added at the end: a file of an older version has fewer, and is read as if they were empty."""

@@ -56,6 +56,8 @@ class Measurement:
     skipped: int
     window_s: float
     calls_per_s: float
+    wall_ns: int
+    """From the first reading of CPU times to the last: what the server's CPU time was used in, checks included."""
     calls_of_clients: tuple[int, ...]
     made: int
     """Calls the costs are spread over: those after a closed loop's window too."""
@@ -162,6 +164,7 @@ def combine(parts: Sequence[ClientResult], load: Load, cpus: int, circumstances:
         ticks_late_ns=np.concatenate([_numbers(part.ticks_late_ns) for part in parts]),
         window_s=(until - begin) / 1e9,
         calls_per_s=starts.size / max(until - begin - checks_ns, 1) * 1e9,
+        wall_ns=after.at_ns - before.at_ns,
         calls_of_clients=tuple(each.size for each in start),
         made=made,
         client=client,

@@ -172,6 +172,7 @@ def to_row(run_id: str, cell: Cell, wait: str, found: Measurement, machine: Read
         **found.percentiles(),
         "client_cpu_us_per_call": found.client.cpu_ns / 1000 / made,
         "server_cpu_us_per_call": server.cpu_ns / 1000 / made if server else None,
+        "wall_us_per_call": found.wall_ns / 1000 / made,
         "voluntary_switches_per_call": both.voluntary / made,
         "involuntary_switches_per_call": both.involuntary / made,
         "client_rss_mib": found.client.rss_mib / cell.clients,

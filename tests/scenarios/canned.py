@@ -34,6 +34,7 @@ def run_cell(
             skipped=0,
             window_s=1.0,
             calls_per_s=1e9 / float(latencies.mean()),
+            wall_ns=int(latencies.sum()),
             calls_of_clients=(cell.calls,),
             made=cell.calls,
             client=spent,

@@ -182,6 +182,14 @@ def test_the_time_between_calls_counts_for_cores_too(tmp_path: Path) -> None:
     assert shown.rows(found)["a"][:2] == ["24.0 µs", "1.20"]
 
 
+def test_a_servers_cores_are_its_cpu_time_by_the_time_that_was_used_in(tmp_path: Path) -> None:
+    """The client checks for 9 us after each call of 10, and the server looks on: 18.9 us of CPU time in 19."""
+    spins = cells("spins", {100: (10.0,) * 3}, client_cpu=10, server_cpu=18.9, wall_us_per_call="19.0")
+    table = parts.cpu_and_time(shown.opened(tmp_path, spins), "native")
+    assert shown.rows(table)["spins"][:2] == ["28.9 µs", "1.99"]
+    assert UNCLEAR not in table.text
+
+
 def test_more_cores_than_there_are_is_no_number_of_cores(tmp_path: Path) -> None:
     spins = cells("spins", {100: (10.0,) * 3}, client_cpu=10, server_cpu=18.9)
     all_of_them = cells("all", {100: (10.0,) * 3}, client_cpu=10, server_cpu=10)
