@@ -34,6 +34,10 @@ TWO_SPEEDS = 0.04
 calls are far quicker than the others, and which of the two the median is may change from one size to the next."""
 
 
+QUARTER = 0.25
+"""How far off an answer may be: :attr:`Estimate.is_within_a_quarter`."""
+
+
 _Lines = dict[tuple[str, int], dict[Any, Any]]
 """Lines of a summary, or of ratios, by contender and payload size."""
 
@@ -64,6 +68,14 @@ class Estimate:
             return Estimate(value)
         ends = function(self.low), function(self.high)
         return Estimate(value, min(ends), max(ends))
+
+    @property
+    def is_within_a_quarter(self) -> bool:
+        """Whether it is at most :data:`QUARTER` off, wherever in its interval the truth is; without one it is not
+        known to be."""
+        if self.low is None or self.high is None:
+            return False
+        return self.low * (1 + QUARTER) >= self.value >= self.high * (1 - QUARTER)
 
     def holding(self, others: list[float]) -> Estimate:
         """The estimate with an interval that holds others as well, as far as :data:`UNSURE`; without one, itself."""

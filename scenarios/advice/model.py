@@ -128,6 +128,7 @@ def _of(curves: Curves, contender: str, question: Question) -> Advice:
         rates_caller=added.caller if added else "",
         rates_lane=added.lane if added else "",
         rates_payloads=added.payloads if added else (),
+        between=_is_between(curves.basis(source, size), added, question.rate),
         far=bool(added and added.far),
         repeats=min(filter(None, (counted[0], added.repeats if added else 0)), default=0),
         disturbed=counted[1] + (added.disturbed if added else 0),
@@ -166,6 +167,7 @@ def _of_crowd(curves: Curves, contender: str, question: Question) -> Advice:
         gives=most is not None and _served(curves, source, question, most.value, question.clients),
         clients=_clients(curves, source, question, most.value) if most else None,
         crowd=crowd.numbers,
+        between=crowd.numbers != (question.clients,),
         repeats=crowd.repeats,
         disturbed=crowd.disturbed,
         measurements=crowd.measurements,
@@ -180,6 +182,13 @@ def _moved(p50: Estimate, added: Added) -> Estimate:
     if p50.low is None or p50.high is None:
         return Estimate(value)
     return Estimate.of(value, (max(0.0, p50.low + added.low), p50.high + added.high))
+
+
+def _is_between(basis: tuple[int, int] | None, added: Added | None, rate: float) -> bool:
+    """Whether no measurement is of that payload, with that pause and what is beside it."""
+    if added is None or not added.payloads:
+        return basis is None or basis[0] != basis[1]
+    return not added.here or any(each != rate for each in added.rates)
 
 
 def _not_measured(curves: Curves, contender: str, question: Question) -> str:

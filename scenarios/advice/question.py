@@ -99,6 +99,8 @@ class Advice:
     """In which lane they were."""
     rates_payloads: tuple[int, ...] = ()
     """With which payloads its pauses, or what is beside it, were measured."""
+    between: bool = False
+    """Whether it was not measured as it is asked about, but lies between what was."""
     far: bool = False
     """Whether those are so far from what was asked about that its interval holds that nothing is added."""
     crowd: tuple[int, ...] = ()
@@ -113,6 +115,11 @@ class Advice:
     def measured(self) -> bool:
         """Whether there is anything to say at this payload size."""
         return self.p50_us is not None
+
+    @property
+    def is_estimated(self) -> bool:
+        """Whether it was not measured so, and may be more than a quarter off: anywhere in its interval."""
+        return self.between and self.ipc_p50_us is not None and not self.ipc_p50_us.is_within_a_quarter
 
     @property
     def cores(self) -> float | None:

@@ -20,6 +20,10 @@ BUSY = 0.7
 (M/D/1: half of u / (1 - u) of a call, 1.2 calls at 0.7): worth a warning."""
 
 
+ABOUT = "≈ "
+"""Before what was not measured so and may be more than a quarter off."""
+ABOUT_SAYS = f"{ABOUT}not measured so: between what was, and anywhere in its interval"
+
 HEADINGS = ("p50", "interval", "p99", "IPC share", "cores, client + server", "one client gives", "clients")
 
 
@@ -28,7 +32,7 @@ def fields(row: Advice) -> list[str]:
     if not row.measured or row.p50_us is None:
         return ["not measured", *[""] * (len(HEADINGS) - 1)]
     return [
-        micros(row.p50_us.value),
+        f"{ABOUT if row.is_estimated else ''}{micros(row.p50_us.value)}",
         interval(row.p50_us),
         p99(row),
         "none" if row.in_process else percent(row.ipc_share),
@@ -79,7 +83,7 @@ def _recommendation(question: Question, rows: list[Advice], best: Advice) -> lis
     tail = ""
     if best.p99_us is not None and best.p99_of_all is not None:
         tail = f" and {'' if best.p99_of_all else 'at least '}{micros(best.p99_us)} at p99"
-    takes = f"a call takes {micros(best.p50_us.value)} at the median{tail}"
+    takes = f"a call takes {'about ' if best.is_estimated else ''}{micros(best.p50_us.value)} at the median{tail}"
     costs = f"{ipc} of the median are IPC, and the calls burn {three(best.cores or 0.0)} cores beside the handler's"
     if not best.gives:
         return [*_too_much(question, best), *_perhaps(question, rows), takes, costs]
@@ -158,7 +162,8 @@ def _grounds(curves: Curves, question: Question, rows: list[Advice], best: Advic
     alike = [row.contender for row in rows if row.told_apart is False and not row.in_process]
     sure = intervals.coverage(best.repeats)
     if ends := interval(best.ipc_p50_us):
-        parts.append(f"the {sure:.0%} interval of the IPC is {ends}")
+        unsure = "that was not measured, and is anywhere in it: " if best.is_estimated else ""
+        parts.append(f"{unsure}the {sure:.0%} interval of the IPC is {ends}")
     else:
         parts.append("from so few it cannot be said how sure it is")
     if alike:

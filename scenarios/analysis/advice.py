@@ -32,7 +32,8 @@ def answer(opened: OpenedRun, question: Question) -> Prose:
         ]
         for row in rows
     ]
-    return Prose("\n\n".join([said[0], markdown(["contender", *words.HEADINGS], lines), said[1]]))
+    about = [words.ABOUT_SAYS] if any(row.is_estimated for row in rows) else []
+    return Prose("\n\n".join([said[0], markdown(["contender", *words.HEADINGS], lines), *about, said[1]]))
 
 
 @style.applied()

@@ -113,6 +113,8 @@ def _footnotes(curves: Curves, question: Question, rows: list[Advice]) -> list[s
     repeats = [row.repeats for row in rows if row.measured]
     if sure := figures.sureness(repeats):
         notes.append(f"intervals: {sure}")
+    if any(row.is_estimated for row in rows):
+        notes.append(words.ABOUT_SAYS)
     parked = [row for row in rows if row.figures_of != row.contender]
     sources = dict.fromkeys(row.figures_of for row in parked)
     notes += [f"{PARKED} parks in waits this long: figures of {source}, both sides asleep" for source in sources]

@@ -50,6 +50,8 @@ class Answer:
     ranked: list[Ranked]
     sure: str
     """How sure its intervals are, ``94%``; empty without one."""
+    about: str
+    """What the mark of estimates says; empty without any."""
 
     @property
     def key(self) -> str:
@@ -90,7 +92,8 @@ def answer(curves: Curves, question: Question, where: str) -> Answer:
     repeats = {row.repeats for row in rows if row.measured}
     sure = sorted({intervals.coverage(each) for each in repeats if each >= intervals.FEWEST})
     said = " or ".join(f"{each:.0%}" for each in sure)
-    return Answer(question, *words.clauses(curves, question, rows, where), ranked, said)
+    about = words.ABOUT_SAYS if any(row.is_estimated for row in rows) else ""
+    return Answer(question, *words.clauses(curves, question, rows, where), ranked, said, about)
 
 
 def _ranked(row: Advice, fastest: Advice | None, top: bool) -> Ranked:
@@ -99,7 +102,7 @@ def _ranked(row: Advice, fastest: Advice | None, top: bool) -> Ranked:
     if row.ipc_p50_us and row.ipc_share:
         low, high = row.ipc_p50_us.low, row.ipc_p50_us.high
         fields = [
-            three(row.ipc_p50_us.value),
+            f"{words.ABOUT if row.is_estimated else ''}{three(row.ipc_p50_us.value)}",
             BLANK if low is None or high is None else interval(low, high),
             BLANK if row.ipc_p99_us is None else least(row.ipc_p99_us, row.p99_of_all),
             three(row.p50_us.value / fastest.p50_us.value) if row.p50_us and fastest and fastest.p50_us else BLANK,

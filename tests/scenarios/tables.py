@@ -54,10 +54,11 @@ def table(*contenders: Cells) -> pd.DataFrame:
     return figures.frame([line for each in contenders for line in each])
 
 
-def is_honest(told: Estimate, measured: Estimate) -> bool:
-    """Whether an answer is within a quarter of what was measured, or its interval meets the one of that."""
+def is_honest(told: Estimate, measured: Estimate, is_estimated: bool) -> bool:
+    """Whether an answer is within a quarter of what was measured; or says that it was not measured, and its interval
+    meets the one of that."""
     ends = told.low, told.high, measured.low, measured.high
     if 0.75 <= told.value / measured.value <= 1.25:
         return True
     low, high, least, most = (math.nan if end is None else end for end in ends)
-    return low <= most and least <= high
+    return is_estimated and low <= most and least <= high
