@@ -238,7 +238,11 @@ def _served(curves: Curves, contender: str, question: Question, one: float, clie
         alone = min(alone, _all_cores(curves, contender, question))
     elif clients > 1:
         together = curves.crowds.together(contender, clients, question.payload_bytes)
-        measured, call_us = (False, 0.0) if together is None else (together[0], 1e6 / together[1])
+        if together is None:  # then at least what one call takes of the server
+            server = curves.at(contender, "server_cpu_us_per_call", question.payload_bytes)
+            measured, call_us = False, server.value if server else 0.0
+        else:
+            measured, call_us = together[0], 1e6 / together[1]
         limit = 1e6 / (call_us + question.handler_us) if call_us + question.handler_us else math.inf
         if together is None:
             limit = min(limit, _all_cores(curves, contender, question))

@@ -80,11 +80,19 @@ def test_cores_are_the_rate_times_the_cpu_time_of_a_call() -> None:
 def test_one_client_gets_one_call_after_the_other_and_the_server_runs_one_handler(
     rate: float, clients: int | None
 ) -> None:
-    row = row_of(advise(table(cells("a", {100: (390.0, 390.0, 390.0)}, mean=400)), 100, rate, 100), "a")
+    frame = table(cells("a", {100: (390.0, 390.0, 390.0)}, mean=400, server_cpu=0))
+    row = row_of(advise(frame, 100, rate, 100), "a")
     assert row.most_calls_per_s is not None
     assert row.most_calls_per_s.value == pytest.approx(2000)
     assert (row.clients, row.gives) == (clients, clients == 1)
     assert row.utilization == pytest.approx(rate / 2000)
+
+
+@pytest.mark.parametrize(("rate", "clients"), [(8000, 4), (8001, None)])
+def test_the_server_takes_its_own_time_for_each_call_beside_the_handlers(rate: float, clients: int | None) -> None:
+    """Two clients were said to get 20,000 calls/s of 50 us each where the server alone would have burned 1.1 cores."""
+    frame = table(cells("a", {100: (390.0, 390.0, 390.0)}, mean=400, server_cpu=25))
+    assert row_of(advise(frame, 100, rate, 100), "a").clients == clients
 
 
 @pytest.mark.parametrize(
