@@ -34,8 +34,14 @@ _LONGEST_GAP_FOR_GIL = 4
 _MORE = 3
 """Waits there that go on probing once one has brought an answer late."""
 
-_QUICKER = 0.7
-"""Of the usual time parked: a wait that ends sooner was for one wake-up and not for two. The other side is probing."""
+_QUICKER = 0.2
+"""Of the usual time parked: a wait that ends sooner by more was for one wake-up and not for two. The other side is
+probing."""
+
+_QUICKER_THAN_CHANCE = 2
+"""Times what waits usually differ from that: it has to end sooner by more than this, too, where waits usually outlast a
+probe. Of calls that come at random moments, 5,000 a second, every second wait seems to be for one wake-up, and the
+server looked in vain for most of its time."""
 
 _FORGETTING = 0.1
 """Weight of the newest wait in what is usual."""
@@ -51,6 +57,7 @@ class Budget:
         "_more",
         "_streak",
         "_until_probe",
+        "_usually_off",
         "_usually_parked",
         "is_crowded",
         "is_steady",
@@ -63,7 +70,7 @@ class Budget:
         self._gap = self._until_probe = 1
         self._streak = self._more = 0
         self._keeps_gil = False  # since the wait that was parked last may have lost it
-        self._usually_parked = 0.0
+        self._usually_parked = self._usually_off = 0.0
         self.is_crowded = False
         """Whether somebody else took the core when it was offered last: told as it happens."""
         self.is_steady = True
@@ -95,8 +102,13 @@ class Budget:
         self._keeps_gil = may_be_gil
         self.is_crowded = self.is_crowded and not may_be_gil
         self._streak = 0
-        is_quicker = seconds < _QUICKER * self._usually_parked < _QUICKER * _WORTH_PROBING
-        self._usually_parked += (seconds - self._usually_parked) * _FORGETTING
+        usually, sooner = self._usually_parked, self._usually_parked - seconds
+        enough = _QUICKER * usually
+        if usually > PROBE * ROUND_SECONDS:
+            enough = max(enough, _QUICKER_THAN_CHANCE * self._usually_off)
+        is_quicker = sooner > enough and usually < _WORTH_PROBING
+        self._usually_parked = usually - sooner * _FORGETTING
+        self._usually_off += (abs(sooner) - self._usually_off) * _FORGETTING
         if (seconds < _WORTH_PROBING or may_be_gil) and self._full:
             self._until_probe -= 1
             longest = _LONGEST_GAP_FOR_GIL if may_be_gil else _LONGEST_GAP

@@ -110,17 +110,40 @@ def in_between_probes(usually):
 def test_a_wait_that_ends_much_sooner_than_usual_is_looked_back_at():
     """The other side is probing: else both park in turns though both would be fast."""
     budget = in_between_probes(200e-6)
-    budget.parked(0.69 * 200e-6)
+    budget.parked(0.79 * 200e-6)
     assert budget.rounds == PROBE
     budget = in_between_probes(200e-6)
-    budget.parked(0.71 * 200e-6)
+    budget.parked(0.81 * 200e-6)
     assert budget.rounds < PROBE
+
+
+def in_between_probes_at_random(*waits):
+    """The same, whose waits are sometimes so long and sometimes so."""
+    budget = Budget()
+    for _ in range(40):
+        for each in waits:
+            budget.parked(each)
+    while budget.rounds == PROBE:
+        budget.parked(waits[-1])
+    return budget
+
+
+def test_among_waits_that_differ_by_chance_a_short_one_says_nothing_unless_a_probe_would_outlast_most():
+    budget = in_between_probes_at_random(90e-6, 290e-6)
+    budget.parked(60e-6)
+    assert budget.rounds < PROBE
+    budget = in_between_probes_at_random(180e-6, 200e-6)
+    budget.parked(120e-6)
+    assert budget.rounds == PROBE
+    budget = in_between_probes_at_random(50e-6, 150e-6)
+    budget.parked(60e-6)
+    assert budget.rounds == PROBE
 
 
 def test_one_odd_wait_hardly_changes_what_is_usual():
     budget = in_between_probes(200e-6)
     budget.parked(290e-6)
-    budget.parked(160e-6)  # sooner than 0.7 times the last one, not than 0.7 times what is usual
+    budget.parked(175e-6)  # sooner than 0.8 times the last one, not than 0.8 times what is usual
     assert budget.rounds < PROBE
 
 
@@ -131,7 +154,7 @@ def test_with_all_cores_busy_nobody_looks_back():
     budget.parked(0.5 * 200e-6)
     assert budget.rounds < PROBE
     budget.seen(0, crowded=False)
-    budget.parked(0.5 * 200e-6)
+    budget.parked(0.25 * 200e-6)
     assert budget.rounds == PROBE
     budget.seen(0, crowded=True)
     budget.parked(0.5 * 180e-6)
