@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shm_rpc_bridge import RPCClient, RPCSerializationError
 from shm_rpc_bridge.codec import chosen
-from shm_rpc_bridge.frames import MAGIC, Framed, is_framed, opened
+from shm_rpc_bridge.frames import MAGIC, Framed, Unopened, is_framed, opened
 
 from .arrays import ARRAYS, GRID, chosen_or_skipped, each_codec
 from .services import PATIENCE, serving
@@ -32,6 +32,60 @@ def test_a_message_in_parts_is_parted_as_it_was_put_together(notes, body, frames
         found = opened(whole)
         assert (found.notes, found.body, list(map(bytes, found.frames))) == (notes, body, frames)
     assert bytes(memory[:10]) + bytes(memory[10 + len(message) :]) == b"\xaa" * 30
+
+
+@pytest.mark.fault("frames-hostile")
+@pytest.mark.parametrize(
+    ("message", "why"),
+    [
+        (b"SR10" + bytes(Framed(b"", b"", []))[4:], "0 frames, 0 and 0 bytes said to be in 16"),
+        (struct.pack("<4sIII", MAGIC, 0, 4, 3) + b"noteb", "0 frames, 4 and 3 bytes said to be in 21"),
+        (struct.pack("<4sIII", MAGIC, 0, 40, 3) + b"noteb", "0 frames, 40 and 3 bytes said to be in 21"),
+        (
+            struct.pack("<4sIII", MAGIC, 1, 0, 0) + struct.pack("<Q", 9) + bytes(48),
+            "a frame is said to end at byte 73 of 72",
+        ),
+        (
+            struct.pack("<4sIII", MAGIC, 1, 0, 0) + struct.pack("<Q", 7) + bytes(48),
+            "frames are said to end at byte 71 of 72",
+        ),
+    ],
+)
+def test_what_is_said_to_be_in_a_message_and_is_not_is_told_in_bytes(message, why):
+    with pytest.raises(ValueError, match=f"^{why}$"):
+        opened(message)
+
+
+def test_a_first_frame_lies_as_far_from_the_beginning_as_there_is_room_for_what_comes_before():
+    message = Framed(b"n", b"body", [bytes(64)])
+    before = 16 + 8 + 1 + 4
+    assert message.in_place(before - 1) is None
+    for start in (64, 128):
+        placed = message.in_place(start)
+        assert len(placed) == start + 64
+        memory = bytearray(b"x" * len(placed))
+        placed.write_into(memory, 0)
+        assert memory[start:] == b"x" * 64
+        found = opened(memory[:start] + bytes(64))
+        assert (found.notes.rstrip(b" "), found.body, found.frames) == (b"n", b"body", [bytes(64)])
+    whole = Framed(b"n" * 99, b"", [bytes(64)])  # as much as there is room for
+    assert whole.in_place(16 + 8 + 99 + 5) is not None
+    exact = Framed(b"n" * 104, b"", [bytes(64)])
+    assert len(exact.in_place(128)) == 192
+    assert exact.in_place(64) is None
+
+
+def test_what_others_can_write_to_may_change_and_bytes_do_not():
+    assert Framed(b"", b"", [memoryview(bytearray(9))]).may_change is True
+    assert Framed(b"", b"", [b"bytes", b"more"]).may_change is False
+
+
+def test_what_has_come_is_lent_to_nobody_who_has_not_asked_for_it():
+    message = Unopened(memoryview(b"message"), {"reads"})
+    assert message.is_lent is False
+    assert message.lend_to("writes") is False
+    assert message.lend_to("reads") is True
+    assert message.is_lent is True
 
 
 @pytest.mark.fault("frames-hostile")
