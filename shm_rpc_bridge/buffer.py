@@ -115,18 +115,10 @@ class Buffer:
         self._capacity = self._segment.size - self.header_size
         keep_freed(self._capacity)
 
-    def send(
-        self,
-        message: Outgoing,
-        sequence: int,
-        kind: int = ONE,
-        deadline: float = 0.0,
-        written: Optional[Callable[[], None]] = None,
-    ) -> None:
+    def send(self, message: Outgoing, sequence: int, kind: int = ONE, deadline: float = 0.0) -> None:
         """Write one message and post it. To be called once the reader has taken the one before.
 
-        `deadline`, of a request: when its response is not waited for any more, seconds of CLOCK_MONOTONIC. `written`:
-        called in between; what it raises, this raises, and nothing is posted.
+        `deadline`, of a request: when its response is not waited for any more, seconds of CLOCK_MONOTONIC.
         """
         size = len(message)
         if size > self._capacity:
@@ -140,11 +132,17 @@ class Buffer:
                 raise
             message.write_into(buffer, HEADER)
             flags = layout.FRAMED
-        if written is not None:
-            written()
         # Last: for who is woken without a message just now.
         write_message_header(buffer, 0, size, kind, flags, sequence, deadline)
         self._full.release()
+
+    def write(self, message: Framed) -> Framed:
+        """Write one that is sent later: what is returned, which holds nothing of its frames."""
+        size = len(message)
+        if size > self._capacity:
+            self._make_room(size)
+        message.write_into(self._map, HEADER)
+        return message.as_it_lies()
 
     def receive(self, deadline: float) -> Taken:
         """Take one message, as a copy. Raises RPCTimeoutError when none comes by the deadline."""

@@ -1,6 +1,5 @@
 """The server's side of many channels: the doorbell, and whose turn it is."""
 
-from functools import partial
 from itertools import chain
 from time import monotonic
 from typing import Callable, Iterable, Optional
@@ -90,17 +89,13 @@ class Endpoint(Reception):
             if served.given_up:
                 served.refuse_given_up(sequence)
             if served.request.is_lent:
-                assert isinstance(served.response, Buffer)
-                # What was lent may be in the response, and is another request's as soon as that is posted.
-                written = partial(_end_lease, served, message, response)
-                served.response.send(response, sequence, kind, written=written)
-            else:
-                served.response.send(response, sequence, kind)
+                response = _end_lease(served, message, response)
+            served.response.send(response, sequence, kind)
         except (RPCTransportError, RPCTimeoutError, MemoryError) as error:
             try:
-                if served.request.is_lent:  # still: views of it would show the next request
-                    _end_lease(served, message, response)
-            except MemoryError as refusal:
+                if served.request.is_lent:  # still: the response could not be written
+                    _let_go(served, message, response)
+            except MemoryError as refusal:  # views of it would show the next request
                 self._refuse(served, f"what was lent of its request cannot be kept for who looks at it: {refusal}")
                 return
             self._respond_instead(served, sequence, error, instead(error))
@@ -160,8 +155,21 @@ class Endpoint(Reception):
         return served, sequence, message, kind
 
 
-def _end_lease(served: Served, message: Arrived, response: Outgoing) -> None:
-    """Of a request whose response is written, or never will be. Raises MemoryError."""
+def _end_lease(served: Served, message: Arrived, response: Outgoing) -> Outgoing:
+    """Of a request; its response, in which may be what was lent, is written before, and what is returned is to be sent.
+
+    Raises RPCTransportError or MemoryError.
+    """
+    written = response
+    if isinstance(response, Framed):
+        assert isinstance(served.response, Buffer)
+        written = served.response.write(response)
+    _let_go(served, message, response)
+    return written
+
+
+def _let_go(served: Served, message: Arrived, response: Outgoing) -> None:
+    """Of what was lent of a request, also where its response holds it. Raises MemoryError."""
     if isinstance(response, Framed):
         response.let_go()
     served.request.end_lease(message)

@@ -50,9 +50,10 @@ def test_there_and_back_it_is_copied_once(name, codec, writes):
                     assert not lent.flags.writeable
                     assert (lent == LARGE * number).all()
                     del lent
-                there, back = writes
+                there, back, sent = writes
                 assert there < 10_000
                 assert back < LARGE.nbytes + 10_000
+                assert sent == 0, "it lies there already"
 
 
 def test_a_function_that_returns_what_it_has_made_of_a_result_has_it_copied_no_more_often(name, writes):
